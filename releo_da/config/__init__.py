@@ -1,0 +1,1 @@
+"""Configuration: YAML to functions; the one place that chooses implementations by name."""

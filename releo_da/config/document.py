@@ -1,0 +1,287 @@
+"""A configuration file as a checked document: strict YAML, overrides, and where paths are found.
+
+Nothing is guessed. A key that appears twice, an unknown top-level key, a period that ends before
+it starts or a file that is not there ends with one message that names the place and the remedy.
+What a component accepts is not known here: `releo_da.config.registry` reads it from signatures.
+
+Overrides have the form ``key.sub=value`` with list positions as numbers (``source.0.path=x.nc``,
+or ``source[0].path=x.nc`` as messages write it); the value is YAML. They are applied before the
+checks, so that an override is held to the same rules as the file.
+
+Paths written in a configuration are looked up beside it and then under the data folder: the
+environment variable ``RELEO_DATA``, or ``../shared/data`` from the project root.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from releo_da.types import InputError
+
+KEYS = (
+    "seed",
+    "members",
+    "period",
+    "source",
+    "state",
+    "forecast",
+    "observe",
+    "analyse",
+    "smooth",
+    "score",
+    "products",
+    "train",
+    "cycle",
+)
+"""The top-level keys of a configuration; there are no others."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A configuration after overrides and checks.
+
+    Attributes:
+        path: the file it was read from.
+        values: the mapping as YAML gave it, overrides applied, dates of ``period`` as dates.
+    """
+
+    path: Path
+    values: dict[str, Any]
+
+    @property
+    def period(self) -> tuple[date, date] | None:
+        """First and last day of the run, both included, or None where the file gives none."""
+        if "period" not in self.values:
+            return None
+        start, end = self.values["period"]
+        return start, end
+
+    def require(self, key: str) -> Any:
+        """The value of a top-level key.
+
+        Raises:
+            InputError: the configuration lacks the key.
+        """
+        if self.values.get(key) is None:
+            raise InputError(f"{self.path}: needs the key '{key}', which is missing or empty")
+        return self.values[key]
+
+    def resolve(self, text: str | Path) -> Path:
+        """The existing file or folder that a path in this configuration means.
+
+        A relative path is looked up beside the configuration, then under the data folder, and may
+        not climb out of either. An absolute path must lie in the configuration's folder, the data
+        folder or the working folder.
+
+        Raises:
+            InputError: nothing is there, with the places looked in, or the path leads elsewhere.
+        """
+        beside, data = Path(os.path.abspath(self.path.parent)), data_folder()
+        if Path(text).is_absolute():
+            roots: tuple[Path, ...] = (beside, data, Path.cwd())
+            remedy = f"set RELEO_DATA to a folder that holds it (now {data}), or run beside it"
+        else:
+            roots = (beside, data)
+            remedy = "correct the path or set RELEO_DATA to the folder that holds the data"
+        # Compared as written, links not followed: a data folder may well consist of links.
+        places = [Path(os.path.normpath(root / text)) for root in roots]
+        inside = [p for p, root in zip(places, roots, strict=True) if p.is_relative_to(root)]
+        if not inside:
+            allowed = ", ".join(str(root) for root in roots)
+            raise InputError(
+                f"{self.path}: path '{text}' leads outside the folders it may be in ({allowed}); "
+                + remedy
+            )
+        for place in inside:
+            if place.exists():
+                return place
+        looked = ", ".join(dict.fromkeys(str(place) for place in inside))
+        raise InputError(f"{self.path}: no file '{text}'; looked for {looked}; {remedy}")
+
+
+def data_folder() -> Path:
+    """``RELEO_DATA``, or ``../shared/data`` from the project root (the working folder's if none).
+
+    The project root is the folder above the package in a checkout.
+    """
+    given = os.environ.get("RELEO_DATA")
+    if given:
+        return Path(os.path.abspath(Path(given).expanduser()))
+    above = Path(__file__).resolve().parents[2]
+    root = above if (above / "pyproject.toml").exists() else Path.cwd()
+    return root.parent / "shared" / "data"
+
+
+def load(path: str | Path, overrides: Sequence[str] = ()) -> Document:
+    """Reads a configuration, applies overrides and checks its top level.
+
+    Args:
+        path: a YAML file.
+        overrides: texts ``key.sub=value``, later ones win.
+
+    Raises:
+        InputError: the file is missing, is no valid YAML mapping, repeats a key, or holds an
+            unknown top-level key or an impossible seed, number of members or period.
+    """
+    file = Path(path)
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(
+            f"{file}: no such configuration file; give the path of a YAML file "
+            f"(working folder {Path.cwd()})"
+        ) from None
+    except IsADirectoryError:
+        raise InputError(f"{file}: is a folder; give the YAML file inside it") from None
+    except PermissionError:
+        raise InputError(f"{file}: may not be read; change its permissions") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file}: is not UTF-8 text ({error.reason}); save it as UTF-8") from None
+    values = parse(text, str(file))
+    if not isinstance(values, dict):
+        found = "is empty" if values is None else f"holds a {type(values).__name__}"
+        raise InputError(f"{file}: {found} at top level; write keys such as {', '.join(KEYS[:4])}")
+    for override in overrides:
+        values = override_one(values, override)
+    return Document(file, _checked(values, str(file)))
+
+
+def parse(text: str, where: str) -> Any:
+    """YAML text as plain Python values, refusing repeated keys.
+
+    Raises:
+        InputError: no valid YAML, a repeated key, or a tag that would build an object.
+    """
+    try:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _refuse_repeated(node, where, set())
+        return loader.construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise InputError(f"{where}{line}: not valid YAML: {error.problem}; correct it") from None
+    except (yaml.YAMLError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{where}: not valid YAML: {error}; correct it") from None
+
+
+def _refuse_repeated(node: yaml.Node, where: str, visited: set[int]) -> None:
+    """Walks the tree of nodes before it becomes values: afterwards the first entry is lost."""
+    if id(node) in visited:
+        return
+    visited.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        for child in node.value:
+            _refuse_repeated(child, where, visited)
+    if isinstance(node, yaml.MappingNode):
+        first: dict[tuple[str, str], int] = {}
+        for key, value in node.value:
+            _refuse_repeated(value, where, visited)
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            line = key.start_mark.line + 1
+            if (key.tag, key.value) in first:
+                raise InputError(
+                    f"{where}, line {line}: key '{key.value}' appears twice (first on line "
+                    f"{first[key.tag, key.value]}); keep one of them"
+                )
+            first[key.tag, key.value] = line
+
+
+def override_one(values: dict[str, Any], override: str) -> dict[str, Any]:
+    """A copy of ``values`` with one ``key.sub=value`` applied; the input is left as it is.
+
+    Raises:
+        InputError: the text has no ``=``, or its keys lead through something that has none.
+    """
+    keys, equals, text = override.partition("=")
+    parts = re.sub(r"\[(\d+)\]", r".\1", keys.strip()).split(".")
+    if not equals or not all(parts):
+        raise InputError(f"--set '{override}': write key.sub=value, e.g. members=64")
+    value = parse(text, f"--set '{override}'")
+    replaced: dict[str, Any] = _replaced(values, parts, value, override)
+    return replaced
+
+
+def _replaced(container: Any, parts: Sequence[str], value: Any, override: str) -> Any:
+    """Copies along the path only, so that YAML aliases elsewhere keep their values."""
+    if not parts:
+        return value
+    head, rest = parts[0], parts[1:]
+    if isinstance(container, list):
+        if not head.isdigit() or int(head) >= len(container):
+            raise InputError(
+                f"--set '{override}': '{head}' is no position in a list of {len(container)}; "
+                f"use a number from 0 to {len(container) - 1}"
+            )
+        items = list(container)
+        items[int(head)] = _replaced(items[int(head)], rest, value, override)
+        return items
+    if container is None:
+        container = {}
+    if not isinstance(container, dict):
+        raise InputError(
+            f"--set '{override}': there is no key '{head}' to set below the value {container!r}"
+        )
+    return {**container, head: _replaced(container.get(head), rest, value, override)}
+
+
+def nearest(text: str, valid: Iterable[str]) -> str:
+    """``; did you mean 'x'?`` where a valid name is close, and always the list of valid names."""
+    names = [str(name) for name in valid]
+    lower = {name.lower(): name for name in reversed(names)}
+    close = get_close_matches(str(text).lower(), list(lower), n=1, cutoff=0.6)
+    meant = f"did you mean '{lower[close[0]]}'? " if close else ""
+    return f"{meant}valid: {', '.join(names) or 'none'}"
+
+
+def _checked(values: dict[str, Any], where: str) -> dict[str, Any]:
+    """The mapping with its period as dates, or InputError."""
+    for key in values:
+        if key not in KEYS:
+            raise InputError(f"{where}: unknown key '{key}'; {nearest(key, KEYS)}")
+    for key, least in (("seed", 0), ("members", 2)):
+        value = values.get(key, least)
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise InputError(f"{where}: {key} is {value!r}; give a whole number, {least} or more")
+    if "period" not in values:
+        return values
+    return {**values, "period": list(_period(values["period"], where))}
+
+
+def _period(value: Any, where: str) -> tuple[date, date]:
+    """Two dates, the first not after the second."""
+    if isinstance(value, Mapping | str) or not isinstance(value, Sequence) or len(value) != 2:
+        raise InputError(
+            f"{where}: period is {value!r}; give two dates such as [2017-01-01, 2018-10-31]"
+        )
+    start, end = (_date(item, where) for item in value)
+    if start > end:
+        raise InputError(
+            f"{where}: the period is empty, it starts {start} after its end {end}; swap the dates"
+        )
+    return start, end
+
+
+def _date(value: Any, where: str) -> date:
+    """A day from YAML's own date or from ISO text; a time of day is refused."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    try:
+        return date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise InputError(
+            f"{where}: period holds {str(value)!r}, which is no day; write YYYY-MM-DD"
+        ) from None
