@@ -1,0 +1,25 @@
+"""Data assimilation as pure functions on tensors; knows nothing about leaves or satellites.
+
+A scheme is a function ``analyse(prior, observe, y, precision, noise, memory) -> Analysis``, one
+file per scheme; keyword-only arguments after those six are its options. A wrapper takes a scheme
+first and returns a scheme. They compose from the inside out::
+
+    analyse = screened(relaxed(etkf, 0.3), threshold=4.0)
+
+Every array is ``[pixel, member, ...]`` and pixels never mix. The laws that each scheme keeps are
+declared and checked in ``tests/laws``.
+"""
+
+from releo_da.assimilation.etkf import etkf
+from releo_da.assimilation.inflation import inflated, relaxed, relaxed_spread, rotated
+from releo_da.assimilation.screening import screen, screened
+
+__all__ = [
+    "etkf",
+    "inflated",
+    "relaxed",
+    "relaxed_spread",
+    "rotated",
+    "screen",
+    "screened",
+]

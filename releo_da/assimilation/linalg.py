@@ -1,0 +1,102 @@
+r"""Small linear algebra that every ensemble scheme shares, batched over pixels.
+
+Symbols, with N members, L latents and C channels per pixel:
+
+    A = X - mean(X)                      anomalies              [N, L]
+    S = (Y - mean(Y)) R^-1/2 / sqrt(N-1) weighted anomalies     [N, C]
+    d = R^-1/2 (y - mean(Y))             weighted innovation    [C]
+    G = I + S'S = Lo Lo'                 innovation covariance  [C, C], lower factor Lo
+
+R is diagonal and enters as the precision 1/R, so that what was not seen is a column of zeros in S
+and a zero in d: a row and column of the identity in G. Nothing is ever divided by R, eigenvalues
+of G are at least 1, and its factor exists whatever the ensemble is, in float32 as well.
+
+Two maps of member space follow from the factor alone, in C dimensions and without an N x N matrix:
+
+    T    = I - S (Lo + I)^-T Lo^-1 S'    T'T = (I + SS')^-1     a square root of the analysis
+    T^-1 = I + S (Lo + I)^-1 S'          the way back
+
+T keeps the mean (S'1 = 0, hence T1 = 1). Cost per pixel: N C^2 + C^3/3 for the factor and
+2 N C L + C^2 L for a map applied to ``[N, L]``.
+
+Reference: Andrews (1968), A square root formulation of the Kalman covariance equations, AIAA J. 6;
+Tippett et al. (2003), Ensemble square root filters, Mon. Wea. Rev. 131, 1485-1490.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def precision_root(precision: Tensor) -> Tensor:
+    """Square root of a precision, with gradient 0 (and not infinity) where it is 0."""
+    seen = precision > 0
+    return torch.where(seen, torch.where(seen, precision, 1.0).sqrt(), 0.0)
+
+
+def anomalies(ensemble: Tensor) -> Tensor:
+    """Members minus their mean, ``[pixel, member, n]``."""
+    return ensemble - ensemble.mean(1, keepdim=True)
+
+
+def weighted(predicted: Tensor, y: Tensor, precision: Tensor) -> tuple[Tensor, Tensor]:
+    """Weighted anomalies S ``[pixel, member, channel]`` and innovation d ``[pixel, channel]``.
+
+    Args:
+        predicted: H of each member, ``[pixel, member, channel]``.
+        y: observations, ``[pixel, channel]``, finite also where not seen.
+        precision: 1 / R, ``[pixel, channel]``, 0 where not seen.
+
+    Raises:
+        ValueError: fewer than two members (no spread can be estimated from one).
+    """
+    members = predicted.shape[1]
+    if members < 2:
+        raise ValueError(f"an ensemble analysis needs at least 2 members, got {members}")
+    root = precision_root(precision)
+    mean = predicted.mean(1)
+    s = (predicted - mean[:, None]) * (root * (members - 1) ** -0.5)[:, None]
+    return s, root * (y - mean)
+
+
+def innovation_factor(s: Tensor) -> Tensor:
+    """Lower Cholesky factor of I + S'S, ``[pixel, channel, channel]``.
+
+    Unchecked on purpose: I + S'S is positive definite unless the ensemble of that pixel is already
+    non-finite, and then that pixel alone stays non-finite instead of stopping all others.
+    """
+    g = s.mT @ s
+    g.diagonal(dim1=-2, dim2=-1).add_(1.0)
+    return torch.linalg.cholesky_ex(g).L
+
+
+def plus_identity(lower: Tensor) -> Tensor:
+    """A square matrix plus the identity, ``[..., n, n]``."""
+    return lower + torch.eye(lower.shape[-1], dtype=lower.dtype, device=lower.device)
+
+
+def solve_lower(lower: Tensor, right: Tensor) -> Tensor:
+    """Solution of ``lower x = right``, ``[..., n, k]``."""
+    return torch.linalg.solve_triangular(lower, right, upper=False)
+
+
+def solve_lower_transposed(lower: Tensor, right: Tensor) -> Tensor:
+    """Solution of ``lower' x = right``, ``[..., n, k]``."""
+    return torch.linalg.solve_triangular(lower.mT, right, upper=True)
+
+
+def contract(s: Tensor, lower: Tensor, members: Tensor) -> Tensor:
+    """What T takes away: T Z - Z = -S (Lo + I)^-T Lo^-1 S'Z, ``[pixel, member, n]``."""
+    inner = solve_lower(lower, s.mT @ members)
+    return -s @ solve_lower_transposed(plus_identity(lower), inner)
+
+
+def expand(s: Tensor, lower: Tensor, members: Tensor) -> Tensor:
+    """What T^-1 adds: T^-1 Z - Z = S (Lo + I)^-1 S'Z, ``[pixel, member, n]``."""
+    return s @ solve_lower(plus_identity(lower), s.mT @ members)
+
+
+def acted(precision: Tensor) -> Tensor:
+    """True for pixels where at least one channel was used, ``[pixel, 1, 1]``."""
+    return (precision > 0).any(-1)[:, None, None]
