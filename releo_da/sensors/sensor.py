@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -214,9 +215,14 @@ def _width(response: Tensor) -> float:
 
 def _nearest(name: str, names: Sequence[str]) -> str:
     """Hint at the valid name that resembles `name` most, or nothing where none does."""
-    folded = {known.lower(): known for known in names}
-    close = get_close_matches(name.lower(), folded, n=1, cutoff=0.3)
-    return f", did you mean '{folded[close[0]]}'?" if close else ""
+    plain = {_plain(known): known for known in names}
+    close = get_close_matches(_plain(name), plain, n=1, cutoff=0.4)
+    return f", did you mean '{plain[close[0]]}'?" if close else ""
+
+
+def _plain(name: str) -> str:
+    """Without case, punctuation and leading zeros, in which conventions differ: B02 is b2."""
+    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"[\W_]", "", name.lower()))
 
 
 def _catalogue() -> list[Traversable]:

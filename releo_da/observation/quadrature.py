@@ -1,0 +1,221 @@
+"""Band quadrature: a channel's band average from the canopy model at a few wavelengths.
+
+A channel sees r_c = sum_w response[c, w] rho[w], 2101 wavelengths 1 nm apart. Canopy spectra are
+smooth, so a handful of them is enough:
+
+    r_c ~ sum_k weights[c, k] rho[nodes_k],   weights >= 0,   sum_k weights[c, k] = 1
+                [channel, K]        [K]
+
+which makes the observation operator some hundred times cheaper (K is 20 for the ten land channels
+of Sentinel-2). Weights that are non-negative and sum to one keep a flat spectrum and the bounds of
+reflectance exact. Nodes and weights come from spectra of the canopy model itself, P [draw, 2101]
+over the whole range of its variables. For channel c let D = P - (P response_c) 1', the deviation
+of each wavelength from the band average; then 1'w = 1 turns the error into D w and
+
+    min over w of w' G w,   1'w = 1,   G = D'D / draw     has     w = G^-1 1 / (1' G^-1 1),
+
+solved on the chosen nodes only; a node that would get a negative weight is left out. Nodes lie
+where the channel responds, so that no channel rests on correlations with another part of the
+spectrum. They are chosen by greedy additions, each followed by exchanges of single nodes until
+none lowers the error (Fedorov exchange); additions stop when the rms error on spectra that were
+not used in the fit is within the tolerance. Narrow channels go first and a wide one starts with
+the nodes that lie in it already, since the canopy model is evaluated once at all nodes: B08 of
+Sentinel-2 lives on those of B07 and B8A.
+
+Cost: one second for the spectra and a few tenths for each sensor, once in a process.
+Reference: Fedorov (1972), Theory of Optimal Experiments, chapter 3 (the exchange algorithm).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from releo_da.physics.optics import load_optics
+from releo_da.physics.prosail import VARIABLES, prosail
+from releo_da.sensors import Sensor
+from releo_da.sensors.sensor import FIRST_NM
+from releo_da.types import InputError
+
+RANGES = {
+    "n": (1.2, 1.8),
+    "cab": (0.0, 90.0),
+    "car": (0.0, 23.0),
+    "ant": (0.0, 5.0),
+    "cbrown": (0.0, 2.0),
+    "cw": (0.0005, 0.075),
+    "cm": (0.001, 0.011),
+    "lai": (0.0, 10.0),
+    "ala": (30.0, 80.0),
+    "hspot": (0.01, 0.5),
+    "psoil": (0.0, 1.0),
+    "rsoil": (0.3, 1.5),
+    "tts": (15.0, 70.0),
+    "tto": (0.0, 15.0),
+    "psi": (0.0, 180.0),
+}
+"""Uniform ranges of the spectra that a rule is made for; units as in the canopy model."""
+
+FINEST = 1e-5
+"""Smallest tolerance: the canopy model itself is no more exact than this in single precision."""
+
+FIT_DRAWS, CHECK_DRAWS = 512, 1024
+BATCH = 32  # spectra of a batch stay in the processor's cache
+RIDGE = 1e-9  # relative; neighbouring wavelengths are nearly collinear
+
+
+class Quadrature(NamedTuple):
+    """Nodes shared by the channels of a sensor, and the weights of each channel on them.
+
+    Attributes:
+        wavelengths: K nodes in nm, ascending.
+        weights: ``[channel, K]`` float64, non-negative, rows sum to 1.
+        error: ``[channel]`` float64, rms difference in reflectance from the full response over
+            spectra that were not used in the fit.
+    """
+
+    wavelengths: tuple[int, ...]
+    weights: Tensor
+    error: Tensor
+
+
+def band_quadrature(
+    sensor: Sensor, channels: Sequence[str] | None = None, tolerance: float = 3e-4
+) -> Quadrature:
+    """The rule with few nodes whose rms error is within `tolerance` in every channel.
+
+    Deterministic, and computed once in a process for each combination of arguments.
+
+    Args:
+        sensor: whose channels they are.
+        channels: names in the order wanted; all channels of the sensor by default.
+        tolerance: rms error in reflectance, at least 1e-5.
+
+    Raises:
+        InputError: a channel is unknown, none is given, or the tolerance is too small.
+    """
+    if not tolerance >= FINEST:
+        raise InputError(f"quadrature tolerance {tolerance:g} is too small; use {FINEST:g} or more")
+    names = sensor.channels if channels is None else tuple(channels)
+    if not names:
+        raise InputError(f"no channel of sensor {sensor.name} is chosen; name at least one")
+    return _rule(sensor, sensor.index(names), float(tolerance))
+
+
+@lru_cache
+def prior_spectra(draws: int, seed: int) -> Tensor:
+    """Canopy reflectance ``[draw, 2101]`` float64 of uniform draws from `RANGES`."""
+    generator = torch.Generator().manual_seed(seed)
+    unit = torch.rand(draws, len(RANGES), generator=generator, dtype=torch.float64)
+    values = {
+        name: lower + (upper - lower) * unit[:, i]
+        for i, (name, (lower, upper)) in enumerate(RANGES.items())
+    }
+    optics = load_optics(dtype=torch.float64)
+    spectra = []
+    for start in range(0, draws, BATCH):
+        part = {name: value[start : start + BATCH] for name, value in values.items()}
+        variables = {name: part[name] for name in VARIABLES}
+        spectra.append(prosail(variables, part["tts"], part["tto"], part["psi"], optics))
+    return torch.cat(spectra)
+
+
+@lru_cache
+def _rule(sensor: Sensor, rows: tuple[int, ...], tolerance: float) -> Quadrature:
+    """The rule for the channels at `rows` of the sensor's channel axis."""
+    fit, check = prior_spectra(FIT_DRAWS, 0), prior_spectra(CHECK_DRAWS, 1)
+    response = sensor.response[list(rows)]
+    support = response > 0
+    chosen = torch.zeros(response.shape[1], dtype=torch.bool)
+    weights = torch.zeros_like(response)
+    for row in support.sum(1).argsort(stable=True).tolist():
+        inside = support[row].nonzero().flatten()
+        band = response[row]
+        nodes, share = _choose(
+            fit[:, inside] - (fit @ band)[:, None],
+            check[:, inside] - (check @ band)[:, None],
+            chosen[inside].nonzero().flatten(),
+            tolerance,
+        )
+        weights[row, inside[nodes]] = share
+        chosen = weights.sum(0) > 0
+    error = (check @ (weights - response).T).square().mean(0).sqrt()
+    nodes = chosen.nonzero().flatten()
+    return Quadrature(tuple((nodes + FIRST_NM).tolist()), weights[:, nodes], error)
+
+
+def _choose(fit: Tensor, check: Tensor, taken: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
+    """Nodes and weights of one channel: those `taken` already, and as few more as are needed.
+
+    Args:
+        fit: ``[draw, wavelength]`` deviations from the band average that weights are fitted to.
+        check: the same of other spectra, that the tolerance is checked on.
+        taken: positions on the wavelength axis that cost nothing.
+        tolerance: rms error to reach.
+
+    Returns:
+        positions on the wavelength axis ``[node]`` and weights ``[node]``.
+    """
+    gram = fit.T @ fit / len(fit)
+    everywhere = torch.arange(len(gram))[:, None]
+    nodes = taken
+    while True:
+        if len(nodes):
+            weights = _weights(gram, nodes[None])[0]
+            if (check[:, nodes] @ weights).square().mean().sqrt() <= tolerance:
+                return nodes, weights
+        options = torch.cat([nodes.expand(len(gram), -1), everywhere], 1)
+        nodes = _exchange(gram, _best(gram, options), len(taken))
+
+
+def _exchange(gram: Tensor, nodes: Tensor, fixed: int) -> Tensor:
+    """Move single nodes, all but the first `fixed`, until no move lowers the error by 0.1 %."""
+    error = _error(gram, nodes[None])[0]
+    while True:
+        for i in range(fixed, len(nodes)):
+            options = nodes.repeat(len(gram), 1)
+            options[:, i] = torch.arange(len(gram))
+            nodes = _best(gram, options)
+        previous, error = error, _error(gram, nodes[None])[0]
+        if error >= 0.999 * previous:
+            return nodes
+
+
+def _best(gram: Tensor, options: Tensor) -> Tensor:
+    """The set of nodes with the least error among ``[option, node]``."""
+    return options[_error(gram, options).argmin()]
+
+
+def _error(gram: Tensor, options: Tensor) -> Tensor:
+    """Mean square error ``[option]`` of the best weights on each set of nodes."""
+    weights = _weights(gram, options)
+    return torch.einsum("oi,oij,oj->o", weights, _block(gram, options), weights)
+
+
+def _weights(gram: Tensor, options: Tensor) -> Tensor:
+    """Non-negative weights ``[option, node]`` that sum to one, for each set of nodes.
+
+    Solves on all nodes of a set and drops the most negative one until none is left.
+    """
+    eye = torch.eye(options.shape[1], dtype=gram.dtype)
+    # The constant keeps a channel of one wavelength, whose deviations are all 0, solvable.
+    ridge = RIDGE * gram.diagonal().mean() + 1e-30
+    blocks = _block(gram, options) + ridge * eye
+    kept = torch.ones(options.shape, dtype=torch.bool)
+    while True:
+        system = torch.where(kept[:, :, None] & kept[:, None, :], blocks, eye)
+        weights = torch.linalg.solve(system, kept.to(gram.dtype))
+        weights = weights / weights.sum(1, keepdim=True)
+        negative = (weights < 0).any(1)
+        if not negative.any():
+            return weights
+        kept[negative, weights.argmin(1)[negative]] = False
+
+
+def _block(gram: Tensor, options: Tensor) -> Tensor:
+    """Rows and columns of each set of nodes, ``[option, node, node]``."""
+    return gram[options[:, :, None], options[:, None, :]]
