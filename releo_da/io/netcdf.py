@@ -1,0 +1,60 @@
+"""The one door to netCDF files.
+
+The netCDF and HDF5 libraries are not safe under threads, even on different files: two threads that
+write at once end the process. Every read and write of this package therefore passes through this
+module and its one lock.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import xarray as xr
+
+from releo_da.types import InputError
+
+NETCDF = threading.RLock()
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator[xr.Dataset]:
+    """An open netCDF file with CF conventions decoded; the lock is held while it is open.
+
+    Raises:
+        InputError: the file is missing, is not netCDF, its times cannot be decoded, or numbers
+            read inside the block are damaged.
+    """
+    path = Path(path)
+    if not path.is_file():
+        found = "is a folder, not a file" if path.is_dir() else "does not exist"
+        raise InputError(
+            f"{path}: the file {found}; give the path of a netCDF file, beside the configuration "
+            "or under the data folder (RELEO_DATA)"
+        )
+    with NETCDF:
+        try:
+            dataset = xr.open_dataset(path, engine="netcdf4")
+        except OSError as error:
+            raise InputError(
+                f"{path}: not readable as netCDF ({error.strerror or error}); "
+                "check the file, and copy it again if the copy was cut short"
+            ) from None
+        except ValueError as error:
+            raise InputError(
+                f"{path}: its metadata cannot be decoded ({error}); correct the units attribute "
+                "of its time variable to the form 'days since 1970-01-01'"
+            ) from None
+        with dataset:
+            try:
+                yield dataset
+            except (OSError, RuntimeError) as error:
+                # Numbers are read inside the block; the library says NetCDF when it fails there.
+                if "NetCDF" not in str(error):
+                    raise
+                raise InputError(
+                    f"{path}: damaged, its numbers cannot be read ({error}); "
+                    "copy or make the file again"
+                ) from None
