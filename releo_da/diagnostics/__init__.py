@@ -1,0 +1,1 @@
+"""Scores, baselines, verification, plots and the report."""

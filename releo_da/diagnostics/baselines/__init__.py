@@ -1,0 +1,39 @@
+"""What an assimilation must beat: simple methods on the same values, by the same rules.
+
+`score_baselines` fits and scores all of `BASELINES` on tables ``[pixel, date]`` and returns the
+``baselines`` of scores.json; `score_in_situ` does the same for field measurements.
+"""
+
+from releo_da.diagnostics.baselines.in_situ import constant, line, score_in_situ
+from releo_da.diagnostics.baselines.protocol import (
+    BASELINES,
+    Predicted,
+    predict,
+    score_baselines,
+)
+from releo_da.diagnostics.baselines.series import (
+    Baseline,
+    Prediction,
+    Series,
+    days,
+    part,
+    series,
+    withheld,
+)
+
+__all__ = [
+    "BASELINES",
+    "Baseline",
+    "Predicted",
+    "Prediction",
+    "Series",
+    "constant",
+    "days",
+    "line",
+    "part",
+    "predict",
+    "score_baselines",
+    "score_in_situ",
+    "series",
+    "withheld",
+]
