@@ -1,0 +1,1 @@
+"""The one loop: a state folded over acquisitions."""

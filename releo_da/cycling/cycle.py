@@ -1,0 +1,50 @@
+"""The loop: twin experiments, hindcasts and operational runs all turn it.
+
+    for each acquisition:   background = forecast(state)         p(x_t | y_1..t-1)
+                            analysis   = analyse(background)     p(x_t | y_1..t)
+
+Everything inside is a tensor ``[pixel, member, ...]`` on one device. The loop yields a `Step` per
+acquisition and keeps nothing: what is stored, scored or drawn is the reader's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+
+from releo_da.types import Acquisition, Noise, State, Step, System
+
+Draws = Callable[[float, str], Noise]
+"""``draws(time, stage)`` gives the source of standard-normal numbers of one stage of one cycle."""
+
+
+def assimilate(
+    background: State, acquisition: Acquisition, system: System, noise: Noise
+) -> Step:
+    """Update a background state with one acquisition taken at the same time."""
+    observe = partial(system.observe, acquisition=acquisition)
+    analysis = system.analyse(
+        background.ensemble,
+        observe,
+        acquisition.values,
+        acquisition.precision,
+        noise,
+        background.memory,
+    )
+    state = background._replace(ensemble=analysis.ensemble, memory=analysis.memory)
+    return Step(acquisition, background, state, analysis.predicted, analysis.precision)
+
+
+def cycle(
+    state: State, acquisitions: Iterable[Acquisition], system: System, draws: Draws
+) -> Iterator[Step]:
+    """Fold a state over acquisitions in time order, one `Step` per acquisition."""
+    for acquisition in acquisitions:
+        background = system.forecast(
+            state, acquisition.time, draws(acquisition.time, "forecast")
+        )
+        step = assimilate(
+            background, acquisition, system, draws(acquisition.time, "analysis")
+        )
+        yield step
+        state = step.analysis

@@ -1,0 +1,1 @@
+"""Forecasters: each carries an ensemble to a later time."""

@@ -1,0 +1,152 @@
+r"""The linear-Gaussian forecaster: a seasonal mean, a Matern-3/2 process about it, slow residuals.
+
+With z the unbounded coordinates of the variables and m(t) a harmonic series of the day of year,
+
+    z(t) = m(t) + x(t),    x  Matern-3/2 (or Ornstein-Uhlenbeck), rates lambda, deviations sigma,
+                              driving noises correlated by C
+    r(t) = mu + e(t),      e  Ornstein-Uhlenbeck per channel: the slow residual of the physics
+
+so one step is ``deviation' = deviation F' + noise chol(Q)'`` with F and Q exact for any interval
+(`releo_da.dynamics.gauss_markov`). Shapes: ensemble ``[pixel, member, latent]`` in the order of
+`releo_da.state.layout.Layout`; F and Q ``[latent, latent]`` are shared by all pixels. Cost: one
+Cholesky per acquisition and a matrix product per member.
+
+Everything that is learned is a parameter of the module, fitted by the likelihood of innovations
+(`releo_da.learning`). Without fitted weights it has the defaults below, which describe herbaceous
+vegetation loosely.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from releo_da.dynamics.gauss_markov import (
+    factor,
+    matern_noise,
+    matern_transition,
+    ou_noise,
+    ou_transition,
+)
+from releo_da.state.layout import Layout
+from releo_da.state.prior import correlation
+from releo_da.types import Noise, State
+
+YEAR = 365.2425
+
+
+def season_basis(time: float, harmonics: int) -> Tensor:
+    """1, cos(2 pi k t / year), sin(2 pi k t / year) for k = 1..harmonics, float64."""
+    phase = 2.0 * math.pi * (time / YEAR)
+    waves = [f(k * phase) for k in range(1, harmonics + 1) for f in (math.cos, math.sin)]
+    return torch.tensor([1.0, *waves], dtype=torch.float64)
+
+
+def correlation_factor(raw: Tensor) -> Tensor:
+    """Lower factor of a correlation matrix from an unconstrained square matrix.
+
+    Rows of the lower triangle with unit diagonal are scaled to norm 1, so any real matrix gives a
+    correlation matrix (Pinheiro and Bates 1996, Stat. Comput. 6, section 2.2, up to the sphere).
+    """
+    lower = torch.tril(raw, -1) + torch.eye(len(raw), dtype=raw.dtype, device=raw.device)
+    return lower / lower.norm(dim=1, keepdim=True)
+
+
+def correlation_raw(matrix: Tensor) -> Tensor:
+    """The inverse of `correlation_factor`."""
+    lower = torch.linalg.cholesky(matrix)
+    return lower / lower.diagonal()[:, None]
+
+
+class MeanReverting(nn.Module):
+    """Forecaster with exact transitions for any interval.
+
+    Args:
+        layout: the latent axis; ``layout.velocities`` selects Matern-3/2 (True) or OU (False).
+        harmonics: number of harmonics of the seasonal mean.
+        days: initial e-folding time of the variables (days); 1 / lambda.
+        residual_days: initial e-folding time of the residuals.
+        residual_sd: initial stationary deviation of the residuals (reflectance).
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        harmonics: int = 2,
+        days: float = 20.0,
+        residual_days: float = 150.0,
+        residual_sd: float = 0.015,
+    ) -> None:
+        super().__init__()
+        double = {"dtype": torch.float64}
+        v, c = len(layout.names), len(layout.knots)
+        self.layout = layout
+        self.harmonics = harmonics
+        self.season = nn.Parameter(torch.zeros(1 + 2 * harmonics, v, **double))
+        self.log_rate = nn.Parameter(torch.full((v,), -math.log(days), **double))
+        self.log_sigma = nn.Parameter(torch.zeros(v, **double))
+        self.coupling = nn.Parameter(correlation_raw(correlation(layout.names)))
+        self.residual_mean = nn.Parameter(torch.zeros(c, **double))
+        self.residual_log_rate = nn.Parameter(torch.full((c,), -math.log(residual_days), **double))
+        self.residual_log_sigma = nn.Parameter(torch.full((c,), math.log(residual_sd), **double))
+        nearness = torch.tensor(layout.knots, **double)
+        kernel = torch.exp(-(nearness[:, None] - nearness).abs() / 200.0)
+        self.residual_coupling = nn.Parameter(correlation_raw(0.9 * kernel + 0.1 * torch.eye(c, **double)))
+
+    def mean(self, time: float) -> Tensor:
+        """Mean of every latent at a time, ``[latent]`` float64; velocities are about the mean."""
+        seasonal = season_basis(time, self.harmonics).to(self.season.device) @ self.season
+        still = seasonal.new_zeros(self.layout.dynamic - len(seasonal))
+        return torch.cat([seasonal, still, self.residual_mean])
+
+    def transition(self, interval: float) -> tuple[Tensor, Tensor]:
+        """Transition F and noise covariance Q over an interval (days), ``[latent, latent]``."""
+        moves, noises = (
+            (matern_transition, matern_noise)
+            if self.layout.velocities
+            else (ou_transition, ou_noise)
+        )
+        rate, slow = self.log_rate.exp(), self.residual_log_rate.exp()
+        lower, slow_lower = (
+            correlation_factor(self.coupling),
+            correlation_factor(self.residual_coupling),
+        )
+        f = torch.block_diag(moves(rate, interval), ou_transition(slow, interval))
+        q = torch.block_diag(
+            noises(rate, self.log_sigma.exp(), lower @ lower.T, interval),
+            ou_noise(slow, self.residual_log_sigma.exp(), slow_lower @ slow_lower.T, interval),
+        )
+        return f, q
+
+    def initial(self, time: float, pixels: Tensor, members: int, noise: Noise) -> State:
+        """A draw of the stationary distribution at a time: the ensemble before any observation."""
+        _, covariance = self.transition(math.inf)
+        drawn = centred(noise((len(pixels), members, self.layout.size)))
+        ensemble = self.mean(time).to(drawn) + drawn @ factor(covariance).T.to(drawn)
+        return State(time, ensemble, pixels, {})
+
+    def forward(self, state: State, time: float, noise: Noise) -> State:
+        """Carry a state to ``time``; a time equal to the state's returns it unchanged."""
+        interval = time - state.time
+        if interval < 0.0:
+            raise ValueError(f"cannot forecast back in time, from {state.time} to {time}")
+        if interval == 0.0:
+            return state
+        f, q = self.transition(interval)
+        ensemble = state.ensemble
+        drawn = centred(noise(ensemble.shape))
+        deviation = ensemble - self.mean(state.time).to(ensemble)
+        moved = deviation @ f.T.to(ensemble) + drawn @ factor(q).T.to(ensemble)
+        return state._replace(time=time, ensemble=self.mean(time).to(ensemble) + moved)
+
+
+def centred(noise: Tensor) -> Tensor:
+    """Noise with zero mean over members and unit expected variance: the mean moves exactly."""
+    members = noise.shape[1]
+    return (noise - noise.mean(1, keepdim=True)) * math.sqrt(members / max(members - 1, 1))
+
+
+Kernel = Literal["matern32", "ou"]

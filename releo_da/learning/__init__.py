@@ -1,0 +1,1 @@
+"""Losses and loops that fit a system's parameters."""

@@ -1,0 +1,51 @@
+r"""Priors of the learned parameters, so that latents keep their meaning.
+
+The likelihood alone would explain reflectances with any latent that fits: a leaf area that stands
+for soil colour forecasts reflectance as well. Each parameter therefore has a normal prior about its
+starting value, and its negative logarithm is added to the loss (maximum a posteriori):
+
+    penalty = 1/2 sum_p ((p - p_0) / s_p)^2
+
+with the scales s_p below: in prior standard deviations for the seasonal mean, in natural logarithms
+for rates and deviations, in reflectance for residual means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+SCALES = {
+    "season": 0.5,
+    "log_rate": 0.5,
+    "log_sigma": 0.3,
+    "coupling": 0.3,
+    "residual_mean": 0.01,
+    "residual_log_rate": 0.5,
+    "residual_log_sigma": 0.3,
+    "residual_coupling": 0.5,
+    "log_representativeness": 0.7,
+}
+"""Standard deviation of each parameter's prior about its starting value."""
+
+
+def anchored(modules: list[nn.Module], scales: dict[str, float] = SCALES) -> Callable[[], Tensor]:
+    """The penalty of the modules' parameters about their present values.
+
+    Raises:
+        KeyError: a parameter has no scale.
+    """
+    anchors = [
+        (parameter, parameter.detach().clone(), scales[name])
+        for module in modules
+        for name, parameter in module.named_parameters()
+    ]
+
+    def penalty() -> Tensor:
+        return 0.5 * torch.stack(
+            [((p - start) / scale).square().sum() for p, start, scale in anchors]
+        ).sum()
+
+    return penalty

@@ -1,0 +1,1 @@
+"""From latents to what a sensor measures, and how wrong that is."""

@@ -1,0 +1,85 @@
+"""The one table of state variables: unit, bounds and prior of each.
+
+A prior is a normal distribution truncated to its bounds, so that it is bounded and, near a bound,
+skewed. Means, standard deviations and bounds follow the Sentinel-2 toolbox biophysical processor
+(Weiss and Baret 2016, S2ToolBox Level 2 products ATBD, table 2), with two departures that bare and
+senescent fields need: chlorophyll and carotenoids may vanish (lower bound 0 instead of 20 and 5)
+and the water and dry-matter contents reach down to those of dry straw.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from releo_da.types import InputError
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One physical variable of the state.
+
+    Attributes:
+        name: the name used in configurations, tables and files.
+        long_name: what it is, in words.
+        unit: its unit, ``1`` where it has none.
+        lower: lower bound; no member is ever below it.
+        upper: upper bound; no member is ever above it.
+        mean: location of the truncated normal prior (the mean before truncation).
+        sd: scale of the truncated normal prior.
+    """
+
+    name: str
+    long_name: str
+    unit: str
+    lower: float
+    upper: float
+    mean: float
+    sd: float
+
+
+_TABLE = (
+    Variable("n", "leaf structure index", "1", 1.0, 2.5, 1.4, 0.3),
+    Variable("cab", "leaf chlorophyll a+b content", "ug cm-2", 0.0, 90.0, 45.0, 25.0),
+    Variable("car", "leaf carotenoid content", "ug cm-2", 0.0, 25.0, 10.0, 5.0),
+    Variable("ant", "leaf anthocyanin content", "ug cm-2", 0.0, 10.0, 0.0, 1.0),
+    Variable("cbrown", "brown pigment content", "1", 0.0, 2.0, 0.0, 0.4),
+    Variable("cw", "leaf water content", "cm", 0.0005, 0.075, 0.018, 0.015),
+    Variable("cm", "leaf dry matter content", "g cm-2", 0.001, 0.02, 0.005, 0.003),
+    Variable("lai", "leaf area index", "m2 m-2", 0.0, 12.0, 2.0, 3.0),
+    Variable("ala", "mean leaf inclination angle", "degree", 30.0, 80.0, 58.0, 15.0),
+    Variable("hspot", "hot spot size parameter", "1", 0.01, 0.5, 0.2, 0.2),
+    Variable("psoil", "dry fraction of the soil", "1", 0.0, 1.0, 0.5, 0.5),
+    Variable("rsoil", "soil brightness factor", "1", 0.3, 3.5, 1.0, 0.5),
+)
+
+CORRELATIONS = {
+    ("cab", "car"): 0.7,
+    ("cab", "cbrown"): -0.5,
+    ("car", "cbrown"): -0.3,
+    ("cab", "lai"): 0.4,
+    ("cbrown", "lai"): -0.4,
+    ("cw", "cab"): 0.3,
+    ("cw", "lai"): 0.3,
+    ("cw", "cbrown"): -0.4,
+    ("cw", "cm"): 0.3,
+}
+"""Prior correlations of the standardised variables: green canopies are dense, moist and hold
+little brown pigment. The remaining pairs are uncorrelated."""
+
+
+def variables(names: tuple[str, ...] | None = None) -> dict[str, Variable]:
+    """The table of variables by name.
+
+    Args:
+        names: keep these, in this order; all in the order of the table when None.
+
+    Raises:
+        InputError: a name is not in the table.
+    """
+    table = {variable.name: variable for variable in _TABLE}
+    if names is None:
+        return table
+    for name in names:
+        if name not in table:
+            raise InputError(f"{name!r} is not a state variable; the table has: {', '.join(table)}")
+    return {name: table[name] for name in names}
