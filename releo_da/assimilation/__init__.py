@@ -12,14 +12,19 @@ declared and checked in ``tests/laws``.
 
 from releo_da.assimilation.etkf import etkf
 from releo_da.assimilation.inflation import inflated, relaxed, relaxed_spread, rotated
+from releo_da.assimilation.iterated import iterated, multiple
 from releo_da.assimilation.screening import screen, screened
+from releo_da.assimilation.smoother import rts
 
 __all__ = [
     "etkf",
     "inflated",
+    "iterated",
+    "multiple",
     "relaxed",
     "relaxed_spread",
     "rotated",
+    "rts",
     "screen",
     "screened",
 ]
