@@ -65,9 +65,7 @@ def test_kalman_smoother_equals_gaussian_process_regression(gappy: Series, order
     found = smooth(process, gappy)
     for pixel in range(5):
         for date in range(40):
-            mean, variance = posterior(
-                process, gappy, pixel, gappy.seen[pixel], gappy.times[date]
-            )
+            mean, variance = posterior(process, gappy, pixel, gappy.seen[pixel], gappy.times[date])
             assert found.mean[pixel, date] == pytest.approx(mean, abs=1e-10)
             assert found.sd[pixel, date] ** 2 == pytest.approx(variance, abs=1e-10)
 

@@ -8,11 +8,13 @@ import pytest
 import xarray as xr
 
 from releo_da.diagnostics.baselines import days, part, score_baselines, series, withheld
+from releo_da.diagnostics.baselines.interpolation import LINEAR
 from releo_da.diagnostics.baselines.series import Array, Series
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("RELEO_DATA", ROOT / ".." / "shared" / "data"))
 FRANCE = DATA / "cesbio_insitu_france_2017_2018" / "s2_l2a_points_france_t31tcj.nc"
+SWISS = DATA / "swiss_wheat_2022_strickhof_arenenberg"
 NEW_YEAR = float(days(np.array("2018-01-01", "datetime64[D]")))
 
 
@@ -79,3 +81,53 @@ def test_forecasts_of_2018_in_france(france: Series) -> None:
     assert rows["harmonic"]["rmse"] == pytest.approx(0.213, abs=0.001)
     assert rows["ou_kalman"]["rmse"] == pytest.approx(0.172, rel=0.02)
     assert 0.85 < rows["ou_kalman"]["coverage_90"] < 0.95
+
+
+def swiss(farm: str, offset: tuple[str, ...]) -> Series:
+    """NDVI of one farm, per date the product that shows most pixels.
+
+    Products whose name contains one of `offset` read 0.1 too high in all bands. Where they are
+    corrected, Strickhof's first product of 16 May gives way to its reprocessed twin.
+    """
+    path = SWISS / f"s2_l2a_{farm}_2022.nc"
+    if not path.exists():
+        pytest.skip(f"{path.name} is not under RELEO_DATA")
+    with xr.open_dataset(path) as found:
+        data = found.load()
+    names = data.product_uri.values.astype(str)
+    high = np.array([0.1 * any(part in name for part in offset) for name in names])
+    bands = data.reflectance.transpose("band", "y", "x", "time") - high
+    red, near = (bands.sel(band=b).values.reshape(-1, len(names)) for b in ("B04", "B8A"))
+    values = ndvi(red.astype(float), near.astype(float))
+    shown, day = np.isfinite(values).sum(0), np.floor(days(data.time.values))
+    same = [np.flatnonzero(day == d) for d in np.unique(day)]
+    if offset:
+        shown[["20220516T133430" in name for name in names]] = 0
+    kept = [index[np.argmax(shown[index])] for index in same]
+    return series(data.time.values[kept], values[:, kept])
+
+
+OFFSET = {
+    "strickhof": ("_20220620T", "20220623T103031_N9999"),
+    "arenenberg": ("20220620T102041_N9999", "_20220623T", "_20220728T"),
+}
+FIGURES = [
+    ("strickhof", False, [0.083, 0.064, 0.074]),
+    ("strickhof", True, [0.051, 0.044, 0.047]),
+    ("arenenberg", False, [0.059, 0.064, 0.065]),
+    ("arenenberg", True, [0.043, 0.047, 0.056]),
+]
+
+
+@pytest.mark.parametrize(("farm", "corrected", "expected"), FIGURES)
+def test_linear_interpolation_in_switzerland(
+    farm: str, corrected: bool, expected: list[float]
+) -> None:
+    fields = swiss(farm, OFFSET[farm] if corrected else ())
+    found = []
+    for offset in range(3):
+        target = withheld(fields.seen, 3, offset)
+        rest = fields._replace(seen=fields.seen & ~target)
+        rows = score_baselines({"ndvi": rest}, {"ndvi": rest}, {"ndvi": target}, baselines=[LINEAR])
+        found.append(rows["linear"]["smoothed"]["ndvi"]["rmse"])
+    assert found == pytest.approx(expected, abs=0.001)

@@ -61,9 +61,7 @@ def linear_at(series: Series, times: Array) -> Array:
     before = np.where(at >= 0, latest(series.seen)[:, at], -1)
     from_ = np.searchsorted(series.times, times, side="left")
     count = len(series.times)
-    after = np.where(
-        from_ < count, following(series.seen)[:, np.minimum(from_, count - 1)], count
-    )
+    after = np.where(from_ < count, following(series.seen)[:, np.minimum(from_, count - 1)], count)
     axis = np.broadcast_to(series.times, series.values.shape)
     y0, y1 = take(series.values, before), take(series.values, after)
     t0, t1 = take(axis, before), take(axis, after)

@@ -204,9 +204,7 @@ def forecast_chunk(process: Process, horizon: float, series: Series) -> Predicti
     mean, covariance = propagate(process, run.mean[origin], run.covariance[origin], f)
     x = np.where(known[:, None], mean[..., 0], 0.0).T
     variance = np.where(known[:, None], covariance[..., 0, 0], process.variance).T
-    return Prediction(
-        x + seasonal(process.mean, series.times), np.sqrt(variance + process.noise)
-    )
+    return Prediction(x + seasonal(process.mean, series.times), np.sqrt(variance + process.noise))
 
 
 def in_chunks(method: partial[Prediction], series: Series) -> Prediction:
