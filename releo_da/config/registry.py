@@ -130,23 +130,25 @@ class Registry:
     def _made(self, spec: Any, where: str, provided: Mapping[str, Any] | None, inner: Any) -> Any:
         function, _ = self.find(spec, where)
         bound = self.bind(spec, where, provided)
+        name = spec if isinstance(spec, str) else spec[self.key]
         if self.wraps(function):
             if inner is None:
                 raise InputError(
-                    f"{where}: {self._name(function)!r} wraps another {self.kind}; write a list "
+                    f"{where}: '{name}' wraps another {self.kind}; write a list "
                     "and put it after the one it wraps"
                 )
             bound = partial(bound, **{self.inner: inner})
         elif inner is not None:
             raise InputError(
-                f"{where}: {self._name(function)!r} does not wrap another {self.kind}; "
+                f"{where}: '{name}' does not wrap another {self.kind}; "
                 "only the first of a list stands by itself, so move it there"
             )
-        direct = set(self.call) & set(inspect.signature(function).parameters)
-        return bound if direct else bound()
-
-    def _name(self, function: Function) -> str:
-        return next(name for name, entry in self.entries.items() if entry is function)
+        if set(self.call) & set(inspect.signature(function).parameters):
+            return bound
+        try:
+            return bound()
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
 
 
 def options_of(function: Function, hidden: Collection[str] = ()) -> dict[str, Option]:

@@ -31,7 +31,7 @@ def convert(value: Any, wanted: Any, where: str) -> Any:
     Args:
         value: what YAML gave.
         wanted: an annotation: bool, int, float, str, Path, date, list, tuple, Sequence, dict,
-            Mapping, Literal, a union of these, or Any.
+            Mapping, Literal, a union of these, or Any (object).
         where: full path of the key, for messages.
 
     Raises:
@@ -39,7 +39,7 @@ def convert(value: Any, wanted: Any, where: str) -> Any:
         TypeError: the annotation has no form in YAML (a defect of the program).
     """
     origin, arguments = get_origin(wanted) or wanted, get_args(wanted)
-    if wanted is Any:
+    if wanted in (Any, object):
         return value
     if origin in (Union, types.UnionType):
         return _one_of(value, arguments, where)
@@ -77,7 +77,7 @@ def describe(wanted: Any) -> str:
 def expressible(wanted: Any) -> bool:
     """Whether an annotation has a form in YAML (tensors and functions have none)."""
     origin, arguments = get_origin(wanted) or wanted, get_args(wanted)
-    if origin is Literal or wanted is Any:
+    if origin is Literal or wanted in (Any, object):
         return True
     if origin in (Union, types.UnionType):
         return any(expressible(argument) for argument in arguments)
@@ -119,17 +119,19 @@ def _as_date(value: Any) -> Any:
         return _REFUSED
 
 
+def _only(*kinds: type) -> Callable[[Any], Any]:
+    return lambda value: value if isinstance(value, kinds) else _REFUSED
+
+
 _SCALARS: dict[Any, tuple[str, Callable[[Any], Any]]] = {
-    bool: ("true or false", lambda v: v if isinstance(v, bool) else _REFUSED),
+    bool: ("true or false", _only(bool)),
     int: ("a whole number", _as_int),
     float: ("a number", _as_float),
-    str: (
-        "text (in quotes if it looks like a number)",
-        lambda v: v if isinstance(v, str) else _REFUSED,
-    ),
+    str: ("text (in quotes if it looks like a number)", _only(str)),
     Path: ("a path", lambda v: Path(v) if isinstance(v, str | Path) else _REFUSED),
     date: ("a date YYYY-MM-DD", _as_date),
-    type(None): ("nothing", lambda v: v if v is None else _REFUSED),
+    datetime: ("a time YYYY-MM-DDTHH:MM:SS", _only(datetime)),
+    type(None): ("nothing", _only(type(None))),
 }
 
 

@@ -92,6 +92,16 @@ def test_the_program_supplies_what_an_entry_asks_for_and_no_more() -> None:
     assert "analyse.decode: unknown option" in refusal({"name": "scaled", "decode": 1})
 
 
+def test_what_a_maker_refuses_is_told_with_its_key() -> None:
+    def picky(scheme: Scheme, factor: float = 2.0) -> Scheme:
+        """Refuses large factors."""
+        raise InputError(f"factor must be below 1, got {factor}")
+
+    registry = Registry("scheme", {"scaled": scaled, "picky": picky}, ("prior",), (), "scheme")
+    with pytest.raises(InputError, match=r"^analyse\[1\]: factor must be below 1, got 2.0"):
+        registry.build(["scaled", "picky"], "analyse")
+
+
 def test_text_numbers_are_floats_where_a_float_is_wanted() -> None:
     assert schemes.build({"name": "scaled", "scale": "1e-3"}, "analyse")(2.0) == 2e-3
 
