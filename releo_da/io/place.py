@@ -99,6 +99,8 @@ def _declared(dataset: xr.Dataset, x_name: str) -> str | None:
         if re.search(r"EPSG\D{0,3}\d{4,5}", text, flags=re.IGNORECASE):
             return text
     for array in dataset.variables.values():
+        if "epsg_code" in array.attrs:
+            return str(array.attrs["epsg_code"])
         well_known = str(array.attrs.get("crs_wkt", array.attrs.get("spatial_ref", "")))
         # In well-known text the code of the whole system is the last one.
         codes = re.findall(r'(?:AUTHORITY|ID)\["EPSG",\s*"?(\d{4,5})', well_known)

@@ -1,0 +1,116 @@
+"""The run directory: configuration, scores, log, figures and states of one run.
+
+    config.yaml  scores.json  analysis.nc  report.html  log.jsonl  figures/  states/
+
+Documents are replaced whole (see `releo_da.io.atomic`); the log grows by lines, so that after a
+crash all lines but perhaps the last are complete.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+
+from releo_da.io.atomic import write_text_atomic
+from releo_da.types import InputError
+
+FOLDERS = ("figures",)
+
+
+def create_run_directory(path: str | Path, folders: Iterable[str] = FOLDERS) -> Path:
+    """Make the directory of a run and its sub-folders; one that is there already is kept.
+
+    Args:
+        path: the directory; its parents are made as well.
+        folders: names of the sub-folders.
+
+    Raises:
+        InputError: the path is a file, or may not be written.
+    """
+    root = Path(path)
+    try:
+        for folder in (root, *(root / name for name in folders)):
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be made a run directory ({error.strerror}); choose another with --out"
+        ) from None
+    return root
+
+
+def write_json(path: str | Path, document: Any) -> None:
+    """Write a document as JSON, whole or not at all; numbers that are not finite become null."""
+    text = json.dumps(plain(document, finite=True), indent=2, ensure_ascii=False, allow_nan=False)
+    write_text_atomic(path, text + "\n")
+
+
+def write_yaml(path: str | Path, document: Any) -> None:
+    """Write a document as YAML, whole or not at all; keys keep their order."""
+    text = yaml.safe_dump(plain(document), sort_keys=False, allow_unicode=True, width=100)
+    write_text_atomic(path, text)
+
+
+class JsonLines:
+    """A log of one JSON object per line; each record is on file when `write` returns.
+
+    An existing log is continued. A last line that a crash cut short is ended first, so that the
+    records after it stay readable.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        """Continue the log at `path`, or begin it with the first record."""
+        self.path = Path(path)
+        if self.path.is_file() and self.path.read_bytes()[-1:] not in (b"", b"\n"):
+            self._append("\n")
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Append one record; numbers that are not finite become null."""
+        text = json.dumps(plain(record, finite=True), ensure_ascii=False, allow_nan=False)
+        self._append(text + "\n")
+
+    def _append(self, text: str) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(text)
+
+
+def plain(value: Any, finite: bool = False) -> Any:
+    """A value as lists, dictionaries, texts and Python numbers, as JSON and YAML know them.
+
+    Args:
+        value: any nesting of these and of arrays, tensors, paths, dates and named tuples.
+        finite: numbers that are not finite become None.
+
+    Raises:
+        TypeError: a value is of another type.
+    """
+    if isinstance(value, Mapping):
+        return {_key(key): plain(item, finite) for key, item in value.items()}
+    if isinstance(value, torch.Tensor):
+        return plain(value.detach().cpu().tolist(), finite)
+    if isinstance(value, np.generic | np.ndarray):
+        return plain(value.tolist(), finite)
+    if isinstance(value, list | tuple | set | frozenset):
+        items = sorted(value) if isinstance(value, set | frozenset) else value
+        return [plain(item, finite) for item in items]
+    if isinstance(value, float):
+        return value if math.isfinite(value) or not finite else None
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, datetime.date):
+        return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no plain form")
+
+
+def _key(key: Any) -> Any:
+    """A key of a dictionary: numbers of numpy become those of Python."""
+    return key.item() if isinstance(key, np.generic) else key

@@ -1,0 +1,214 @@
+"""Output variables as a CF netCDF file: mean, spread and quantiles over time and space.
+
+    lai(time, y, x)  lai_spread(time, y, x)  lai_quantile(quantile, time, y, x)     of a grid
+    lai(time, point) lai_spread(time, point) lai_quantile(quantile, time, point)    of points
+
+Pixels of a grid that were not estimated are missing. Every variable is compressed and carries a
+Fletcher-32 checksum, because an uncompressed netCDF file hides flipped bits.
+
+Reference: CF Metadata Conventions 1.10, chapters 4 (coordinates), 5.6 (grid mappings),
+7.3 (cell methods) and appendices C, E and F.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from releo_da.io.atomic import replacing
+from releo_da.io.netcdf import NETCDF, opened
+from releo_da.io.projection import FLATTENING, SCALE, SEMI_MAJOR, epsg_code
+from releo_da.io.times import from_days
+
+STANDARD_NAMES = {
+    "lai": "leaf_area_index",
+    "fapar": "fraction_of_surface_downwelling_photosynthetic_radiative_flux_absorbed_by_vegetation",
+    "fcover": "vegetation_area_fraction",
+    "albedo": "surface_albedo",
+    "ndvi": "normalized_difference_vegetation_index",
+}
+
+
+class Product(NamedTuple):
+    """One output variable.
+
+    Attributes:
+        mean: ``[time, pixel]``.
+        unit: as UDUNITS writes it, "1" where there is none.
+        long_name: for people.
+        spread: ``[time, pixel]`` standard deviation of the ensemble, or None.
+        quantiles: ``{probability: [time, pixel]}``, the same probabilities for all variables.
+    """
+
+    mean: ArrayLike
+    unit: str
+    long_name: str
+    spread: ArrayLike | None = None
+    quantiles: Mapping[float, ArrayLike] = {}
+
+
+def products_dataset(
+    times: ArrayLike,
+    pixels: xr.Dataset,
+    products: Mapping[str, Product],
+    attributes: Mapping[str, str] | None = None,
+) -> xr.Dataset:
+    """The output variables as a CF data set, a grid unfolded to y and x.
+
+    Args:
+        times: ``[time]`` days since 1970-01-01.
+        pixels: the pixel axis, `Series.pixels`.
+        products: by variable name.
+        attributes: global ones, as in ``title``, ``source``, ``history``.
+
+    Raises:
+        ValueError: an array is not ``[time, pixel]``.
+    """
+    days = np.asarray(times, dtype=np.float64)
+    size = (days.size, pixels.sizes["pixel"])
+    coords = _coordinates(days, pixels)
+    variables: dict[str, tuple] = {}
+    for name, product in products.items():
+        standard = {"standard_name": STANDARD_NAMES[name]} if name in STANDARD_NAMES else {}
+        layers = {name: (product.mean, "mean", product.long_name, standard)}
+        if product.spread is not None:
+            text = f"ensemble standard deviation of {product.long_name}"
+            layers[f"{name}_spread"] = (product.spread, "standard_deviation", text, {})
+            standard["ancillary_variables"] = f"{name}_spread"
+        for key, (values, method, text, more) in layers.items():
+            attrs = {"long_name": text, "units": product.unit, **more}
+            attrs["cell_methods"] = f"realization: {method}"
+            variables[key] = (*_unfolded(values, pixels, size), attrs | _mapping(pixels))
+        if product.quantiles:
+            stacked = [_unfolded(values, pixels, size) for values in product.quantiles.values()]
+            attrs = {"long_name": f"quantiles of {product.long_name}", "units": product.unit}
+            array = np.stack([layer for _, layer in stacked])
+            variables[f"{name}_quantile"] = (
+                ("quantile", *stacked[0][0]),
+                array,
+                attrs | _mapping(pixels),
+            )
+            coords["quantile"] = (
+                "quantile",
+                np.array(list(product.quantiles), dtype=np.float64),
+                {"long_name": "probability below the quantile", "units": "1"},
+            )
+    if "crs" in pixels.attrs:
+        # Points are given by longitude and latitude, whatever they were read in.
+        crs = "EPSG:4326" if pixels.attrs["kind"] == "point" else pixels.attrs["crs"]
+        variables["crs"] = ((), np.int32(0), _grid_mapping(crs))
+    return xr.Dataset(variables, coords, {"Conventions": "CF-1.10", **(attributes or {})})
+
+
+def write_products(path: str | Path, dataset: xr.Dataset) -> None:
+    """Write a data set as netCDF-4, compressed and with checksums, whole or not at all."""
+    packed = {"zlib": True, "complevel": 4, "shuffle": True, "fletcher32": True}
+    encoding: dict[str, dict[str, object]] = {
+        str(name): dict(packed) for name, array in dataset.variables.items() if array.ndim
+    }
+    for name in encoding:
+        kind = dataset[name].dtype.kind
+        if kind == "f" and name in dataset.data_vars:
+            encoding[name] |= {"dtype": "float32", "_FillValue": np.float32(np.nan)}
+        elif kind == "f":
+            encoding[name]["_FillValue"] = None
+        elif kind == "M":
+            units = "days since 1970-01-01 00:00:00"
+            encoding[name] |= {"units": units, "calendar": "standard", "dtype": "float64"}
+            encoding[name]["_FillValue"] = None
+        elif kind in "OU":
+            encoding[name] = {}
+    with replacing(path) as aside, NETCDF:
+        dataset.to_netcdf(aside, engine="netcdf4", format="NETCDF4", encoding=encoding)
+
+
+def read_products(path: str | Path) -> xr.Dataset:
+    """The data set that `write_products` wrote, in memory.
+
+    Raises:
+        InputError: the file is missing, is not netCDF, or a checksum of it fails.
+    """
+    with opened(path) as dataset:
+        return dataset.load()
+
+
+def _unfolded(
+    values: ArrayLike, pixels: xr.Dataset, size: tuple[int, int]
+) -> tuple[tuple[str, ...], NDArray[np.float32]]:
+    """Dimensions and values of ``[time, pixel]`` on the grid, missing where no pixel is."""
+    array = np.asarray(values, dtype=np.float32)
+    if array.shape != size:
+        raise ValueError(f"values of shape {array.shape} do not fit [time, pixel] = {size}")
+    if pixels.attrs["kind"] == "point":
+        return ("time", "point"), array
+    height, width = pixels.attrs["height"], pixels.attrs["width"]
+    grid = np.full((size[0], height * width), np.nan, dtype=np.float32)
+    grid[:, pixels["id"].values] = array
+    return ("time", "y", "x"), grid.reshape(size[0], height, width)
+
+
+def _coordinates(days: NDArray[np.float64], pixels: xr.Dataset) -> dict[str, tuple]:
+    """Coordinate variables of time and space."""
+    time = from_days(days).astype("datetime64[ns]")
+    coords: dict[str, tuple] = {
+        "time": ("time", time, {"standard_name": "time", "long_name": "time (UTC)", "axis": "T"})
+    }
+    degrees = {
+        "lon": {"standard_name": "longitude", "units": "degrees_east"},
+        "lat": {"standard_name": "latitude", "units": "degrees_north"},
+    }
+    if pixels.attrs["kind"] == "point":
+        coords["point"] = ("point", pixels["id"].values, {"long_name": "pixel id"})
+        for name, attrs in degrees.items():
+            if name in pixels.coords:
+                coords[name] = ("point", pixels[name].values, attrs)
+        return coords
+    geographic = "crs" in pixels.attrs and epsg_code(pixels.attrs["crs"]) == 4326
+    for axis, length, angle in (("y", "height", "lat"), ("x", "width", "lon")):
+        if f"grid_{axis}" in pixels.coords:
+            numbers = pixels[f"grid_{axis}"].values
+            projected = {"standard_name": f"projection_{axis}_coordinate", "units": "m"}
+            attrs = degrees[angle] if geographic else projected
+        else:
+            numbers = np.arange(pixels.attrs[length], dtype=np.float64)
+            attrs = {"long_name": f"position along {axis}", "units": "1"}
+        coords[axis] = (axis, numbers, {**attrs, "axis": axis.upper()})
+    return coords
+
+
+def _mapping(pixels: xr.Dataset) -> dict[str, str]:
+    """The attribute that points to the coordinate system, where it is known."""
+    return {"grid_mapping": "crs"} if "crs" in pixels.attrs else {}
+
+
+def _grid_mapping(crs: str) -> dict[str, object]:
+    """Attributes of a CF grid mapping (appendix F) for an EPSG code."""
+    code = epsg_code(crs)
+    ellipsoid = {"semi_major_axis": SEMI_MAJOR, "inverse_flattening": 1 / FLATTENING}
+    if code == 4326:
+        return {"grid_mapping_name": "latitude_longitude", **ellipsoid, "epsg_code": crs}
+    if code == 3857:
+        return {
+            "grid_mapping_name": "mercator",
+            "longitude_of_projection_origin": 0.0,
+            "standard_parallel": 0.0,
+            "false_easting": 0.0,
+            "false_northing": 0.0,
+            "earth_radius": SEMI_MAJOR,
+            "epsg_code": crs,
+        }
+    return {
+        "grid_mapping_name": "transverse_mercator",
+        "latitude_of_projection_origin": 0.0,
+        "longitude_of_central_meridian": code % 100 * 6 - 183.0,
+        "scale_factor_at_central_meridian": SCALE,
+        "false_easting": 500e3,
+        "false_northing": 10_000e3 if code // 100 == 327 else 0.0,
+        **ellipsoid,
+        "epsg_code": crs,
+    }

@@ -1,0 +1,93 @@
+"""A state on disk: the ensemble and all it needs to go on, in the safetensors format.
+
+    ensemble [pixel, member, latent], pixels [pixel], memory.<name> [pixel, ...]
+    metadata: format, time (hexadecimal, so that it comes back to the last bit), sha256
+
+The format holds tensors and text and cannot run code. The checksum covers time, names, types,
+shapes and bytes, so that a state which would resume a run wrongly is refused instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from releo_da.io.atomic import write_bytes_atomic
+from releo_da.types import InputError, State
+
+FORMAT = "releo_da state 1"
+MEMORY = "memory."
+
+
+def write_state(path: str | Path, state: State) -> None:
+    """Write a state whole or not at all; the tensors may be on any device."""
+    tensors = {"ensemble": state.ensemble, "pixels": state.pixels}
+    tensors |= {MEMORY + name: tensor for name, tensor in state.memory.items()}
+    # Clones, because the format refuses tensors that share memory.
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    time = float(state.time).hex()
+    metadata = {"format": FORMAT, "time": time, "sha256": _digest(time, tensors)}
+    write_bytes_atomic(path, save(tensors, metadata))
+
+
+def read_state(path: str | Path, device: str | torch.device = "cpu") -> State:
+    """Read a state that `write_state` wrote.
+
+    Raises:
+        InputError: the file is missing, is no state, or is damaged.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{path}: no state can be read ({error.strerror}); start the run from its beginning"
+        ) from None
+    try:
+        metadata = _metadata(data)
+        tensors = load(data)
+        sound = metadata["format"] == FORMAT and metadata["sha256"] == _digest(
+            metadata["time"], tensors
+        )
+        time = float.fromhex(metadata["time"])
+        ensemble, pixels = tensors["ensemble"], tensors["pixels"]
+    except (SafetensorError, ValueError, KeyError, TypeError, OverflowError) as error:
+        raise InputError(
+            f"{path}: not a state file, or damaged ({error}); resume from an earlier state"
+        ) from None
+    if not sound:
+        raise InputError(
+            f"{path}: the state is damaged, its checksum does not fit; resume from an earlier state"
+        )
+    memory = {
+        name.removeprefix(MEMORY): tensor.to(device)
+        for name, tensor in tensors.items()
+        if name.startswith(MEMORY)
+    }
+    return State(time, ensemble.to(device), pixels.to(device), memory)
+
+
+def _metadata(data: bytes) -> Mapping[str, str]:
+    """Metadata of a safetensors file: 8 bytes of length, then a header in JSON."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length].decode("utf-8"))
+    metadata = header["__metadata__"]
+    if not all(isinstance(text, str) for text in metadata.values()):
+        raise ValueError("its metadata are not texts")
+    return metadata
+
+
+def _digest(time: str, tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over the time and, by name, each tensor's name, type, shape and bytes."""
+    total = hashlib.sha256(time.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        total.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        total.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()
