@@ -122,7 +122,8 @@ def interval(ensemble: Array, levels: tuple[float, ...] = (LOWER, UPPER)) -> Arr
     """Quantiles over members, ``[..., member] -> [level, ...]``.
 
     The i-th of N sorted members is the i / (N + 1) quantile (Weibull), so that an observation
-    drawn from the same distribution falls between two levels as often as they say.
+    drawn from the same distribution falls between two levels as often as they say (exactly so
+    where a level is a multiple of 1 / (N + 1); linear between members otherwise).
     """
     return np.quantile(np.asarray(ensemble), levels, axis=-1, method="weibull")
 
@@ -176,6 +177,23 @@ def summarise_residual(observed: Array, predicted: Array, residuals: Array) -> d
     inside = (y - x >= low) & (y - x <= high)
     variance = np.full(len(y), residuals.var())
     return row(x - y, crps_empirical(y, x, residuals), variance, inside)
+
+
+def summarise_records(
+    observed: Array, mean: Array, sd: Array, crps: Array, lower: Array, upper: Array
+) -> dict[str, float]:
+    """The row of scores.json from what was kept of each ensemble (see `verification`).
+
+    Args:
+        observed: any shape, NaN absent, as all that follow.
+        mean: of the predicted observation.
+        sd: of the predicted observation.
+        crps: of each value.
+        lower: its 5 % quantile.
+        upper: its 95 % quantile.
+    """
+    y, x, sd, crps, lower, upper = pairs(observed, mean, sd, crps, lower, upper)
+    return row(x - y, crps, sd**2, (y >= lower) & (y <= upper))
 
 
 def row(d: Array, crps: Array, variance: Array, inside: Array) -> dict[str, float]:

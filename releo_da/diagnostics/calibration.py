@@ -1,0 +1,96 @@
+"""Does an ensemble mean what it says? Ranks, PIT and reliability of central intervals.
+
+If the observation is one more draw from the ensemble's distribution, its rank among N members is
+uniform on 0..N, its probability integral transform (PIT) is uniform on [0, 1], and a central
+interval of nominal level p covers a share p. A U shape says that the ensemble is too narrow, a
+dome that it is too wide, a slope that it is biased (Hamill 2001,
+doi:10.1175/1520-0493(2001)129<0550:IORHFV>2.0.CO;2). Members must include the observation error.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from releo_da.diagnostics.scores import Array, chunks
+
+LEVELS = tuple(round(0.1 * k, 1) for k in range(1, 10)) + (0.95,)
+
+
+class Histogram(NamedTuple):
+    """Counts of ranks in equal bins.
+
+    Attributes:
+        edges: ``[bin + 1]`` on the scale of the PIT, 0 to 1.
+        counts: ``[bin]``.
+        expected: ``[bin]`` count under calibration; bins hold unequal numbers of ranks where
+            their number does not divide N + 1.
+        band: ``[2, bin]`` 95 % range of a calibrated ensemble with independent samples.
+    """
+
+    edges: Array
+    counts: Array
+    expected: Array
+    band: Array
+
+
+def ranks(observed: Array, ensemble: Array, generator: np.random.Generator) -> Array:
+    """Number of members below the observation, ties broken at random.
+
+    Args:
+        observed: ``[sample]``.
+        ensemble: ``[sample, member]``.
+        generator: breaks ties (values at a bound, rounded values).
+
+    Returns:
+        ``[sample]`` float, 0..N; NaN where observation or ensemble is not finite.
+    """
+    observed, ensemble = np.asarray(observed), np.asarray(ensemble)
+    result = np.full(len(observed), np.nan)
+    for rows in chunks(len(observed), ensemble.shape[1]):
+        y, x = observed[rows, None], ensemble[rows]
+        rank = (x < y).sum(1) + generator.integers(0, (x == y).sum(1) + 1)
+        good = np.isfinite(y[:, 0]) & np.isfinite(x).all(1)
+        result[rows] = np.where(good, rank, np.nan)
+    return result
+
+
+def pit(rank: Array, members: int, generator: np.random.Generator) -> Array:
+    """The randomised PIT, uniform on [0, 1] under calibration: (rank + U) / (N + 1)."""
+    rank = np.asarray(rank, float)
+    return (rank + generator.random(rank.shape)) / (members + 1)
+
+
+def rank_histogram(rank: Array, members: int, bins: int = 17) -> Histogram:
+    """Ranks 0..N counted in at most `bins` bins; NaN ranks are absent."""
+    rank = np.asarray(rank, float)
+    rank = rank[np.isfinite(rank)].astype(int)
+    bins = min(bins, members + 1)
+    place = np.arange(members + 1) * bins // (members + 1)
+    width = np.bincount(place, minlength=bins) / (members + 1)
+    counts = np.bincount(place[rank], minlength=bins)
+    expected = rank.size * width
+    half = 1.96 * np.sqrt(expected * (1 - width))
+    edges = np.concatenate([[0.0], np.cumsum(width)])
+    return Histogram(
+        edges, counts, expected, np.stack([np.maximum(expected - half, 0), expected + half])
+    )
+
+
+def reliability(transform: Array, levels: tuple[float, ...] = LEVELS) -> tuple[Array, Array]:
+    """Nominal and observed coverage of central intervals.
+
+    Args:
+        transform: PIT of any shape; NaN is absent.
+        levels: nominal coverages.
+
+    Returns:
+        nominal ``[level]`` and observed ``[level]`` (NaN without samples).
+    """
+    transform = np.asarray(transform, float)
+    distance = 2 * np.abs(transform[np.isfinite(transform)] - 0.5)
+    nominal = np.array(levels)
+    if not distance.size:
+        return nominal, np.full(len(nominal), np.nan)
+    return nominal, (distance[:, None] <= nominal).mean(0)

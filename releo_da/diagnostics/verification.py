@@ -1,0 +1,159 @@
+"""`verification.nc`: what was predicted of every observed value, in a few numbers each.
+
+Ensembles are too large to keep; what scores and figures need of them is not. The data set has the
+dimensions ``case, time, pixel, channel``. A case says which prediction was compared: `background`
+(before the value was assimilated), `analysis` (after), `smoothed` (of withheld values) and
+`forecast_10` (10 days ahead). NDVI is one more channel. Variables:
+
+    observed   [time, pixel, channel]         the value as seen
+    mean, sd   [case, time, pixel, channel]   of the predicted observation, its error included
+    crps       [case, time, pixel, channel]
+    rank       [case, time, pixel, channel]   number of members below the value
+    q05 .. q95 [case, time, pixel, channel]   quantiles of the predicted observation
+    rejected   [time, pixel, channel]         1 where screening refused the value
+
+NaN means that a value was not part of a case. Everything in scores.json about observed values is
+recomputed from here by `summaries`, without the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from releo_da.diagnostics.scores import Array, summarise_records
+from releo_da.types import InputError
+
+FIELDS = ("observed", "mean", "sd", "crps", "rank", "q05", "q25", "q50", "q75", "q95")
+PLACE = ("case", "time", "pixel", "channel")
+MEANING = {
+    "mean": "mean of the predicted observation",
+    "sd": "standard deviation of the predicted observation, observation error included",
+    "crps": "continuous ranked probability score",
+    "rank": "members below the observation",
+}
+
+
+class Record(NamedTuple):
+    """What one case said of one acquisition.
+
+    Attributes:
+        case: "background", "analysis", "smoothed", "forecast_10", ...
+        date: position of the acquisition on the time axis.
+        channels: names along the channel axis of `numbers`.
+        numbers: ``[pixel, channel, field]`` by `FIELDS`, NaN where nothing was compared.
+        rejected: ``[pixel, channel]`` bool or None; may have fewer channels (no NDVI).
+    """
+
+    case: str
+    date: int
+    channels: tuple[str, ...]
+    numbers: Array
+    rejected: Array | None = None
+
+
+def verification(
+    times: Array, sensors: Sequence[str], pixels: Array, records: Iterable[Record], members: int
+) -> xr.Dataset:
+    """Gathers records into one data set.
+
+    Args:
+        times: ``[time]`` days since 1970-01-01 of the acquisitions.
+        sensors: ``[time]`` the name of the sensor of each.
+        pixels: ``[pixel]`` ids.
+        records: in any order; the channel axis is the union of theirs, in order of appearance.
+        members: size of the ensemble, for ranks.
+
+    Raises:
+        InputError: where a record has other pixels or fields than the data set.
+    """
+    records = list(records)
+    cases = list(dict.fromkeys(r.case for r in records))
+    channels = list(dict.fromkeys(name for r in records for name in r.channels))
+    shape = (len(times), len(pixels), len(channels))
+    tables = {
+        name: np.full(shape if name == "observed" else (len(cases), *shape), np.nan, np.float32)
+        for name in FIELDS
+    }
+    rejected = np.zeros(shape, np.int8)
+    for record in records:
+        expected = (len(pixels), len(record.channels), len(FIELDS))
+        if record.numbers.shape != expected:
+            raise InputError(
+                f"a record of {record.case} at date {record.date} has shape "
+                f"{record.numbers.shape}, the data set needs {expected}"
+            )
+        columns = [channels.index(name) for name in record.channels]
+        case = cases.index(record.case)
+        for name, numbers in zip(FIELDS, np.moveaxis(record.numbers, -1, 0), strict=True):
+            if name == "observed":
+                held = tables[name][record.date][:, columns]
+                new = np.where(np.isfinite(numbers), numbers, held)
+                tables[name][record.date][:, columns] = new
+            else:
+                tables[name][case, record.date][:, columns] = numbers
+        if record.rejected is not None:
+            columns = columns[: record.rejected.shape[1]]
+            rejected[record.date][:, columns] |= np.asarray(record.rejected, bool)
+    return dataset(times, sensors, pixels, cases, channels, tables, rejected, members)
+
+
+def dataset(
+    times: Array,
+    sensors: Sequence[str],
+    pixels: Array,
+    cases: Sequence[str],
+    channels: Sequence[str],
+    tables: dict[str, Array],
+    rejected: Array,
+    members: int,
+) -> xr.Dataset:
+    """The tables with their coordinates and their meaning."""
+    variables = {
+        name: (PLACE[1:] if name == "observed" else PLACE, table, {"long_name": meaning(name)})
+        for name, table in tables.items()
+    }
+    told = {"long_name": "1 where screening refused the value"}
+    instants = np.round(np.asarray(times, float) * 86_400e3).astype("datetime64[ms]")
+    return xr.Dataset(
+        {**variables, "rejected": (PLACE[1:], rejected, told)},
+        {
+            "case": list(cases),
+            "time": instants.astype("datetime64[ns]"),
+            "pixel": np.asarray(pixels),
+            "channel": list(channels),
+            "sensor": ("time", np.asarray(sensors, str)),
+        },
+        {"members": int(members), "title": "observations and what was predicted of them"},
+    )
+
+
+def meaning(field: str) -> str:
+    """The long name of a field."""
+    if field.startswith("q"):
+        return f"{int(field[1:])} % quantile of the predicted observation"
+    return MEANING.get(field, field)
+
+
+def summaries(found: xr.Dataset, case: str) -> dict[str, dict[str, float]]:
+    """Rows of scores.json per channel, ``{channel: row}``; channels without values are left out.
+
+    Raises:
+        InputError: where the data set does not hold the case.
+    """
+    if case not in found.case.values:
+        held = ", ".join(map(str, found.case.values))
+        raise InputError(f"verification holds no case {case!r}; it holds {held}")
+    said = found.sel(case=case)
+    rows = {}
+    for name in map(str, found.channel.values):
+        one = said.sel(channel=name)
+        row = summarise_records(
+            *(one[field].values for field in ("observed", "mean", "sd", "crps", "q05", "q95"))
+        )
+        if row["n"]:
+            rows[name] = row
+    return rows

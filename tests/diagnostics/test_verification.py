@@ -1,0 +1,51 @@
+"""The data set of verification: what goes in comes out, and scores follow from it."""
+
+import numpy as np
+import pytest
+
+from releo_da.diagnostics.scores import crps_ensemble, interval, summarise
+from releo_da.diagnostics.verification import FIELDS, Record, summaries, verification
+from releo_da.types import InputError
+
+
+def numbers(observed: np.ndarray, ensemble: np.ndarray) -> np.ndarray:
+    """Fields of an ensemble ``[pixel, channel, member]``."""
+    quantiles = interval(ensemble, (0.05, 0.25, 0.5, 0.75, 0.95))
+    rank = (ensemble < observed[..., None]).sum(-1)
+    crps = crps_ensemble(observed, ensemble)
+    fields = [observed, ensemble.mean(-1), ensemble.std(-1, ddof=1), crps, rank, *quantiles]
+    return np.where(np.isnan(observed)[..., None], np.nan, np.stack(fields, -1))
+
+
+def test_summaries_equal_scores_of_the_ensembles(tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    sentinel, landsat = ("B04", "B08", "ndvi"), ("B4", "B5", "ndvi")
+    y = rng.random((4, 6, 3))
+    y[2, 3] = np.nan
+    x = rng.random((4, 6, 3, 50))
+    records = [
+        Record("background", i, landsat if i == 1 else sentinel, numbers(y[i], x[i]))
+        for i in range(4)
+    ]
+    records += [Record("smoothed", 0, sentinel, numbers(y[0], 0.1 + x[0]))]
+    records[0] = records[0]._replace(rejected=np.eye(6, 2, dtype=bool))
+    names = ["sentinel2a", "landsat8", "sentinel2a", "sentinel2b"]
+    found = verification(17000.5 + np.arange(4), names, np.arange(6), records, 50)
+    found.to_netcdf(tmp_path / "verification.nc")
+    rows = summaries(found, "background")
+    assert set(rows) == {"B04", "B08", "ndvi", "B4", "B5"}
+    for name, dates, column in [("B04", [0, 2, 3], 0), ("B5", [1], 1), ("ndvi", range(4), 2)]:
+        sample = y[list(dates)][..., column].ravel()
+        members = x[list(dates)][..., column, :].reshape(len(sample), 50)
+        assert rows[name] == pytest.approx(summarise(sample, members), rel=1e-5, abs=1e-6)
+    assert set(summaries(found, "smoothed")) == set(sentinel)
+    assert found.rejected.sum() == 2 and found.rejected.sel(channel="B08")[0, 1] == 1
+    assert str(found.time.values[0]).startswith("2016-07-18T12:00:00")
+    with pytest.raises(InputError, match="forecast_10.*background, smoothed"):
+        summaries(found, "forecast_10")
+
+
+def test_a_record_of_other_pixels_is_refused() -> None:
+    record = Record("background", 0, ("B04",), np.zeros((3, 1, len(FIELDS))))
+    with pytest.raises(InputError, match="background at date 0"):
+        verification(np.array([0.0]), ["s"], np.arange(4), [record], 8)
