@@ -7,6 +7,7 @@ one inside a function or under TYPE_CHECKING counts as well.
 import ast
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -22,19 +23,18 @@ SIBLINGS: dict[str, set[str]] = {
     "state": set(),
     "observation": {"physics", "sensors", "state"},
     "dynamics": {"state"},
-    "representation": {"state", "sensors"},
     "cycling": {"assimilation"},
     "learning": {"cycling", "assimilation"},
     "io": {"sensors"},
     "diagnostics": set(),
     "runs": {"cycling", "learning", "io", "diagnostics", "sensors", "state"},
     "config": {
-        "physics", "sensors", "assimilation", "state", "observation", "dynamics", "representation",
-        "cycling", "learning", "io", "diagnostics", "runs",
+        "physics", "sensors", "assimilation", "state", "observation", "dynamics", "cycling",
+        "learning", "io", "diagnostics", "runs",
     },
     "cli": {
-        "physics", "sensors", "assimilation", "state", "observation", "dynamics", "representation",
-        "cycling", "learning", "io", "diagnostics", "runs", "config",
+        "physics", "sensors", "assimilation", "state", "observation", "dynamics", "cycling",
+        "learning", "io", "diagnostics", "runs", "config",
     },
 }  # fmt: skip
 
@@ -49,6 +49,8 @@ OUTSIDE: dict[str, set[str]] = {
     "observation": {"torch", "numpy", "scipy"},
     "learning": {"torch"},
 }
+
+DISTRIBUTION = {"yaml": "pyyaml"}  # where the import has another name
 
 
 def room_of(path: Path, package: Path = PACKAGE) -> str:
@@ -121,6 +123,18 @@ def test_the_page_shows_this_table() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]*) \|", page, flags=re.MULTILINE))
     for room in set(SIBLINGS) - {"types", "config", "cli"}:
         assert set(re.findall(r"`(\w+)`", rows[room])) == SIBLINGS[room], room
+
+
+def test_what_is_imported_is_declared() -> None:
+    """Every package imported from outside is a dependency in pyproject.toml."""
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    declared = {re.split(r"[<>=]", entry)[0].lower() for entry in project["dependencies"]}
+    imported = set()
+    for path in FILES:
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        firsts = {name.partition(".")[0] for name in imports(path.read_text("utf-8"), parts)}
+        imported |= firsts - sys.stdlib_module_names - {PACKAGE.name, ""}
+    assert {DISTRIBUTION.get(name, name.lower()) for name in imported} <= declared
 
 
 @pytest.mark.parametrize(

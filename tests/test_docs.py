@@ -1,0 +1,170 @@
+"""The documentation holds: blocks marked `<!-- test -->` run, names and links exist.
+
+A marked python block runs after those before it on its page, in one namespace; a text block right
+after it is what it prints, numbers within 2 % or a unit of the last digit. A marked console block runs
+its lines that begin with `$ ./run` and shows what they print in the lines between.
+"""
+
+import contextlib
+import importlib
+import importlib.util
+import io
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import torch
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
+BLOCK = re.compile(
+    r"^<!-- (?P<mark>[^>]+) -->\n```(?P<language>\w+)\n(?P<body>.*?)^```\n"
+    r"(?:```text\n(?P<output>.*?)^```\n)?",
+    flags=re.MULTILINE | re.DOTALL,
+)
+NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
+
+
+class Block(NamedTuple):
+    mark: str
+    language: str
+    body: str
+    output: str | None
+
+
+def blocks(text: str) -> list[Block]:
+    fields = Block._fields
+    return [Block(*match.group(*fields)) for match in BLOCK.finditer(text)]
+
+
+def same(printed: str, shown: str) -> bool:
+    """Equal up to blanks, and decimal numbers up to 2 % or one unit of the last digit shown."""
+    words = [NUMBER.sub("#", text).split() for text in (printed, shown)]
+    numbers = [NUMBER.findall(text) for text in (printed, shown)]
+    return words[0] == words[1] and all(
+        float(one) == pytest.approx(float(other), rel=0.02, abs=1.01 * unit(other))
+        for one, other in zip(*numbers, strict=True)
+    )
+
+
+def unit(number: str) -> float:
+    """One unit of the last digit of a decimal number as written."""
+    digits, _, exponent = number.partition("e")
+    return 10.0 ** (int(exponent or 0) - len(digits.partition(".")[2]))
+
+
+def pages_with(language: str) -> list[Path]:
+    marked = ((page, block) for page in PAGES for block in blocks(page.read_text("utf-8")))
+    return sorted({p for p, block in marked if (block.mark, block.language) == ("test", language)})
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("page", pages_with("python"), ids=name_of)
+def test_python_blocks(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    with torch.random.fork_rng(), torch.set_grad_enabled(True):
+        for block in blocks(page.read_text("utf-8")):
+            if (block.mark, block.language) != ("test", "python"):
+                continue
+            with contextlib.redirect_stdout(io.StringIO()) as out:
+                exec(compile(block.body, str(page), "exec"), namespace)
+            assert block.output is None or same(out.getvalue(), block.output), out.getvalue()
+
+
+@pytest.mark.parametrize("page", pages_with("console"), ids=name_of)
+def test_console_blocks(page: Path, tmp_path: Path) -> None:
+    for block in blocks(page.read_text("utf-8")):
+        if (block.mark, block.language) != ("test", "console"):
+            continue
+        for session in re.split(r"^\$ ", block.body, flags=re.MULTILINE)[1:]:
+            line, _, shown = session.partition("\n")
+            program, *arguments = shlex.split(line)
+            assert program == "./run"
+            done = subprocess.run(
+                [sys.executable, "-c", "from releo_da.cli import main; main()", *arguments],
+                cwd=tmp_path,
+                env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, f"{line}\n{done.stderr}"
+            assert not shown.strip() or same(done.stdout, shown), f"{line}\n{done.stdout}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_names_exist(page: Path) -> None:
+    """What is written as `releo_da.room.module.name` can be imported."""
+    for dotted in sorted(set(re.findall(r"`(releo_da(?:\.\w+)+)`", page.read_text("utf-8")))):
+        parts, thing = dotted.split("."), None
+        for cut in range(len(parts), 0, -1):
+            module = ".".join(parts[:cut])
+            with contextlib.suppress(ModuleNotFoundError):
+                thing = importlib.import_module(module)
+                break
+        for attribute in parts[cut:]:
+            assert hasattr(thing, attribute), f"{name_of(page)} names {dotted}"
+            thing = getattr(thing, attribute)
+
+
+def anchors(page: Path) -> set[str]:
+    heads = re.findall(r"^#+ (.*)$", page.read_text("utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
+        if link.startswith(("https://", "http://")):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{name_of(page)} links to {link}"
+        assert not anchor or anchor in anchors(target), f"{name_of(page)} links to {link}"
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    def leaves(node: object) -> list[str]:
+        if isinstance(node, str):
+            return [node]
+        children = node.values() if isinstance(node, dict) else node
+        return [leaf for child in children for leaf in leaves(child)]
+
+    navigation = yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))["nav"]
+    written = [page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")]
+    assert sorted(leaves(navigation)) == sorted(written)
+
+
+def test_the_machinery_sees_blocks() -> None:
+    page = "x\n<!-- test -->\n```python\nprint(1.0)\n```\n```text\n1.01\n```\n\n```python\n0\n```\n"
+    assert blocks(page) == [Block("test", "python", "print(1.0)\n", "1.01\n")]
+    assert same("a 1.0", "a  1.1")
+    assert same("a 1.00", "a 1.02")
+    assert not same("a 1.0", "a 1.2")
+    assert not same("a 1.00", "a 1.03")
+    assert not same("a 1.0", "b 1.0")
+
+
+@pytest.mark.slow
+def test_strict_build(tmp_path: Path) -> None:
+    if not importlib.util.find_spec("mkdocs"):
+        pytest.skip("mkdocs is not installed: ./run docs installs it")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
