@@ -1,8 +1,8 @@
 """The documentation holds: blocks marked `<!-- test -->` run, names and links exist.
 
 A marked python block runs after those before it on its page, in one namespace; a text block right
-after it is what it prints, numbers within 2 % or a unit of the last digit. A marked console block runs
-its lines that begin with `$ ./run` and shows what they print in the lines between.
+after it is what it prints, numbers within 2 % or a unit of the last digit. A marked console block
+runs its lines that begin with `$ ./run` and shows what they print in the lines between.
 """
 
 import contextlib
