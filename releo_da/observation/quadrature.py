@@ -6,11 +6,12 @@ smooth, so a handful of them is enough:
     r_c ~ sum_k weights[c, k] rho[nodes_k],   weights >= 0,   sum_k weights[c, k] = 1
                 [channel, K]        [K]
 
-which makes the observation operator some hundred times cheaper (K is 16-18 for the ten land
-channels of Sentinel-2 at the default tolerance). Weights that are non-negative and sum to one keep a flat spectrum and the bounds of
-reflectance exact. Nodes and weights come from spectra of the canopy model itself, P [draw, 2101]
-over the whole range of its variables. For channel c let D = P - (P response_c) 1', the deviation
-of each wavelength from the band average; then 1'w = 1 turns the error into D w and
+which makes the observation operator some hundred times cheaper (K is 16 to 18 for the ten land
+channels of Sentinel-2 at the default tolerance). Weights that are non-negative and sum to one keep
+a flat spectrum and the bounds of reflectance exact. Nodes and weights come from spectra of the
+canopy model itself, P [draw, 2101], over the whole range of its variables. For channel c let
+D = P - (P response_c) 1', the deviation of each wavelength from the band average; then 1'w = 1
+turns the error into D w and
 
     min over w of w' G w,   1'w = 1,   G = D'D / draw     has     w = G^-1 1 / (1' G^-1 1),
 
@@ -20,10 +21,10 @@ spectrum. They are chosen by greedy additions, each followed by exchanges of sin
 none lowers the error (Fedorov exchange); additions stop when the rms error on spectra that were
 not used in the fit is within the tolerance. Narrow channels go first and a wide one starts with
 the nodes that lie in it already, since the canopy model is evaluated once at all nodes: B08 of
-Sentinel-2 lives on those of B07 and B8A.
+Sentinel-2A lives on those of B07 and B8A.
 
-The stated error is the rms over the ranges below; a narrower population, such as green canopies
-only, may see up to 1.5 times as much in a single channel, and single spectra up to ten times.
+The stated error is the rms over the ranges below. Another population may see more in a channel:
+1.4 times as much under the prior of the state, and a bright or dry canopy alone ten times or more.
 
 Cost: one second for the spectra and a tenth for each sensor, once in a process.
 Reference: Fedorov (1972), Theory of Optimal Experiments, chapter 3 (the exchange algorithm).
