@@ -108,16 +108,17 @@ def interface_transmissivity(angle: float, refractive: Tensor) -> Tensor:
 def _tables() -> Optics:
     """All wavelengths, float64."""
     folder = resources.files(__package__) / "tables"
-    columns = []
+    columns: list[Tensor] = []
     for name in ("leaf.csv", "soil.csv"):
         with (folder / name).open(encoding="utf-8") as file:
             rows = (line for line in file if not line.startswith(("#", "wavelength")))
-            columns.append(torch.from_numpy(np.loadtxt(rows, delimiter=",").T.copy()))
-    leaf, soil = columns
-    refractive = leaf[1]
+            columns.extend(torch.from_numpy(np.loadtxt(rows, delimiter=",").T.copy()).unbind())
+    del columns[8]  # the wavelengths of the soil table
+    refractive = columns[1]
     diffuse = interface_transmissivity(90.0, refractive)
     enter = interface_transmissivity(40.0, refractive)
-    return Optics(*leaf, *soil[1:], enter, diffuse, diffuse / refractive**2)
+    columns += [enter, diffuse, diffuse / refractive**2]
+    return Optics(*columns)
 
 
 def load_optics(

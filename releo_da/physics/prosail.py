@@ -78,7 +78,7 @@ def _chunk(
     optics = Optics(*(t.unsqueeze(1 - axis) for t in optics))
     frame = Structure(*(t.reshape(-1).unsqueeze(axis) for t in frame))
     psoil, rsoil = (v[name].reshape(-1).unsqueeze(axis) for name in ("psoil", "rsoil"))
-    leaf = pile(depth + LEAST_DEPTH, n.unsqueeze(axis), optics)
+    leaf = pile(depth + LEAST_DEPTH[n.dtype], n.unsqueeze(axis), optics)
     return scatter(leaf, frame), mixture(psoil, rsoil, optics), frame
 
 

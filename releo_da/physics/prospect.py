@@ -36,7 +36,7 @@ from torch import Tensor
 from .optics import Optics
 from .special import absorbed
 
-LEAST_DEPTH = 1e-9
+LEAST_DEPTH = {torch.float32: 3e-8, torch.float64: 1e-12}
 """Optical depth of a plate without any absorber; 0 would make the plate equations singular."""
 
 
@@ -125,6 +125,6 @@ def prospect_d(
     """
     n, *contents = torch.broadcast_tensors(n, cab, car, ant, cbrown, cw, cm)
     column = n.unsqueeze(-1)
-    depth = torch.stack(contents, -1) / column @ absorption(optics) + LEAST_DEPTH
+    depth = torch.stack(contents, -1) / column @ absorption(optics) + LEAST_DEPTH[n.dtype]
     leaf = pile(depth, column, optics)
     return leaf.rho, leaf.tau

@@ -128,6 +128,109 @@ def structure(
     return Structure(lai, *mean, *gaps, gap_so, lai * chance, apart)
 
 
+class Diffuse(NamedTuple):
+    """The diffuse streams of a canopy; lower case as in the module's equations.
+
+    Attributes:
+        half: S, half the leaf's albedo.
+        b: B.
+        m2: m^2.
+        m: decay rate of diffuse light.
+        drop: exp(-m L) - 1.
+        e: exp(-m L).
+        rinf: reflectance of an infinitely deep canopy.
+        bright: 1 + r_inf.
+        deficit: 1 - r_inf.
+        over_plus: 1 / (1 + r_inf e).
+        over_minus: 1 / (1 - r_inf e).
+        faint: where m is below half of both beam extinctions, so that k - m is far from 0.
+    """
+
+    half: Tensor
+    b: Tensor
+    m2: Tensor
+    m: Tensor
+    drop: Tensor
+    e: Tensor
+    rinf: Tensor
+    bright: Tensor
+    deficit: Tensor
+    over_plus: Tensor
+    over_minus: Tensor
+    faint: Tensor
+
+
+class Beam(NamedTuple):
+    """What one beam needs: J1, 1 / (k + m), sources p and q, and t + r and t - r to diffuse."""
+
+    j1: Tensor
+    rate: Tensor
+    p: Tensor
+    q: Tensor
+    plus: Tensor
+    minus: Tensor
+
+
+def _diffuse(leaf: Leaf, c: Structure) -> Diffuse:
+    """Solves for diffuse light, without differences of nearly equal numbers."""
+    half = 0.5 * (leaf.rho + leaf.tau)
+    b = (0.5 * c.bf) * (leaf.rho - leaf.tau)
+    back = half + b
+    m2 = leaf.absorbed * (1.0 + 2.0 * b)
+    m = m2.sqrt()
+    x = leaf.absorbed + m
+    inverse = (x + back).reciprocal()
+    rinf, deficit = back * inverse, x * inverse
+    drop = torch.expm1(-c.lai * m)
+    e = 1.0 + drop
+    over_plus = torch.addcmul(torch.ones_like(c.lai), rinf, e).reciprocal()
+    over_minus = torch.addcmul(deficit, rinf, drop, value=-1.0).reciprocal()
+    faint = m2 < 0.25 * torch.minimum(c.ks, c.ko).square()
+    return Diffuse(half, b, m2, m, drop, e, rinf, 1.0 + rinf, deficit, over_plus, over_minus, faint)
+
+
+def _beam(k: Tensor, gap: Tensor, lai: Tensor, d: Diffuse) -> Beam:
+    """Light from a beam of extinction k into the diffuse streams.
+
+    J1 - J2 is of order m. Where m is small it comes from its closed form, which is singular at
+    k = m only, and elsewhere from the difference, so that t - r keeps its accuracy as m goes to 0.
+    """
+    # The bound matters beyond a leaf area of 80, where exp(-m L) is 0 and phi would overflow.
+    j1 = d.e * (lai * phi((lai * (k - d.m)).clamp_min(-80.0)))
+    rate = (k + d.m).reciprocal()
+    j2 = rate * (1.0 - gap * d.e)
+    closed = d.m * ((1.0 - gap) * (1.0 + d.e)) + (k * (1.0 + gap)) * d.drop
+    closed = closed / torch.maximum(k * k - d.m2, 0.7 * k * k)
+    total, contrast = j1 + j2, torch.where(d.faint, closed, j1 - j2)
+    mean, tilt = k * (d.half * d.bright), d.b * d.deficit
+    plus = (mean * total - tilt * contrast) * d.over_plus
+    minus = (mean * contrast - tilt * total) * d.over_minus
+    return Beam(j1, rate, mean - tilt, mean + tilt, plus, minus)
+
+
+def _multiple(
+    leaf: Leaf, c: Structure, d: Diffuse, s: Beam, o: Beam, r: Tensor, t: Tensor
+) -> Tensor:
+    """Light from the sun to the observer by way of diffuse light; r, t are rsd and tsd.
+
+    Where m is small, the moments of diffuse light against exp(-ko x) follow from its differential
+    equations and boundary values alone; elsewhere, from the modes exp(-m x) and exp(-m (L - x)).
+    """
+    t_seen = c.gap_o * t
+    up = r - t_seen - 2.0 * c.apart * d.b
+    down = (2.0 * c.ks * c.apart) * d.half - r - t_seen
+    k2 = c.ko * c.ko
+    moments = (k2 * d.half - d.b * leaf.absorbed) * up
+    moments = moments + (c.ko * (d.b - d.half - 2.0 * d.b * d.half)) * down
+    moments = moments / torch.maximum(k2 - d.m2, 0.7 * k2)
+
+    modes = o.q * s.p * (o.rate * (c.apart - c.gap_o * s.j1))
+    modes = modes + o.p * s.q * (s.rate * (c.apart - c.gap_s * o.j1))
+    returned = o.plus * s.plus / d.over_plus + o.minus * s.minus / d.over_minus
+    modes = (modes - 0.5 * d.rinf * returned) / (d.deficit * d.bright)
+    return torch.where(d.faint, moments, modes)
+
+
 def scatter(leaf: Leaf, c: Structure) -> Layer:
     """Solves the four-stream equations for the canopy alone.
 
@@ -138,45 +241,16 @@ def scatter(leaf: Leaf, c: Structure) -> Layer:
     Returns:
         `Layer`, shaped as the leaf.
     """
-    half = 0.5 * (leaf.rho + leaf.tau)
-    b = (0.5 * c.bf) * (leaf.rho - leaf.tau)
-    back = half + b
-    m = (leaf.absorbed * (1.0 + 2.0 * b)).sqrt()
-    x = leaf.absorbed + m
-    inverse = (x + back).reciprocal()
-    rinf, deficit = back * inverse, x * inverse  # r_inf and 1 - r_inf
-    drop = torch.expm1(-c.lai * m)
-    e = 1.0 + drop
-    re = rinf * e
-    inverse = ((1.0 + re) * torch.addcmul(deficit, rinf, drop, value=-1.0)).reciprocal()
-
-    def beam(k: Tensor, gap: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """For one beam: J1, 1 / (k + m), the two source strengths and their integrals."""
-        # The bound matters beyond a leaf area of 80, where exp(-m L) is 0 and phi would overflow.
-        j1 = e * (c.lai * phi((c.lai * (k - m)).clamp_min(-80.0)))
-        rate = (k + m).reciprocal()
-        mean = k * half
-        forward, backward = mean - b, mean + b
-        p = torch.addcmul(forward, backward, rinf)
-        q = torch.addcmul(backward, forward, rinf)
-        return j1, rate, p, q, p * j1, q * (rate * (1.0 - gap * e))
-
-    j1s, rate_s, ps, qs, down_s, up_s = beam(c.ks, c.gap_s)
-    j1o, rate_o, po, qo, down_o, up_o = beam(c.ko, c.gap_o)
-    tsd = torch.addcmul(down_s, re, up_s, value=-1.0) * inverse
-    rsd = torch.addcmul(up_s, re, down_s, value=-1.0) * inverse
-    tdo = torch.addcmul(down_o, re, up_o, value=-1.0) * inverse
-    rdo = torch.addcmul(up_o, re, down_o, value=-1.0) * inverse
-
-    many = qo * ps * (rate_o * torch.addcmul(c.apart, j1s, c.gap_o, value=-1.0))
-    many = torch.addcmul(many, po * qs, rate_s * torch.addcmul(c.apart, j1o, c.gap_s, value=-1.0))
-    many = torch.addcmul(many, rinf, torch.addcmul(rdo * up_s, tdo, down_s), value=-1.0)
-    bright = 1.0 + rinf
-    many = many / (deficit * bright)
-    single = torch.addcmul(c.sob * leaf.rho, c.sof, leaf.tau)
-    rdd = -rinf * drop * (1.0 + e) * inverse
-    tdd = deficit * bright * e * inverse
-    return Layer(rdd, tdd, rsd, tsd, rdo, tdo, torch.addcmul(many, single, c.once))
+    d = _diffuse(leaf, c)
+    s, o = _beam(c.ks, c.gap_s, c.lai, d), _beam(c.ko, c.gap_o, c.lai, d)
+    tsd, rsd = 0.5 * (s.plus + s.minus), 0.5 * (s.plus - s.minus)
+    tdo, rdo = 0.5 * (o.plus + o.minus), 0.5 * (o.plus - o.minus)
+    single = c.sob * leaf.rho + c.sof * leaf.tau
+    rso = single * c.once + _multiple(leaf, c, d, s, o, rsd, tsd)
+    both = d.over_plus * d.over_minus
+    rdd = -d.rinf * d.drop * (1.0 + d.e) * both
+    tdd = d.deficit * d.bright * d.e * both
+    return Layer(rdd, tdd, rsd, tsd, rdo, tdo, rso)
 
 
 def seen(layer: Layer, soil: Tensor, c: Structure) -> Tensor:

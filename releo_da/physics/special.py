@@ -187,7 +187,7 @@ def absorbed(k: Tensor) -> Tensor:
 
 
 def phi(x: Tensor) -> Tensor:
-    """(1 - exp(-x)) / x, with phi(0) = 1; any shape."""
+    """The mean of exp(-x s) over s in [0, 1], that is (1 - exp(-x)) / x; any shape."""
     return _Phi.apply(x)
 
 
