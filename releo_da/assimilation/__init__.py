@@ -10,6 +10,7 @@ Every array is ``[pixel, member, ...]`` and pixels never mix. The laws that each
 declared and checked in ``tests/laws``.
 """
 
+from releo_da.assimilation.enkf import enkf
 from releo_da.assimilation.etkf import etkf
 from releo_da.assimilation.inflation import inflated, relaxed, relaxed_spread, rotated
 from releo_da.assimilation.iterated import iterated, multiple
@@ -17,6 +18,7 @@ from releo_da.assimilation.screening import screen, screened
 from releo_da.assimilation.smoother import rts
 
 __all__ = [
+    "enkf",
     "etkf",
     "inflated",
     "iterated",

@@ -1,0 +1,122 @@
+"""Every assimilation scheme and wrapper, and the laws that each one declares.
+
+A test marked ``law("name")`` runs over the cases that declare that law, and over no others; one
+marked ``law("name", "exact")`` over those that declare it so. To add a scheme, add a `Case`;
+`test_every_scheme_is_declared` fails until it is here.
+
+    mean          the analysis mean is the Kalman mean (linear operator)
+    covariance    the analysis covariance is the Kalman covariance, times ``scale``
+    members       permuting members (and their noise) permutes the analysis
+    serial        channels one after the other give the mean and covariance of all at once
+
+"exact" is to rounding in float64, "in distribution" with 10,000 members within 4 standard errors.
+What is not listed there holds for all: see `test_schemes.py`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor
+
+from releo_da.assimilation import (
+    enkf,
+    etkf,
+    inflated,
+    iterated,
+    multiple,
+    relaxed,
+    relaxed_spread,
+    rotated,
+    screened,
+)
+from releo_da.types import Scheme
+
+EXACT = "exact"
+IN_DISTRIBUTION = "in distribution"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A scheme and what it promises.
+
+    Attributes:
+        laws: name of a law -> "exact" or "in distribution".
+        scale: factor of the covariance that a wrapper adds on purpose.
+        evaluations: how often the operator may be evaluated.
+        tuned: the scheme as a function of its parameter, where gradients may reach one.
+    """
+
+    name: str
+    scheme: Scheme
+    laws: dict[str, str] = field(default_factory=dict)
+    scale: float = 1.0
+    evaluations: int = 1
+    tuned: Callable[[Tensor], Scheme] | None = None
+
+
+KALMAN = {"mean": EXACT, "covariance": EXACT}
+ALL = {**KALMAN, "members": EXACT, "serial": EXACT}
+MEAN = {"mean": EXACT, "members": EXACT}
+
+CASES = [
+    Case("etkf", etkf, ALL),
+    Case("enkf", enkf, {**MEAN, "covariance": IN_DISTRIBUTION, "serial": IN_DISTRIBUTION}),
+    Case("iterated", partial(iterated, iterations=3), ALL, evaluations=3),
+    Case("multiple", multiple(etkf, 3), ALL, evaluations=3),
+    Case(
+        "multiple_enkf",
+        multiple(enkf, 2),
+        {"members": EXACT, "mean": IN_DISTRIBUTION, "covariance": IN_DISTRIBUTION},
+        evaluations=2,
+    ),
+    Case(
+        "inflated",
+        inflated(etkf, 1.1),
+        {**KALMAN, "members": EXACT},
+        scale=1.1**2,
+        tuned=partial(inflated, etkf),
+    ),
+    Case("relaxed", relaxed(etkf, 0.4), MEAN, tuned=partial(relaxed, etkf)),
+    Case("relaxed_spread", relaxed_spread(etkf, 0.4), MEAN, tuned=partial(relaxed_spread, etkf)),
+    Case("rotated", rotated(etkf), {**KALMAN, "serial": EXACT}),
+    Case("screened_open", screened(etkf, threshold=1e6, pixel_quantile=None, share=1.0), ALL),
+    Case("screened", screened(etkf), {"members": EXACT}),
+    Case(
+        "stack",
+        screened(relaxed(multiple(etkf, 2), 0.3), threshold=1e6, pixel_quantile=None),
+        MEAN,
+        evaluations=2,
+    ),
+]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "law(name, level): run over the schemes that declare it")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "case" not in metafunc.fixturenames:
+        return
+    marker = metafunc.definition.get_closest_marker("law")
+    law, level = (*marker.args, None)[:2] if marker else (None, None)
+    cases = [
+        case
+        for case in CASES
+        if law is None or (law in case.laws and level in (None, case.laws[law]))
+    ]
+    assert cases, f"no scheme declares the law {law} ({level})"
+    metafunc.parametrize("case", cases, ids=[case.name for case in cases])
+
+
+@pytest.fixture(scope="session")
+def cases() -> list[Case]:
+    return CASES
+
+
+@pytest.fixture(scope="session")
+def table() -> Tensor:
+    """Standard-normal numbers from which `noise` cuts its shapes: pixel, member, anything."""
+    return torch.randn(64, 64, 64, generator=torch.Generator().manual_seed(5)).double()
