@@ -54,6 +54,8 @@ class Registry:
         supplied: arguments given by the program when the component is built.
         inner: the argument of a wrapper that takes the component before it in a list.
         key: the key that holds the name.
+        several: a list means components side by side (sources that are merged) instead of
+            wrappers, and `build` always gives a list.
     """
 
     kind: str
@@ -62,6 +64,7 @@ class Registry:
     supplied: Collection[str] = ()
     inner: str = ""
     key: str = "name"
+    several: bool = False
 
     @property
     def hidden(self) -> set[str]:
@@ -73,7 +76,7 @@ class Registry:
 
         Args:
             spec: a name, ``{name: ..., option: ...}``, or a list of these, each wrapping the one
-                before it.
+                before it (or standing beside it, see ``several``).
             where: key of the entry, for messages.
             provided: values of supplied arguments; each entry gets those it has arguments for.
 
@@ -84,11 +87,17 @@ class Registry:
         if isinstance(spec, list):
             if not spec:
                 raise InputError(f"{where}: the list is empty; give a {self.kind}")
+            if self.several:
+                return [
+                    self._made(one, f"{where}[{position}]", provided, None)
+                    for position, one in enumerate(spec)
+                ]
             component = self._made(spec[0], f"{where}[0]", provided, None)
             for position, layer in enumerate(spec[1:], 1):
                 component = self._made(layer, f"{where}[{position}]", provided, component)
             return component
-        return self._made(spec, where, provided, None)
+        made = self._made(spec, where, provided, None)
+        return [made] if self.several else made
 
     def bind(
         self, spec: Any, where: str, provided: Mapping[str, Any] | None = None

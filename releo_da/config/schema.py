@@ -53,12 +53,12 @@ _SCALARS: dict[Any, dict[str, Any]] = {
 }
 
 
-def schema(sections: Mapping[str, Registry | Function]) -> dict[str, Any]:
+def schema(sections: Mapping[str, Registry | Function | Mapping[str, Any]]) -> dict[str, Any]:
     """The schema of a whole configuration.
 
     Args:
-        sections: top-level key -> the registry that the key chooses from, or the function whose
-            arguments are the key's options. Keys without an entry take any mapping.
+        sections: top-level key -> the registry that the key chooses from, the function whose
+            arguments are the key's options, or a schema. Keys without an entry take any mapping.
 
     Returns:
         A mapping that can be written as JSON.
@@ -70,6 +70,8 @@ def schema(sections: Mapping[str, Registry | Function]) -> dict[str, Any]:
             properties[key] = _FIXED[key]
         elif isinstance(section, Registry):
             properties[key] = component(section)
+        elif isinstance(section, Mapping):
+            properties[key] = dict(section)
         elif section is not None:
             properties[key] = options(section)
         else:
@@ -84,11 +86,11 @@ def schema(sections: Mapping[str, Registry | Function]) -> dict[str, Any]:
 
 
 def component(registry: Registry) -> dict[str, Any]:
-    """An entry of a registry, or a list of entries of which each wraps the one before it."""
+    """An entry of a registry, or a list: of wrappers of the first, or of ``several`` entries."""
     alone = {name: f for name, f in registry.entries.items() if not registry.wraps(f)}
     wrappers = {name: f for name, f in registry.entries.items() if registry.wraps(f)}
     one = _entries(alone, registry)
-    rest = _entries(wrappers, registry) if wrappers else False
+    rest = _entries(wrappers, registry) if wrappers else registry.several and one
     listed = {"type": "array", "prefixItems": [one], "items": rest, "minItems": 1}
     return {"anyOf": [one, listed]}
 

@@ -221,6 +221,21 @@ def test_classes_and_partials_are_entries_too() -> None:
         registry.build("clas", "source")
 
 
+def test_several_stand_side_by_side() -> None:
+    def read(path: str, crs: str = "") -> str:
+        """Reads."""
+        return path + crs
+
+    registry = Registry("reader", {"points": read}, key="reader", several=True)
+    one, other = {"reader": "points", "path": "a"}, {"reader": "points", "path": "b"}
+    assert registry.build([one, other], "source") == ["a", "b"]
+    assert registry.build(one, "source") == ["a"]
+    with pytest.raises(InputError, match=r"source\[1\].paht: unknown option; did you mean 'path'"):
+        registry.build([one, {"reader": "points", "paht": "b"}], "source")
+    with pytest.raises(InputError, match="source: the list is empty; give a reader"):
+        registry.build([], "source")
+
+
 def test_an_argument_without_a_yaml_form_is_a_defect_of_the_program() -> None:
     def wants_function(scheme: Scheme) -> None:
         """Wants what no configuration can hold."""

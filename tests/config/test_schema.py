@@ -135,6 +135,17 @@ def test_schema_and_program_agree_on_entries(spec: Any) -> None:
     assert fits({"source": spec}, schema({"source": sources})) is accepted
 
 
+def test_several_entries_stand_in_a_list_and_a_section_may_be_a_schema() -> None:
+    many = Registry("reader", {"points": read}, supplied=("decode",), key="reader", several=True)
+    one = {"reader": "points", "path": "a.nc"}
+    rule = schema({"source": many, "train": {"type": "integer"}})
+    assert fits({"source": [one, one], "train": 3}, rule)
+    assert fits({"source": one}, rule)
+    assert not fits({"source": [one, one]}, schema({"source": sources}))
+    assert not fits({"source": [one, {"reader": "points"}]}, rule)
+    assert not fits({"train": "x"}, rule)
+
+
 def alone(prior: float) -> float:
     """Stands by itself."""
     return prior

@@ -1,0 +1,264 @@
+"""The command line: reads arguments, hands them to `releo_da.config`, and decides the exit status.
+
+    0  done
+    1  a defect of the program, with its traceback
+    2  the input or the configuration is wrong: one message that names the place and the remedy
+   75  another process holds the run directory (the temporary failure of sysexits.h)
+  130  interrupted
+
+Nothing heavy is imported before a command runs, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from releo_da.config.options import Options
+
+app = typer.Typer(
+    name="releo-da",
+    help="Data assimilation for land-surface monitoring from optical satellites.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class Device(StrEnum):
+    """Where tensors live."""
+
+    cpu = "cpu"
+    cuda = "cuda"
+    auto = "auto"
+
+
+Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="Configuration, a YAML file.")]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a finished run.")]
+
+
+def _options(
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Run directory.", file_okay=False)
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY.SUB=VALUE", help="Override a key; repeatable."),
+    ] = None,
+    device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.cpu,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed, instead of the configuration's.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no tables.")] = False,
+) -> Options:
+    """What every run command takes."""
+    from releo_da.config.options import Options
+
+    return Options(out, tuple(overrides or ()), device.value, seed, quiet)
+
+
+def run_command(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Registers a command whose argument ``options`` is given as the common options."""
+    own = inspect.signature(command, eval_str=True, globals={**globals(), "Options": Any})
+    common = inspect.signature(_options, eval_str=True, globals={**globals(), "Options": Any})
+
+    @functools.wraps(command)
+    def run(**arguments: Any) -> None:
+        options = _options(**{name: arguments.pop(name) for name in common.parameters})
+        status = command(**arguments, options=options)
+        if status:
+            raise typer.Exit(status)
+
+    parameters = [p for p in own.parameters.values() if p.name != "options"]
+    parameters += common.parameters.values()
+    keyword = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
+    run.__signature__ = inspect.Signature(keyword)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in keyword}
+    return app.command()(run)
+
+
+@run_command
+def demo(options: Options) -> int | None:
+    """Hindcast of a small series that comes with the package; needs no file."""
+    from releo_da.config import commands
+
+    return commands.demo(options)
+
+
+@run_command
+def twin(config: Config, options: Options) -> int | None:
+    """Nature run, simulated acquisitions, assimilation, scores against the truth."""
+    from releo_da.config import commands
+
+    return commands.twin(config, options)
+
+
+@run_command
+def hindcast(config: Config, options: Options) -> int | None:
+    """Filter and smoother over archived acquisitions, with scores against what was withheld."""
+    from releo_da.config import commands
+
+    return commands.hindcast(config, options)
+
+
+@run_command
+def cycle(
+    config: Config,
+    options: Options,
+    once: Annotated[bool, typer.Option("--once", help="One pass over what arrived.")] = False,
+) -> int | None:
+    """Assimilate what arrived since the last cycle, resuming from the last state."""
+    from releo_da.config import commands
+
+    return commands.cycle(config, options, once)
+
+
+@run_command
+def forecast(
+    run: Run,
+    until: Annotated[
+        datetime,
+        typer.Option(metavar="DATE", formats=["%Y-%m-%d"], help="Last day, YYYY-MM-DD."),
+    ],
+    options: Options,
+) -> int | None:
+    """Ensemble forecast from the last state of a run."""
+    from releo_da.config import commands
+
+    day: date = until.date()
+    return commands.forecast(run, day, options)
+
+
+@run_command
+def train(config: Config, options: Options) -> int | None:
+    """Fit dynamics and errors by the likelihood of observations through the filter."""
+    from releo_da.config import commands
+
+    return commands.train(config, options)
+
+
+@run_command
+def experiment(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Folder under experiments/.")],
+    options: Options,
+) -> int | None:
+    """Regenerate the table of an experiment: all folds, offsets and seeds."""
+    from releo_da.config import commands
+
+    return commands.experiment(name, options)
+
+
+@run_command
+def plot(run: Run, options: Options) -> int | None:
+    """Redraw the figures and the report of a finished run."""
+    from releo_da.config import commands
+
+    return commands.plot(run, options)
+
+
+@run_command
+def benchmark(
+    options: Options,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the figures as JSON.")
+    ] = None,
+) -> int | None:
+    """Speed of each part beside its peers."""
+    from releo_da.config import commands
+
+    return commands.benchmark(options, output)
+
+
+@app.command()
+def simulate(
+    table: Annotated[
+        Path, typer.Option("--input", metavar="CSV", help="One row of variables per spectrum.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="Result; standard output if not given.")
+    ] = None,
+    sensor: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Sensor whose channels to simulate.")
+    ] = None,
+    spectrum: Annotated[
+        bool, typer.Option("--spectrum", help="400 ... 2500 nm instead of a sensor's channels.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
+) -> None:
+    """Simulate reflectances of a table of canopies, one row in, one row out."""
+    from releo_da.config.simulate import simulate_table
+
+    simulate_table(table, output, sensor, spectrum, quiet)
+
+
+@app.command()
+def sensors(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Show one sensor's channels.")
+    ] = None,
+) -> None:
+    """The catalogue of sensors; channels, centres, widths and noise of one sensor."""
+    from releo_da.config.catalogue import show_sensor, show_sensors
+
+    if name is None:
+        show_sensors()
+    else:
+        show_sensor(name)
+
+
+@app.command()
+def variables() -> None:
+    """State variables with their units, bounds and priors."""
+    from releo_da.config.catalogue import show_variables
+
+    show_variables()
+
+
+@app.command()
+def schema() -> None:
+    """JSON Schema of the configuration, for editors."""
+    import json
+
+    from releo_da.config import commands
+    from releo_da.config.schema import schema as make
+
+    typer.echo(json.dumps(make(commands.sections()), indent=2))
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Runs one command and exits with its status; defects leave as exceptions.
+
+    Args:
+        arguments: of the command line; those of the process when None.
+    """
+    try:
+        app(args=arguments, prog_name="releo-da")
+    except BlockingIOError as error:
+        fail(f"{error.filename or error}: another process holds it; wait or give another --out", 75)
+    except ValueError as error:
+        # Imported here because it brings torch with it, which would slow --help down.
+        from releo_da.types import InputError
+
+        if not isinstance(error, InputError):
+            raise
+        fail(str(error), 2)
+    sys.exit(0)
+
+
+def fail(message: str, status: int) -> NoReturn:
+    """Ends the process with one message on the error stream."""
+    typer.echo(f"releo-da: {message}", err=True)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()
