@@ -211,7 +211,7 @@ def bind(
         arguments[key] = convert(value, allowed[key].wanted, place)
     missing = [repr(n) for n, option in allowed.items() if option.required and n not in arguments]
     if missing:
-        raise InputError(f"{where}: needs {', '.join(missing)}, which has no default; add it")
+        raise InputError(f"{where}: needs {', '.join(missing)} (no default); add it")
     parameters = inspect.signature(function).parameters
     given = {name: value for name, value in provided.items() if name in parameters}
     return partial(function, **arguments, **given)

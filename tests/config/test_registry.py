@@ -115,7 +115,7 @@ def test_text_numbers_are_floats_where_a_float_is_wanted() -> None:
         ),
         ({"name": "scaled", "factor": 1}, "analyse.factor: unknown option; valid: scale"),
         ({"name": "twice", "x": 1}, "analyse.x: unknown option; valid: none"),
-        (["scaled", "shifted"], "analyse[1]: needs 'by', which has no default"),
+        (["scaled", "shifted"], "analyse[1]: needs 'by' (no default); add it"),
         (
             "scald",
             "analyse.name: unknown scheme 'scald'; did you mean 'scaled'? valid: scaled, shifted",
