@@ -13,7 +13,6 @@ may be given itself as ``relative_azimuth``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 from releo_da.io.geometry import fold, relative_azimuth, sun_position
 from releo_da.io.layout import Layout, flat, variable
 from releo_da.io.names import listed, require
-from releo_da.io.tables import number_column, read_table, rows_where
+from releo_da.io.tables import beside, number_column, read_table, rows_where
 from releo_da.types import InputError
 
 KEYS = ("sun_zenith", "sun_azimuth", "view_zenith", "view_azimuth", "relative_azimuth")
@@ -107,11 +106,11 @@ def _from_table(
     for name in ("table", "by", "column"):
         if name not in option:
             raise InputError(f"{where}: a table needs '{name}'; write it beside the others")
-    path = _beside(str(option["table"]), layout.path)
+    path = beside(str(option["table"]), layout.path)
     rules = option.get("where")
     if rules is not None and not isinstance(rules, Mapping):
         raise InputError(f"{where}: 'where' must be {{column: value}}, found '{rules}'")
-    table = rows_where(read_table(path), rules, f"{where}: {path}")
+    table = rows_where(read_table(path, where), rules, f"{where}: {path}")
     column = number_column(table, str(option["column"]), f"{where}: {path}")
     by = option["by"]
     names = [str(name) for name in by] if isinstance(by, list | tuple) else [str(by)]
@@ -133,10 +132,3 @@ def _from_table(
                 f"it has {listed(' and '.join(known) for known in rows)}. Add the row"
             )
     return np.array([rows[found] for found in wanted], dtype=np.float64)
-
-
-def _beside(table: str, path: str) -> Path:
-    """The table's path: as given, or beside the data file."""
-    given = Path(table)
-    neighbour = Path(path).parent / given
-    return neighbour if not given.is_file() and neighbour.is_file() else given

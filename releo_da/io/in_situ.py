@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from releo_da.io.names import listed, require
 from releo_da.io.projection import epsg_code, from_lonlat, metres_between, to_lonlat
-from releo_da.io.tables import number_column, read_table, rows_where
+from releo_da.io.tables import beside, number_column, read_table, rows_where
 from releo_da.io.times import to_days
 from releo_da.types import InputError
 
@@ -163,7 +163,11 @@ def _by_position(
         )
     east, north = (number_column(table, name, key).to_numpy() for name in (x, y))
     grid = pixels.attrs["crs"]
-    if crs is not None and epsg_code(crs) != epsg_code(grid):
+    try:
+        other = crs is not None and epsg_code(crs) != epsg_code(grid)
+    except InputError as error:
+        raise InputError(f"{key}: {error}") from None
+    if crs is not None and other:
         east, north = from_lonlat(*to_lonlat(east, north, crs), grid)
     index = np.full(len(table), -1, dtype=np.int64)
     for row in np.flatnonzero(np.isfinite(east) & np.isfinite(north)):
@@ -193,10 +197,8 @@ def _stages(
     rules = stage.get("where")
     if rules is not None and not isinstance(rules, Mapping):
         raise InputError(f"{key}: 'where' must be {{column: value}}, found '{rules}'")
-    given = Path(str(stage["path"]))
-    beside = Path(path).parent / given
-    source = beside if not given.is_file() and beside.is_file() else given
-    ratings = rows_where(read_table(source), rules, f"{key}: {source}")
+    source = beside(str(stage["path"]), path)
+    ratings = rows_where(read_table(source, key), rules, f"{key}: {source}")
     by = stage["by"] if isinstance(stage["by"], list | tuple) else [stage["by"]]
     for column in by:
         require(column, ratings.columns, f"{key}: {source}", "column")

@@ -135,7 +135,8 @@ def _zone(code: int) -> tuple[float, float]:
 
 def _conformal(sine: NDArray) -> NDArray:
     """Tangent of the conformal latitude from the sine of the geodetic one (Karney eq. 7-9)."""
-    return np.sinh(np.arctanh(sine) - _ECCENTRICITY * np.arctanh(_ECCENTRICITY * sine))
+    with np.errstate(divide="ignore"):  # infinite at the poles, as it should be
+        return np.sinh(np.arctanh(sine) - _ECCENTRICITY * np.arctanh(_ECCENTRICITY * sine))
 
 
 def _latitude(sine: NDArray) -> NDArray:

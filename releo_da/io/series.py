@@ -134,12 +134,12 @@ def check_duplicates_rule(rule: str, where: str) -> None:
 
 
 def _passes(acquisitions: Sequence[Acquisition]) -> list[list[Acquisition]]:
-    """Groups of one sensor whose times lie within a minute of the group's first."""
+    """Groups of one sensor, each linked by steps of at most a minute."""
     groups: list[list[Acquisition]] = []
     latest: dict[str, list[Acquisition]] = {}
     for item in acquisitions:
         group = latest.get(item.sensor)
-        if group is not None and item.time - group[0].time <= MINUTE:
+        if group is not None and item.time - group[-1].time <= MINUTE:
             group.append(item)
         else:
             latest[item.sensor] = [item]

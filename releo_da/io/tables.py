@@ -12,23 +12,28 @@ from releo_da.io.selection import matches
 from releo_da.types import InputError
 
 
-def read_table(path: str | Path) -> pd.DataFrame:
+def read_table(path: str | Path, where: str = "") -> pd.DataFrame:
     """A CSV table with a header row.
+
+    Args:
+        path: of the table.
+        where: file and key that name the table, for messages, where it goes with another file.
 
     Raises:
         InputError: the file is missing, empty, not text, or has rows of different lengths.
     """
     path = Path(path)
+    name = f"{where}: {path}" if where else str(path)
     if not path.is_file():
-        raise InputError(f"{path}: the file does not exist; give the path of a CSV table")
+        raise InputError(f"{name}: the file does not exist; give the path of a CSV table")
     try:
         return pd.read_csv(path)
     except pd.errors.EmptyDataError:
-        raise InputError(f"{path}: the table is empty; it needs a header row and data") from None
+        raise InputError(f"{name}: the table is empty; it needs a header row and data") from None
     except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text; save the table as CSV in UTF-8") from None
+        raise InputError(f"{name}: not UTF-8 text; save the table as CSV in UTF-8") from None
     except pd.errors.ParserError as error:
-        raise InputError(f"{path}: not a CSV table ({error}); correct that line") from None
+        raise InputError(f"{name}: not a CSV table ({error}); correct that line") from None
 
 
 def rows_where(table: pd.DataFrame, rules: Mapping[str, object] | None, where: str) -> pd.DataFrame:
@@ -47,6 +52,12 @@ def rows_where(table: pd.DataFrame, rules: Mapping[str, object] | None, where: s
             )
         table = table[passed]
     return table
+
+
+def beside(table: str, path: str | Path) -> Path:
+    """Where a table lies that goes with another file: as given, or beside that file."""
+    given, neighbour = Path(table), Path(path).parent / table
+    return neighbour if not given.is_file() and neighbour.is_file() else given
 
 
 def number_column(table: pd.DataFrame, column: str, where: str) -> pd.Series:

@@ -1,0 +1,80 @@
+"""A state comes back to the last bit, or is refused."""
+
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from releo_da.io import read_state, write_state
+from releo_da.types import InputError, State
+
+
+def state(dtype: torch.dtype = torch.float32) -> State:
+    generator = torch.Generator().manual_seed(3)
+    ensemble = torch.randn(4, 5, 3, generator=generator, dtype=dtype)
+    memory = {
+        "inflation": torch.rand(4, 3, generator=generator, dtype=dtype),
+        "count": torch.arange(4),
+        "view": ensemble[:, 0],  # shares memory with the ensemble
+        "flags": torch.tensor([True, False, True, False]),
+        "empty": torch.zeros(4, 0),
+    }
+    return State(17897.4523148148, ensemble, torch.tensor([9, 2, 5, 70]), memory)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_round_trip_is_exact(tmp_path: Path, dtype: torch.dtype) -> None:
+    written = state(dtype)
+    write_state(tmp_path / "a.safetensors", written)
+    back = read_state(tmp_path / "a.safetensors")
+    assert back.time == written.time
+    assert torch.equal(back.ensemble, written.ensemble) and back.ensemble.dtype == dtype
+    assert torch.equal(back.pixels, written.pixels) and back.pixels.dtype == torch.int64
+    assert back.memory.keys() == written.memory.keys()
+    for name, tensor in written.memory.items():
+        assert torch.equal(back.memory[name], tensor) and back.memory[name].dtype == tensor.dtype
+
+
+def test_a_state_with_gradients_is_written(tmp_path: Path) -> None:
+    tracked = state()._replace(ensemble=state().ensemble.requires_grad_())
+    write_state(tmp_path / "a", tracked)
+    assert not read_state(tmp_path / "a").ensemble.requires_grad
+
+
+def test_any_flipped_bit_is_detected(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    write_state(path, state())
+    whole = path.read_bytes()
+    header = 8 + int.from_bytes(whole[:8], "little")
+    rng = random.Random(0)
+    places = [*range(0, header, 3), *range(header, len(whole), 5), len(whole) - 1]
+    undetected = []
+    for place in places:
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << rng.randrange(8)
+        path.write_bytes(damaged)
+        try:
+            read_state(path)
+            undetected.append(place)
+        except InputError as error:
+            assert "a.safetensors" in str(error) and "earlier state" in str(error)
+    assert undetected == []
+
+
+@pytest.mark.parametrize("size", [0, 4, 8, 100, -1])
+def test_a_file_cut_short_is_refused(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "a.safetensors"
+    write_state(path, state())
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(InputError, match="damaged"):
+        read_state(path)
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no state can be read"):
+        read_state(tmp_path / "none")
+    save_file({"ensemble": torch.zeros(1)}, tmp_path / "weights", {"format": "pt"})
+    with pytest.raises(InputError, match="not a state file"):
+        read_state(tmp_path / "weights")
