@@ -185,7 +185,7 @@ def _diffuse(leaf: Leaf, c: Structure) -> Diffuse:
     e = 1.0 + drop
     over_plus = torch.addcmul(torch.ones_like(c.lai), rinf, e).reciprocal()
     over_minus = torch.addcmul(deficit, rinf, drop, value=-1.0).reciprocal()
-    faint = m2 < 0.25 * torch.minimum(c.ks, c.ko).square()
+    faint = (m2 < 0.25 * torch.minimum(c.ks, c.ko).square()).to(m2)
     return Diffuse(half, b, m2, m, drop, e, rinf, 1.0 + rinf, deficit, over_plus, over_minus, faint)
 
 
@@ -201,7 +201,7 @@ def _beam(k: Tensor, gap: Tensor, lai: Tensor, d: Diffuse) -> Beam:
     j2 = rate * (1.0 - gap * d.e)
     closed = d.m * ((1.0 - gap) * (1.0 + d.e)) + (k * (1.0 + gap)) * d.drop
     closed = closed / torch.maximum(k * k - d.m2, 0.7 * k * k)
-    total, contrast = j1 + j2, torch.where(d.faint, closed, j1 - j2)
+    total, contrast = j1 + j2, torch.lerp(j1 - j2, closed, d.faint)
     mean, tilt = k * (d.half * d.bright), d.b * d.deficit
     plus = (mean * total - tilt * contrast) * d.over_plus
     minus = (mean * contrast - tilt * total) * d.over_minus
@@ -228,7 +228,7 @@ def _multiple(
     modes = modes + o.p * s.q * (s.rate * (c.apart - c.gap_s * o.j1))
     returned = o.plus * s.plus / d.over_plus + o.minus * s.minus / d.over_minus
     modes = (modes - 0.5 * d.rinf * returned) / (d.deficit * d.bright)
-    return torch.where(d.faint, moments, modes)
+    return torch.lerp(modes, moments, d.faint)
 
 
 def scatter(leaf: Leaf, c: Structure) -> Layer:
