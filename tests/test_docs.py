@@ -2,7 +2,7 @@
 
 A marked python block runs after those before it on its page, in one namespace; a text block right
 after it is what it prints, numbers within 2 % or a unit of the last digit. A marked console block
-runs its lines that begin with `$ ./run` and shows what they print in the lines between.
+runs its lines that begin with `$ ./run` or `$ cat` and shows what they print in between.
 """
 
 import contextlib
@@ -19,7 +19,10 @@ from typing import NamedTuple
 
 import pytest
 import torch
+import typer
 import yaml
+
+from releo_da.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -60,47 +63,52 @@ def unit(number: str) -> float:
     return 10.0 ** (int(exponent or 0) - len(digits.partition(".")[2]))
 
 
-def pages_with(language: str) -> list[Path]:
-    marked = ((page, block) for page in PAGES for block in blocks(page.read_text("utf-8")))
-    return sorted({p for p, block in marked if (block.mark, block.language) == ("test", language)})
+def marked(page: Path) -> list[Block]:
+    return [block for block in blocks(page.read_text("utf-8")) if block.mark == "test"]
 
 
 def name_of(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("page", pages_with("python"), ids=name_of)
-def test_python_blocks(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    namespace: dict[str, object] = {"__name__": "__main__"}
-    with torch.random.fork_rng(), torch.set_grad_enabled(True):
-        for block in blocks(page.read_text("utf-8")):
-            if (block.mark, block.language) != ("test", "python"):
-                continue
-            with contextlib.redirect_stdout(io.StringIO()) as out:
-                exec(compile(block.body, str(page), "exec"), namespace)
-            assert block.output is None or same(out.getvalue(), block.output), out.getvalue()
+def run_python(block: Block, page: Path, namespace: dict[str, object]) -> None:
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        exec(compile(block.body, str(page), "exec"), namespace)
+    assert block.output is None or same(out.getvalue(), block.output), out.getvalue()
 
 
-@pytest.mark.parametrize("page", pages_with("console"), ids=name_of)
-def test_console_blocks(page: Path, tmp_path: Path) -> None:
-    for block in blocks(page.read_text("utf-8")):
-        if (block.mark, block.language) != ("test", "console"):
-            continue
-        for session in re.split(r"^\$ ", block.body, flags=re.MULTILINE)[1:]:
-            line, _, shown = session.partition("\n")
-            program, *arguments = shlex.split(line)
+def run_console(block: Block, folder: Path) -> None:
+    for session in re.split(r"^\$ ", block.body, flags=re.MULTILINE)[1:]:
+        line, _, shown = session.partition("\n")
+        program, *arguments = shlex.split(line)
+        if program == "cat":
+            printed = "".join((folder / name).read_text("utf-8") for name in arguments)
+        else:
             assert program == "./run"
             done = subprocess.run(
-                [sys.executable, "-c", "from releo_da.cli import main; main()", *arguments],
-                cwd=tmp_path,
+                [sys.executable, "-m", "releo_da.cli", *arguments],
+                cwd=folder,
                 env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"},
                 capture_output=True,
                 text=True,
                 check=False,
             )
             assert done.returncode == 0, f"{line}\n{done.stderr}"
-            assert not shown.strip() or same(done.stdout, shown), f"{line}\n{done.stdout}"
+            printed = done.stdout
+        assert not shown.strip() or same(printed, shown), f"{line}\n{printed}"
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if marked(page)], ids=name_of)
+def test_blocks(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    with torch.random.fork_rng(), torch.set_grad_enabled(True):
+        for block in marked(page):
+            if block.language == "python":
+                run_python(block, page, namespace)
+            else:
+                assert block.language == "console"
+                run_console(block, tmp_path)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -154,6 +162,12 @@ def test_the_machinery_sees_blocks() -> None:
     assert not same("a 1.0", "a 1.2")
     assert not same("a 1.00", "a 1.03")
     assert not same("a 1.0", "b 1.0")
+
+
+def test_the_page_of_commands_has_them_all() -> None:
+    page = (DOCS / "commands.md").read_text("utf-8")
+    shown = re.findall(r"^\| `(\w+)[^|]*\|", page, flags=re.MULTILINE)
+    assert sorted(shown) == sorted(typer.main.get_command(app).commands)
 
 
 @pytest.mark.slow
