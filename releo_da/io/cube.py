@@ -23,7 +23,7 @@ def read_cube(
     sensor: str | dict[str, str],
     values: str,
     dims: dict[str, str],
-    channels: dict[str, str],
+    channels: dict[str, str | int],
     clear: dict[str, Rule] | None = None,
     angles: dict[str, Option] | None = None,
     select: dict[str, object] | None = None,
@@ -42,7 +42,8 @@ def read_cube(
         sensor: name in the catalogue, or ``{from: variable along time, its value: name, ...}``.
         values: the variable of reflectances.
         dims: ``{y: .., x: .., time: .., channel: ..}``, the dimensions of `values` in any order.
-        channels: ``{agency's name: name in the file}``; their order is that of the channel axis.
+        channels: ``{agency's name: name in the file}``, or its position where the file has no
+            names; their order is that of the channel axis.
         clear: rules of `releo_da.io.masks`; all must hold.
         angles: sources of `releo_da.io.angles`; the sun is computed and the view is nadir where
             they are not given.

@@ -53,7 +53,7 @@ def assemble(
     pixels: xr.Dataset,
     sensor: str | Mapping[str, str],
     values: str,
-    channels: Mapping[str, str],
+    channels: Mapping[str, str | int],
     clear: Mapping[str, Rule] | None,
     angles: Mapping[str, Option] | None,
     scale: float,

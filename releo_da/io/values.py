@@ -32,7 +32,7 @@ VALID = (0.0, 1.6)
 
 
 def channel_positions(
-    channels: Mapping[str, str], dataset: xr.Dataset, layout: Layout
+    channels: Mapping[str, str | int], dataset: xr.Dataset, layout: Layout
 ) -> NDArray[np.intp]:
     """Positions along the file's channel axis of the channels that the option names, in its order.
 
