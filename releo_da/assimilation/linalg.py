@@ -8,8 +8,9 @@ Symbols, with N members, L latents and C channels per pixel:
     G = I + S'S = Lo Lo'                 innovation covariance  [C, C], lower factor Lo
 
 R is diagonal and enters as the precision 1/R, so that what was not seen is a column of zeros in S
-and a zero in d: a row and column of the identity in G. Nothing is ever divided by R, eigenvalues
-of G are at least 1, and its factor exists whatever the ensemble is, in float32 as well.
+and a zero in d: a row and column of the identity in G. Nothing is ever divided by R, and the
+eigenvalues of G are at least 1. In float32 that holds while the spread of H(x) stays below about
+1,000 errors (G's eigenvalues below 1e6); beyond, use float64.
 
 Two maps of member space follow from the factor alone, in C dimensions and without an N x N matrix:
 
