@@ -9,6 +9,7 @@ import contextlib
 import importlib
 import importlib.util
 import io
+import json
 import os
 import re
 import shlex
@@ -22,7 +23,8 @@ import torch
 import typer
 import yaml
 
-from releo_da.cli import app
+from releo_da.cli import app, main
+from releo_da.config.document import load
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -168,6 +170,36 @@ def test_the_page_of_commands_has_them_all() -> None:
     page = (DOCS / "commands.md").read_text("utf-8")
     shown = re.findall(r"^\| `(\w+)[^|]*\|", page, flags=re.MULTILINE)
     assert sorted(shown) == sorted(typer.main.get_command(app).commands)
+
+
+def write_example(mark: str, folder: Path) -> Path:
+    """The marked configuration of docs/configuration.md as a file."""
+    page = (DOCS / "configuration.md").read_text("utf-8")
+    found = [block.body for block in blocks(page) if block.mark == mark]
+    assert len(found) == 1
+    path = folder / "config.yaml"
+    path.write_text(found[0], encoding="utf-8")
+    return path
+
+
+def test_the_point_example_is_a_valid_document(tmp_path: Path, data_root: Path) -> None:
+    document = load(write_example("config: point", tmp_path))
+    assert document.values["analyse"][1] == {"name": "relaxed", "factor": 0.3}
+    places = (document.values["source"][0]["path"], document.values["score"]["in_situ"]["path"])
+    assert all(document.resolve(path).is_relative_to(data_root) for path in places)
+
+
+@pytest.mark.slow
+def test_the_point_example_runs(
+    tmp_path: Path, data_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RELEO_DATA", str(data_root))
+    config = write_example("config: point", tmp_path)
+    with pytest.raises(SystemExit) as done:
+        main(["hindcast", str(config), "--out", str(tmp_path / "run"), "--quiet"])
+    assert done.value.code == 0
+    scores = json.loads((tmp_path / "run" / "scores.json").read_text("utf-8"))
+    assert 0.0 < scores["smoothed"]["ndvi"]["rmse"] < 0.3
 
 
 @pytest.mark.slow
