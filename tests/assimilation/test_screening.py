@@ -91,6 +91,17 @@ def test_bright_means_all_seen_ones_and_only_brighter() -> None:
     assert refused.tolist() == [False, False, True, False]
 
 
+@pytest.mark.parametrize(("faulty", "whole"), [(2, False), (3, True)])
+def test_share_of_channels_that_may_fail(faulty: int, whole: bool) -> None:
+    """Of ten channels two may fail by themselves (20 %), three take the pixel with them (30 %)."""
+    predicted, y, precision = perfect(1, 64)
+    y = predicted.mean(1)
+    y[0, :faulty] += 30.0
+    code = screen(predicted, y, precision, share=0.25)[0]
+    assert (code[:faulty] == CHANNEL).all()
+    assert (code[faulty:] == (SHARE if whole else KEPT)).all()
+
+
 def test_threshold_is_in_standard_deviations_of_the_innovation() -> None:
     predicted, y, precision = perfect(200)
     deviation = (predicted.var(1) + 1.0 / precision).sqrt()

@@ -191,6 +191,22 @@ def test_singular_covariances(members: int, number: torch.dtype) -> None:
     assert unit.abs().max() < 5.0
 
 
+def test_a_latent_without_spread_needs_no_ridge() -> None:
+    steps = [
+        step._replace(
+            background=step.background._replace(ensemble=with_constant(step.background.ensemble)),
+            analysis=step.analysis._replace(ensemble=with_constant(step.analysis.ensemble)),
+        )
+        for step in filtered()
+    ]
+    for a, b in zip(rts(steps, ridge=0.0), rts(filtered(), ridge=0.0), strict=True):
+        torch.testing.assert_close(a, with_constant(b))
+
+
+def with_constant(ensemble: Tensor) -> Tensor:
+    return torch.cat([ensemble, torch.full_like(ensemble[..., :1], 7.0)], -1)
+
+
 def test_a_broken_pixel_breaks_no_other_and_inputs_stay() -> None:
     steps = filtered(4)
     before = [step.analysis.ensemble.clone() for step in steps]
