@@ -16,6 +16,7 @@ for the equations and their references.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -60,9 +61,10 @@ def _batch(variables: Mapping[str, Tensor], tts: Angle, tto: Angle, psi: Angle) 
     members = all(a.dim() == 0 or a.shape[-1] == 1 for a in angles)
     m = shape[-1] if shape and members else 1
     outer = (*shape[:-1], 1) if shape and members else shape
+    g = math.prod(outer)
     return Batch(
-        {k: v.expand(shape).reshape(-1, m) for k, v in zip(VARIABLES, values, strict=True)},
-        tuple(a.expand(outer).reshape(-1) for a in angles),  # type: ignore[arg-type]
+        {k: v.expand(shape).reshape(g, m) for k, v in zip(VARIABLES, values, strict=True)},
+        tuple(a.expand(outer).reshape(g) for a in angles),  # type: ignore[arg-type]
         shape,
     )
 
@@ -97,9 +99,9 @@ def _run(
     step_g = max(1, min(g, room // step_m))  # 1 where members are cut: chunks stay in flat order
     axis = 0 if step_g * step_m > wavelengths else 1
     parts = []
-    for i in range(0, g, step_g):
+    for i in range(0, max(g, 1), step_g):
         geometry = tuple(a[i : i + step_g] for a in batch.geometry)
-        for j in range(0, m, step_m):
+        for j in range(0, max(m, 1), step_m):
             cut = slice(i, i + step_g), slice(j, j + step_m)
             part = {name: value[cut] for name, value in batch.variables.items()}
             parts.append(finish(*_chunk(part, geometry, optics, axis)))

@@ -1,0 +1,279 @@
+"""Closed forms that hold for any canopy, whatever the implementation."""
+
+import pytest
+import torch
+
+from releo_da.physics.absorbed import absorptance, fapar, fcover
+from releo_da.physics.leaf_angles import campbell
+from releo_da.physics.optics import interface_transmissivity, load_optics
+from releo_da.physics.prosail import VARIABLES, canopy, prosail
+from releo_da.physics.prospect import prospect_d
+from releo_da.physics.sail import four_sail
+from releo_da.physics.scattering import class_scattering, extinction
+from releo_da.physics.soil import soil_reflectance
+from releo_da.types import InputError
+
+from .cases import CONTENTS, Cases, all_cases, random_cases
+
+OPTICS = load_optics(range(400, 2501, 100), dtype=torch.float64)
+
+
+def replaced(cases: Cases, **values: float) -> Cases:
+    """The cases with some variables set to one value."""
+    n = cases.variables["n"]
+    return Cases(
+        {**cases.variables, **{k: torch.full_like(n, v) for k, v in values.items()}}, cases.angles
+    )
+
+
+def factors(cases: Cases):
+    return canopy(cases.variables, *cases.angles, OPTICS)
+
+
+def test_leaf_conserves_energy():
+    v = random_cases(500, seed=11).variables
+    rho, tau = prospect_d(v["n"], *(v[k] for k in CONTENTS), OPTICS)
+    assert rho.min() > 0.0
+    assert tau.min() >= 0.0
+    assert (rho + tau).max() < 1.0
+
+
+def test_leaf_without_absorbers_loses_nothing():
+    v = random_cases(50, seed=12).variables
+    rho, tau = prospect_d(v["n"], *(torch.zeros_like(v[k]) for k in CONTENTS), OPTICS)
+    assert torch.allclose(rho + tau, torch.ones_like(rho), atol=1e-9)
+
+
+def test_a_pile_of_plates_is_made_by_adding_plates():
+    """Three plates equal one on top of two; contents are those of the whole leaf."""
+
+    def pile(plates):
+        plates = torch.tensor(float(plates), dtype=torch.float64)
+        contents = dict.fromkeys(CONTENTS, 0.0 * plates)
+        contents["cm"] = 0.004 * plates
+        return prospect_d(plates, *(contents[k] for k in CONTENTS), OPTICS)
+
+    (first_r, first_t), (two_r, two_t), (three_r, three_t) = pile(1), pile(2), pile(3)
+    # The first plate lets first_t pass; a plate lit by diffuse light has r and t. From two plates,
+    #   two_t = first_t t / (1 - r^2),    two_r = first_r + first_t r t / (1 - r^2).
+    r = (two_r - first_r) / two_t
+    t = two_t * (1.0 - r * r) / first_t
+    below_r, below_t = r + t * t * r / (1.0 - r * r), t * t / (1.0 - r * r)
+    between = first_t / (1.0 - r * below_r)
+    assert torch.allclose(three_r, first_r + between * below_r * t, rtol=1e-9)
+    assert torch.allclose(three_t, between * below_t, rtol=1e-9)
+
+
+def test_surface_at_normal_incidence_is_fresnel():
+    n = torch.tensor([1.1, 1.3, 1.5], dtype=torch.float64)
+    fresnel = 4.0 * n / (n + 1.0) ** 2
+    assert torch.allclose(interface_transmissivity(0.5, n), fresnel, atol=1e-5)
+    wider = [interface_transmissivity(a, n) for a in (10.0, 40.0, 70.0, 90.0)]
+    assert all((a > b).all() for a, b in zip(wider, wider[1:], strict=False))
+
+
+def test_leaf_angle_weights_sum_to_one_with_the_right_mean():
+    ala = torch.linspace(0.0, 90.0, 181, dtype=torch.float64)
+    weights = campbell(ala)
+    assert weights.min() >= 0.0
+    assert torch.allclose(weights.sum(-1), torch.ones_like(ala))
+    centres = torch.arange(18, dtype=torch.float64) * 5.0 + 2.5
+    inner = (ala >= 20.0) & (ala <= 80.0)
+    assert ((weights @ centres - ala)[inner].abs() < 1.5).all()
+    sphere = campbell(torch.tensor(58.4351, dtype=torch.float64))
+    edges = torch.deg2rad(torch.arange(19, dtype=torch.float64) * 5.0).cos()
+    assert torch.allclose(sphere, edges[:-1] - edges[1:], atol=1e-6)
+
+
+def test_leaf_angles_are_smooth_through_the_sphere():
+    ala = torch.linspace(58.0, 58.9, 2001, dtype=torch.float64)
+    slope = campbell(ala).diff(dim=0) / ala.diff()[0]
+    assert slope.diff(dim=0).abs().max() < 1e-4
+    # Float32 loses nothing there either.
+    assert (campbell(ala.float()).double() - campbell(ala.float().double())).abs().max() < 1e-6
+
+
+def test_no_canopy_shows_the_soil():
+    cases = replaced(random_cases(30, seed=13), lai=0.0)
+    soil = soil_reflectance(cases.variables["psoil"], cases.variables["rsoil"], OPTICS)
+    result = factors(cases)
+    for field in result[:4]:
+        assert torch.allclose(field, soil, rtol=1e-12, atol=1e-14)
+
+
+def test_deep_canopy_hides_the_soil():
+    cases = replaced(random_cases(30, seed=14), lai=60.0, cbrown=1.0)
+    dark, bright = factors(replaced(cases, rsoil=0.2)), factors(replaced(cases, rsoil=1.2))
+    shallow_dark = factors(replaced(cases, rsoil=0.2, lai=1.0))
+    shallow_bright = factors(replaced(cases, rsoil=1.2, lai=1.0))
+    for i in range(4):
+        assert (dark[i] - bright[i]).abs().max() < 1e-6
+        assert (shallow_dark[i] - shallow_bright[i]).abs().max() > 1e-2
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_very_deep_canopy_stays_finite(dtype):
+    cases = replaced(all_cases(30, seed=15), lai=500.0).to(dtype)
+    result = canopy(cases.variables, *cases.angles, load_optics((450, 800, 1600), dtype=dtype))
+    assert all(torch.isfinite(field).all() for field in result)
+
+
+def test_reciprocity():
+    """Exchanging sun and observer leaves SDR as it is and turns DHR into HDR."""
+    cases = random_cases(100, seed=16)
+    tts, tto, psi = cases.angles
+    a = factors(cases)
+    b = canopy(cases.variables, tto, tts, psi, OPTICS)
+    assert torch.allclose(a.sdr, b.sdr, rtol=1e-9, atol=1e-12)
+    assert torch.allclose(a.dhr, b.hdr, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-7), (torch.float32, 2e-5)])
+def test_nothing_is_lost_between_white_leaves_and_white_soil(dtype, tolerance):
+    cases = random_cases(60, seed=17).to(dtype)
+    rho = torch.linspace(0.05, 0.95, 7, dtype=dtype).expand(60, 7)
+    white = torch.ones_like(rho)
+    v = cases.variables
+    result = four_sail(rho, 1.0 - rho, white, v["lai"], v["ala"], v["hspot"], *cases.angles)
+    assert (result.bhr - 1.0).abs().max() < tolerance
+    assert (result.dhr - 1.0).abs().max() < tolerance
+
+
+def test_canopy_over_black_soil_is_the_dark_limit():
+    cases = random_cases(60, seed=18)
+    black, dim = factors(replaced(cases, rsoil=0.0)), factors(replaced(cases, rsoil=1e-9))
+    for i in range(4):
+        assert (black[i] >= -1e-15).all()
+        assert (dim[i] - black[i] >= 0.0).all()
+        assert (dim[i] - black[i]).max() < 2e-9
+    assert (factors(replaced(cases, rsoil=0.0, lai=0.0)).sdr == 0.0).all()
+
+
+def test_black_leaves_only_shade_the_soil():
+    """Without scattering, what is seen is soil that is both sunlit and seen."""
+    cases = random_cases(40, seed=19)
+    v = {**cases.variables, "hspot": torch.zeros(40, dtype=torch.float64)}
+    tts, tto, psi = cases.angles
+    black = torch.zeros(40, 1, dtype=torch.float64)
+    soil = torch.full_like(black, 0.3)
+    result = four_sail(black, black, soil, v["lai"], v["ala"], v["hspot"], tts, tto, psi)
+    overhead = torch.zeros_like(tts)
+    down = four_sail(black, black, soil, v["lai"], v["ala"], v["hspot"], tts, overhead, psi)
+    up = four_sail(black, black, soil, v["lai"], v["ala"], v["hspot"], tto, overhead, psi)
+    seen = down.down_direct * up.down_direct * 0.3
+    assert torch.allclose(result.sdr, seen, rtol=1e-9, atol=1e-12)
+
+
+def test_hot_spot_is_a_peak_where_sun_and_view_coincide():
+    cases = replaced(random_cases(20, seed=20), hspot=0.1, lai=3.0)
+    thirty = torch.full((20,), 30.0, dtype=torch.float64)
+
+    def sdr(tto, psi):
+        angle = torch.full_like(thirty, tto)
+        return prosail(cases.variables, thirty, angle, torch.full_like(thirty, psi), OPTICS)
+
+    peak = sdr(30.0, 0.0)
+    for tto, psi in ((29.0, 0.0), (31.0, 0.0), (30.0, 3.0), (25.0, 0.0), (30.0, 180.0)):
+        assert (peak > sdr(tto, psi)).all(), (tto, psi)
+    without = prosail(
+        {**cases.variables, "hspot": 0.0 * thirty}, thirty, thirty, 0.0 * thirty, OPTICS
+    )
+    assert (peak > without).all()
+
+
+def test_absorptance_at_its_limits():
+    cases = random_cases(80, seed=21)
+    v, (tts, _, _) = cases.variables, cases.angles
+    share = absorptance(v, tts, OPTICS)
+    assert share.min() > -1e-12
+    assert share.max() < 1.0
+    assert absorptance({**v, "lai": 0.0 * tts}, tts, OPTICS).abs().max() < 1e-12
+    clear = {**v, **dict.fromkeys(CONTENTS, 0.0 * tts)}
+    assert absorptance(clear, tts, OPTICS).abs().max() < 1e-7
+    dark_soil = {**v, "rsoil": 0.0 * tts}
+    thicker = absorptance({**dark_soil, "lai": v["lai"] + 0.5}, tts, OPTICS)
+    assert (thicker > absorptance(dark_soil, tts, OPTICS)).all()
+
+
+def test_absorptance_is_the_divergence_of_the_fluxes():
+    """Leaves absorb what an independent integration of the four-stream equations says."""
+    cases = random_cases(6, seed=22)
+    v, (tts, _, _) = cases.variables, cases.angles
+    v["lai"] = v["lai"].clamp(0.5, 6.0)
+    par = load_optics((450, 550, 680), dtype=torch.float64)
+    expected = absorptance(v, tts, par)
+    rho, tau = prospect_d(v["n"], *(v[k] for k in CONTENTS), par)
+    soil = soil_reflectance(v["psoil"], v["rsoil"], par)
+    assert torch.allclose(flux_absorption(rho, tau, soil, v, tts), expected, atol=2e-6)
+
+
+def flux_absorption(rho, tau, soil, v, tts, steps=2000):
+    """Adds thin layers to the soil from below; each absorbs A (k direct + down + up) dL."""
+    zero = torch.zeros_like(tts)
+    mean = extinction(v["ala"].unsqueeze(-1), class_scattering(tts, zero, zero))
+    ks, bf = mean.ks, mean.bf
+    dx = (v["lai"] / steps).unsqueeze(-1)
+    half, b = 0.5 * (rho + tau), 0.5 * bf * (rho - tau)
+    # State below the top of the stack: reflectance for diffuse and for direct light, by invariant
+    # imbedding (Riccati equations), stepped by the midpoint rule.
+    a, s = 1.0 - half + b, half + b
+
+    def slope(r, d):
+        forward, backward = ks * half - b, ks * half + b
+        return s - 2.0 * a * r + s * r * r, backward - (ks + a) * d + r * (forward + s * d)
+
+    r, d = soil.clone(), soil.clone()
+    profile = [(r, d)]
+    for _ in range(steps):
+        m1, m2 = slope(r, d)
+        m1, m2 = slope(r + 0.5 * dx * m1, d + 0.5 * dx * m2)
+        r, d = r + dx * m1, d + dx * m2
+        profile.append((r, d))
+    # Now downwards: direct light, diffuse down; up = r down + d direct.
+    direct, down, total = torch.ones_like(r), torch.zeros_like(r), torch.zeros_like(r)
+    for i in range(steps, 0, -1):
+        (r0, d0), (r1, d1) = profile[i], profile[i - 1]
+
+        def change(direct, down, r, d):
+            up = r * down + d * direct
+            return -ks * direct, -a * down + s * up + (ks * half - b) * direct, up
+
+        k1, k2, up = change(direct, down, r0, d0)
+        middle, lower = direct + 0.5 * dx * k1, down + 0.5 * dx * k2
+        k1, k2, up = change(middle, lower, 0.5 * (r0 + r1), 0.5 * (d0 + d1))
+        total = total + dx * (1.0 - rho - tau) * (ks * middle + lower + up)
+        direct, down = direct + dx * k1, down + dx * k2
+    return total
+
+
+def test_fapar_and_fcover():
+    cases = random_cases(50, seed=23)
+    v, (tts, _, _) = cases.variables, cases.angles
+    coarse = fapar(v, tts, load_optics(range(405, 700, 10), dtype=torch.float64))
+    fine = fapar(v, tts, load_optics(range(400, 701), dtype=torch.float64))
+    assert (coarse - fine).abs().max() < 1e-3
+    assert ((coarse > 0.0) & (coarse < 1.0)).all()
+    with pytest.raises(InputError, match="400-700 nm"):
+        fapar(v, tts, load_optics((500, 800), dtype=torch.float64))
+    cover = fcover(v["lai"], v["ala"])
+    assert (fcover(0.0 * v["lai"], v["ala"]) == 0.0).all()
+    assert (fcover(v["lai"] + 0.1, v["ala"]) > cover).all()
+    # Horizontal leaves intercept their own area.
+    flat = fcover(v["lai"], torch.tensor(5.0, dtype=torch.float64))
+    assert torch.allclose(flat, 1.0 - torch.exp(-v["lai"]), atol=0.02)
+
+
+def test_fcover_is_what_a_black_canopy_hides_of_the_soil():
+    v = random_cases(30, seed=24).variables
+    black = torch.zeros(30, 1, dtype=torch.float64)
+    one = torch.ones_like(black)
+    result = four_sail(black, black, one, v["lai"], v["ala"], v["hspot"], 0.0, 0.0, 0.0)
+    assert torch.allclose(1.0 - result.down_direct.squeeze(-1), fcover(v["lai"], v["ala"]))
+
+
+def test_dark_soil_is_wet_and_variables_go_by_name():
+    zero, one = torch.zeros(1, dtype=torch.float64), torch.ones(1, dtype=torch.float64)
+    wet, dry = soil_reflectance(zero, one, OPTICS), soil_reflectance(one, one, OPTICS)
+    assert (dry > wet).all()
+    assert torch.allclose(soil_reflectance(one, 0.5 * one, OPTICS), 0.5 * dry)
+    assert set(VARIABLES) >= {"psoil", "rsoil"}

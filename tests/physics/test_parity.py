@@ -1,0 +1,125 @@
+"""Parity with an independent implementation of the same published model (a test extra)."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from releo_da.physics.optics import load_optics
+from releo_da.physics.prosail import VARIABLES, canopy, prosail
+from releo_da.physics.prospect import prospect_d
+from releo_da.physics.sail import four_sail
+from releo_da.physics.soil import soil_reflectance
+
+from .cases import EDGES, Cases, all_cases
+
+oracle = pytest.importorskip("prosail")
+
+FACTORS = ("sdr", "bhr", "dhr", "hdr")
+
+
+def oracle_spectra(cases: Cases) -> np.ndarray:
+    """Its four factors, ``[case, factor, 2101]``."""
+    rows = []
+    for i in range(len(cases.angles[0])):
+        v = {name: float(cases.variables[name][i]) for name in VARIABLES}
+        angles = [float(a[i]) for a in cases.angles]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            factors = oracle.run_prosail(
+                v["n"], v["cab"], v["car"], v["cbrown"], v["cw"], v["cm"], v["lai"], v["ala"],
+                v["hspot"], *angles, ant=v["ant"], prospect_version="D", rsoil=v["rsoil"],
+                psoil=v["psoil"], factor="ALL",
+            )  # fmt: skip
+        rows.append(np.stack([np.broadcast_to(f, 2101) for f in factors]))
+    return np.stack(rows)
+
+
+@pytest.fixture(scope="module")
+def cases() -> Cases:
+    return all_cases(200)
+
+
+@pytest.fixture(scope="module")
+def reference(cases: Cases) -> np.ndarray:
+    spectra = oracle_spectra(cases)
+    assert len(spectra) == 200 + len(EDGES)
+    assert np.isfinite(spectra).all()
+    return spectra
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-7), (torch.float32, 2e-5)])
+def test_all_factors(cases, reference, dtype, tolerance):
+    part = cases.to(dtype)
+    result = canopy(part.variables, *part.angles, load_optics(dtype=dtype))
+    for i, name in enumerate(FACTORS):
+        error = np.abs(getattr(result, name).double().numpy() - reference[:, i]).max(-1)
+        assert error.max() <= tolerance, f"{name}: {error.max():.2e} in row {error.argmax()}"
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-7), (torch.float32, 2e-5)])
+def test_few_wavelengths_take_the_other_layout(cases, reference, dtype, tolerance):
+    part = cases.to(dtype)
+    wavelengths = range(400, 2501, 70)
+    optics = load_optics(wavelengths, dtype=dtype)
+    assert len(part.angles[0]) > len(wavelengths)
+    result = prosail(part.variables, *part.angles, optics).double().numpy()
+    assert np.abs(result - reference[:, 0, ::70]).max() <= tolerance
+
+
+def test_parts_equal_the_whole(cases, reference):
+    optics = load_optics(dtype=torch.float64)
+    v = cases.variables
+    rho, tau = prospect_d(*(v[k] for k in ("n", "cab", "car", "ant", "cbrown", "cw", "cm")), optics)
+    soil = soil_reflectance(v["psoil"], v["rsoil"], optics)
+    result = four_sail(rho, tau, soil, v["lai"], v["ala"], v["hspot"], *cases.angles)
+    for i, name in enumerate(FACTORS):
+        assert np.abs(getattr(result, name).numpy() - reference[:, i]).max() <= 1e-7
+
+
+def test_leaf():
+    generator = np.random.default_rng(2)
+    optics = load_optics(dtype=torch.float64)
+    for _ in range(20):
+        n, cab, car, ant, brown, cw, cm = generator.uniform(
+            [1.0, 0, 0, 0, 0, 0, 1e-4], [3.0, 100, 25, 10, 2, 0.08, 0.02]
+        )
+        _, r, t = oracle.run_prospect(n, cab, car, brown, cw, cm, ant=ant, prospect_version="D")
+        values = torch.tensor([n, cab, car, ant, brown, cw, cm], dtype=torch.float64)
+        rho, tau = prospect_d(*values, optics)
+        assert np.abs(rho.numpy() - r).max() < 1e-9
+        assert np.abs(tau.numpy() - t).max() < 1e-9
+
+
+def test_gradients_follow_the_oracle():
+    """Central differences of the oracle agree with our derivatives for each variable."""
+    cases = Cases(
+        {
+            name: torch.tensor([value], dtype=torch.float64)
+            for name, value in zip(
+                VARIABLES,
+                (1.6, 42.0, 9.0, 2.0, 0.3, 0.02, 0.006, 2.5, 52.0, 0.15, 0.4, 0.9),
+                strict=True,
+            )
+        },
+        tuple(torch.tensor([a], dtype=torch.float64) for a in (35.0, 20.0, 70.0)),
+    )
+    optics = load_optics(dtype=torch.float64)
+    base = cases.variables
+    for name in VARIABLES:
+        step = 1e-4 * float(base[name])
+        up, down = ({**base, name: base[name] + s} for s in (step, -step))
+        rows = Cases({k: torch.cat((up[k], down[k])) for k in VARIABLES}, tuple(
+            a.expand(2) for a in cases.angles))  # fmt: skip
+        high, low = oracle_spectra(rows)[:, 0]
+        expected = (high - low) / (2.0 * step)
+        _, slope = torch.func.jvp(
+            lambda x, name=name: prosail({**base, name: x}, *cases.angles, optics),
+            (base[name],),
+            (torch.ones_like(base[name]),),
+        )
+        error = np.abs(slope[0].numpy() - expected).max() / np.abs(expected).max()
+        assert error < 1e-5, f"{name}: {error:.1e}"
