@@ -131,9 +131,10 @@ class _Phi(torch.autograd.Function):
         small = x.abs() < 0.1
         near = torch.where(small, x, torch.zeros_like(x))
         far = torch.where(small, torch.ones_like(x), x)
-        series = torch.full_like(x, -1.0 / 403200.0)
-        for divisor in (-45360.0, 5760.0, -840.0, 144.0, -30.0, 8.0, -3.0, 2.0):
-            series = series * near - 1.0 / divisor
+        terms = (-403200.0, 45360.0, -5760.0, 840.0, -144.0, 30.0, -8.0, 3.0, -2.0)
+        series = torch.zeros_like(x)
+        for divisor in terms if x.dtype == torch.float64 else terms[4:]:
+            series = series * near + 1.0 / divisor
         return torch.where(small, series, (1.0 - far * value - value) / far)
 
     @staticmethod
