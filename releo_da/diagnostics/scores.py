@@ -18,7 +18,7 @@ distribution would score (Ferro 2014, doi:10.1002/qj.2270).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -152,6 +152,38 @@ def summarise(observed: Array, ensemble: Array) -> dict[str, float]:
     return row(*np.concatenate(columns, 1)) if columns else row(*np.empty((4, 0)))
 
 
+def summarise_in_situ(
+    measured: Array, ensemble: Array, measured_sd: Array, generator: np.random.Generator
+) -> dict[str, float]:
+    """The row of scores.json for field measurements, which have an error of their own.
+
+    Args:
+        measured: ``[row]``, NaN absent.
+        ensemble: ``[row, member]`` of the state variable; its mean is the prediction.
+        measured_sd: ``[row]`` or a number, standard deviation of the measurement; drawn for every
+            member where the distribution is judged (crps, spread, coverage_90).
+        generator: where the draws come from.
+
+    Returns:
+        The keys of `summarise`, with unbiased_rmse, r2 and explained.
+    """
+    measured, ensemble = np.asarray(measured, float), np.asarray(ensemble, float)
+    sd = np.broadcast_to(measured_sd, measured.shape)[:, None]
+    noisy = summarise(measured, ensemble + sd * generator.standard_normal(ensemble.shape))
+    judged = {key: noisy[key] for key in ("crps", "spread", "coverage_90", "n")}
+    centre = ensemble.mean(1)
+    return {**summarise(measured, centre[:, None]), **judged, **agreement(measured, centre)}
+
+
+def agreement(observed: Array, predicted: Array) -> dict[str, float]:
+    """What remains of the error without the bias: unbiased_rmse, r2 and explained."""
+    return {
+        "unbiased_rmse": unbiased_rmse(observed, predicted),
+        "r2": r2(observed, predicted),
+        "explained": explained(observed, predicted),
+    }
+
+
 def summarise_gaussian(observed: Array, predicted: Array, sd: Array) -> dict[str, float]:
     """The row of scores.json for N(predicted, sd^2), all ``[sample]``."""
     y, x, sd = pairs(observed, predicted, sd)
@@ -209,65 +241,6 @@ def row(d: Array, crps: Array, variance: Array, inside: Array) -> dict[str, floa
         "coverage_90": mean(inside),
         "n": int(d.size),
     }
-
-
-class Paired(NamedTuple):
-    """Relative difference of two losses on the same samples.
-
-    Attributes:
-        change: loss_a / loss_b - 1; negative where a is better.
-        lower: of the 95 % interval.
-        upper: of the 95 % interval; "a is not worse" is ``upper < 0.01``.
-    """
-
-    change: float
-    lower: float
-    upper: float
-
-
-def paired_interval(
-    loss_a: Array,
-    loss_b: Array,
-    groups: Array,
-    generator: np.random.Generator,
-    root: bool = False,
-    draws: int = 2000,
-) -> Paired:
-    """Bootstrap interval of ``mean(loss_a) / mean(loss_b) - 1``, whole groups redrawn.
-
-    Values of one place are not independent, so places (or clusters, or seeds) are drawn with
-    replacement and each brings all its samples (Efron and Tibshirani 1993, chapter 8).
-
-    Args:
-        loss_a: ``[sample]`` squared error, absolute error or CRPS; NaN in either drops both.
-        loss_b: ``[sample]`` of the rival on the same samples.
-        groups: ``[sample]`` any labels of the units that are redrawn.
-        generator: where the draws come from.
-        root: compare the roots of the means (RMSE from squared errors).
-        draws: number of bootstrap draws.
-    """
-    a, b, groups = pairs_of(np.asarray(loss_a), np.asarray(loss_b), np.asarray(groups))
-    labels, index = np.unique(groups, return_inverse=True)
-    if not len(labels):
-        return Paired(float("nan"), float("nan"), float("nan"))
-    sums = np.stack([np.bincount(index, loss) for loss in (a, b)], 1)
-    equal = np.full(len(labels), 1 / len(labels))
-    times = generator.multinomial(len(labels), equal, size=draws)
-    drawn = times @ sums
-
-    def change(total: Array) -> Array:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = total[..., 0] / total[..., 1]
-        return (np.sqrt(ratio) if root else ratio) - 1
-
-    low, high = np.nanquantile(change(drawn), (0.025, 0.975))
-    return Paired(float(change(sums.sum(0))), float(low), float(high))
-
-
-def pairs_of(a: Array, b: Array, groups: Array) -> tuple[Array, Array, Array]:
-    """Losses and labels where both losses are finite."""
-    good = np.isfinite(a) & np.isfinite(b)
-    return a[good], b[good], groups[good]
 
 
 def pairs(*arrays: Array) -> tuple[Array, ...]:

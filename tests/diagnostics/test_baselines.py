@@ -307,6 +307,7 @@ def test_leave_one_out_lines_equal_refitting() -> None:
     found = score_in_situ(measured, index)
     assert found["line"]["rmse"] < found["constant"]["rmse"]
     assert found["line"]["n"] == 11
+    assert np.isnan(found["constant"]["r2"]) and found["line"]["r2"] > 0.6
     assert np.isnan(constant(np.array([1.0]))).all()
 
 

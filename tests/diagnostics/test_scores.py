@@ -7,6 +7,7 @@ from scipy import integrate, stats
 
 from releo_da.diagnostics import scores
 from releo_da.diagnostics.calibration import LEVELS, pit, rank_histogram, ranks, reliability
+from releo_da.diagnostics.paired import paired_interval
 
 
 @pytest.fixture
@@ -109,6 +110,24 @@ def test_summaries_agree_where_distributions_do(rng: np.random.Generator) -> Non
     assert records == pytest.approx(gaussian, abs=1e-3)
 
 
+def test_field_measurements_have_an_error_of_their_own() -> None:
+    rng = np.random.default_rng(2)
+    truth = rng.gamma(4.0, 0.6, 4000)
+    centre = truth + 0.3 * rng.standard_normal(4000)
+    ensemble = centre[:, None] + 0.3 * rng.standard_normal((4000, 99))
+    sd = np.hypot(0.3, 0.1 * truth)
+    measured = truth + sd * rng.standard_normal(4000)
+    measured[0] = np.nan
+    row = scores.summarise_in_situ(measured, ensemble, sd, rng)
+    blind = scores.summarise_in_situ(measured, ensemble, 0.0, rng)
+    assert row["coverage_90"] == pytest.approx(0.9, abs=0.02) and blind["coverage_90"] < 0.75
+    mean = ensemble.mean(1)
+    assert row["n"] == 3999
+    assert row["rmse"] == blind["rmse"] == pytest.approx(scores.rmse(measured, mean))
+    assert row["unbiased_rmse"] == pytest.approx(scores.unbiased_rmse(measured, mean))
+    assert row["r2"] == pytest.approx(scores.r2(measured, mean))
+
+
 def test_ranks_are_uniform_with_ties_and_follow_the_generator() -> None:
     # Rounded values tie often: only random breaking keeps ranks uniform.
     rng = np.random.default_rng(8)
@@ -152,7 +171,7 @@ def test_paired_interval_covers_the_truth_and_respects_groups() -> None:
         groups = np.repeat(np.arange(30), 20)
         b = place[groups] * rng.gamma(4.0, 0.25, 600)
         a = 0.9 * place[groups] * rng.gamma(4.0, 0.25, 600)
-        found = scores.paired_interval(a, b, groups, rng, draws=300)
+        found = paired_interval(a, b, groups, rng, draws=300)
         hits += found.lower <= -0.1 <= found.upper
     assert 50 <= hits <= 60
 
@@ -161,10 +180,10 @@ def test_paired_interval_of_equal_and_scaled_losses() -> None:
     rng = np.random.default_rng(9)
     b = rng.gamma(2.0, 1.0, 100)
     groups = np.array([f"p{i % 7}" for i in range(100)])
-    same = scores.paired_interval(b, b, groups, rng)
+    same = paired_interval(b, b, groups, rng)
     assert same == (0.0, 0.0, 0.0)
-    half = scores.paired_interval(0.25 * b, b, groups, rng, root=True)
+    half = paired_interval(0.25 * b, b, groups, rng, root=True)
     assert half == pytest.approx((-0.5, -0.5, -0.5))
     b[3] = np.nan
-    assert np.isfinite(scores.paired_interval(b, b, groups, rng)).all()
-    assert np.isnan(scores.paired_interval(b[:0], b[:0], groups[:0], rng)).all()
+    assert np.isfinite(paired_interval(b, b, groups, rng)).all()
+    assert np.isnan(paired_interval(b[:0], b[:0], groups[:0], rng)).all()

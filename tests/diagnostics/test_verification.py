@@ -3,31 +3,22 @@
 import numpy as np
 import pytest
 
-from releo_da.diagnostics.scores import crps_ensemble, interval, summarise
+from releo_da.diagnostics.scores import summarise
 from releo_da.diagnostics.verification import FIELDS, Record, summaries, verification
 from releo_da.types import InputError
 
 
-def numbers(observed: np.ndarray, ensemble: np.ndarray) -> np.ndarray:
-    """Fields of an ensemble ``[pixel, channel, member]``."""
-    quantiles = interval(ensemble, (0.05, 0.25, 0.5, 0.75, 0.95))
-    rank = (ensemble < observed[..., None]).sum(-1)
-    crps = crps_ensemble(observed, ensemble)
-    fields = [observed, ensemble.mean(-1), ensemble.std(-1, ddof=1), crps, rank, *quantiles]
-    return np.where(np.isnan(observed)[..., None], np.nan, np.stack(fields, -1))
-
-
-def test_summaries_equal_scores_of_the_ensembles(tmp_path) -> None:
+def test_summaries_equal_scores_of_the_ensembles(tmp_path, record_numbers) -> None:
     rng = np.random.default_rng(0)
     sentinel, landsat = ("B04", "B08", "ndvi"), ("B4", "B5", "ndvi")
     y = rng.random((4, 6, 3))
     y[2, 3] = np.nan
     x = rng.random((4, 6, 3, 50))
     records = [
-        Record("background", i, landsat if i == 1 else sentinel, numbers(y[i], x[i]))
+        Record("background", i, landsat if i == 1 else sentinel, record_numbers(y[i], x[i]))
         for i in range(4)
     ]
-    records += [Record("smoothed", 0, sentinel, numbers(y[0], 0.1 + x[0]))]
+    records += [Record("smoothed", 0, sentinel, record_numbers(y[0], 0.1 + x[0]))]
     records[0] = records[0]._replace(rejected=np.eye(6, 2, dtype=bool))
     names = ["sentinel2a", "landsat8", "sentinel2a", "sentinel2b"]
     found = verification(17000.5 + np.arange(4), names, np.arange(6), records, 50)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from releo_da.diagnostics.baselines.series import Array
-from releo_da.diagnostics.scores import summarise_residual
+from releo_da.diagnostics.scores import agreement, summarise_residual
 
 
 def constant(measured: Array) -> Array:
@@ -50,12 +50,20 @@ def left_out(y: Array, x: Array) -> Array:
 def score_in_situ(measured: Array, index: Array | None = None) -> dict[str, dict[str, float]]:
     """Both lines as rows of scores.json, ``{"constant": row, "line": row}``.
 
-    Their distribution is their own leave-one-out residuals.
+    Their distribution is their own leave-one-out residuals. The mean of the others falls by
+    construction where the row left out is high, so that the correlation of the constant is -1
+    and says nothing: its r2 is NaN.
     """
     found = {"constant": constant(measured)}
     if index is not None:
         found["line"] = line(measured, index)
-    return {
-        name: summarise_residual(measured, predicted, np.asarray(measured) - predicted)
+    measured = np.asarray(measured, float)
+    rows = {
+        name: {
+            **summarise_residual(measured, predicted, measured - predicted),
+            **agreement(measured, predicted),
+        }
         for name, predicted in found.items()
     }
+    rows["constant"]["r2"] = float("nan")
+    return rows

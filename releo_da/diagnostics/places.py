@@ -1,0 +1,147 @@
+"""Pictures of places: series of the output variables with what was seen of them.
+
+A place is a position along the axes of space of analysis.nc, ``{"point": 3}`` or
+``{"y": 3, "x": 7}``; on the pixel axis of verification.nc it is found by its id (of a grid,
+``y * width + x``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import xarray as xr
+
+from releo_da.diagnostics import plots
+from releo_da.diagnostics.picture import FieldPairs, Picture
+from releo_da.diagnostics.plots import style
+from releo_da.diagnostics.plots.products import band, spread_places, variables
+
+
+def series_pictures(
+    analysis: xr.Dataset, verification: xr.Dataset | None, field: Sequence[FieldPairs]
+) -> list[Picture]:
+    """One large figure of all variables at one place, small multiples of each variable."""
+    names = variables(analysis)
+    if not names:
+        return []
+    places = chosen_places(analysis, names[0], verification, field)
+    first = places[:1]
+    pictures = [
+        Picture(
+            "series",
+            f"Output variables at {place_name(analysis, place)}",
+            "Median, 50 % and 90 % range of the ensemble through time. Filled dots were "
+            "assimilated, hollow ones withheld, crosses refused by screening; squares are field "
+            "measurements with their error.",
+            plots.series(
+                [panel(analysis, n, place, verification, field, style.words(n)) for n in names],
+                height=1.7,
+            ),
+        )
+        for place in first
+    ]
+    if len(places) > 1:
+        pictures += [multiples(analysis, n, places, verification, field) for n in names]
+    return pictures
+
+
+def chosen_places(
+    analysis: xr.Dataset,
+    name: str,
+    verification: xr.Dataset | None,
+    field: Sequence[FieldPairs],
+    count: int = 6,
+) -> list[dict[str, int]]:
+    """Places to draw: those with most field measurements first, then evenly spaced ones."""
+    measured = [np.asarray(p.pixel) for p in field if p.pixel is not None]
+    pixels, times = np.unique(np.concatenate(measured or [np.empty(0, int)]), return_counts=True)
+    wanted = set(pixels[np.argsort(-times, kind="stable")][:count].tolist())
+    everywhere = spread_places(analysis, name, 10**6) if wanted else []
+    visited = [p for p in everywhere if position(analysis, p, verification) in wanted]
+    others = [p for p in spread_places(analysis, name, count) if p not in visited]
+    return (visited + others)[:count]
+
+
+def multiples(
+    analysis: xr.Dataset,
+    name: str,
+    places: Sequence[Mapping[str, int]],
+    verification: xr.Dataset | None,
+    field: Sequence[FieldPairs],
+) -> Picture:
+    """One variable at several places."""
+    return Picture(
+        f"series_{name}",
+        f"{style.words(name)} at {len(places)} places",
+        "The same at several places of the run, on one vertical scale.",
+        plots.series(
+            [
+                panel(analysis, name, place, verification, field, place_name(analysis, place))
+                for place in places
+            ],
+            columns=3,
+            height=1.6,
+        ),
+    )
+
+
+def panel(
+    analysis: xr.Dataset,
+    name: str,
+    place: Mapping[str, int],
+    verification: xr.Dataset | None,
+    field: Sequence[FieldPairs],
+    title: str,
+) -> plots.Panel:
+    """The band of a variable at a place, with what was seen of it."""
+    pixel = position(analysis, place, verification)
+    points: list[plots.Points] = []
+    if verification is not None and name in verification.channel.values and pixel is not None:
+        points += observations(verification.sel(channel=name).isel(pixel=pixel))
+    for pairs in field:
+        if pairs.variable == name and pairs.pixel is not None and pairs.times is not None:
+            here = np.asarray(pairs.pixel) == pixel
+            if not here.any():
+                continue
+            sd = None if pairs.measured_sd is None else pairs.measured_sd[here]
+            points.append(plots.Points("in_situ", pairs.times[here], pairs.measured[here], sd))
+    unit = analysis[name].attrs.get("units", "")
+    bands = [band(analysis, name, place)]
+    return plots.Panel(title, style.label(style.words(name), unit), bands, points)
+
+
+def observations(here: xr.Dataset) -> list[plots.Points]:
+    """Values of one channel at one pixel: assimilated, withheld, refused."""
+    seen = here.observed.notnull().values
+    refused = (here.rejected > 0).values
+    held = np.zeros_like(seen)
+    if "smoothed" in here.case.values:
+        held = here["mean"].sel(case="smoothed").notnull().values
+    groups = {"observed": seen & ~held & ~refused, "withheld": seen & held, "rejected": refused}
+    return [
+        plots.Points(role, here.time.values[mask], here.observed.values[mask])
+        for role, mask in groups.items()
+        if mask.any()
+    ]
+
+
+def position(
+    analysis: xr.Dataset, place: Mapping[str, int], verification: xr.Dataset | None
+) -> int | None:
+    """Position of a place of analysis.nc on the pixel axis of verification.nc."""
+    if "point" in place:
+        identity = int(analysis.point.values[place["point"]])
+    else:
+        identity = place["y"] * analysis.sizes["x"] + place["x"]
+    if verification is None:
+        return place.get("point")
+    at = np.flatnonzero(verification.pixel.values == identity)
+    return int(at[0]) if at.size else None
+
+
+def place_name(analysis: xr.Dataset, place: Mapping[str, int]) -> str:
+    """Words for a place."""
+    if "point" in place:
+        return f"point {analysis.point.values[place['point']]}"
+    return ", ".join(f"{axis} {place[axis]}" for axis in ("y", "x"))

@@ -1,0 +1,83 @@
+"""Figures of analysis.nc: bands of output variables at places, maps at dates.
+
+The file holds, per variable, the mean ``lai``, ``lai_spread`` and ``lai_quantile`` along time and
+point, or time, y and x.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from releo_da.diagnostics.plots import style
+from releo_da.diagnostics.plots.maps import maps
+from releo_da.diagnostics.plots.series import Band
+from releo_da.diagnostics.plots.style import Array
+
+LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+def variables(found: xr.Dataset) -> list[str]:
+    """Names of the output variables of analysis.nc."""
+    derived = ("_spread", "_quantile")
+    return [
+        str(name)
+        for name, array in found.data_vars.items()
+        if "time" in array.dims and not str(name).endswith(derived)
+    ]
+
+
+def band(found: xr.Dataset, name: str, place: Mapping[str, int], role: str = "smoother") -> Band:
+    """The band of a variable at one place.
+
+    Args:
+        found: analysis.nc.
+        name: of the variable.
+        place: position along the axes of space, ``{"point": 3}`` or ``{"y": 3, "x": 7}``.
+        role: its colour and its name.
+    """
+    stored = f"{name}_quantile"
+    if stored in found and {round(float(q), 4) for q in found["quantile"].values} >= set(LEVELS):
+        quantiles = found[stored].isel(dict(place)).sel(quantile=list(LEVELS), method="nearest")
+        return Band(role, found.time.values, quantiles.transpose("quantile", "time").values)
+    return Band(role, found.time.values, found[name].isel(dict(place)).values[None])
+
+
+def spread_places(found: xr.Dataset, name: str, count: int) -> list[dict[str, int]]:
+    """At most `count` of the places where a variable was estimated, evenly spaced."""
+    space = [str(d) for d in found[name].dims if d != "time"]
+    where = np.argwhere(found[name].notnull().any("time").transpose(*space).values)
+    if not len(where):
+        return []
+    kept = np.linspace(0, len(where) - 1, min(count, len(where))).round().astype(int)
+    return [dict(zip(space, map(int, where[i]), strict=True)) for i in kept]
+
+
+def product_maps(found: xr.Dataset, name: str, count: int = 4) -> Figure:
+    """Mean and spread of a gridded variable at `count` dates, evenly spaced in time."""
+    mean = found[name].transpose("time", "y", "x")
+    known = np.flatnonzero(mean.notnull().any(("y", "x")).values)
+    chosen = known[spaced(style.instants(found.time.values)[known], count)]
+    spread = found[f"{name}_spread"] if f"{name}_spread" in found else mean * np.nan
+    unit = mean.attrs.get("units", "")
+    degrees = str(found.x.attrs.get("units", "m")).startswith("degree")
+    return maps(
+        mean.values[chosen],
+        spread.transpose("time", "y", "x").values[chosen],
+        found.time.values[chosen],
+        style.words(name),
+        unit,
+        found.x.values,
+        found.y.values,
+        axis_unit="°" if degrees else str(found.x.attrs.get("units", "m")),
+    )
+
+
+def spaced(times: Array, count: int) -> Array:
+    """Indices of `count` times, one near the middle of each equal part of the period."""
+    at = times.astype("datetime64[s]").astype(float)
+    middles = at[0] + (np.arange(count) + 0.5) / count * (at[-1] - at[0])
+    return np.unique(np.abs(at[:, None] - middles).argmin(0))

@@ -1,0 +1,189 @@
+"""Scores as tables: the assimilation in the first row, the baselines under it.
+
+The best value of a column is marked, so that a reader sees at once whether assimilation pays.
+Tables are plain data (texts and marks); the report and the terminal draw them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from releo_da.diagnostics.plots.skill import OURS, forecasts, number
+from releo_da.diagnostics.plots.style import words
+
+COLUMNS = ("rmse", "bias", "mae", "median_abs", "crps", "spread", "coverage_90", "n")
+FIELD = ("rmse", "bias", "unbiased_rmse", "r2", "explained", "crps", "coverage_90", "n")
+LOWEST = {"rmse", "mae", "median_abs", "crps", "unbiased_rmse"}
+HIGHEST = {"r2", "explained"}
+MATRIX = 3  # from this many variables on, baselines are shown as one matrix
+
+
+class Cell(NamedTuple):
+    """A text, and whether it is the best of its column."""
+
+    text: str
+    best: bool = False
+
+
+class Table(NamedTuple):
+    """A table.
+
+    Attributes:
+        title: one line.
+        note: how to read it.
+        head: names of the columns, the first is that of the rows.
+        rows: ``(name, cells)``.
+    """
+
+    title: str
+    note: str
+    head: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[Cell]]]
+
+
+def tables(scores: Mapping[str, Any]) -> list[Table]:
+    """Every table of scores.json, in reading order; empty parts give none."""
+    found: list[Table] = []
+    if scores.get("analysis"):
+        note = "Analysis against the truth."
+        found.append(by_variable("Analysis", note, scores["analysis"]))
+    found += withheld_tables(scores)
+    found += forecast_tables(scores)
+    found += [field_table(name, rows) for name, rows in scores.get("in_situ", {}).items()]
+    if scores.get("background"):
+        note = (
+            "Values about to be assimilated against their prediction (observation error included)."
+        )
+        found.append(by_variable("Background", note, scores["background"]))
+    return [table for table in found if table.rows]
+
+
+def by_variable(title: str, note: str, rows: Mapping[str, Any]) -> Table:
+    """One row per variable or channel."""
+    named = {words(name): row for name, row in rows.items()}
+    return Table(title, note, head(COLUMNS), cells(named, COLUMNS, mark=False))
+
+
+def withheld_tables(scores: Mapping[str, Any]) -> list[Table]:
+    """Full rows for an index or a single variable, matrices of RMSE and CRPS for channels."""
+    held: Mapping[str, Any] = scores.get("smoothed", {})
+    rivals = methods(scores, "smoothed")
+    several = [name for name in held if name != "ndvi"]
+    full = [name for name in held if name == "ndvi" or len(several) < MATRIX]
+    result = []
+    for name in full:
+        rows = {OURS: held[name], **{r: v[name] for r, v in rivals.items() if name in v}}
+        note = "Dates hidden from every method. Bold: best of the column."
+        result.append(ladder(f"Withheld {words(name)}", note, rows, COLUMNS))
+    if len(several) >= MATRIX:
+        for score in ("rmse", "crps"):
+            result.append(matrix(score, several, {OURS: held, **rivals}))
+    return result
+
+
+def matrix(score: str, variables: Sequence[str], found: Mapping[str, Mapping[str, Any]]) -> Table:
+    """One score, variables down and methods across; the best of a row is marked."""
+    rows = []
+    for name in variables:
+        values = [number(rows_.get(name, {}).get(score)) for rows_ in found.values()]
+        least = min((v for v in values if v == v), default=float("nan"))
+        rows.append((words(name), [Cell(written(v), v == least) for v in values]))
+    note = "Dates hidden from every method. Bold: best of the row."
+    return Table(f"Withheld values: {words(score)}", note, ["", *map(words, found)], rows)
+
+
+def forecast_tables(scores: Mapping[str, Any]) -> list[Table]:
+    """Per variable and score: methods down, horizons across."""
+    names = dict.fromkeys(v for rows in scores.get("forecast", {}).values() for v in rows)
+    chosen = [n for n in names if n == "ndvi"] or list(names)[:MATRIX]
+    result = []
+    for name in chosen:
+        lines = forecasts(scores, name)
+        days = sorted({day for rows in lines.values() for day in rows})
+        for score in ("rmse", "crps", "coverage_90"):
+            note = "Only observations at least so many days older were used."
+            title = f"Forecasts of {words(name)}: {words(score)}"
+            columns = ["", *(f"{day:g} days" for day in days)]
+            result.append(Table(title, note, columns, across(lines, days, score)))
+    return result
+
+
+def across(
+    lines: Mapping[str, Mapping[float, Any]], days: Sequence[float], score: str
+) -> list[tuple[str, list[Cell]]]:
+    """One score, methods down and horizons across; the best of each horizon is marked."""
+    found = {m: [number(rows.get(d, {}).get(score)) for d in days] for m, rows in lines.items()}
+    lowest = [
+        min((v for v in c if v == v), default=None) for c in zip(*found.values(), strict=True)
+    ]
+    marked = score in LOWEST and len(found) > 1
+    return [
+        (
+            words(method),
+            [
+                Cell(written(v, score), marked and v == low)
+                for v, low in zip(row, lowest, strict=True)
+            ],
+        )
+        for method, row in found.items()
+    ]
+
+
+def field_table(name: str, rows: Mapping[str, Any]) -> Table:
+    """Field measurements: the state and the two lines beside it."""
+    note = (
+        "Constant: mean of the other measurements; line: fitted to NDVI on the other "
+        "measurements. Coverage adds the measurement error to the ensemble."
+    )
+    return ladder(f"{words(name)} against field measurements", note, rows, FIELD)
+
+
+def ladder(title: str, note: str, rows: Mapping[str, Any], columns: Sequence[str]) -> Table:
+    """Methods down, scores across, without columns that nobody fills."""
+    used = [
+        c for c in columns if any(number(row.get(c)) == number(row.get(c)) for row in rows.values())
+    ]
+    return Table(title, note, head(used), cells({words(n): r for n, r in rows.items()}, used))
+
+
+def methods(scores: Mapping[str, Any], part: str) -> dict[str, Mapping[str, Any]]:
+    """The baselines that have a part, ``{name: {variable: row}}``."""
+    found = scores.get("baselines", {})
+    return {name: parts[part] for name, parts in found.items() if parts.get(part)}
+
+
+def head(columns: Sequence[str]) -> list[str]:
+    """Names of columns in words, after the empty corner."""
+    return ["", *map(words, columns)]
+
+
+def cells(
+    rows: Mapping[str, Mapping[str, Any]],
+    columns: Sequence[str],
+    mark: bool = True,
+) -> list[tuple[str, list[Cell]]]:
+    """Texts of a table, the best of each column marked where there is a choice."""
+    best: dict[str, float] = {}
+    for column in columns:
+        values = [v for row in rows.values() if (v := number(row.get(column))) == v]
+        if mark and len(values) > 1 and column in LOWEST | HIGHEST:
+            best[column] = min(values) if column in LOWEST else max(values)
+    return [
+        (
+            name,
+            [Cell(written(v, c), v == best.get(c)) for c in columns for v in [number(row.get(c))]],
+        )
+        for name, row in rows.items()
+    ]
+
+
+def written(value: float, column: str = "") -> str:
+    """A number as it is read: three decimals, shares in per cent, a dash for nothing."""
+    if value != value:
+        return "–"
+    if column == "n":
+        return f"{value:.0f}"
+    if column == "coverage_90":
+        return f"{100 * value:.0f} %"
+    return f"{value:+.3f}" if column == "bias" else f"{value:.3f}"

@@ -1,0 +1,161 @@
+"""Figures show the numbers they are given, with units, and leave nothing global behind."""
+
+import sys
+
+import matplotlib
+import numpy as np
+import pytest
+import xarray as xr
+from matplotlib.figure import Figure
+
+from releo_da.diagnostics import plots
+from releo_da.diagnostics.calibration import rank_histogram
+from releo_da.diagnostics.plots import style
+from releo_da.diagnostics.plots.maps import cropped
+from releo_da.diagnostics.plots.products import band, product_maps, spread_places, variables
+from releo_da.diagnostics.plots.skill import forecasts
+
+
+def labels(figure: Figure) -> set[str]:
+    return {text for axes in figure.axes for text in (axes.get_xlabel(), axes.get_ylabel())}
+
+
+def test_series_draws_bands_points_units_and_one_legend() -> None:
+    times = np.arange(17000.0, 17050.0, 5)
+    quantiles = np.linspace(1, 2, 5)[:, None] + np.zeros(10)
+    smoother = plots.Band("smoother", times, quantiles)
+    seen = plots.Points("observed", times[:3], np.array([1.4, 1.5, 1.6]))
+    field = plots.Points("in_situ", times[4:5], np.array([1.7]), np.array([0.3]))
+    panels = [plots.Panel(f"point {i}", "LAI (m² m⁻²)", [smoother], [seen, field]) for i in (1, 2)]
+    figure = plots.series(panels)
+    assert [axes.get_title("left") for axes in figure.axes] == ["point 1", "point 2"]
+    assert figure.axes[0].get_ylabel() == "LAI (m² m⁻²)"
+    lines = figure.axes[0].get_lines()
+    np.testing.assert_allclose(lines[0].get_ydata(), 1.5)
+    np.testing.assert_allclose(lines[1].get_ydata(), [1.4, 1.5, 1.6])
+    assert len(figure.legends) == 1 and len(figure.legends[0].get_texts()) == 3
+    assert figure.axes[0].get_xlim()[0] < 17000 < figure.axes[0].get_xlim()[1] < 17060
+
+
+def test_small_multiples_hide_what_is_left_over() -> None:
+    line = plots.Band("truth", np.arange(3.0), np.ones((1, 3)))
+    figure = plots.series([plots.Panel(str(i), "NDVI", [line]) for i in range(4)], columns=3)
+    assert [axes.get_visible() for axes in figure.axes] == [True] * 4 + [False] * 2
+
+
+def test_departures_are_the_bias_and_spread_of_observation_minus_prediction(
+    run_verification: xr.Dataset,
+) -> None:
+    figure = plots.departures(run_verification)
+    left, right = figure.axes[:2]
+    assert left.get_title("left") == "sentinel2a: bias"
+    said = run_verification.isel(time=slice(1, None, 2)).sel(channel=["B04", "B08"])
+    departure = (said.observed - said["mean"].sel(case="background")).values.reshape(-1, 2)
+    heights = [bar.get_height() for bar in left.patches[:2]]
+    np.testing.assert_allclose(heights, np.nanmean(departure, 0), rtol=1e-5)
+    heights = [bar.get_height() for bar in right.patches[:2]]
+    np.testing.assert_allclose(heights, np.nanstd(departure, 0), rtol=1e-5)
+    expected = right.get_lines()[0].get_ydata()
+    sd = said.sd.sel(case="background").values.reshape(-1, 2)
+    np.testing.assert_allclose(expected, np.sqrt(np.nanmean(sd**2, 0)), rtol=1e-5)
+    assert "standard deviation (reflectance)" in labels(figure)
+
+
+def test_rejections_count_every_value(run_verification: xr.Dataset) -> None:
+    figure = plots.rejections(run_verification)
+    total = int(run_verification.rejected.sum())
+    assert total > 0
+    assert figure.axes[0].get_title("left") == f"{total} values by date"
+    shares = [bar.get_width() for bar in figure.axes[1].patches]
+    refused = run_verification.rejected.sum(("time", "pixel")).values[:2]
+    seen = (run_verification.observed.notnull() | (run_verification.rejected > 0)).sum(
+        ("time", "pixel")
+    )
+    np.testing.assert_allclose(shares, 100 * refused / seen.values[:2])
+
+
+def test_rank_histograms_are_densities() -> None:
+    flat = rank_histogram(np.arange(32.0).repeat(20), 31)
+    figure = plots.rank_histograms({"flat": flat, "few": rank_histogram(np.array([0.0]), 31)})
+    heights = [bar.get_height() for bar in figure.axes[0].patches[: len(flat.counts)]]
+    np.testing.assert_allclose(heights, 1)
+    assert "n = 640" in figure.axes[0].get_title("left")
+
+
+def test_reliability_of_a_narrow_ensemble_lies_below_the_diagonal() -> None:
+    rng = np.random.default_rng(0)
+    narrow = np.where(rng.random(4000) < 0.5, rng.random(4000) ** 2, 1 - rng.random(4000) ** 2)
+    figure = plots.reliability_diagram({"background": narrow})
+    nominal, observed = figure.axes[0].get_lines()[1].get_data()
+    assert np.all(observed[:-1] < nominal[:-1])
+
+
+def test_skill_shows_every_method_and_puts_the_best_on_top(run_scores: dict) -> None:
+    assert forecasts(run_scores, "ndvi")["assimilation"][5.0]["rmse"] == 0.14
+    figure = plots.by_horizon(run_scores, "ndvi")
+    lines = {line.get_label(): line.get_ydata() for line in figure.axes[0].get_lines()}
+    assert set(lines) == {"assimilation", "OU Kalman"}
+    np.testing.assert_allclose(lines["OU Kalman"], [0.15, 0.16])
+    bars = plots.smoothed(run_scores, "ndvi").axes[0]
+    order = [tick.get_text() for tick in bars.get_yticklabels()]
+    assert order == ["linear", "assimilation", "OU Kalman"]
+
+
+def test_scatter_states_its_scores() -> None:
+    measured = np.array([1.0, 2.0, 3.0, np.nan])
+    figure = plots.scatter(measured, {"smoother": measured + 0.5}, "LAI", "m2 m-2", np.full(4, 0.3))
+    text = figure.axes[0].texts[0].get_text()
+    assert "RMSE 0.50" in text and "bias +0.50" in text and "n 3" in text
+    assert "measured LAI (m² m⁻²)" in labels(figure)
+
+
+def test_unflatten_and_crop() -> None:
+    grid = plots.unflatten(np.array([[1.0, 2.0]]), np.array([1, 2]), np.array([0, 3]), 4, 6)
+    assert grid.shape == (1, 4, 6) and grid[0, 1, 0] == 1 and grid[0, 2, 3] == 2
+    assert np.isfinite(grid).sum() == 2
+    small, x, y = cropped(grid, np.arange(6.0), -np.arange(4.0))
+    assert small.shape == (1, 2, 4) and x.tolist() == [0, 1, 2, 3] and y.tolist() == [-1, -2]
+
+
+def test_maps_are_north_up_in_metres_on_one_scale(grid_analysis: xr.Dataset) -> None:
+    figure = product_maps(grid_analysis, "lai", count=3)
+    images = [axes.images[0] for axes in figure.axes[:6]]
+    assert images[0].get_extent() == [0, 40, 0, 60]
+    top_left = grid_analysis.lai.sel(y=5000, x=310)
+    assert images[0].get_array()[0, 0] in top_left.values
+    assert len({image.get_clim() for image in images[:3]}) == 1
+    assert {"east (m)", "north (m)", "LAI (m² m⁻²)"} <= labels(figure)
+    flipped = grid_analysis.isel(y=slice(None, None, -1))
+    turned = product_maps(flipped, "lai", count=3).axes[0].images[0]
+    np.testing.assert_array_equal(turned.get_array(), images[0].get_array())
+
+
+def test_products_of_analysis(point_analysis: xr.Dataset, grid_analysis: xr.Dataset) -> None:
+    assert variables(point_analysis) == ["lai", "ndvi"]
+    found = band(point_analysis, "lai", {"point": 2})
+    assert found.quantiles.shape == (5, 30)
+    np.testing.assert_allclose(found.quantiles[2], point_analysis.lai[:, 2])
+    without = point_analysis.drop_vars("lai_quantile")
+    assert band(without, "lai", {"point": 2}).quantiles.shape == (1, 30)
+    places = spread_places(grid_analysis, "lai", 4)
+    assert len(places) == 4
+    assert all(np.isfinite(grid_analysis.lai.isel(place)).all() for place in places)
+
+
+def test_figures_leave_no_global_state_and_are_reproducible() -> None:
+    before = dict(matplotlib.rcParams)
+    line = plots.Band("truth", np.arange(3.0), np.ones((1, 3)))
+    once = plots.png(plots.series([plots.Panel("a", "b", [line])]))
+    again = plots.png(plots.series([plots.Panel("a", "b", [line])]))
+    assert once == again and once.startswith(b"\x89PNG")
+    assert dict(matplotlib.rcParams) == before
+    if "matplotlib.pyplot" in sys.modules:
+        assert not sys.modules["matplotlib.pyplot"].get_fignums()
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "expected"),
+    [("LAI", "m2 m-2", "LAI (m² m⁻²)"), ("NDVI", "1", "NDVI"), ("x", "K", "x (K)")],
+)
+def test_labels_carry_units(name: str, unit: str, expected: str) -> None:
+    assert style.label(name, unit) == expected

@@ -1,0 +1,183 @@
+"""The report: complete, escaped, self-contained, and the same figures from files as from a run."""
+
+import base64
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from releo_da.diagnostics.gallery import gallery
+from releo_da.diagnostics.picture import FieldPairs, Picture
+from releo_da.diagnostics.places import chosen_places, observations
+from releo_da.diagnostics.report import render, write_report
+from releo_da.diagnostics.tables import tables, written
+from releo_da.types import InputError
+
+VOID = {"meta", "img", "br", "link"}
+
+
+class Checker(HTMLParser):
+    """Collects tags and checks that they close in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict]] = []
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture
+def field() -> FieldPairs:
+    rng = np.random.default_rng(0)
+    measured = rng.random(9)
+    return FieldPairs(
+        variable="lai",
+        unit="m2 m-2",
+        measured=measured,
+        measured_sd=np.full(9, 0.3),
+        predicted={"smoother": measured + 0.1},
+        times=17000 + 10.0 * np.arange(9),
+        pixel=np.array([4, 4, 4, 2, 2, 1, 1, 1, 1]),
+    )
+
+
+def test_gallery_of_points(
+    run_scores: dict,
+    run_verification: xr.Dataset,
+    point_analysis: xr.Dataset,
+    field: FieldPairs,
+) -> None:
+    found = gallery(run_scores, run_verification, point_analysis, [field])
+    names = [picture.name for picture in found]
+    assert names == [
+        "series", "series_lai", "series_ndvi", "skill_forecast_ndvi", "skill_withheld_ndvi",
+        "field_lai", "departures", "ranks", "reliability", "rejected",
+    ]  # fmt: skip
+    assert all(picture.caption and picture.title for picture in found)
+    assert found[0].title.endswith("point 10")  # pixel 1 has most field measurements
+
+
+def test_gallery_of_a_grid_has_maps_and_a_bare_one_has_nothing(
+    run_scores: dict, grid_analysis: xr.Dataset
+) -> None:
+    names = [picture.name for picture in gallery(run_scores, None, grid_analysis)]
+    assert names[-2:] == ["map_lai", "map_ndvi"]
+    assert gallery({}) == []
+
+
+def test_places_with_field_measurements_come_first(
+    point_analysis: xr.Dataset, run_verification: xr.Dataset, field: FieldPairs
+) -> None:
+    places = chosen_places(point_analysis, "lai", run_verification, [field], count=4)
+    assert {place["point"] for place in places[:3]} == {1, 2, 4} and len(places) == 4
+    assert places[0] == {"point": 1}
+
+
+def test_observations_are_sorted_into_used_withheld_and_refused(
+    run_verification: xr.Dataset,
+) -> None:
+    here = run_verification.sel(channel="B04").isel(pixel=1)
+    groups = {points.role: len(points.values) for points in observations(here)}
+    seen = int(here.observed.notnull().sum())
+    refused = int((here.rejected > 0).sum())
+    held = int(here["mean"].sel(case="smoothed").notnull().sum())
+    assert groups["withheld"] == held > 0
+    assert groups.get("rejected", 0) == refused
+    assert sum(groups.values()) >= seen
+
+
+def test_report_is_one_file_with_everything_in_it(
+    tmp_path: Path, run_scores: dict, run_verification: xr.Dataset
+) -> None:
+    pictures = gallery(run_scores, run_verification)
+    content = {
+        "title": "Fields & <b>meadows</b>",
+        "summary": ["It pays."],
+        "run": {"version": "0.1.0", "seed": 7},
+        "data": {"places": 66},
+        "warnings": ["31 values of B02 <refused>"],
+        "scores": run_scores,
+        "config": "seed: 7 # <script>",
+    }
+    path = write_report(tmp_path, content, pictures)
+    text = path.read_text(encoding="utf-8")
+    checker = Checker()
+    checker.feed(text)
+    assert checker.open == []
+    tags = {tag for tag, _ in checker.tags}
+    assert not tags & {"script", "link", "iframe", "b"}
+    assert "&lt;refused&gt;" in text and "# &lt;script&gt;" in text
+    assert "Fields &amp; &lt;b&gt;meadows" in text
+    sources = [attrs["src"] for tag, attrs in checker.tags if tag == "img"]
+    assert len(sources) == len(pictures) > 3
+    for source, picture in zip(sources, pictures, strict=True):
+        image = base64.b64decode(source.removeprefix("data:image/png;base64,"))
+        assert image == (tmp_path / "figures" / f"{picture.name}.png").read_bytes()
+    assert not re.search(r"(src|href)=\"(http|//|file)", text)
+    targets = {attrs["href"][1:] for tag, attrs in checker.tags if tag == "a"}
+    anchors = {attrs.get("id") for _, attrs in checker.tags}
+    assert targets == {"run", "data", "scores", "figures", "config"} <= anchors
+
+
+def test_report_from_pictures_on_file(tmp_path: Path, run_scores: dict) -> None:
+    pictures = gallery(run_scores)
+    first = write_report(tmp_path, {}, pictures).read_text(encoding="utf-8")
+    stored = [
+        picture._replace(figure=tmp_path / "figures" / f"{picture.name}.png")
+        for picture in pictures
+    ]
+    assert write_report(tmp_path, {}, stored).read_text(encoding="utf-8") == first
+    with pytest.raises(InputError, match=r"gone\.png.*plot"):
+        write_report(tmp_path, {}, [Picture("a", "b", "c", tmp_path / "gone.png")])
+    (tmp_path / "text.png").write_text("no image")
+    with pytest.raises(InputError, match="not a PNG"):
+        write_report(tmp_path, {}, [Picture("a", "b", "c", tmp_path / "text.png")])
+    with pytest.raises(InputError, match="no such directory"):
+        write_report(tmp_path / "nowhere", {})
+
+
+def test_an_empty_report_says_only_what_was_run() -> None:
+    text = render({"run": {"version": "0.1.0"}})
+    assert "What was run" in text
+    assert 'id="scores"' not in text and 'id="figures"' not in text and 'id="data"' not in text
+
+
+def test_tables_mark_the_best_and_keep_baselines_beside(run_scores: dict) -> None:
+    found = {table.title: table for table in tables(run_scores)}
+    assert list(found) == [
+        "Withheld NDVI", "Withheld values: RMSE", "Withheld values: CRPS",
+        "Forecasts of NDVI: RMSE", "Forecasts of NDVI: CRPS",
+        "Forecasts of NDVI: 90 % coverage", "LAI against field measurements", "Background",
+    ]  # fmt: skip
+    withheld = found["Withheld NDVI"]
+    assert [name for name, _ in withheld.rows] == ["assimilation", "linear", "OU Kalman"]
+    best = {name: row[0].best for name, row in withheld.rows}
+    assert best == {"assimilation": False, "linear": False, "OU Kalman": True}
+    matrix = found["Withheld values: RMSE"]
+    assert matrix.head == ["", "assimilation", "linear", "OU Kalman"]
+    assert [cell.text for cell in matrix.rows[0][1]] == ["0.101", "0.104", "0.100"]
+    rows = dict(found["Forecasts of NDVI: RMSE"].rows)
+    assert rows["assimilation"][0].best and not rows["assimilation"][1].best
+    assert rows["OU Kalman"][1].best
+    field = found["LAI against field measurements"]
+    assert "CRPS" not in field.head  # nobody fills it
+    assert dict(field.rows)["constant"][field.head.index("r²") - 1].text == "–"
+    assert tables({}) == []
+
+
+def test_numbers_are_written_as_they_are_read() -> None:
+    assert written(0.1234) == "0.123"
+    assert written(0.004, "bias") == "+0.004"
+    assert written(0.876, "coverage_90") == "88 %"
+    assert written(740, "n") == "740"
+    assert written(float("nan"), "rmse") == "–"
