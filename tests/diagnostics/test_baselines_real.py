@@ -4,10 +4,18 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
-from releo_da.diagnostics.baselines import days, part, score_baselines, series, withheld
+from releo_da.diagnostics.baselines import (
+    days,
+    part,
+    score_baselines,
+    score_in_situ,
+    series,
+    withheld,
+)
 from releo_da.diagnostics.baselines.interpolation import LINEAR
 from releo_da.diagnostics.baselines.series import Array, Series
 
@@ -131,3 +139,17 @@ def test_linear_interpolation_in_switzerland(
         rows = score_baselines({"ndvi": rest}, {"ndvi": rest}, {"ndvi": target}, baselines=[LINEAR])
         found.append(rows["linear"]["smoothed"]["ndvi"]["rmse"])
     assert found == pytest.approx(expected, abs=0.001)
+
+
+def test_lines_beside_field_measurements_in_france(france: Series) -> None:
+    """NDVI of the nearest clear date, at most 8 days from the measurement: 76 rows."""
+    table = pd.read_csv(FRANCE.parent / "insitu_france_t31tcj.csv")
+    pixel = table["point"].to_numpy()
+    day = days(pd.to_datetime(table["field_date"]).to_numpy())
+    distance = np.where(france.seen[pixel], np.abs(france.times - day[:, None]), np.inf)
+    nearest = france.values[pixel, distance.argmin(1)]
+    measured = np.where(distance.min(1) <= 8, table["PAIeff – CE"], np.nan)
+    rows = score_in_situ(measured, nearest)
+    assert rows["line"]["n"] == 76
+    assert rows["constant"]["rmse"] == pytest.approx(1.0, abs=0.03)
+    assert rows["line"]["rmse"] == pytest.approx(0.71, abs=0.005)
