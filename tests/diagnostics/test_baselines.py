@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 
+import releo_da.diagnostics.baselines.interpolation as interpolation_module
+import releo_da.diagnostics.baselines.kalman as kalman_module
+import releo_da.diagnostics.baselines.whittaker as whittaker_module
 from releo_da.diagnostics.baselines import (
     BASELINES,
     constant,
@@ -25,7 +28,7 @@ from releo_da.diagnostics.baselines.kalman import (
     forecast,
     smooth,
 )
-from releo_da.diagnostics.baselines.series import Series, following, latest
+from releo_da.diagnostics.baselines.series import Series, following, latest, thinned
 from releo_da.diagnostics.baselines.whittaker import fit_whittaker, solve_pentadiagonal, whittaker
 from releo_da.diagnostics.scores import rmse
 from releo_da.types import InputError
@@ -258,6 +261,20 @@ def test_baselines_are_independent_per_pixel(gappy: Series, baseline) -> None:
         alone = baseline.smooth(fitted, part(gappy, np.array([3]))).mean
         np.testing.assert_allclose(whole[3:4], alone, atol=1e-13)
     assert baseline.name
+
+
+def test_chunks_of_pixels_change_nothing(gappy: Series, monkeypatch: pytest.MonkeyPatch) -> None:
+    process = Process(2, np.array([0.4]), 0.09, 23.0, 0.003)
+    methods = [lambda: smooth(process, gappy), lambda: forecast(process, gappy, 9)]
+    methods += [lambda: whittaker(10.0, gappy), lambda: savitzky_golay(gappy)]
+    once = [method() for method in methods]
+    for module in (kalman_module, whittaker_module, interpolation_module):
+        monkeypatch.setattr(module, "CHUNK", 2)
+    for method, expected in zip(methods, once, strict=True):
+        found = method()
+        np.testing.assert_allclose(found.mean, expected.mean, atol=1e-13)
+        assert (found.sd is None) == (expected.sd is None)
+    assert len(thinned(gappy, 2).values) == 2 and len(thinned(gappy).values) == 5
 
 
 def test_scores_have_the_shape_of_the_archive_and_training_may_be_elsewhere(

@@ -14,6 +14,8 @@ their spread. Cost O(pixel x date), daily methods O(pixel x day).
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from scipy.signal import savgol_filter
 
@@ -23,12 +25,14 @@ from releo_da.diagnostics.baselines.series import (
     Prediction,
     Series,
     following,
+    in_chunks,
     last_usable,
     latest,
     take,
 )
 
 WINDOW, ORDER = 31, 3  # days, degree
+CHUNK = 2048  # pixels on the daily grid at once
 
 
 def nothing(training: Series) -> None:
@@ -83,13 +87,14 @@ def savitzky_golay(series: Series, window: int = WINDOW, order: int = ORDER) -> 
     window = min(window, len(daily) - (len(daily) + 1) % 2)
     if window <= order:
         return linear(series)
+    return in_chunks(partial(smooth_daily, daily, window, order), series, CHUNK)
+
+
+def smooth_daily(daily: Array, window: int, order: int, series: Series) -> Prediction:
+    """One block of pixels: to daily values, smoothed, and back to the dates of the series."""
     smooth = savgol_filter(linear_at(series, daily), window, order, axis=1)
-    return Prediction(linear_at(whole(daily, smooth), series.times))
-
-
-def whole(times: Array, values: Array) -> Series:
-    """A series without gaps, except for pixels without any value."""
-    return Series(times, values, np.isfinite(values))
+    without_gaps = Series(daily, smooth, np.isfinite(smooth))
+    return Prediction(linear_at(without_gaps, series.times))
 
 
 PERSISTENCE = Baseline(

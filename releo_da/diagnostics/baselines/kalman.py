@@ -31,12 +31,13 @@ from releo_da.diagnostics.baselines.series import (
     Baseline,
     Prediction,
     Series,
+    in_chunks,
     last_usable,
+    thinned,
 )
 
 SEASON = 2  # harmonics of the mean; what they leave, the process carries
 CHUNK = 4096  # pixels whose filtered states are held at once
-AT_MOST = 512  # training pixels that the likelihood reads, evenly spaced
 
 
 class Process(NamedTuple):
@@ -136,8 +137,7 @@ def fit_process(training: Series, order: int, harmonics: int = SEASON) -> Proces
         harmonics: of the seasonal mean; 0 for a constant.
     """
     coefficients = fit_harmonic(training, harmonics)
-    step = -(-len(training.values) // AT_MOST)
-    few = Series(training.times, training.values[::step], training.seen[::step])
+    few = thinned(training)
     anomaly = (few.values - seasonal(coefficients, few.times))[few.seen]
     variance = max(float(np.mean(anomaly**2)) if anomaly.size else 1.0, 1e-8)
 
@@ -159,7 +159,7 @@ def fit_process(training: Series, order: int, harmonics: int = SEASON) -> Proces
 
 def smooth(process: Process, series: Series) -> Prediction:
     """Mean and sd (noise included) of each date given all that was seen, ``[pixel, date]``."""
-    return in_chunks(partial(smooth_chunk, process), series)
+    return in_chunks(partial(smooth_chunk, process), series, CHUNK)
 
 
 def smooth_chunk(process: Process, series: Series) -> Prediction:
@@ -191,7 +191,7 @@ def smooth_chunk(process: Process, series: Series) -> Prediction:
 
 def forecast(process: Process, series: Series, horizon: float) -> Prediction:
     """Mean and sd (noise included) of each date from what was seen `horizon` days before."""
-    return in_chunks(partial(forecast_chunk, process, horizon), series)
+    return in_chunks(partial(forecast_chunk, process, horizon), series, CHUNK)
 
 
 def forecast_chunk(process: Process, horizon: float, series: Series) -> Prediction:
@@ -205,16 +205,6 @@ def forecast_chunk(process: Process, horizon: float, series: Series) -> Predicti
     x = np.where(known[:, None], mean[..., 0], 0.0).T
     variance = np.where(known[:, None], covariance[..., 0, 0], process.variance).T
     return Prediction(x + seasonal(process.mean, series.times), np.sqrt(variance + process.noise))
-
-
-def in_chunks(method: partial[Prediction], series: Series) -> Prediction:
-    """`method` over blocks of pixels, so that memory does not grow with the scene."""
-    parts = [
-        method(Series(series.times, series.values[i : i + CHUNK], series.seen[i : i + CHUNK]))
-        for i in range(0, max(len(series.values), 1), CHUNK)
-    ]
-    sd = np.concatenate([p.sd for p in parts if p.sd is not None])
-    return Prediction(np.concatenate([p.mean for p in parts]), sd)
 
 
 OU_KALMAN = Baseline("ou_kalman", partial(fit_process, order=1), smooth, forecast)

@@ -113,6 +113,23 @@ def part(
     return whole
 
 
+def thinned(whole: Series, count: int = 512) -> Series:
+    """At most `count` pixels, evenly spaced: enough to fit a few numbers on."""
+    step = max(1, -(-len(whole.values) // count))
+    return Series(whole.times, whole.values[::step], whole.seen[::step])
+
+
+def in_chunks(method: Callable[[Series], Prediction], whole: Series, size: int) -> Prediction:
+    """`method` over blocks of `size` pixels, so that its memory does not grow with the scene."""
+    parts = [
+        method(Series(whole.times, whole.values[i : i + size], whole.seen[i : i + size]))
+        for i in range(0, max(len(whole.values), 1), size)
+    ]
+    sds = [found.sd for found in parts if found.sd is not None]
+    sd = np.concatenate(sds) if sds else None
+    return Prediction(np.concatenate([found.mean for found in parts]), sd)
+
+
 def withheld(seen: Array, every: int, offset: int) -> Array:
     """Which clear dates are withheld for scoring.
 

@@ -11,9 +11,19 @@ Whittaker 1922, doi:10.1017/S0013091500077853; Eilers 2003, doi:10.1021/ac034173
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
-from releo_da.diagnostics.baselines.series import Array, Baseline, Prediction, Series, withheld
+from releo_da.diagnostics.baselines.series import (
+    Array,
+    Baseline,
+    Prediction,
+    Series,
+    in_chunks,
+    thinned,
+    withheld,
+)
 
 LAMBDAS = 10.0 ** np.arange(-1.0, 6.5, 0.5)
 CHUNK = 2048  # pixels on the daily grid at once
@@ -25,25 +35,21 @@ def whittaker(lambda_: float, series: Series) -> Prediction:
 
     A pixel that was seen on fewer than two days has no curve: NaN.
     """
-    parts = [
-        daily_curve(lambda_, series, slice(i, i + CHUNK))
-        for i in range(0, max(len(series.values), 1), CHUNK)
-    ]
-    return Prediction(np.concatenate(parts))
+    return in_chunks(partial(daily_curve, lambda_), series, CHUNK)
 
 
-def daily_curve(lambda_: float, series: Series, pixels: slice) -> Array:
-    """One block of pixels, read off at the dates of the series."""
+def daily_curve(lambda_: float, series: Series) -> Prediction:
+    """One block of pixels: solved day by day, read off at the dates of the series."""
     day = (np.floor(series.times) - np.floor(series.times[0])).astype(int)
-    seen = series.seen[pixels].T
-    values = np.where(seen, series.values[pixels].T, 0.0)
+    seen = series.seen.T
+    values = np.where(seen, series.values.T, 0.0)
     # A penalty of second differences needs three days; days beyond the last cost nothing.
     weight = np.zeros((max(int(day[-1]) + 1, 3), seen.shape[1]))
     total = np.zeros_like(weight)
     np.add.at(weight, day, seen)
     np.add.at(total, day, values)
     curve = solve_pentadiagonal(weight, total, lambda_)
-    return np.where((weight > 0).sum(0) < 2, np.nan, curve)[day].T
+    return Prediction(np.where((weight > 0).sum(0) < 2, np.nan, curve)[day].T)
 
 
 def solve_pentadiagonal(weight: Array, right: Array, lambda_: float) -> Array:
@@ -89,6 +95,7 @@ def banded(corner: Array, days: int) -> tuple[Array, Array]:
 
 def fit_whittaker(training: Series) -> float:
     """The lambda that best predicts withheld dates of the training part (squared error)."""
+    training = thinned(training)
     errors = np.zeros(len(LAMBDAS))
     for offset in range(FOLDS):
         target = withheld(training.seen, FOLDS, offset)
