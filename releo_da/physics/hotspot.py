@@ -9,7 +9,7 @@ correlation length in units of canopy height (Kuusk 1985, as used by Verhoef 200
 factor). Wanted are exp(y(1)) and its integral over x. As in the published model the integral is
 taken on 20 steps of equal change of 1 - exp(-x / l), with y linear in each; here a step is
 
-    dx exp(y_i) phi(y_i - y_{i+1}),     phi(z) = (1 - exp(-z)) / z,
+    dx exp(y_i) phi(y_{i+1} - y_i),     phi(z) = (exp(z) - 1) / z,
 
 which has no singularity: not at the exact hot spot (l huge), not without one (q = 0), not at L = 0.
 
@@ -66,5 +66,5 @@ def sunlit_and_seen(
     x = torch.cat((-length * torch.log1p(-step[:-1]), torch.ones_like(step[:1])))
     y = ((ks * ko).sqrt() * lai * length) * step - (both * lai) * x
     chance = y.exp()
-    mean = (x.diff(dim=0) * chance[:-1] * phi(-y.diff(dim=0))).sum(0)
+    mean = (x.diff(dim=0) * chance[:-1] * phi(y.diff(dim=0))).sum(0)
     return chance[-1], mean

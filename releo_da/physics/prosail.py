@@ -5,7 +5,8 @@
 
 Variables go by name, never by position. Inputs are brought to ``[g, m]``, g geometries times m
 members under each, so that what depends on geometry alone is worked out once per geometry; then
-batches are cut into chunks of whole geometries that fit a core's cache. On a chunk the core runs
+batches are cut into blocks of whole geometries for what has no wavelength, and blocks into chunks
+that fit a core's cache for what has. A chunk runs
 with the wavelength axis first when members outnumber wavelengths and last otherwise, because
 elementwise operations are fastest when the long axis is contiguous. Chunking does not change a
 result.
@@ -38,7 +39,11 @@ VARIABLES = (
 CHUNK = 1 << 16
 """Numbers in one temporary tensor of the core on a CPU: 256 KiB of float32, a few fit in L2."""
 
+BLOCK = 1 << 12
+"""Spectra whose architecture, which has no wavelength, is worked out at once on a CPU."""
+
 Angle = Tensor | float
+Scene = tuple[Layer, Tensor, Structure]
 
 
 class Batch(NamedTuple):
@@ -69,19 +74,23 @@ def _batch(variables: Mapping[str, Tensor], tts: Angle, tto: Angle, psi: Angle) 
     )
 
 
-def _chunk(
-    v: Mapping[str, Tensor], angles: tuple[Tensor, ...], optics: Optics, axis: int
-) -> tuple[Layer, Tensor, Structure]:
-    """Canopy layer, soil and structure of one chunk, with the wavelength on the axis given."""
-    frame = structure(v["lai"], v["ala"], v["hspot"], *angles)
-    n, *contents = (v[name].reshape(-1) for name in VARIABLES[:7])
+def _chunk(v: Mapping[str, Tensor], frame: Structure, optics: Optics, axis: int) -> Scene:
+    """Leaf, soil and canopy of spectra ``[b]``, with the wavelength on the axis given."""
+    n, *contents = (v[name] for name in VARIABLES[:7])
     scaled, specific = torch.stack(contents) / n, absorption(optics)
     depth = specific.T @ scaled if axis == 0 else scaled.T @ specific
     optics = Optics(*(t.unsqueeze(1 - axis) for t in optics))
-    frame = Structure(*(t.reshape(-1).unsqueeze(axis) for t in frame))
-    psoil, rsoil = (v[name].reshape(-1).unsqueeze(axis) for name in ("psoil", "rsoil"))
+    frame = Structure(*(t.unsqueeze(axis) for t in frame))
+    soil = mixture(v["psoil"].unsqueeze(axis), v["rsoil"].unsqueeze(axis), optics)
     leaf = pile(depth + LEAST_DEPTH[n.dtype], n.unsqueeze(axis), optics)
-    return scatter(leaf, frame), mixture(psoil, rsoil, optics), frame
+    return scatter(leaf, frame), soil, frame
+
+
+def _pieces(length: int, most: int) -> list[slice]:
+    """Cuts 0..length into equal pieces of at most ``most``; one empty piece for length 0."""
+    count = max(1, -(-length // most))
+    edges = [length * i // count for i in range(count + 1)]
+    return [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
 
 
 def _run(
@@ -94,17 +103,22 @@ def _run(
     batch = _batch(variables, *angles)
     g, m = batch.variables["n"].shape
     wavelengths = optics.wavelength.numel()
-    room = max(1, (CHUNK if optics.wavelength.device.type == "cpu" else CHUNK << 11) // wavelengths)
-    step_m = max(1, min(m, room))
-    step_g = max(1, min(g, room // step_m))  # 1 where members are cut: chunks stay in flat order
-    axis = 0 if step_g * step_m > wavelengths else 1
+    larger = 1 if optics.wavelength.device.type == "cpu" else 1 << 11
+    room = max(1, CHUNK * larger // wavelengths)
+    axis = 0 if min(room, g * m) > wavelengths else 1
     parts = []
-    for i in range(0, max(g, 1), step_g):
-        geometry = tuple(a[i : i + step_g] for a in batch.geometry)
-        for j in range(0, max(m, 1), step_m):
-            cut = slice(i, i + step_g), slice(j, j + step_m)
-            part = {name: value[cut] for name, value in batch.variables.items()}
-            parts.append(finish(*_chunk(part, geometry, optics, axis)))
+    # Blocks of whole geometries, or of members of one: either way they stay in flat order.
+    for rows in _pieces(g, max(1, BLOCK * larger // max(m, 1))):
+        geometry = [a[rows] for a in batch.geometry]
+        for columns in _pieces(m, BLOCK * larger):
+            block = {name: value[rows, columns] for name, value in batch.variables.items()}
+            frame = structure(block["lai"], block["ala"], block["hspot"], *geometry)
+            flat = {name: value.reshape(-1) for name, value in block.items()}
+            frame = Structure(*(field.reshape(-1) for field in frame))
+            for cut in _pieces(flat["n"].numel(), room):
+                part = {name: value[cut] for name, value in flat.items()}
+                inside = Structure(*(field[cut] for field in frame))
+                parts.append(finish(*_chunk(part, inside, optics, axis)))
     shape = (wavelengths, *batch.shape) if axis == 0 else (*batch.shape, wavelengths)
     joined = [torch.cat(field, 1 - axis).reshape(shape) for field in zip(*parts, strict=True)]
     return [field.movedim(0, -1) if axis == 0 else field for field in joined]

@@ -67,11 +67,11 @@ def pile(depth: Tensor, n: Tensor, optics: Optics) -> Leaf:
     """
     o = optics
     part = absorbed(depth)
-    through = 1.0 - part
-    x = (1.0 - o.leave) * through
-    inverse = (1.0 - x * x).reciprocal()
-    t = (o.enter_diffuse * o.leave) * through * inverse
-    lost = o.enter_diffuse * part * ((1.0 + x) * inverse)
+    inner, pass_both = 1.0 - o.leave, o.enter_diffuse * o.leave
+    x = torch.addcmul(inner, inner, part, value=-1.0)
+    again = (1.0 - x).reciprocal()
+    lost = o.enter_diffuse * part * again
+    t = torch.addcmul(pass_both, pass_both, part, value=-1.0) * again / (1.0 + x)
     r = torch.addcmul(1.0 - o.enter_diffuse, x, t)
 
     lost_t = torch.add(lost, t, alpha=2.0)

@@ -1,23 +1,24 @@
 """4SAIL: a homogeneous canopy of randomly placed leaves over a Lambertian soil.
 
 Four streams cross the canopy: the solar beam s, the viewing beam o, and diffuse light down and up.
-Scattering turns them into each other with, for S = (rho + tau) / 2 and B = bf (rho - tau) / 2,
+With S = rho + tau and B = bf (rho - tau), leaves scatter a beam of extinction k
 
-    backward: k S + B,    forward: k S - B,    k = ks or ko for a beam, 1 for diffuse light,
+    backward by g = (k S + B) / 2    and forward by f = (k S - B) / 2
 
-and diffuse light decays at the rate m = sqrt((1 - rho - tau)(1 + 2 B)), towards the reflectance of
-an infinitely deep canopy r_inf = (S + B) / (1 - S + B + m). The layer's reflectances and
-transmittances follow from the two integrals (L the leaf area index)
+per unit of leaf area, and diffuse light likewise with k = 1. With A = 1 - rho - tau diffuse light
+decays at the rate m = sqrt(A (1 + B)), and an infinitely deep canopy reflects it by the fraction
+r_inf = (S + B) / (S + B + 2 A + 2 m). The layer's reflectances and transmittances follow from the
+integrals (L the leaf area index)
 
-    J1(k) = int_0^L exp(-k x - m (L - x)) dx = exp(-m L) L phi((k - m) L),
-    J2(k) = int_0^L exp(-(k + m) x) dx       = (1 - exp(-(k + m) L)) / (k + m),
+    J1(k) = int_0^L exp(-k x - m (L - x)) dx = exp(-m L) L phi((m - k) L),
+    J2(k) = int_0^L exp(-(k + m) x) dx       = (1 - exp(-(k + m) L)) / (k + m).
 
-and `ground` adds the soil by summing all reflections between it and the canopy. The leaf's
-absorptance, 1 - r_inf and 1 - exp(-m L) are carried as such, so that nothing cancels when leaves
-absorb little.
+`ground` adds the soil by summing all reflections between it and the canopy. A, 1 - r_inf and
+1 - exp(-m L) are carried as such, and transmittance + reflectance and transmittance - reflectance
+instead of each, so that nothing cancels when leaves absorb little and m goes to 0.
 
 Shapes: `Structure` holds what has no wavelength. Its fields and the leaf's meet by broadcasting, so
-the wavelength axis may stand first or last. 4 expensive and about 100 cheap operations per
+the wavelength axis may stand first or last. 4 expensive and about 110 cheap operations per
 wavelength.
 
 Reference: Verhoef, Jia, Xiao and Su (2007), Unified optical-thermal four-stream radiative transfer
@@ -45,25 +46,23 @@ class Structure(NamedTuple):
         ks: extinction of the solar beam per unit of leaf area.
         ko: extinction of the viewing beam.
         bf: mean squared cosine of leaf inclination.
-        sob: factor of leaf reflectance in bidirectional scattering.
-        sof: factor of leaf transmittance in bidirectional scattering.
+        once_rho: light scattered once from sun to observer, per unit of leaf reflectance.
+        once_tau: the same per unit of leaf transmittance.
         gap_s: fraction of the solar beam that reaches the soil.
         gap_o: fraction of the soil that is seen.
         gap_so: fraction of the soil that is sunlit and seen.
-        once: ``lai`` times the mean over depth of the chance to be sunlit and seen.
-        apart: the same without hot spot, int exp(-(ks + ko) x) dx.
+        apart: int exp(-(ks + ko) x) dx over the depth of the canopy.
     """
 
     lai: Tensor
     ks: Tensor
     ko: Tensor
     bf: Tensor
-    sob: Tensor
-    sof: Tensor
+    once_rho: Tensor
+    once_tau: Tensor
     gap_s: Tensor
     gap_o: Tensor
     gap_so: Tensor
-    once: Tensor
     apart: Tensor
 
 
@@ -119,115 +118,144 @@ def structure(
     Returns:
         `Structure` with fields ``[g, m]``.
     """
+    # Nothing changes beyond a leaf area of 80, where exp(m L) would soon overflow.
+    lai = lai.clamp(max=80.0)
     mean = extinction(ala, class_scattering(tts, tto, psi))
     ks, ko = mean.ks, mean.ko
     between = distance(tts, tto, psi).to(lai).unsqueeze(-1)
     gap_so, chance = sunlit_and_seen(lai, hspot, ks, ko, between)
-    apart = lai * phi((ks + ko) * lai)
-    gaps = torch.exp(-ks * lai), torch.exp(-ko * lai)
-    return Structure(lai, *mean, *gaps, gap_so, lai * chance, apart)
+    once = lai * chance
+    return Structure(
+        lai=lai,
+        ks=ks,
+        ko=ko,
+        bf=mean.bf,
+        once_rho=mean.sob * once,
+        once_tau=mean.sof * once,
+        gap_s=torch.exp(-ks * lai),
+        gap_o=torch.exp(-ko * lai),
+        gap_so=gap_so,
+        apart=lai * phi(-(ks + ko) * lai),
+    )
 
 
 class Diffuse(NamedTuple):
-    """The diffuse streams of a canopy; lower case as in the module's equations.
+    """The diffuse streams; symbols as in the module's equations.
 
     Attributes:
-        half: S, half the leaf's albedo.
+        albedo: S.
         b: B.
         m2: m^2.
         m: decay rate of diffuse light.
+        depth: m L.
         drop: exp(-m L) - 1.
         e: exp(-m L).
         rinf: reflectance of an infinitely deep canopy.
-        bright: 1 + r_inf.
         deficit: 1 - r_inf.
-        over_plus: 1 / (1 + r_inf e).
-        over_minus: 1 / (1 - r_inf e).
-        faint: where m is below half of both beam extinctions, so that k - m is far from 0.
+        bright: 1 + r_inf.
+        plus: 1 / (2 + 2 r_inf e).
+        minus: 1 / (2 - 2 r_inf e).
+        faint: 1 where m is below half of both beam extinctions (so k - m is far from 0), else 0.
     """
 
-    half: Tensor
+    albedo: Tensor
     b: Tensor
     m2: Tensor
     m: Tensor
+    depth: Tensor
     drop: Tensor
     e: Tensor
     rinf: Tensor
-    bright: Tensor
     deficit: Tensor
-    over_plus: Tensor
-    over_minus: Tensor
+    bright: Tensor
+    plus: Tensor
+    minus: Tensor
     faint: Tensor
 
 
 class Beam(NamedTuple):
-    """What one beam needs: J1, 1 / (k + m), sources p and q, and t + r and t - r to diffuse."""
+    """From one beam to the diffuse streams.
+
+    Attributes:
+        j1: J1(k).
+        rate: 1 / (k + m).
+        far: k^2 - m^2, wherever that is far from 0.
+        p: f + g r_inf.
+        q: g + f r_inf.
+        sum: p J1 + q J2.
+        difference: p J1 - q J2.
+        t: transmittance.
+        r: reflectance.
+    """
 
     j1: Tensor
     rate: Tensor
+    far: Tensor
     p: Tensor
     q: Tensor
-    plus: Tensor
-    minus: Tensor
+    sum: Tensor
+    difference: Tensor
+    t: Tensor
+    r: Tensor
 
 
 def _diffuse(leaf: Leaf, c: Structure) -> Diffuse:
-    """Solves for diffuse light, without differences of nearly equal numbers."""
-    half = 0.5 * (leaf.rho + leaf.tau)
-    b = (0.5 * c.bf) * (leaf.rho - leaf.tau)
-    back = half + b
-    m2 = leaf.absorbed * (1.0 + 2.0 * b)
+    """Solves for diffuse light."""
+    half = torch.full_like(c.lai, 0.5)
+    albedo, b = leaf.rho + leaf.tau, c.bf * (leaf.rho - leaf.tau)
+    m2 = torch.addcmul(leaf.absorbed, leaf.absorbed, b)
     m = m2.sqrt()
     x = leaf.absorbed + m
+    back = 0.5 * (albedo + b)
     inverse = (x + back).reciprocal()
     rinf, deficit = back * inverse, x * inverse
-    drop = torch.expm1(-c.lai * m)
-    e = 1.0 + drop
-    over_plus = torch.addcmul(torch.ones_like(c.lai), rinf, e).reciprocal()
-    over_minus = torch.addcmul(deficit, rinf, drop, value=-1.0).reciprocal()
+    depth = c.lai * m
+    drop = torch.expm1(-depth)
+    e, bright = 1.0 + drop, 1.0 + rinf
+    plus = half / torch.addcmul(bright, rinf, drop)
+    minus = half / torch.addcmul(deficit, rinf, drop, value=-1.0)
     faint = (m2 < 0.25 * torch.minimum(c.ks, c.ko).square()).to(m2)
-    return Diffuse(half, b, m2, m, drop, e, rinf, 1.0 + rinf, deficit, over_plus, over_minus, faint)
+    return Diffuse(albedo, b, m2, m, depth, drop, e, rinf, deficit, bright, plus, minus, faint)
 
 
 def _beam(k: Tensor, gap: Tensor, lai: Tensor, d: Diffuse) -> Beam:
     """Light from a beam of extinction k into the diffuse streams.
 
-    J1 - J2 is of order m. Where m is small it comes from its closed form, which is singular at
-    k = m only, and elsewhere from the difference, so that t - r keeps its accuracy as m goes to 0.
+    p + q = k S (1 + r_inf) and p - q = -B (1 - r_inf). J1 - J2 is of order m: where m is small it
+    comes from its closed form, which is singular at k = m only, elsewhere from the difference.
     """
-    # The bound matters beyond a leaf area of 80, where exp(-m L) is 0 and phi would overflow.
-    j1 = d.e * (lai * phi((lai * (k - d.m)).clamp_min(-80.0)))
+    j1 = d.e * (lai * phi(d.depth - k * lai))
     rate = (k + d.m).reciprocal()
     j2 = rate * (1.0 - gap * d.e)
-    closed = d.m * ((1.0 - gap) * (1.0 + d.e)) + (k * (1.0 + gap)) * d.drop
-    closed = closed / torch.maximum(k * k - d.m2, 0.7 * k * k)
+    far = torch.maximum(k * k - d.m2, 0.7 * k * k)
+    closed = d.m * ((1.0 - gap) * (1.0 + d.e))
+    closed = torch.addcmul(closed, k * (1.0 + gap), d.drop) / far
     total, contrast = j1 + j2, torch.lerp(j1 - j2, closed, d.faint)
-    mean, tilt = k * (d.half * d.bright), d.b * d.deficit
-    plus = (mean * total - tilt * contrast) * d.over_plus
-    minus = (mean * contrast - tilt * total) * d.over_minus
-    return Beam(j1, rate, mean - tilt, mean + tilt, plus, minus)
+    mean, tilt = (0.5 * k) * (d.albedo * d.bright), 0.5 * (d.b * d.deficit)
+    both = torch.addcmul(mean * total, tilt, contrast, value=-1.0)
+    difference = torch.addcmul(mean * contrast, tilt, total, value=-1.0)
+    even, odd = both * d.plus, difference * d.minus
+    return Beam(j1, rate, far, mean - tilt, mean + tilt, both, difference, even + odd, even - odd)
 
 
-def _multiple(
-    leaf: Leaf, c: Structure, d: Diffuse, s: Beam, o: Beam, r: Tensor, t: Tensor
-) -> Tensor:
-    """Light from the sun to the observer by way of diffuse light; r, t are rsd and tsd.
+def _multiple(leaf: Leaf, c: Structure, d: Diffuse, s: Beam, o: Beam) -> Tensor:
+    """Light from the sun to the observer by way of diffuse light.
 
     Where m is small, the moments of diffuse light against exp(-ko x) follow from its differential
     equations and boundary values alone; elsewhere, from the modes exp(-m x) and exp(-m (L - x)).
     """
-    t_seen = c.gap_o * t
-    up = r - t_seen - 2.0 * c.apart * d.b
-    down = (2.0 * c.ks * c.apart) * d.half - r - t_seen
-    k2 = c.ko * c.ko
-    moments = (k2 * d.half - d.b * leaf.absorbed) * up
-    moments = moments + (c.ko * (d.b - d.half - 2.0 * d.b * d.half)) * down
-    moments = moments / torch.maximum(k2 - d.m2, 0.7 * k2)
+    t_seen = c.gap_o * s.t
+    up = torch.addcmul(s.r - t_seen, c.apart, d.b, value=-1.0)
+    down = torch.addcmul(s.r + t_seen, c.ks * c.apart, d.albedo, value=-1.0)
+    to_up = torch.addcmul((0.5 * c.ko * c.ko) * d.albedo, leaf.absorbed, d.b, value=-0.5)
+    to_down = (0.5 * c.ko) * torch.addcmul(d.albedo - d.b, d.albedo, d.b)
+    moments = torch.addcmul(to_up * up, to_down, down) / o.far
 
-    modes = o.q * s.p * (o.rate * (c.apart - c.gap_o * s.j1))
-    modes = modes + o.p * s.q * (s.rate * (c.apart - c.gap_s * o.j1))
-    returned = o.plus * s.plus / d.over_plus + o.minus * s.minus / d.over_minus
-    modes = (modes - 0.5 * d.rinf * returned) / (d.deficit * d.bright)
+    modes = o.q * s.p * (o.rate * torch.addcmul(c.apart, c.gap_o, s.j1, value=-1.0))
+    late = s.rate * torch.addcmul(c.apart, c.gap_s, o.j1, value=-1.0)
+    modes = torch.addcmul(modes, o.p * s.q, late)
+    returned = torch.addcmul((o.t + o.r) * s.sum, o.t - o.r, s.difference)
+    modes = torch.addcmul(modes, d.rinf, returned, value=-0.5) / (d.deficit * d.bright)
     return torch.lerp(modes, moments, d.faint)
 
 
@@ -243,23 +271,19 @@ def scatter(leaf: Leaf, c: Structure) -> Layer:
     """
     d = _diffuse(leaf, c)
     s, o = _beam(c.ks, c.gap_s, c.lai, d), _beam(c.ko, c.gap_o, c.lai, d)
-    tsd, rsd = 0.5 * (s.plus + s.minus), 0.5 * (s.plus - s.minus)
-    tdo, rdo = 0.5 * (o.plus + o.minus), 0.5 * (o.plus - o.minus)
-    single = c.sob * leaf.rho + c.sof * leaf.tau
-    rso = single * c.once + _multiple(leaf, c, d, s, o, rsd, tsd)
-    both = d.over_plus * d.over_minus
-    rdd = -d.rinf * d.drop * (1.0 + d.e) * both
-    tdd = d.deficit * d.bright * d.e * both
-    return Layer(rdd, tdd, rsd, tsd, rdo, tdo, rso)
+    rso = torch.addcmul(_multiple(leaf, c, d, s, o), c.once_rho, leaf.rho)
+    rso = torch.addcmul(rso, c.once_tau, leaf.tau)
+    even, odd = (d.e + d.rinf) * d.plus, (d.drop + d.deficit) * d.minus
+    return Layer(even - odd, even + odd, s.r, s.t, o.r, o.t, rso)
 
 
 def seen(layer: Layer, soil: Tensor, c: Structure) -> Tensor:
     """Bidirectional reflectance factor of canopy and soil; shapes as in `scatter`."""
-    trapped = soil / (1.0 - soil * layer.rdd)
-    diffuse = torch.addcmul(layer.tsd, c.gap_s, soil * layer.rdd)
-    sky = (c.gap_s + layer.tsd) * layer.tdo
-    many = torch.addcmul(sky, c.gap_o, diffuse)
-    return torch.addcmul(layer.rso, c.gap_so, soil) + trapped * many
+    again = soil * layer.rdd
+    diffuse = torch.addcmul(layer.tsd, c.gap_s, again)
+    seen_again = torch.addcmul((c.gap_s + layer.tsd) * layer.tdo, c.gap_o, diffuse)
+    once = torch.addcmul(layer.rso, c.gap_so, soil)
+    return torch.addcmul(once, soil / (1.0 - again), seen_again)
 
 
 def ground(layer: Layer, soil: Tensor, c: Structure) -> Canopy:
