@@ -20,17 +20,27 @@ def grid(pixels, members, dtype=torch.float32, seed=30):
     return variables, tuple(a.reshape(pixels, members)[:, :1] for a in cases.angles)
 
 
-def test_does_not_depend_on_how_pixels_are_chunked(monkeypatch):
-    variables, angles = grid(40, 64)
+@pytest.mark.parametrize("members", [1, 50, 64])
+def test_does_not_depend_on_how_pixels_are_cut(monkeypatch, members):
+    """To the last bit, for pixels times members a multiple of 32."""
+    variables, angles = grid(96, members)
     expected = prosail(variables, *angles, OPTICS)
-    for chunk in (1 << 13, 1 << 15, 1 << 17, 1 << 24):
+    for chunk, block in ((1 << 13, 1 << 9), (1 << 15, 1 << 12), (1 << 17, 1 << 20)):
         monkeypatch.setattr(module, "CHUNK", chunk)
+        monkeypatch.setattr(module, "BLOCK", block)
         assert torch.equal(prosail(variables, *angles, OPTICS), expected), chunk
-    halves = [
+    parts = [
         prosail({k: v[s] for k, v in variables.items()}, *(a[s] for a in angles), OPTICS)
-        for s in (slice(0, 13), slice(13, 40))
+        for s in (slice(0, 32), slice(32, 96))
     ]
-    assert torch.equal(torch.cat(halves), expected)
+    assert torch.equal(torch.cat(parts), expected)
+
+
+def test_many_members_are_cut_too(monkeypatch):
+    variables, angles = grid(2, 320)
+    expected = prosail(variables, *angles, OPTICS)
+    monkeypatch.setattr(module, "BLOCK", 64)
+    assert torch.equal(prosail(variables, *angles, OPTICS), expected)
 
 
 def test_layouts_agree():
