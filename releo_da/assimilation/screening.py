@@ -104,7 +104,7 @@ def _all_bright(
 ) -> Tensor:
     """True for pixels whose seen channels in ``bright`` are all too bright, ``[pixel]``."""
     chosen = torch.zeros_like(seen)
-    chosen[:, list(bright)] = True
+    chosen[:, [k for k in bright if k < seen.shape[-1]]] = True  # a request has no channels
     chosen &= seen
     too_bright = d > threshold * deviation
     return chosen.any(-1) & (too_bright | ~chosen).all(-1)

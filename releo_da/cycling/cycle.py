@@ -18,9 +18,7 @@ Draws = Callable[[float, str], Noise]
 """``draws(time, stage)`` gives the source of standard-normal numbers of one stage of one cycle."""
 
 
-def assimilate(
-    background: State, acquisition: Acquisition, system: System, noise: Noise
-) -> Step:
+def assimilate(background: State, acquisition: Acquisition, system: System, noise: Noise) -> Step:
     """Update a background state with one acquisition taken at the same time."""
     observe = partial(system.observe, acquisition=acquisition)
     analysis = system.analyse(
@@ -40,11 +38,7 @@ def cycle(
 ) -> Iterator[Step]:
     """Fold a state over acquisitions in time order, one `Step` per acquisition."""
     for acquisition in acquisitions:
-        background = system.forecast(
-            state, acquisition.time, draws(acquisition.time, "forecast")
-        )
-        step = assimilate(
-            background, acquisition, system, draws(acquisition.time, "analysis")
-        )
+        background = system.forecast(state, acquisition.time, draws(acquisition.time, "forecast"))
+        step = assimilate(background, acquisition, system, draws(acquisition.time, "analysis"))
         yield step
         state = step.analysis

@@ -34,9 +34,7 @@ def _integral(n: int, rate: Tensor, interval: float) -> Tensor:
     whole = math.factorial(n) / rate ** (n + 1)
     if math.isinf(interval):
         return whole
-    return whole * torch.special.gammainc(
-        torch.full_like(rate, n + 1.0), rate * interval
-    )
+    return whole * torch.special.gammainc(torch.full_like(rate, n + 1.0), rate * interval)
 
 
 def ou_transition(rate: Tensor, interval: float) -> Tensor:

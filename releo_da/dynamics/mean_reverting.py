@@ -94,7 +94,9 @@ class MeanReverting(nn.Module):
         self.residual_log_sigma = nn.Parameter(torch.full((c,), math.log(residual_sd), **double))
         nearness = torch.tensor(layout.knots, **double)
         kernel = torch.exp(-(nearness[:, None] - nearness).abs() / 200.0)
-        self.residual_coupling = nn.Parameter(correlation_raw(0.9 * kernel + 0.1 * torch.eye(c, **double)))
+        self.residual_coupling = nn.Parameter(
+            correlation_raw(0.9 * kernel + 0.1 * torch.eye(c, **double))
+        )
 
     def mean(self, time: float) -> Tensor:
         """Mean of every latent at a time, ``[latent]`` float64; velocities are about the mean."""

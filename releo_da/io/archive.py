@@ -54,8 +54,13 @@ def write_json(path: str | Path, document: Any) -> None:
 
 def write_yaml(path: str | Path, document: Any) -> None:
     """Write a document as YAML, whole or not at all; keys keep their order."""
-    text = yaml.safe_dump(plain(document), sort_keys=False, allow_unicode=True, width=100)
-    write_text_atomic(path, text)
+    write_text_atomic(path, yaml_text(document))
+
+
+def yaml_text(document: Any) -> str:
+    """A document as YAML text; keys keep their order."""
+    text: str = yaml.safe_dump(plain(document), sort_keys=False, allow_unicode=True, width=100)
+    return text
 
 
 class JsonLines:

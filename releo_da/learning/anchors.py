@@ -44,8 +44,11 @@ def anchored(modules: list[nn.Module], scales: dict[str, float] = SCALES) -> Cal
     ]
 
     def penalty() -> Tensor:
-        return 0.5 * torch.stack(
-            [((p - start) / scale).square().sum() for p, start, scale in anchors]
-        ).sum()
+        return (
+            0.5
+            * torch.stack(
+                [((p - start) / scale).square().sum() for p, start, scale in anchors]
+            ).sum()
+        )
 
     return penalty

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from releo_da.learning.anchors import anchored
 from releo_da.learning.likelihood import innovation_likelihood
-from releo_da.types import Acquisition, Noise, ObservationOperator, State
+from releo_da.types import Acquisition, Noise, ObservationOperator, Scheme, State
 
 
 class Epoch(NamedTuple):
@@ -62,10 +62,6 @@ def hidden(times: Sequence[float], pixels: int, gaps: Gaps, generator: torch.Gen
     return single | stretch
 
 
-Update = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
-"""``update(prior, predicted, y, precision)``: the analysis ensemble, differentiable."""
-
-
 def filter_likelihood(
     state: State,
     acquisitions: Sequence[Acquisition],
@@ -73,7 +69,7 @@ def filter_likelihood(
     forecaster: nn.Module,
     observe: ObservationOperator,
     error: Callable[[Acquisition], Acquisition],
-    update: Update,
+    analyse: Scheme,
     noise: Noise,
     truncate: int,
 ) -> Iterator[Tensor]:
@@ -82,13 +78,22 @@ def filter_likelihood(
     for k, acquisition in enumerate(acquisitions):
         background = forecaster(state, acquisition.time, noise)
         full = error(acquisition)
-        predicted = observe(background.ensemble, full)
+        prior = background.ensemble
+        predicted = observe(prior, full)
+
+        def remembered(
+            ensemble: Tensor,
+            prior: Tensor = prior,
+            predicted: Tensor = predicted,
+            full: Acquisition = full,
+        ) -> Tensor:
+            return predicted if ensemble is prior else observe(ensemble, full)
+
         terms = innovation_likelihood(predicted, full.values, full.precision)
         total = total + terms.log_density.sum()
         used = (terms.clean * ~hide[k].to(terms.clean.device))[:, None] * full.precision
-        state = background._replace(
-            ensemble=update(background.ensemble, predicted, full.values, used)
-        )
+        analysis = analyse(prior, remembered, full.values, used, noise, {})
+        state = background._replace(ensemble=analysis.ensemble)
         if (k + 1) % truncate == 0 or k + 1 == len(acquisitions):
             yield total
             total = total.new_zeros(())
@@ -99,7 +104,7 @@ def fit(
     forecaster: nn.Module,
     error: nn.Module,
     observe: ObservationOperator,
-    update: Update,
+    analyse: Scheme,
     acquisitions: Sequence[Acquisition],
     pixels: Tensor,
     generator: torch.Generator,
@@ -115,7 +120,7 @@ def fit(
         forecaster: a module with ``initial(time, pixels, members, noise)``.
         error: a module that completes an acquisition's error.
         observe: the observation operator.
-        update: the differentiable analysis.
+        analyse: the scheme, differentiable; the one that the fitted system will be run with.
         acquisitions: the training acquisitions, in time order, instrument errors only.
         pixels: ``[pixel]`` global ids.
         generator: the source of all randomness of the fit.
@@ -144,7 +149,7 @@ def fit(
         state = forecaster.initial(times[0], pixels, members, noise)
         likelihood = 0.0
         for stretch in filter_likelihood(
-            state, acquisitions, hide, forecaster, observe, error, update, noise, truncate
+            state, acquisitions, hide, forecaster, observe, error, analyse, noise, truncate
         ):
             (-stretch).backward()
             likelihood += float(stretch.detach())

@@ -37,7 +37,7 @@ class Likelihood(NamedTuple):
 
 
 def _log_normal(d: Tensor, covariance: Tensor, precision: Tensor) -> Tensor:
-    """log N(d; 0, covariance + R) over the seen channels, ``[pixel]``."""
+    """Log N(d; 0, covariance + R) over the seen channels, ``[pixel]``."""
     seen = precision > 0
     safe = torch.where(seen, precision, torch.ones_like(precision))
     w = torch.where(seen, safe.sqrt(), torch.zeros_like(precision))
@@ -50,7 +50,7 @@ def _log_normal(d: Tensor, covariance: Tensor, precision: Tensor) -> Tensor:
 
 
 def innovation_likelihood(
-    predicted: Tensor, y: Tensor, precision: Tensor, contamination: float = 0.02
+    predicted: Tensor, y: Tensor, precision: Tensor, contamination: float = 1e-6
 ) -> Likelihood:
     """Robust log-likelihood of the innovations of one acquisition.
 

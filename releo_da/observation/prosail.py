@@ -4,8 +4,7 @@ r"""The observation operator: latents -> variables -> radiative transfer -> chan
                                    + residual(x)[nearest knot of channel]
 
 with the K band-quadrature nodes and weights of `releo_da.observation.quadrature`. Angles are those
-of the acquisition, per pixel. Cost: K spectra nodes per member (about 90 % of a run); without
-gradients the pixel axis is cut so that one batch stays in the processor's cache.
+of the acquisition, per pixel. Cost: K nodes of radiative transfer per member, most of a run.
 """
 
 from __future__ import annotations
@@ -21,9 +20,6 @@ from releo_da.physics.optics import Optics, load_optics
 from releo_da.physics.prosail import prosail
 from releo_da.sensors.sensor import load_sensor
 from releo_da.types import Acquisition
-
-CACHED_SPECTRA = 1024
-"""Members per batch without gradients: measured fastest for 20-40 nodes on one core."""
 
 Decode = Callable[[Tensor], Mapping[str, Tensor]]
 
@@ -74,18 +70,9 @@ class ProsailOperator:
         """H of every member, ``[pixel, member, channel]``."""
         if not acquisition.sensor:
             return ensemble.new_zeros((*ensemble.shape[:2], 0))
-        if torch.is_grad_enabled() and ensemble.requires_grad:
-            return self._predict(ensemble, acquisition.angles, acquisition.sensor)
-        step = max(1, CACHED_SPECTRA // ensemble.shape[1])
-        parts = [
-            self._predict(ensemble[i : i + step], acquisition.angles[i : i + step], acquisition.sensor)
-            for i in range(0, len(ensemble), step)
-        ]
-        return torch.cat(parts)
-
-    def _predict(self, ensemble: Tensor, angles: Tensor, sensor: str) -> Tensor:
+        sensor = acquisition.sensor
         optics, weights = self._optics(sensor, ensemble.dtype, ensemble.device)
-        tts, tto, psi = angles.to(ensemble).unsqueeze(1).unbind(-1)
+        tts, tto, psi = acquisition.angles.to(ensemble).unsqueeze(1).unbind(-1)
         predicted = prosail(self.decode(ensemble), tts, tto, psi, optics) @ weights.T
         knots = self.knots[sensor]
         if knots is not None:

@@ -49,7 +49,7 @@ _TABLE = (
     Variable("ala", "mean leaf inclination angle", "degree", 30.0, 80.0, 58.0, 15.0),
     Variable("hspot", "hot spot size parameter", "1", 0.01, 0.5, 0.2, 0.2),
     Variable("psoil", "dry fraction of the soil", "1", 0.0, 1.0, 0.5, 0.5),
-    Variable("rsoil", "soil brightness factor", "1", 0.3, 3.5, 1.0, 0.5),
+    Variable("rsoil", "soil brightness factor", "1", 0.3, 2.0, 1.0, 0.4),
 )
 
 CORRELATIONS = {

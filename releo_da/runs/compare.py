@@ -17,8 +17,7 @@ from torch import Tensor
 from releo_da.types import Acquisition, Noise
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-FIELDS = ("observed", "mean", "sd", "crps", "rank", *(f"q{int(100 * q):02d}" for q in QUANTILES))
-"""The numbers of a record, in order."""
+"""Levels of the quantiles of records and products."""
 
 DARK = 0.02
 """Smallest sum of red and near infrared of which an index is formed (reflectance)."""
@@ -52,22 +51,28 @@ def with_index(values: Tensor, index: Index | None) -> Tensor:
     return torch.cat([values, normalised[..., None].clamp(-1.0, 1.0)], -1)
 
 
-def crps(observed: Tensor, ensemble: Tensor) -> Tensor:
-    """Continuous ranked probability score of each value, ``[..., channel]``.
+def quantiles(ordered: Tensor, levels: tuple[float, ...] = QUANTILES) -> Tensor:
+    """Quantiles from members sorted along axis 1, ``[level, pixel, ...]``.
 
-    Members on axis -2. Hersbach (2000), Weather Forecast. 15, 559-570, in the sorted form.
+    The i-th of N members is the i / (N + 1) quantile (Weibull), so that a value drawn from the
+    same distribution falls between two levels as often as they say.
     """
-    members = ensemble.shape[-2]
-    ordered = ensemble.sort(-2).values
-    place = torch.arange(1, members + 1, dtype=ensemble.dtype, device=ensemble.device)
-    spread = ((2.0 * place - members - 1.0)[:, None] * ordered).sum(-2) / members**2
-    return (ensemble - observed.unsqueeze(-2)).abs().mean(-2) - spread
+    members = ordered.shape[1]
+    place = (torch.tensor(levels) * (members + 1) - 1.0).clamp(0.0, members - 1.0)
+    below = place.floor().long()
+    weight = (place - below).to(ordered).view(-1, *[1] * (ordered.dim() - 1))
+    low = ordered[:, below].movedim(1, 0)
+    high = ordered[:, (below + 1).clamp_max(members - 1)].movedim(1, 0)
+    return low + weight * (high - low)
 
 
 def compare(
     predicted: Tensor, acquisition: Acquisition, mask: Tensor, index: Index | None, noise: Noise
 ) -> np.ndarray:
     """Records of one acquisition, ``[pixel, channel + 1, field]`` float32, NaN where not asked.
+
+    The fields are those of `releo_da.diagnostics.verification`: observed, mean, sd, crps, rank and
+    the quantiles.
 
     Args:
         predicted: ``[pixel, member, channel]`` H of the members.
@@ -81,8 +86,12 @@ def compare(
     observed = with_index(acquisition.values, index)
     both = mask.any(-1) if index is None else mask[:, index.high] & mask[:, index.low]
     asked = torch.cat([mask, both[:, None]], -1)
-    q = torch.quantile(drawn, torch.tensor(QUANTILES).to(drawn), dim=1)
-    rank = (drawn < observed[:, None]).sum(1).to(drawn)
-    fields = [observed, drawn.mean(1), drawn.std(1), crps(observed, drawn), rank, *q]
+    ordered = drawn.sort(1).values
+    members = ordered.shape[1]
+    place = 2.0 * torch.arange(1, members + 1).to(ordered) - members - 1.0
+    error = (ordered - observed[:, None]).abs().mean(1)
+    crps = error - (place[:, None] * ordered).sum(1) / members**2  # Hersbach (2000), sorted form
+    rank = (ordered < observed[:, None]).sum(1).to(ordered)
+    fields = [observed, ordered.mean(1), ordered.std(1), crps, rank, *quantiles(ordered)]
     records = torch.stack(fields, -1).masked_fill(~asked[..., None], torch.nan)
     return records.cpu().numpy()

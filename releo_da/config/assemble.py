@@ -1,0 +1,284 @@
+"""From a checked document to a joined system: the one place that chooses implementations by name.
+
+Each section of a configuration names a function below or in the package; its options are that
+function's arguments. Nothing here computes: it reads, binds and hands instances to `releo_da.runs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors.torch import load_file
+
+from releo_da.assimilation.enkf import enkf
+from releo_da.assimilation.etkf import etkf
+from releo_da.assimilation.inflation import inflated, relaxed, relaxed_spread, rotated
+from releo_da.assimilation.iterated import iterated, multiple
+from releo_da.assimilation.screening import screened
+from releo_da.assimilation.smoother import rts
+from releo_da.config.document import Document
+from releo_da.config.registry import Registry
+from releo_da.dynamics.mean_reverting import MeanReverting
+from releo_da.io import Series, drop_duplicates, merge, read_cube, read_points
+from releo_da.observation.derived import DESCRIBED, Derive, derive
+from releo_da.observation.error import ObservationError
+from releo_da.observation.offset import corrected, find_offsets
+from releo_da.observation.prosail import ProsailOperator
+from releo_da.runs.compare import NDVI_CHANNELS, ndvi_index
+from releo_da.runs.model import Model
+from releo_da.sensors.sensor import load_sensor
+from releo_da.state.layout import Layout
+from releo_da.state.variables import variables
+from releo_da.types import InputError
+
+PRODUCTS = ("lai", "ccc", "fapar", "ndvi")
+"""Output variables when the configuration names none."""
+
+
+def prosail_state(
+    prior: Literal["atbd"] = "atbd", fixed: Mapping[str, float] | None = None
+) -> tuple[tuple[str, ...], dict[str, float]]:
+    """The variables of PROSPECT-D, 4SAIL and the soil with the priors of the table.
+
+    Args:
+        prior: ``atbd``, the truncated normals of the Sentinel-2 biophysical processor.
+        fixed: variables held at a value; anthocyanins at 0 unless given.
+
+    Raises:
+        InputError: a fixed variable is not in the table or outside its bounds.
+    """
+    held = {"ant": 0.0, **(fixed or {})}
+    for name, value in held.items():
+        known = variables((name,))[name]
+        if not known.lower <= value <= known.upper:
+            raise InputError(f"fixed.{name} is {value}; give {known.lower} to {known.upper}")
+    return tuple(n for n in variables() if n not in held), held
+
+
+def mean_reverting(
+    layout: Layout,
+    kernel: Literal["matern32", "ou"] = "matern32",
+    harmonics: int = 2,
+    days: float = 20.0,
+    residual_days: float = 150.0,
+    residual_sd: float = 0.015,
+) -> MeanReverting:
+    """A seasonal mean, a Matern-3/2 (or Ornstein-Uhlenbeck) process about it, slow residuals."""
+    shaped = replace(layout, velocities=kernel == "matern32")
+    return MeanReverting(shaped, harmonics, days, residual_days, residual_sd)
+
+
+@dataclass(frozen=True)
+class ProsailOptions:
+    """Options of the observation operator and of its error."""
+
+    quadrature_error: float
+    representativeness: float
+
+
+def prosail_observation(
+    quadrature_error: float = 3.0e-4, representativeness: float = 0.01
+) -> ProsailOptions:
+    """PROSAIL at band-quadrature nodes with the data's own angles.
+
+    Args:
+        quadrature_error: rms reflectance error allowed to the quadrature; it enters R.
+        representativeness: standard deviation (reflectance) that R holds beside the instrument's,
+            where no fitted weights give it.
+    """
+    return ProsailOptions(quadrature_error, representativeness)
+
+
+SCHEMES = Registry(
+    "scheme",
+    {
+        "etkf": etkf,
+        "enkf": enkf,
+        "iterated": iterated,
+        "multiple": multiple,
+        "inflated": inflated,
+        "relaxed": relaxed,
+        "relaxed_spread": relaxed_spread,
+        "rotated": rotated,
+        "screened": screened,
+    },
+    call=("prior", "observe", "y", "precision", "noise", "memory"),
+    supplied=("bright",),
+    inner="scheme",
+)
+STATES = Registry("state", {"prosail": prosail_state})
+FORECASTERS = Registry("forecaster", {"mean_reverting": mean_reverting}, supplied=("layout",))
+OPERATORS = Registry("observation operator", {"prosail": prosail_observation})
+SMOOTHERS = Registry("smoother", {"rts": rts}, call=("steps",), supplied=("transition",))
+READERS = Registry(
+    "reader", {"points": read_points, "cube": read_cube}, supplied=("period",), key="reader", several=True
+)  # fmt: skip
+
+VISIBLE = 690.0
+"""Channels centred below this wavelength (nm) are brightened by cloud."""
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A joined system with the parts that can be fitted.
+
+    Attributes:
+        model: what runs need.
+        forecaster: its module of learned dynamics.
+        error: its module of observation error.
+        layout: the latent axis.
+    """
+
+    model: Model
+    forecaster: MeanReverting
+    error: ObservationError
+    layout: Layout
+
+
+def read_sources(document: Document) -> Series:
+    """Every source of a configuration as one series, offsets mended, duplicates dropped.
+
+    Raises:
+        InputError: what the readers refuse.
+    """
+    source = document.require("source")
+    entries = source if isinstance(source, list) else [source]
+    resolved = []
+    for position, entry in enumerate(entries):
+        if not isinstance(entry, dict) or "path" not in entry:
+            raise InputError(f"{document.path}: source[{position}]: needs the key 'path'")
+        resolved.append({**entry, "path": document.resolve(entry["path"])})
+    period = document.period
+    series = merge(READERS.build(resolved, "source", {"period": period}))
+    offsets = find_offsets(series.acquisitions, series.channels)
+    series = series._replace(acquisitions=corrected(series.acquisitions, offsets))
+    log = [{"kind": "offset", **o._asdict(), "message": str(o)} for o in offsets]
+    series = series._replace(log=[*series.log, *log])
+    return drop_duplicates(series, frozenset(o.product for o in offsets))
+
+
+def knots_of(channels: Mapping[str, tuple[str, ...]]) -> tuple[float, ...]:
+    """Centre wavelengths of the sensor with most channels: where residuals live."""
+    sensor, names = max(channels.items(), key=lambda item: len(item[1]))
+    described = load_sensor(sensor)
+    return tuple(described.centres[k] for k in described.index(names))
+
+
+def assemble(
+    document: Document,
+    channels: Mapping[str, tuple[str, ...]],
+    weights: Path | None = None,
+    device: torch.device = torch.device("cpu"),
+) -> Assembly:
+    """The system that a configuration describes, for the sensors of its series.
+
+    Args:
+        document: the configuration.
+        channels: for each sensor, the channels of its acquisitions.
+        weights: fitted parameters; those the configuration names when None.
+        device: where tensors live.
+
+    Raises:
+        InputError: an unknown component or option, or weights that do not fit.
+    """
+    values = document.values
+    names, fixed = STATES.build(values.get("state", "prosail"), "state")
+    knots = knots_of(channels)
+    spec = values.get("forecast", "mean_reverting")
+    if isinstance(spec, dict) and "weights" in spec:
+        spec = dict(spec)
+        named = spec.pop("weights")
+        weights = weights or document.resolve(named)
+    forecaster = FORECASTERS.build(spec, "forecast", {"layout": Layout(names, fixed, True, knots)})
+    layout = forecaster.layout
+    options = OPERATORS.build(values.get("observe", "prosail"), "observe")
+    operator = ProsailOperator(
+        layout.decode, layout.residual, channels, knots, options.quadrature_error
+    )
+    error = ObservationError(
+        channels,
+        knots,
+        {sensor: rule.error for sensor, rule in operator.quadratures.items()},
+        options.representativeness,
+    )
+    if weights is not None:
+        load_weights(weights, forecaster, error)
+    forecaster.to(device).requires_grad_(False)
+    error.to(device).requires_grad_(False)
+    analyse = SCHEMES.build(
+        values.get("analyse", "etkf"), "analyse", {"bright": bright_channels(channels)}
+    )
+    smooth = None
+    if values.get("smooth") is not None:
+        smooth = partial(
+            SMOOTHERS.build(values["smooth"], "smooth"), transition=forecaster.transition
+        )
+    model = Model(
+        forecaster,
+        operator,
+        analyse,
+        error,
+        forecaster.initial,
+        smooth,
+        _derive(values.get("products"), layout, operator, channels),
+        dict(channels),
+        DESCRIBED,
+    )
+    return Assembly(model, forecaster, error, layout)
+
+
+def bright_channels(channels: Mapping[str, tuple[str, ...]]) -> tuple[int, ...]:
+    """Positions of the visible channels where all sensors agree on them, else none."""
+    found = set()
+    for sensor, names in channels.items():
+        described = load_sensor(sensor)
+        centres = [described.centres[k] for k in described.index(names)]
+        found.add(tuple(k for k, centre in enumerate(centres) if centre < VISIBLE))
+    return found.pop() if len(found) == 1 else ()
+
+
+def _derive(
+    products: Any,
+    layout: Layout,
+    operator: ProsailOperator,
+    channels: Mapping[str, tuple[str, ...]],
+) -> Derive:
+    names = tuple((products or {}).get("variables", PRODUCTS))
+    sensor = max(channels, key=lambda s: len(channels[s]))
+    index = ndvi_index(channels[sensor], NDVI_CHANNELS)
+    return derive(names, layout.decode, operator, sensor, index)
+
+
+def parameters(forecaster: MeanReverting, error: ObservationError) -> dict[str, torch.Tensor]:
+    """Learned parameters by name, as they are saved."""
+    parts = {"forecast": forecaster, "error": error}
+    return {
+        f"{part}.{name}": tensor.detach().cpu().contiguous()
+        for part, module in parts.items()
+        for name, tensor in module.state_dict().items()
+    }
+
+
+def load_weights(path: Path, forecaster: MeanReverting, error: ObservationError) -> None:
+    """Load fitted parameters.
+
+    Raises:
+        InputError: the file is missing or was fitted for another state, kernel or set of channels.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file of weights; make one with `releo-da train`")
+    held = load_file(path)
+    wanted = parameters(forecaster, error)
+    wrong = [n for n in wanted if n not in held or held[n].shape != wanted[n].shape]
+    if wrong or set(held) - set(wanted):
+        raise InputError(
+            f"{path}: weights were fitted for another configuration ({', '.join(wrong) or 'names'} "
+            "differ); fit them again with `releo-da train` on this state, kernel and channels"
+        )
+    for part, module in {"forecast": forecaster, "error": error}.items():
+        module.load_state_dict({n: held[f"{part}.{n}"] for n in module.state_dict()})

@@ -1,0 +1,75 @@
+"""One function per command: load the document, call the workflow, say where the result is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from releo_da.config import hindcast as hindcasts
+from releo_da.config import training
+from releo_da.config.assemble import (
+    FORECASTERS,
+    OPERATORS,
+    READERS,
+    SCHEMES,
+    SMOOTHERS,
+    STATES,
+)
+from releo_da.config.document import load
+from releo_da.config.options import Options
+from releo_da.config.report import report
+from releo_da.config.sections import products, score
+from releo_da.config.sections import train as train_section
+from releo_da.config.show import show_scores
+
+
+def _tell(options: Options, text: str) -> None:
+    if not options.quiet:
+        Console().print(text, soft_wrap=True, highlight=False)
+
+
+def _finished(options: Options, path: Path) -> None:
+    scores = json.loads((path.parent / "scores.json").read_text(encoding="utf-8"))
+    if not options.quiet:
+        show_scores(scores)
+    _tell(options, f"report: {path.resolve()}")
+
+
+def hindcast(config: Path, options: Options) -> int | None:
+    """Archived acquisitions, filter and smoother, scores against withheld data."""
+    document = load(config, options.settings)
+    _finished(options, hindcasts.command(document, options))
+    return None
+
+
+def train(config: Path, options: Options) -> int | None:
+    """Fit dynamics and observation error by the likelihood through the filter."""
+    document = load(config, options.settings)
+    path = training.command(document, options)
+    _tell(options, f"weights: {path.resolve()}")
+    return None
+
+
+def plot(run: Path, options: Options) -> int | None:
+    """Redraw the figures and the report of a finished run."""
+    _finished(options, report(run))
+    return None
+
+
+def sections() -> Mapping[str, Any]:
+    """What each section of a configuration accepts, for the schema."""
+    return {
+        "source": READERS,
+        "state": STATES,
+        "forecast": FORECASTERS,
+        "observe": OPERATORS,
+        "analyse": SCHEMES,
+        "smooth": SMOOTHERS,
+        "score": score,
+        "products": products,
+        "train": train_section,
+    }

@@ -1,0 +1,135 @@
+"""`releo-da hindcast`: a document becomes a system and a series, an outcome becomes files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from releo_da.config.assemble import Assembly, assemble, read_sources
+from releo_da.config.document import Document
+from releo_da.config.options import Options
+from releo_da.config.report import report
+from releo_da.config.run_files import open_run, progress
+from releo_da.config.sections import (
+    days,
+    field_tables,
+    product_times,
+    products,
+    score,
+    section,
+    train,
+)
+from releo_da.io import (
+    products_dataset,
+    write_json,
+    write_products,
+    write_state,
+    write_text_atomic,
+)
+from releo_da.io.series import Series
+from releo_da.runs.block import Task
+from releo_da.runs.field import FieldRows
+from releo_da.runs.hindcast import Outcome, hindcast, turns
+from releo_da.runs.scoring import score as scores_of
+from releo_da.runs.scoring import score_baselines
+
+SEED, MEMBERS = 0, 64
+"""Seed and ensemble size when the configuration gives none."""
+
+
+def task_of(document: Document, series: Series) -> Task:
+    """What the configuration asks of every block."""
+    wanted = section(document, "score", score)
+    period = document.period
+    start = series.acquisitions[0].time if period is None else days(period[0])
+    return Task(
+        seed=document.values.get("seed", SEED),
+        members=document.values.get("members", MEMBERS),
+        start=min(start, series.acquisitions[0].time),
+        horizons=wanted.horizons,
+        forecast_period=wanted.period,
+        smooth=document.values.get("smooth") is not None,
+    )
+
+
+def run(document: Document, series: Series, assembly: Assembly, options: Options) -> Outcome:
+    """The hindcast that a configuration describes."""
+    wanted = section(document, "score", score)
+    task = task_of(document, series)
+    times = product_times(document, series, section(document, "products", products))
+    total = turns(series, task, wanted.withhold is not None)
+    with progress(total, "hindcast", options.quiet) as tick:
+        return hindcast(
+            assembly.model,
+            series,
+            task,
+            times,
+            field_tables(document, wanted, series),
+            wanted.withhold,
+            options.torch_device(),
+            tick,
+        )
+
+
+def command(document: Document, options: Options) -> Path:
+    """Run a hindcast and write its run directory; returns the path of the report."""
+    series = read_sources(document)
+    assembly = assemble(document, series.channels, device=options.torch_device())
+    task = task_of(document, series)
+    root, log, made = open_run(document, options, "hindcast", task.seed)
+    for record in series.log:
+        log.write(record)
+    outcome = run(document, series, assembly, options)
+    fitted = section(document, "train", train)
+    said = score_baselines(
+        series.acquisitions, series.channels, outcome, task, train_period=fitted.period
+    )
+    found = scores_of(outcome, task, said)
+    log.write({"kind": "rejected", **found["rejected"]})
+    write_outcome(root, outcome, series, found, made)
+    log.write({"kind": "finished", "diverged": outcome.diverged})
+    return report(root)
+
+
+def write_outcome(
+    root: Path, outcome: Outcome, series: Series, scores: Mapping[str, Any], made: Mapping[str, Any]
+) -> None:
+    """The files of a run directory, each written whole or not at all."""
+    attributes = {
+        "title": "land-surface variables by assimilation of satellite reflectances",
+        "source": f"releo_da {made['version']} {made['commit'] or ''}".strip(),
+        "history": f"{made['written']} releo-da {made['command']}",
+    }
+    times, pixels = outcome.product_times, series.pixels
+    write_products(
+        root / "analysis.nc", products_dataset(times, pixels, outcome.products, attributes)
+    )
+    write_products(
+        root / "filter.nc", products_dataset(times, pixels, outcome.filtered, attributes)
+    )
+    write_products(root / "verification.nc", outcome.verification)
+    for rows in outcome.field:
+        write_text_atomic(root / f"field_{rows.variable}.csv", field_csv(rows))
+    write_state(root / "state.safetensors", outcome.state)
+    write_json(root / "scores.json", scores)
+
+
+def field_csv(rows: FieldRows) -> str:
+    """Field measurements and estimates as a table, one row per measurement."""
+    columns = {
+        "row": rows.row,
+        "pixel": rows.pixel,
+        "time": rows.time,
+        "measured": rows.measured,
+        "stage": rows.stage,
+        "ndvi": rows.index,
+    }
+    for case, members in rows.estimates.items():
+        columns[f"{case}_mean"] = members.mean(1)
+        columns[f"{case}_sd"] = members.std(1, ddof=1)
+    table = xr.Dataset({k: ("n", np.asarray(v)) for k, v in columns.items()}).to_dataframe()
+    return str(table.to_csv(index=False, float_format="%.6g"))

@@ -1,0 +1,132 @@
+"""The report of a finished run, made from its files alone (`releo-da plot RUN`)."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from releo_da.diagnostics.gallery import gallery
+from releo_da.diagnostics.picture import FieldPairs
+from releo_da.diagnostics.report import write_report
+from releo_da.io import read_products
+from releo_da.observation.derived import DESCRIBED
+from releo_da.runs.field import measurement_error
+from releo_da.types import InputError
+
+
+def report(root: Path) -> Path:
+    """Draw the figures of a run directory and write its report; returns the report's path.
+
+    Raises:
+        InputError: the directory holds no finished run.
+    """
+    if not (root / "scores.json").is_file():
+        raise InputError(f"{root}: holds no scores.json, so no finished run; give a run directory")
+    scores = json.loads((root / "scores.json").read_text(encoding="utf-8"))
+    text = (root / "config.yaml").read_text(encoding="utf-8")
+    log = [
+        json.loads(line) for line in (root / "log.jsonl").read_text("utf-8").splitlines() if line
+    ]
+    made = next((r for r in reversed(log) if r["kind"] == "started"), {})
+    held = {
+        name: read_products(root / f"{name}.nc") if (root / f"{name}.nc").is_file() else None
+        for name in ("analysis", "verification")
+    }
+    field = [field_pairs(path) for path in sorted(root.glob("field_*.csv"))]
+    pictures = gallery(scores, held["verification"], held["analysis"], field, made.get("seed", 0))
+    content = {
+        "title": f"releo_da {made.get('command', 'run')}: {root.name}",
+        "summary": summary(scores),
+        "run": {k: v for k, v in made.items() if k != "kind"},
+        "warnings": warnings(log, scores),
+        "scores": scores,
+        "config": text,
+    }
+    return write_report(root, content, pictures)
+
+
+def field_pairs(path: Path) -> FieldPairs:
+    """A table of field measurements as the figures want it."""
+    table = pd.read_csv(path)
+    variable = path.stem.removeprefix("field_")
+    names = {"analysis": "filter", "smoothed": "smoother"}
+    cases = {c: n for c, n in names.items() if f"{c}_mean" in table}
+    return FieldPairs(
+        variable,
+        DESCRIBED[variable][0],
+        table["measured"].to_numpy(),
+        measurement_error(table["measured"].to_numpy()),
+        {n: table[f"{c}_mean"].to_numpy() for c, n in cases.items()},
+        {n: table[f"{c}_sd"].to_numpy() for c, n in cases.items()},
+        table["time"].to_numpy(),
+        table["pixel"].to_numpy(),
+    )
+
+
+def summary(scores: dict[str, Any]) -> list[str]:
+    """What a hurried reader should take home."""
+    said = []
+    smoothed = scores.get("smoothed", {}).get("ndvi")
+    linear = scores.get("baselines", {}).get("linear", {}).get("smoothed", {}).get("ndvi")
+    if smoothed and linear:
+        said.append(
+            f"Withheld NDVI: RMSE {smoothed['rmse']:.3f} (linear interpolation "
+            f"{linear['rmse']:.3f}), 90 % intervals hold {100 * smoothed['coverage_90']:.0f} %."
+        )
+    for days, rows in scores.get("forecast", {}).items():
+        rivals = {
+            name: parts["forecast"][days]["ndvi"]["crps"]
+            for name, parts in scores.get("baselines", {}).items()
+            if "ndvi" in parts.get("forecast", {}).get(days, {})
+        }
+        if "ndvi" in rows and rivals:
+            best = min(rivals, key=lambda n: rivals[n])
+            said.append(
+                f"Forecast of NDVI {days} days ahead: CRPS {rows['ndvi']['crps']:.3f} "
+                f"(best baseline {best} {rivals[best]:.3f})."
+            )
+    for name, rows in scores.get("in_situ", {}).items():
+        row = rows.get("smoothed") or rows.get("analysis")
+        if row:
+            said.append(
+                f"{name} against {row['n']} field measurements: RMSE {row['rmse']:.2f}, "
+                f"bias {row['bias']:+.2f}, r2 {row['r2']:.2f}."
+            )
+    return said
+
+
+def warnings(log: list[dict[str, Any]], scores: dict[str, Any]) -> list[str]:
+    """What a reader should know before trusting the run."""
+    notes = reading_notes(log)
+    rejected = scores.get("rejected", {})
+    if rejected:
+        listed = ", ".join(f"{name} {count}" for name, count in rejected.items())
+        notes.append(f"Screening refused {int(np.sum(list(rejected.values())))} values: {listed}")
+    if scores.get("diverged"):
+        notes.append(f"{scores['diverged']} pixels diverged")
+    return notes
+
+
+def reading_notes(log: list[dict[str, Any]]) -> list[str]:
+    """What reading found, in sentences: refused values, offsets, duplicates, empty dates."""
+    notes = []
+    refused: Counter[str] = Counter()
+    for record in log:
+        if record["kind"] == "offset":
+            notes.append(record["message"])
+        elif record["kind"] == "values":
+            refused.update({k: v for k, v in record.items() if isinstance(v, int)})
+    counts = Counter(record["kind"] for record in log)
+    for kind, text in {
+        "all_masked": "{} dates without a clear pixel were left out",
+        "duplicate": "{} products of a pass that another product covers were left out",
+    }.items():
+        if counts[kind]:
+            notes.append(text.format(counts[kind]))
+    notes += [f"{n} values refused while reading: {why}" for why, n in refused.items() if n]
+    return notes

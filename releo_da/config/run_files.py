@@ -1,0 +1,83 @@
+"""Where a run leaves its files: the run directory, its configuration, its log, its progress."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from releo_da import __version__
+from releo_da.config.document import Document
+from releo_da.config.options import Options
+from releo_da.io import JsonLines, create_run_directory, write_text_atomic
+from releo_da.io.archive import yaml_text
+from releo_da.runs.block import Tick
+
+
+def commit() -> str | None:
+    """The commit of the checkout that the package runs from, or None outside one."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    found = subprocess.run(
+        ["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True
+    )
+    return found.stdout.strip() or None
+
+
+def provenance(command: str, seed: int, device: torch.device) -> dict[str, Any]:
+    """What made a result: command, version, commit, seed, device and time."""
+    return {
+        "command": command,
+        "version": __version__,
+        "commit": commit(),
+        "seed": seed,
+        "device": str(device),
+        "torch": str(torch.__version__),
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def open_run(
+    document: Document, options: Options, command: str, seed: int
+) -> tuple[Path, JsonLines, dict[str, Any]]:
+    """The run directory with its resolved configuration, its log, and the run's provenance."""
+    out = options.out or Path("runs") / f"{command}-{document.path.stem}"
+    root = create_run_directory(out)
+    made = provenance(command, seed, options.torch_device())
+    head = "".join(f"# {name}: {value}\n" for name, value in made.items())
+    resolved = {**document.values, "seed": seed}
+    write_text_atomic(root / "config.yaml", head + yaml_text(resolved))
+    log = JsonLines(root / "log.jsonl")
+    log.write({"kind": "started", **made})
+    return root, log, made
+
+
+@contextmanager
+def progress(total: int, label: str, quiet: bool) -> Iterator[Tick]:
+    """A progress bar on a terminal, a plain line every tenth otherwise, nothing when quiet."""
+    console = Console(stderr=True)
+    if quiet:
+        yield lambda text: None
+    elif console.is_terminal:
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+        with Progress(*columns, TimeRemainingColumn(), console=console) as bars:
+            task = bars.add_task(label, total=total)
+            yield lambda text: bars.update(task, advance=1, description=f"{label}: {text}")
+    else:
+        done = 0
+
+        def tick(text: str) -> None:
+            nonlocal done
+            done += 1
+            if total and done * 10 // total != (done - 1) * 10 // total:
+                console.print(f"{label}: {100 * done // total} %", highlight=False)
+
+        yield tick

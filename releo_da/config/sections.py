@@ -1,0 +1,170 @@
+"""The sections of a configuration that are plain options rather than components."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from releo_da.config.document import Document
+from releo_da.config.registry import bind
+from releo_da.io import InSitu, read_in_situ
+from releo_da.io.series import Series
+from releo_da.learning.fit import Gaps
+from releo_da.runs.hindcast import Withhold
+from releo_da.types import InputError
+
+
+def days(day: date, end: bool = False) -> float:
+    """Days since 1970-01-01 of the start, or the end, of a day."""
+    return float((day - date(1970, 1, 1)).days + (1 if end else 0))
+
+
+def as_date(value: Any, where: str) -> date:
+    """A date from YAML's own or from ISO text."""
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        raise InputError(f"{where}: {value!r} is no date; write YYYY-MM-DD") from None
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a run is scored on.
+
+    Attributes:
+        withhold: the rule of withheld dates.
+        horizons: lead times of forecasts, days.
+        period: first and last time of forecast targets, days.
+        in_situ: options of the tables of field measurements.
+    """
+
+    withhold: Withhold | None = None
+    horizons: tuple[float, ...] = ()
+    period: tuple[float, float] = (-np.inf, np.inf)
+    in_situ: tuple[Mapping[str, Any], ...] = ()
+
+
+def score(
+    withhold: dict[str, int] | None = None,
+    horizons: Sequence[float] = (),
+    forecast_period: Sequence[Any] | None = None,
+    in_situ: dict[str, Any] | Sequence[dict[str, Any]] | None = None,
+    burn_in: float = 0.0,
+) -> Score:
+    """What a run is scored on.
+
+    Args:
+        withhold: ``{every: 3, offset: 0}``, clear dates hidden from the smoother and scored.
+        horizons: lead times of forecasts in days.
+        forecast_period: first and last day of forecast targets; the whole run unless given.
+        in_situ: a table of field measurements, or a list of them.
+        burn_in: model time left out of the scores of toy models.
+    """
+    rule = None if withhold is None else bind(Withhold, withhold, "score.withhold")()
+    if rule is not None and not 0 <= rule.offset < rule.every:
+        raise InputError(f"withhold: offset is {rule.offset}; give 0 to {rule.every - 1}")
+    period = (-np.inf, np.inf)
+    if forecast_period is not None:
+        first, last = (as_date(d, "score.forecast_period") for d in forecast_period)
+        period = days(first), days(last, end=True)
+    listed = [in_situ] if isinstance(in_situ, Mapping) else list(in_situ or [])
+    return Score(rule, tuple(float(h) for h in horizons), period, tuple(listed))
+
+
+@dataclass(frozen=True)
+class Products:
+    """Output variables and how often they are wanted."""
+
+    variables: tuple[str, ...]
+    every_days: float
+
+
+def products(
+    variables: Sequence[str] = ("lai", "ccc", "fapar", "ndvi"), every_days: float = 10.0
+) -> Products:
+    """Output variables.
+
+    Args:
+        variables: names of state or derived variables.
+        every_days: interval of the output dates, from the first day of the period.
+    """
+    if not every_days > 0:
+        raise InputError(f"every_days is {every_days}; give a positive number of days")
+    return Products(tuple(variables), float(every_days))
+
+
+@dataclass(frozen=True)
+class Train:
+    """How a system is fitted."""
+
+    period: tuple[float, float] = (-np.inf, np.inf)
+    epochs: int = 60
+    members: int = 48
+    learning_rate: float = 0.05
+    truncate: int = 10
+    pixels: int = 256
+    gaps: Gaps = field(default_factory=Gaps)
+
+
+def train(
+    period: Sequence[Any] | None = None,
+    epochs: int = 60,
+    members: int = 48,
+    learning_rate: float = 0.05,
+    truncate: int = 10,
+    pixels: int = 256,
+    gaps: dict[str, Any] | None = None,
+) -> Train:
+    """How a system is fitted.
+
+    Args:
+        period: first and last day that are fitted; the whole run unless given.
+        epochs: passes over the data.
+        members: ensemble size while fitting.
+        learning_rate: of Adam; it falls to zero as a cosine.
+        truncate: acquisitions per stretch of back-propagation.
+        pixels: at most so many pixels, evenly spaced over those of the series.
+        gaps: ``{single: 0.2, stretch: 0.6, days: [15, 75]}``, how observations are hidden.
+    """
+    within = (-np.inf, np.inf)
+    if period is not None:
+        first, last = (as_date(d, "train.period") for d in period)
+        within = days(first), days(last, end=True)
+    hidden = bind(Gaps, gaps, "train.gaps")()
+    return Train(within, epochs, members, learning_rate, truncate, pixels, hidden)
+
+
+def section(document: Document, key: str, function: Any) -> Any:
+    """One section of options, checked against the function that holds their defaults."""
+    return bind(function, document.values.get(key), key)()
+
+
+def field_tables(document: Document, wanted: Score, series: Series) -> list[InSitu]:
+    """The tables of field measurements, joined to the pixels."""
+    found = []
+    for number, entry in enumerate(wanted.in_situ):
+        where = f"score.in_situ[{number}]" if len(wanted.in_situ) > 1 else "score.in_situ"
+        if not isinstance(entry, Mapping) or "path" not in entry:
+            raise InputError(f"{document.path}: {where}: needs the key 'path'")
+        options = {**entry, "path": document.resolve(entry["path"])}
+        if isinstance(options.get("stage"), Mapping) and "path" in options["stage"]:
+            stage = dict(options["stage"])
+            options["stage"] = {**stage, "path": str(document.resolve(stage["path"]))}
+        bound = bind(read_in_situ, options, where, provided={"pixels": series.pixels})
+        found.append(bound())
+    return found
+
+
+def product_times(document: Document, series: Series, wanted: Products) -> list[float]:
+    """Output dates from the first to the last day of the period, at noon."""
+    if document.period is not None:
+        first, last = days(document.period[0]), days(document.period[1], end=True)
+    else:
+        first, last = series.acquisitions[0].time, series.acquisitions[-1].time + 1.0
+    return [float(t) for t in np.arange(np.floor(first) + 0.5, last, wanted.every_days)]

@@ -1,0 +1,97 @@
+"""`releo-da train`: fit dynamics and observation error, write the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from releo_da.config.assemble import Assembly, assemble, parameters, read_sources
+from releo_da.config.document import Document
+from releo_da.config.options import Options
+from releo_da.config.run_files import open_run, progress
+from releo_da.config.sections import Train, section, train
+from releo_da.io import write_json
+from releo_da.io.atomic import replacing
+from releo_da.io.series import Series
+from releo_da.learning.fit import Epoch, fit
+from releo_da.runs.model import on
+from releo_da.types import InputError
+
+
+def fitted(
+    document: Document,
+    series: Series,
+    options: Options,
+    rows: Sequence[int] | None = None,
+    label: str = "train",
+) -> tuple[Assembly, list[Epoch]]:
+    """Fit the system of a configuration on a series.
+
+    Args:
+        document: the configuration; its ``train`` section says how.
+        series: what is fitted.
+        options: device, seed, quiet.
+        rows: positions of the training pixels; all when None.
+        label: of the progress bar.
+
+    Raises:
+        InputError: nothing was seen in the training period.
+    """
+    settings: Train = section(document, "train", train)
+    device = options.torch_device()
+    assembly = assemble(document, series.channels, device=device)
+    chosen = np.arange(series.pixels.sizes["pixel"]) if rows is None else np.asarray(rows)
+    if len(chosen) > settings.pixels:
+        chosen = chosen[np.linspace(0, len(chosen) - 1, settings.pixels).astype(int)]
+    first, last = settings.period
+    index = torch.as_tensor(chosen)
+    part = [on(a, device, index) for a in series.acquisitions if first <= a.time <= last]
+    part = [a for a in part if bool(a.seen.any())]
+    if not part:
+        raise InputError(f"{document.path}: train.period holds no clear acquisition; widen it")
+    assembly.forecaster.requires_grad_(True)
+    assembly.error.requires_grad_(True)
+    seed = document.values.get("seed", 0)
+    epochs = []
+    with progress(settings.epochs, label, options.quiet) as tick:
+        for epoch in fit(
+            assembly.forecaster,
+            assembly.error,
+            assembly.model.observe,
+            assembly.model.analyse,
+            part,
+            torch.as_tensor(series.pixels["id"].values)[index],
+            torch.Generator().manual_seed(seed),
+            settings.epochs,
+            settings.members,
+            settings.learning_rate,
+            settings.truncate,
+            settings.gaps,
+        ):
+            epochs.append(epoch)
+            tick(f"log-likelihood per value {epoch.log_likelihood / epoch.observations:.3f}")
+    assembly.forecaster.requires_grad_(False)
+    assembly.error.requires_grad_(False)
+    return assembly, epochs
+
+
+def save_weights(path: Path, assembly: Assembly) -> None:
+    """Write fitted parameters as safetensors, whole or not at all."""
+    with replacing(path) as temporary:
+        save_file(parameters(assembly.forecaster, assembly.error), str(temporary))
+
+
+def command(document: Document, options: Options) -> Path:
+    """Fit a system and write its weights; returns their path."""
+    series = read_sources(document)
+    root, log, _ = open_run(document, options, "train", document.values.get("seed", 0))
+    assembly, epochs = fitted(document, series, options)
+    save_weights(root / "weights.safetensors", assembly)
+    for epoch in epochs:
+        log.write({"kind": "epoch", **epoch._asdict()})
+    write_json(root / "train.json", {"epochs": [e._asdict() for e in epochs]})
+    return root / "weights.safetensors"

@@ -1,0 +1,109 @@
+"""Baselines on the very values that the assimilation is scored on.
+
+A baseline is fitted on a training part and predicts the scored part; what it said of each value is
+kept (mean and CRPS), so that folds can be pooled and losses paired with the assimilation's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from releo_da.diagnostics.baselines import BASELINES, Series, predict
+from releo_da.diagnostics.baselines import series as baseline_series
+from releo_da.diagnostics.scores import Array
+from releo_da.runs.compare import NDVI_CHANNELS, ndvi_index, with_index
+from releo_da.types import Acquisition
+
+Said = dict[tuple[str, str, str], tuple[Array, Array, Array]]
+"""``{(baseline, case, variable): (observed, mean, crps)}``, each ``[pixel, date]``, NaN where not
+scored."""
+
+
+def tables(
+    acquisitions: Sequence[Acquisition], channels: Mapping[str, tuple[str, ...]]
+) -> dict[str, Series]:
+    """Per channel, and for NDVI, the table of values ``[pixel, date]`` that baselines work on.
+
+    Channels of sensors with other names are other variables; NDVI is one variable for all.
+    """
+    times = np.array([a.time for a in acquisitions])
+    pixels = len(acquisitions[0].values)
+    names = list(dict.fromkeys(n for a in acquisitions for n in (*channels[a.sensor], "ndvi")))
+    values = {n: np.full((pixels, len(times)), np.nan) for n in names}
+    for date, a in enumerate(acquisitions):
+        index = ndvi_index(channels[a.sensor], NDVI_CHANNELS)
+        masked = a.values.masked_fill(~a.seen, torch.nan)
+        whole = with_index(masked, index).cpu().numpy()
+        for column, name in enumerate((*channels[a.sensor], "ndvi")):
+            values[name][:, date] = whole[:, column]
+    return {n: baseline_series(times, v) for n, v in values.items() if np.isfinite(v).any()}
+
+
+def said(
+    training: Mapping[str, Series],
+    scored: Mapping[str, Series],
+    withheld: Array | None,
+    horizons: Iterable[float],
+    targets: Array,
+    every: int = 3,
+) -> Said:
+    """What every baseline says of withheld values and of forecast targets.
+
+    Args:
+        training: per variable, what baselines are fitted on.
+        scored: per variable, the series that is scored.
+        withheld: ``[pixel, date]`` bool, or None.
+        horizons: lead times (days); NDVI only, as channels are not forecast by rivals.
+        targets: ``[pixel, date]`` bool, forecast targets.
+        every: the withholding rule, for the residual distribution of smoothing baselines.
+    """
+    found: Said = {}
+    for baseline in BASELINES:
+        for variable, table in scored.items():
+            if variable not in training or not training[variable].seen.any():
+                continue
+            part = training[variable]
+            cases: list[tuple[str, float | None, Array, Series]] = []
+            if withheld is not None and baseline.smooth is not None:
+                target = withheld & table.seen
+                rest = table._replace(seen=table.seen & ~withheld)
+                cases.append(("smoothed", None, target, rest))
+            if variable == "ndvi" and baseline.forecast is not None:
+                cases += [(f"forecast_{h:g}", h, targets & table.seen, table) for h in horizons]
+            if not cases:
+                continue
+            fitted = baseline.fit(part)
+            for case, horizon, target, usable in cases:
+                predicted = predict(baseline, fitted, part, usable, horizon, every)
+                fields = table.values, predicted.prediction.mean, predicted.crps(table.values)
+                kept = [np.where(target, field, np.nan) for field in fields]
+                found[baseline.name, case, variable] = (kept[0], kept[1], kept[2])
+    return found
+
+
+def rows(found: Said) -> dict[str, Any]:
+    """The ``baselines`` of scores.json."""
+    result: dict[str, Any] = {}
+    for (name, case, variable), (observed, mean, crps) in found.items():
+        d = (mean - observed)[np.isfinite(mean - observed)]
+        if not len(d):
+            continue
+        row = {
+            "rmse": float(np.sqrt(np.mean(d**2))),
+            "bias": float(np.mean(d)),
+            "mae": float(np.mean(np.abs(d))),
+            "median_abs": float(np.median(np.abs(d))),
+            "crps": float(np.nanmean(crps)),
+            "n": len(d),
+        }
+        place = result.setdefault(name, {})
+        if case.startswith("forecast_"):
+            place = place.setdefault("forecast", {}).setdefault(case.removeprefix("forecast_"), {})
+        else:
+            place = place.setdefault(case, {})
+        place[variable] = row
+    return result

@@ -1,0 +1,205 @@
+"""A hindcast of one block of pixels: filter, smoother, forecasts, and what each said.
+
+Two passes of the same loop. With every acquisition: background and analysis records, forecasts at
+each horizon, states at the requested dates. With part of the values withheld: the smoothed
+prediction of those values. Memory: two ensembles per date, ``2 T P N L`` numbers, for the smoother.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from releo_da.cycling.cycle import Draws, cycle
+from releo_da.cycling.draws import block_draws
+from releo_da.diagnostics.verification import Record
+from releo_da.runs.compare import NDVI_CHANNELS, Index, compare, ndvi_index
+from releo_da.runs.model import Model
+from releo_da.runs.timeline import hide, merged, requests
+from releo_da.types import Acquisition, State, Step
+
+RESIDUAL_MEMBERS = 4
+"""Every how many members H of the analysis is evaluated for residuals: the mean needs few."""
+
+Tick = Callable[[str], None]
+
+
+@dataclass
+class BlockResult:
+    """What one block leaves behind.
+
+    Attributes:
+        records: comparisons with observations, for `releo_da.diagnostics.verification`.
+        analysis: output variables after the filter at each requested time,
+            ``{name: [time, pixel, member]}`` float32 arrays.
+        smoothed: the same after the smoother.
+        state: the last analysis.
+        diverged: number of pixels whose ensemble stopped being finite.
+    """
+
+    state: State
+    records: list[Record] = field(default_factory=list)
+    analysis: dict[str, np.ndarray] = field(default_factory=dict)
+    smoothed: dict[str, np.ndarray] = field(default_factory=dict)
+    diverged: int = 0
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is asked of a block, the same for all blocks.
+
+    Attributes:
+        seed: seed of the run.
+        members: ensemble size.
+        start: time of the prior ensemble (days).
+        asked: times at which output variables are wanted.
+        horizons: lead times of forecasts (days).
+        forecast_period: first and last time of forecast targets.
+        smooth: whether the run is smoothed.
+    """
+
+    seed: int
+    members: int
+    start: float
+    asked: tuple[float, ...] = ()
+    horizons: tuple[float, ...] = ()
+    forecast_period: tuple[float, float] = (-np.inf, np.inf)
+    smooth: bool = True
+
+
+class Block:
+    """One block of pixels and the acquisitions that cover it, errors complete.
+
+    Args:
+        model: the joined system.
+        acquisitions: in time order, on the run's device, instrument errors only.
+        pixels: ``[pixel]`` global ids.
+        task: what is asked.
+        tick: called with a label after each piece of work, for progress.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        acquisitions: Sequence[Acquisition],
+        pixels: Tensor,
+        task: Task,
+        tick: Tick = lambda label: None,
+    ) -> None:
+        self.model, self.pixels, self.task, self.tick = model, pixels, task, tick
+        self.acquisitions = [model.error(a) for a in acquisitions]
+        self.draws: Draws = block_draws(task.seed, pixels, self.acquisitions[0].values)
+        self.index: dict[str, Index | None] = {
+            sensor: ndvi_index(names, NDVI_CHANNELS) for sensor, names in model.channels.items()
+        }
+
+    def everything(self) -> BlockResult:
+        """The pass with every acquisition."""
+        asked = requests(self.task.asked, self.acquisitions)
+        steps = self._filter(merged(self.acquisitions, asked), "filter")
+        result = BlockResult(steps[-1].analysis)
+        result.diverged = int((~torch.isfinite(steps[-1].analysis.ensemble)).any(-1).any(-1).sum())
+        date = -1
+        for step in steps:
+            if step.acquisition.sensor:
+                date += 1
+                result.records += self._step_records(step, date)
+        for horizon in self.task.horizons:
+            result.records += self._forecast_records(steps, horizon)
+        where = [k for k, step in enumerate(steps) if not step.acquisition.sensor]
+        result.analysis = self._derived(steps, where, [steps[k].analysis.ensemble for k in where])
+        if self.task.smooth and where:
+            smoothed = self._smooth(steps)
+            result.smoothed = self._derived(steps, where, [smoothed[k] for k in where])
+        return result
+
+    def withholding(self, withheld: Tensor) -> list[Record]:
+        """Smoothed predictions of withheld values, ``withheld [acquisition, pixel]`` bool."""
+        kept = [hide(a, withheld[k]) for k, a in enumerate(self.acquisitions)]
+        smoothed = self._smooth(self._filter(kept, "withheld"))
+        records = []
+        for date, acquisition in enumerate(self.acquisitions):
+            rows = withheld[date].nonzero()[:, 0]
+            if len(rows):
+                records.append(self._rows_record("smoothed", date, smoothed[date], rows))
+            self.tick("withheld")
+        return records
+
+    def _filter(self, timeline: Sequence[Acquisition], label: str) -> list[Step]:
+        noise = self.draws(self.task.start, "initial")
+        state = self.model.initial(self.task.start, self.pixels, self.task.members, noise)
+        steps = []
+        for step in cycle(state, timeline, self.model.system, self.draws):
+            steps.append(step)
+            if step.acquisition.sensor:
+                self.tick(label)
+        return steps
+
+    def _smooth(self, steps: list[Step]) -> list[Tensor]:
+        if self.model.smooth is None:
+            return [step.analysis.ensemble for step in steps]
+        return self.model.smooth(steps)
+
+    def _record(
+        self, case: str, date: int, predicted: Tensor, mask: Tensor, rejected: Tensor | None = None
+    ) -> Record:
+        acquisition = self.acquisitions[date]
+        noise = self.draws(acquisition.time, f"verify {case}")
+        index = self.index[acquisition.sensor]
+        numbers = compare(predicted, acquisition, mask, index, noise)
+        names = (*self.model.channels[acquisition.sensor], "ndvi")
+        refused = None if rejected is None else rejected.cpu().numpy()
+        return Record(case, date, names, numbers, refused)
+
+    def _rows_record(self, case: str, date: int, ensemble: Tensor, rows: Tensor) -> Record:
+        """A record whose operator runs on the rows that are compared only."""
+        acquisition = self.acquisitions[date]
+        part = acquisition._replace(angles=acquisition.angles[rows])
+        some = self.model.observe(ensemble[rows], part)
+        predicted = some.new_zeros((len(ensemble), *some.shape[1:]))
+        predicted[rows] = some
+        mask = torch.zeros_like(acquisition.seen)
+        mask[rows] = acquisition.seen[rows]
+        return self._record(case, date, predicted, mask)
+
+    def _step_records(self, step: Step, date: int) -> list[Record]:
+        acquisition = self.acquisitions[date]
+        rejected = (step.acquisition.precision > 0) & (step.precision == 0)
+        before = self._record("background", date, step.predicted, acquisition.seen, rejected)
+        thinned = step.analysis.ensemble[:, ::RESIDUAL_MEMBERS]
+        rows = acquisition.seen.any(-1).nonzero()[:, 0]
+        return [before, self._rows_record("analysis", date, thinned, rows)]
+
+    def _forecast_records(self, steps: list[Step], horizon: float) -> list[Record]:
+        """Forecasts of every acquisition of the scored period from ``horizon`` days before."""
+        observed = [step for step in steps if step.acquisition.sensor]
+        first, last = self.task.forecast_period
+        records = []
+        for date, acquisition in enumerate(self.acquisitions):
+            self.tick("forecast")
+            latest = math.floor(acquisition.time) - horizon  # horizons count calendar days
+            usable = [s for s in observed if math.floor(s.acquisition.time) <= latest]
+            if not usable or not first <= acquisition.time <= last:
+                continue
+            case = f"forecast_{horizon:g}"
+            noise = self.draws(acquisition.time, case)
+            ahead = self.model.forecast(usable[-1].analysis, acquisition.time, noise)
+            rows = acquisition.seen.any(-1).nonzero()[:, 0]
+            records.append(self._rows_record(case, date, ahead.ensemble, rows))
+        return records
+
+    def _derived(
+        self, steps: list[Step], where: list[int], ensembles: list[Tensor]
+    ) -> dict[str, np.ndarray]:
+        """Output variables at requested dates, ``{name: [time, pixel, member]}``."""
+        found: dict[str, list[np.ndarray]] = {}
+        for k, ensemble in zip(where, ensembles, strict=True):
+            derived = self.model.derive(ensemble, steps[k].acquisition.angles)
+            for name, values in derived.items():
+                found.setdefault(name, []).append(values.float().cpu().numpy())
+        return {name: np.stack(values) for name, values in found.items()}

@@ -1,0 +1,85 @@
+"""Estimates beside field measurements, row by row.
+
+A row counts when a clear acquisition of its pixel lies within the stated number of days. The
+estimate is the ensemble at the measurement's own time; its interval includes the measurement error
+
+    sd = sqrt(0.3^2 + (0.1 value)^2)                  for leaf area (photographs and planimetry)
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from releo_da.diagnostics.baselines import score_in_situ
+from releo_da.diagnostics.scores import Array, summarise_in_situ
+from releo_da.io.in_situ import InSitu
+
+
+class FieldRows(NamedTuple):
+    """Measurements and what the run said at their time.
+
+    Attributes:
+        variable: name of the measured variable.
+        row: ``[row]`` numbers in the table.
+        pixel: ``[row]`` global pixel ids.
+        time: ``[row]`` days.
+        measured: ``[row]``.
+        stage: ``[row]`` growth stage or NaN.
+        index: ``[row]`` NDVI of the nearest clear date, the regressor of the line baseline.
+        estimates: per case (``analysis``, ``smoothed``), ``[row, member]``.
+    """
+
+    variable: str
+    row: Array
+    pixel: Array
+    time: Array
+    measured: Array
+    stage: Array
+    index: Array
+    estimates: dict[str, Array]
+
+
+def measurement_error(value: Array) -> Array:
+    """Standard deviation of a field measurement of leaf area, ``[row]``."""
+    return np.hypot(0.3, 0.1 * np.asarray(value))
+
+
+def usable(table: InSitu, times: Array, seen: Array) -> Array:
+    """Rows with a clear acquisition of their pixel within ``table.within_days``, ``[row]`` bool.
+
+    Args:
+        table: the measurements.
+        times: ``[date]`` of the acquisitions (days).
+        seen: ``[pixel, date]`` bool, clear.
+    """
+    apart = np.abs(times[None] - table.time[:, None])
+    apart = np.where(seen[table.pixel_index], apart, np.inf)
+    result: Array = apart.min(1) <= table.within_days
+    return result
+
+
+def nearest_index(table: InSitu, times: Array, seen: Array, ndvi: Array) -> Array:
+    """NDVI of the clear date nearest to each row, ``[row]``."""
+    apart = np.abs(times[None] - table.time[:, None])
+    apart = np.where(seen[table.pixel_index] & np.isfinite(ndvi[table.pixel_index]), apart, np.inf)
+    return ndvi[table.pixel_index, apart.argmin(1)]
+
+
+def score_field(rows: FieldRows, seed: int) -> dict[str, Any]:
+    """The row of scores.json of one measured variable: cases, baselines, late growth stages."""
+    generator = np.random.default_rng([seed, 20])
+    scores: dict[str, Any] = {}
+    late = rows.stage >= 30.0
+    parts = {"": np.ones(len(rows.measured), bool)}
+    if late.any() and not late.all():
+        parts["_from_stem_elongation"] = late
+    for suffix, part in parts.items():
+        measured = rows.measured[part]
+        for case, members in rows.estimates.items():
+            row = summarise_in_situ(measured, members[part], measurement_error(measured), generator)
+            scores[case + suffix] = row
+        for name, row in score_in_situ(measured, rows.index[part]).items():
+            scores[name + suffix] = row
+    return scores

@@ -1,0 +1,61 @@
+"""The parts of a system that a run needs beside forecast, observe and analyse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from releo_da.types import (
+    Acquisition,
+    Forecaster,
+    Noise,
+    ObservationOperator,
+    Scheme,
+    State,
+    System,
+)
+
+Transition = Callable[[float], tuple[Tensor, Tensor]]
+Smoother = Callable[..., list[Tensor]]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A joined system.
+
+    Attributes:
+        forecast: carries a state to a later time.
+        observe: predicts what a sensor sees.
+        analyse: updates an ensemble with an acquisition.
+        error: completes an acquisition's instrument error to the full R.
+        initial: ``initial(time, pixels, members, noise)``, the ensemble before any observation.
+        smooth: fixed-interval smoother of a list of steps, or None.
+        derive: ``derive(ensemble, angles)``, output variables by name, each ``[pixel, member]``.
+        channels: for each sensor, the channels of its acquisitions.
+        described: unit and long name of each output variable.
+    """
+
+    forecast: Forecaster
+    observe: ObservationOperator
+    analyse: Scheme
+    error: Callable[[Acquisition], Acquisition]
+    initial: Callable[[float, Tensor, int, Noise], State]
+    smooth: Smoother | None
+    derive: Callable[[Tensor, Tensor], dict[str, Tensor]]
+    channels: dict[str, tuple[str, ...]]
+    described: Mapping[str, tuple[str, str]]
+
+    @property
+    def system(self) -> System:
+        """The three functions of the loop."""
+        return System(self.forecast, self.observe, self.analyse)
+
+
+def on(acquisition: Acquisition, device: torch.device, rows: Tensor | None = None) -> Acquisition:
+    """An acquisition on a device, for some of its pixels."""
+    fields = [acquisition.values, acquisition.error, acquisition.angles]
+    moved = [(f if rows is None else f[rows]).to(device) for f in fields]
+    return acquisition._replace(values=moved[0], error=moved[1], angles=moved[2])

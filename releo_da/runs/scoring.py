@@ -1,0 +1,70 @@
+"""scores.json of a hindcast: the assimilation and its baselines on the same values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from releo_da.diagnostics.baselines import Series as Table
+from releo_da.diagnostics.baselines import part
+from releo_da.diagnostics.verification import summaries
+from releo_da.runs.baselines import Said, rows, said, tables
+from releo_da.runs.block import Task
+from releo_da.runs.field import score_field
+from releo_da.runs.hindcast import Outcome
+from releo_da.types import Acquisition
+
+
+def score(outcome: Outcome, task: Task, baselines: Said) -> dict[str, Any]:
+    """The scores of one hindcast in the shape of scores.json."""
+    found: dict[str, Any] = {}
+    for case in map(str, outcome.verification.case.values):
+        table = summaries(outcome.verification, case)
+        if case.startswith("forecast_"):
+            found.setdefault("forecast", {})[case.removeprefix("forecast_")] = table
+        elif case == "analysis":
+            found["residual"] = table
+        else:
+            found[case] = table
+    found["baselines"] = rows(baselines)
+    found["in_situ"] = {r.variable: score_field(r, task.seed) for r in outcome.field}
+    refused = outcome.verification.rejected.sum(("time", "pixel"))
+    found["rejected"] = {
+        str(name): int(count)
+        for name, count in zip(refused.channel.values, refused.values, strict=True)
+        if count
+    }
+    found["diverged"] = outcome.diverged
+    found["seeds"] = [task.seed]
+    return found
+
+
+def score_baselines(
+    acquisitions: Sequence[Acquisition],
+    channels: Mapping[str, tuple[str, ...]],
+    outcome: Outcome,
+    task: Task,
+    training: Mapping[str, Table] | None = None,
+    train_period: tuple[float, float] = (-np.inf, np.inf),
+    every: int = 3,
+) -> Said:
+    """What baselines say of the values that a hindcast was scored on.
+
+    Args:
+        acquisitions: of the scored series.
+        channels: for each sensor, the channels of its acquisitions.
+        outcome: the hindcast, for what it withheld.
+        task: its horizons and forecast period.
+        training: tables that baselines are fitted on; those of the scored series when None.
+        train_period: the part of them that is used.
+        every: the withholding rule.
+    """
+    scored = tables(acquisitions, channels)
+    fitted_on = scored if training is None else training
+    fitted_on = {name: part(table, period=train_period) for name, table in fitted_on.items()}
+    first, last = task.forecast_period
+    times = np.array([a.time for a in acquisitions])
+    targets = np.broadcast_to((times >= first) & (times <= last), scored["ndvi"].seen.shape)
+    return said(fitted_on, scored, outcome.withheld, task.horizons, targets, every)
