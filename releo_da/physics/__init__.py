@@ -1,5 +1,7 @@
 """Radiative transfer from named canopy variables to spectra, in torch and differentiable.
 
-`prosail` is the composition; `prospect`, `soil`, `leaf_angles`, `scattering`, `hotspot` and `sail`
-are its parts, and `optics` holds the published coefficient tables.
+`prosail` is the composition. Its parts: `prospect` (leaf), `soil`, `leaf_angles`, `scattering` and
+`hotspot` (what has no wavelength, joined in `structure`), `layer` (the four-stream equations) and
+`sail` (layer and soil). `optics` holds the published coefficient tables, `special` the functions
+whose derivatives need care, and `absorbed` what follows from the same light: fAPAR and cover.
 """

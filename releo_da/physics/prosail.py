@@ -10,8 +10,8 @@ has. Elementwise operations are fastest along a long contiguous axis, so in a ch
 stands first when there are few and last when there are many. How a batch is cut does not change a
 result by a single bit as long as geometries times members make a multiple of 32 (`LANES`).
 
-Cost on one core: a few microseconds for a spectrum at 40 wavelengths. See `sail` and `prospect`
-for the equations and their references.
+Cost on one core: a few microseconds for a spectrum at 40 wavelengths. See `layer` and
+`prospect` for the equations and their references.
 """
 
 from __future__ import annotations
@@ -25,10 +25,12 @@ from torch import Tensor
 
 from releo_da.types import InputError
 
+from .layer import Layer, scatter
 from .optics import Optics
 from .prospect import LEAST_DEPTH, absorption, pile
-from .sail import Canopy, Layer, Structure, ground, scatter, seen, structure
+from .sail import Canopy, ground, seen
 from .soil import mixture
+from .structure import Structure, structure
 
 VARIABLES = (
     "n", "cab", "car", "ant", "cbrown", "cw", "cm", "lai", "ala", "hspot", "psoil", "rsoil",

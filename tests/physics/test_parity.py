@@ -94,18 +94,23 @@ def test_leaf():
         assert np.abs(tau.numpy() - t).max() < 1e-9
 
 
-def test_gradients_follow_the_oracle():
+# Interior points: a sparse, a usual and a dense canopy; angles of the sun and the view.
+POINTS = (
+    ((1.6, 42.0, 9.0, 2.0, 0.3, 0.02, 0.006, 2.5, 52.0, 0.15, 0.4, 0.9), (35.0, 20.0, 70.0)),
+    ((1.2, 15.0, 5.0, 0.5, 1.0, 0.01, 0.003, 0.4, 65.0, 0.05, 0.8, 0.7), (60.0, 35.0, 150.0)),
+    ((2.2, 80.0, 18.0, 4.0, 0.1, 0.04, 0.010, 6.0, 35.0, 0.40, 0.2, 1.2), (25.0, 10.0, 5.0)),
+)
+
+
+@pytest.mark.parametrize(("values", "angles"), POINTS)
+def test_gradients_follow_the_oracle(values, angles):
     """Central differences of the oracle agree with our derivatives for each variable."""
     cases = Cases(
         {
             name: torch.tensor([value], dtype=torch.float64)
-            for name, value in zip(
-                VARIABLES,
-                (1.6, 42.0, 9.0, 2.0, 0.3, 0.02, 0.006, 2.5, 52.0, 0.15, 0.4, 0.9),
-                strict=True,
-            )
+            for name, value in zip(VARIABLES, values, strict=True)
         },
-        tuple(torch.tensor([a], dtype=torch.float64) for a in (35.0, 20.0, 70.0)),
+        tuple(torch.tensor([a], dtype=torch.float64) for a in angles),
     )
     optics = load_optics(dtype=torch.float64)
     base = cases.variables
