@@ -25,7 +25,7 @@ Noise = Callable[[Sequence[int]], Tensor]
 """``noise(shape)`` gives standard-normal numbers; the first axis of ``shape`` is the pixel axis."""
 
 Observe = Callable[[Tensor], Tensor]
-"""The operator bound to one acquisition: ``[pixel, member, latent] -> [pixel, member, channel]``."""
+"""The operator bound to an acquisition: ``[pixel, member, latent] -> [pixel, member, channel]``."""
 
 
 class State(NamedTuple):

@@ -116,8 +116,12 @@ FORECASTERS = Registry("forecaster", {"mean_reverting": mean_reverting}, supplie
 OPERATORS = Registry("observation operator", {"prosail": prosail_observation})
 SMOOTHERS = Registry("smoother", {"rts": rts}, call=("steps",), supplied=("transition",))
 READERS = Registry(
-    "reader", {"points": read_points, "cube": read_cube}, supplied=("period",), key="reader", several=True
-)  # fmt: skip
+    "reader",
+    {"points": read_points, "cube": read_cube},
+    supplied=("period",),
+    key="reader",
+    several=True,
+)
 
 VISIBLE = 690.0
 """Channels centred below this wavelength (nm) are brightened by cloud."""
@@ -173,7 +177,7 @@ def assemble(
     document: Document,
     channels: Mapping[str, tuple[str, ...]],
     weights: Path | None = None,
-    device: torch.device = torch.device("cpu"),
+    device: torch.device | str = "cpu",
 ) -> Assembly:
     """The system that a configuration describes, for the sensors of its series.
 

@@ -126,7 +126,7 @@ def field_csv(rows: FieldRows) -> str:
         "time": rows.time,
         "measured": rows.measured,
         "stage": rows.stage,
-        "ndvi": rows.index,
+        "ndvi": rows.ndvi,
     }
     for case, members in rows.estimates.items():
         columns[f"{case}_mean"] = members.mean(1)

@@ -32,7 +32,7 @@ def report(root: Path) -> Path:
     log = [
         json.loads(line) for line in (root / "log.jsonl").read_text("utf-8").splitlines() if line
     ]
-    made = next((r for r in reversed(log) if r["kind"] == "started"), {})
+    made: dict[str, Any] = next((r for r in reversed(log) if r["kind"] == "started"), {})
     held = {
         name: read_products(root / f"{name}.nc") if (root / f"{name}.nc").is_file() else None
         for name in ("analysis", "verification")

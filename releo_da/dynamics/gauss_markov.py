@@ -3,16 +3,18 @@ r"""Exact transitions of correlated Matern-3/2 and Ornstein-Uhlenbeck processes.
 Each process i of rate lambda_i and stationary deviation sigma_i is driven by white noise; noises of
 different processes are correlated by C. The deviation x of a process from its mean obeys
 
-    OU           dx = -lambda x dt + L dW                          state x          L'L = 2 lambda sigma^2
-    Matern-3/2   dx = v dt,  dv = -(lambda^2 x + 2 lambda v) dt + L dW   state (x, v)   4 lambda^3 sigma^2
+    OU           dx = -lambda x dt + s dW                       s^2 = 2 lambda sigma^2
+    Matern-3/2   dx = v dt                                      state (x, v)
+                 dv = -(lambda^2 x + 2 lambda v) dt + s dW      s^2 = 4 lambda^3 sigma^2
 
-so that over an interval t the transition and the noise that enters are, with Lam = lambda_i +
-lambda_j and the incomplete gamma integrals I_n = int_0^t s^n exp(-Lam s) ds,
+so that over an interval t the transition and the noise that enters are, with q_ij = s_i s_j C_ij,
+Lam = lambda_i + lambda_j and the incomplete gamma integrals I_n = int_0^t s^n exp(-Lam s) ds,
 
-    OU           F = exp(-lambda t)                                Q_ij = q_ij I_0
-    Matern-3/2   F = exp(-lambda t) [[1 + lambda t, t],            Q_ij = q_ij [[I_2, I_1 - lambda_j I_2],
-                                     [-lambda^2 t, 1 - lambda t]]               [I_1 - lambda_i I_2,
-                                                                                 I_0 - Lam I_1 + lambda_i lambda_j I_2]]
+    OU           F = exp(-lambda t)
+                 Q_ij = q_ij I_0
+    Matern-3/2   F = exp(-lambda t) [[1 + lambda t, t], [-lambda^2 t, 1 - lambda t]]
+                 Q_ij = q_ij [[I_2,                I_1 - lambda_j I_2],
+                              [I_1 - lambda_i I_2, I_0 - Lam I_1 + lambda_i lambda_j I_2]]
 
 exact for any interval, without the cancellation of P - F P F'; t -> infinity gives the stationary
 covariance. Velocities are kept in units of lambda (v / lambda), so that they have the same spread

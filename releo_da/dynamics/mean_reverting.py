@@ -19,7 +19,6 @@ vegetation loosely.
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +35,10 @@ from releo_da.state.prior import correlation
 from releo_da.types import Noise, State
 
 YEAR = 365.2425
+"""Days."""
+
+RESIDUAL_LENGTH = 200.0
+"""Distance (nm) over which the correlation of residuals falls to 1/e before fitting."""
 
 
 def season_basis(time: float, harmonics: int) -> Tensor:
@@ -81,22 +84,22 @@ class MeanReverting(nn.Module):
         residual_sd: float = 0.015,
     ) -> None:
         super().__init__()
-        double = {"dtype": torch.float64}
+        double = torch.float64
         v, c = len(layout.names), len(layout.knots)
         self.layout = layout
         self.harmonics = harmonics
-        self.season = nn.Parameter(torch.zeros(1 + 2 * harmonics, v, **double))
-        self.log_rate = nn.Parameter(torch.full((v,), -math.log(days), **double))
-        self.log_sigma = nn.Parameter(torch.zeros(v, **double))
+        self.season = nn.Parameter(torch.zeros(1 + 2 * harmonics, v, dtype=double))
+        self.log_rate = nn.Parameter(torch.full((v,), -math.log(days), dtype=double))
+        self.log_sigma = nn.Parameter(torch.zeros(v, dtype=double))
         self.coupling = nn.Parameter(correlation_raw(correlation(layout.names)))
-        self.residual_mean = nn.Parameter(torch.zeros(c, **double))
-        self.residual_log_rate = nn.Parameter(torch.full((c,), -math.log(residual_days), **double))
-        self.residual_log_sigma = nn.Parameter(torch.full((c,), math.log(residual_sd), **double))
-        nearness = torch.tensor(layout.knots, **double)
-        kernel = torch.exp(-(nearness[:, None] - nearness).abs() / 200.0)
-        self.residual_coupling = nn.Parameter(
-            correlation_raw(0.9 * kernel + 0.1 * torch.eye(c, **double))
-        )
+        self.residual_mean = nn.Parameter(torch.zeros(c, dtype=double))
+        slow, small = -math.log(residual_days), math.log(residual_sd)
+        self.residual_log_rate = nn.Parameter(torch.full((c,), slow, dtype=double))
+        self.residual_log_sigma = nn.Parameter(torch.full((c,), small, dtype=double))
+        knots = torch.tensor(layout.knots, dtype=double)
+        nearness = torch.exp(-(knots[:, None] - knots).abs() / RESIDUAL_LENGTH)
+        together = 0.9 * nearness + 0.1 * torch.eye(c, dtype=double)
+        self.residual_coupling = nn.Parameter(correlation_raw(together))
 
     def mean(self, time: float) -> Tensor:
         """Mean of every latent at a time, ``[latent]`` float64; velocities are about the mean."""
@@ -106,16 +109,12 @@ class MeanReverting(nn.Module):
 
     def transition(self, interval: float) -> tuple[Tensor, Tensor]:
         """Transition F and noise covariance Q over an interval (days), ``[latent, latent]``."""
-        moves, noises = (
-            (matern_transition, matern_noise)
-            if self.layout.velocities
-            else (ou_transition, ou_noise)
-        )
+        second = self.layout.velocities
+        moves = matern_transition if second else ou_transition
+        noises = matern_noise if second else ou_noise
         rate, slow = self.log_rate.exp(), self.residual_log_rate.exp()
-        lower, slow_lower = (
-            correlation_factor(self.coupling),
-            correlation_factor(self.residual_coupling),
-        )
+        lower = correlation_factor(self.coupling)
+        slow_lower = correlation_factor(self.residual_coupling)
         f = torch.block_diag(moves(rate, interval), ou_transition(slow, interval))
         q = torch.block_diag(
             noises(rate, self.log_sigma.exp(), lower @ lower.T, interval),
@@ -149,6 +148,3 @@ def centred(noise: Tensor) -> Tensor:
     """Noise with zero mean over members and unit expected variance: the mean moves exactly."""
     members = noise.shape[1]
     return (noise - noise.mean(1, keepdim=True)) * math.sqrt(members / max(members - 1, 1))
-
-
-Kernel = Literal["matern32", "ou"]

@@ -12,7 +12,8 @@ for rates and deviations, in reflectance for residual means.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +32,17 @@ SCALES = {
 """Standard deviation of each parameter's prior about its starting value."""
 
 
-def anchored(modules: list[nn.Module], scales: dict[str, float] = SCALES) -> Callable[[], Tensor]:
+class Parametrised(Protocol):
+    """What has named parameters, as every module does."""
+
+    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Name and tensor of each."""
+        ...
+
+
+def anchored(
+    modules: Sequence[Parametrised], scales: dict[str, float] = SCALES
+) -> Callable[[], Tensor]:
     """The penalty of the modules' parameters about their present values.
 
     Raises:
@@ -44,11 +55,7 @@ def anchored(modules: list[nn.Module], scales: dict[str, float] = SCALES) -> Cal
     ]
 
     def penalty() -> Tensor:
-        return (
-            0.5
-            * torch.stack(
-                [((p - start) / scale).square().sum() for p, start, scale in anchors]
-            ).sum()
-        )
+        terms = [((p - start) / scale).square().sum() for p, start, scale in anchors]
+        return 0.5 * torch.stack(terms).sum()
 
     return penalty

@@ -15,14 +15,37 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from releo_da.learning.anchors import anchored
+from releo_da.learning.anchors import Parametrised, anchored
 from releo_da.learning.likelihood import innovation_likelihood
-from releo_da.types import Acquisition, Noise, ObservationOperator, Scheme, State
+from releo_da.types import (
+    Acquisition,
+    Forecaster,
+    Noise,
+    ObservationOperator,
+    Scheme,
+    State,
+)
+
+
+class LearnedForecaster(Parametrised, Forecaster, Protocol):
+    """A forecaster with parameters that also draws the first ensemble."""
+
+    def initial(self, time: float, pixels: Tensor, members: int, noise: Noise) -> State:
+        """The ensemble before any observation."""
+        ...
+
+
+class LearnedError(Parametrised, Protocol):
+    """Completes an acquisition's error by parameters."""
+
+    def __call__(self, acquisition: Acquisition) -> Acquisition:
+        """The acquisition with its full error."""
+        ...
 
 
 class Epoch(NamedTuple):
@@ -48,6 +71,10 @@ class Gaps(NamedTuple):
     days: tuple[float, float] = (15.0, 75.0)
 
 
+GAPS = Gaps()
+"""What is hidden unless a configuration says otherwise."""
+
+
 def hidden(times: Sequence[float], pixels: int, gaps: Gaps, generator: torch.Generator) -> Tensor:
     """Which acquisitions are not assimilated in an epoch, ``[time, pixel]`` bool."""
     axis = torch.tensor(times, dtype=torch.float64)[:, None]
@@ -66,7 +93,7 @@ def filter_likelihood(
     state: State,
     acquisitions: Sequence[Acquisition],
     hide: Tensor,
-    forecaster: nn.Module,
+    forecaster: Forecaster,
     observe: ObservationOperator,
     error: Callable[[Acquisition], Acquisition],
     analyse: Scheme,
@@ -101,8 +128,8 @@ def filter_likelihood(
 
 
 def fit(
-    forecaster: nn.Module,
-    error: nn.Module,
+    forecaster: LearnedForecaster,
+    error: LearnedError,
     observe: ObservationOperator,
     analyse: Scheme,
     acquisitions: Sequence[Acquisition],
@@ -112,7 +139,7 @@ def fit(
     members: int = 48,
     learning_rate: float = 0.05,
     truncate: int = 10,
-    gaps: Gaps = Gaps(),
+    gaps: Gaps = GAPS,
 ) -> Iterator[Epoch]:
     """Fit the parameters of a forecaster and of R, in place; yields once per epoch.
 
@@ -130,8 +157,8 @@ def fit(
         truncate: acquisitions per stretch of back-propagation.
         gaps: how observations are hidden.
     """
-    modules = [forecaster, error]
-    parameters = [p for module in modules for p in module.parameters()]
+    modules: list[Parametrised] = [forecaster, error]
+    parameters = [p for module in modules for _, p in module.named_parameters()]
     penalty = anchored(modules)
     optimiser = torch.optim.Adam(parameters, lr=learning_rate, betas=(0.9, 0.99))
     times = [a.time for a in acquisitions]

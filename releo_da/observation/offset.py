@@ -9,8 +9,10 @@ e their linear interpolation between the clear acquisitions before and after,
 
 an acquisition carries a constant offset when ``|o| >= least`` and what remains of d about a named
 fault (or, failing that, about o itself) is small: ``sum (d - o)^2 <= unexplained sum d^2``.
-Acquisitions found faulty are no longer neighbours, and the check is repeated until nothing changes.
-Shapes: stacked ``[time, pixel, channel]``; cost O(T P C) per round.
+A faulty acquisition makes its neighbours look faulty too, with the opposite sign and half the size;
+so the strongest finding is taken, is no longer a neighbour of any other, and the rest is looked at
+again until nothing is found.
+Shapes: stacked ``[time, pixel, channel]``; cost O(T P C) per finding.
 """
 
 from __future__ import annotations
@@ -31,9 +33,18 @@ FAULTS = {
 
 
 class Offset(NamedTuple):
-    """A constant offset found in one acquisition."""
+    """A constant offset found in one acquisition.
 
-    index: int
+    Attributes:
+        position: of the acquisition in the series that was checked.
+        time: days since 1970-01-01 UTC.
+        product: name of the product.
+        offset: the constant (reflectance).
+        cause: what is known to add it, in words.
+        known: whether it is a named fault, which `corrected` undoes.
+    """
+
+    position: int
     time: float
     product: str
     offset: float
@@ -72,11 +83,12 @@ def corrected(acquisitions: Sequence[Acquisition], offsets: Sequence[Offset]) ->
     """Acquisitions with known faults undone and unexplained offsets rejected (infinite error)."""
     mended = list(acquisitions)
     for o in offsets:
-        a = mended[o.index]
+        a = mended[o.position]
         if o.known:
-            mended[o.index] = a._replace(values=torch.where(a.seen, a.values - o.offset, a.values))
+            a = a._replace(values=torch.where(a.seen, a.values - o.offset, a.values))
         else:
-            mended[o.index] = a._replace(error=torch.full_like(a.error, torch.inf))
+            a = a._replace(error=torch.full_like(a.error, torch.inf))
+        mended[o.position] = a
     return mended
 
 
@@ -91,21 +103,22 @@ def _find(
     values = torch.stack([a.values for a in series])
     whole = torch.stack([a.seen.all(-1) for a in series])
     faulty: dict[int, Offset] = {}
-    for _ in range(5):
-        usable = whole.clone()
-        usable[list(faulty)] = False
-        now: dict[int, Offset] = {}
-        for k in range(len(series)):
+    usable = whole.clone()
+    while True:
+        strongest: tuple[float, int, float] | None = None
+        for k in sorted(set(range(len(series))) - set(faulty)):
             difference = _difference(k, times, values, whole, usable, within_days)
             offset = _constant(difference, least, unexplained)
-            if offset is not None:
-                a = series[k]
-                cause = FAULTS.get(offset, "no known cause; the acquisition is rejected")
-                now[k] = Offset(index[k], a.time, a.product, offset, cause, offset in FAULTS)
-        if now.keys() == faulty.keys():
-            break
-        faulty = now
-    return list(faulty.values())
+            if offset is not None and difference is not None:
+                size = float(difference.mean().abs())
+                strongest = max(strongest or (0.0, k, offset), (size, k, offset))
+        if strongest is None:
+            return list(faulty.values())
+        _, k, offset = strongest
+        known = offset in FAULTS
+        cause = FAULTS.get(offset, "no known cause; the acquisition is rejected")
+        faulty[k] = Offset(index[k], series[k].time, series[k].product, offset, cause, known)
+        usable[k] = False
 
 
 def _difference(

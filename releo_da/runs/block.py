@@ -123,7 +123,7 @@ class Block:
         kept = [hide(a, withheld[k]) for k, a in enumerate(self.acquisitions)]
         smoothed = self._smooth(self._filter(kept, "withheld"))
         records = []
-        for date, acquisition in enumerate(self.acquisitions):
+        for date in range(len(self.acquisitions)):
             rows = withheld[date].nonzero()[:, 0]
             if len(rows):
                 records.append(self._rows_record("smoothed", date, smoothed[date], rows))

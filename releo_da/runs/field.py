@@ -27,7 +27,7 @@ class FieldRows(NamedTuple):
         time: ``[row]`` days.
         measured: ``[row]``.
         stage: ``[row]`` growth stage or NaN.
-        index: ``[row]`` NDVI of the nearest clear date, the regressor of the line baseline.
+        ndvi: ``[row]`` NDVI of the nearest clear date, the regressor of the line baseline.
         estimates: per case (``analysis``, ``smoothed``), ``[row, member]``.
     """
 
@@ -37,7 +37,7 @@ class FieldRows(NamedTuple):
     time: Array
     measured: Array
     stage: Array
-    index: Array
+    ndvi: Array
     estimates: dict[str, Array]
 
 
@@ -60,6 +60,18 @@ def usable(table: InSitu, times: Array, seen: Array) -> Array:
     return result
 
 
+def counted(table: InSitu, times: Array, seen: Array) -> InSitu:
+    """The rows of a table that `usable` counts."""
+    rows = usable(table, times, seen)
+    return table._replace(
+        pixel_index=table.pixel_index[rows],
+        time=table.time[rows],
+        value=table.value[rows],
+        row=table.row[rows],
+        stage=None if table.stage is None else table.stage[rows],
+    )
+
+
 def nearest_index(table: InSitu, times: Array, seen: Array, ndvi: Array) -> Array:
     """NDVI of the clear date nearest to each row, ``[row]``."""
     apart = np.abs(times[None] - table.time[:, None])
@@ -80,6 +92,6 @@ def score_field(rows: FieldRows, seed: int) -> dict[str, Any]:
         for case, members in rows.estimates.items():
             row = summarise_in_situ(measured, members[part], measurement_error(measured), generator)
             scores[case + suffix] = row
-        for name, row in score_in_situ(measured, rows.index[part]).items():
+        for name, row in score_in_situ(measured, rows.ndvi[part]).items():
             scores[name + suffix] = row
     return scores

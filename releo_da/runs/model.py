@@ -18,7 +18,6 @@ from releo_da.types import (
     System,
 )
 
-Transition = Callable[[float], tuple[Tensor, Tensor]]
 Smoother = Callable[..., list[Tensor]]
 
 
@@ -54,7 +53,9 @@ class Model:
         return System(self.forecast, self.observe, self.analyse)
 
 
-def on(acquisition: Acquisition, device: torch.device, rows: Tensor | None = None) -> Acquisition:
+def on(
+    acquisition: Acquisition, device: torch.device | str, rows: Tensor | None = None
+) -> Acquisition:
     """An acquisition on a device, for some of its pixels."""
     fields = [acquisition.values, acquisition.error, acquisition.angles]
     moved = [(f if rows is None else f[rows]).to(device) for f in fields]

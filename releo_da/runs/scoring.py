@@ -13,7 +13,7 @@ from releo_da.diagnostics.verification import summaries
 from releo_da.runs.baselines import Said, rows, said, tables
 from releo_da.runs.block import Task
 from releo_da.runs.field import score_field
-from releo_da.runs.hindcast import Outcome
+from releo_da.runs.hindcast import Outcome, clear
 from releo_da.types import Acquisition
 
 
@@ -66,5 +66,5 @@ def score_baselines(
     fitted_on = {name: part(table, period=train_period) for name, table in fitted_on.items()}
     first, last = task.forecast_period
     times = np.array([a.time for a in acquisitions])
-    targets = np.broadcast_to((times >= first) & (times <= last), scored["ndvi"].seen.shape)
+    targets = np.broadcast_to((times >= first) & (times <= last), clear(acquisitions).shape)
     return said(fitted_on, scored, outcome.withheld, task.horizons, targets, every)

@@ -53,7 +53,9 @@ def test_matern_noise_against_numerical_integral_of_the_matrix_exponential():
         for j in range(n):
             drive[n + i, n + j] = CORRELATION[i, j] * q[i] * q[j] / (rate[i] * rate[j])
     integral, _ = quad_vec(lambda s: expm(drift * s) @ drive @ expm(drift * s).T, 0.0, 6.0)
-    torch.testing.assert_close(_noise("matern32", 6.0), torch.tensor(integral), rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(
+        _noise("matern32", 6.0), torch.tensor(integral), rtol=1e-9, atol=1e-12
+    )
     torch.testing.assert_close(
         gm.matern_transition(RATE, 6.0), torch.tensor(expm(drift * 6.0)), rtol=1e-10, atol=1e-12
     )

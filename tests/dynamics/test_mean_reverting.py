@@ -20,7 +20,7 @@ def forecaster(request):
     generator = torch.Generator().manual_seed(5)
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter += 0.3 * torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+            parameter += 0.3 * torch.randn(parameter.shape, generator=generator).double()
     return model
 
 

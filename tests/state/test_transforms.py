@@ -15,7 +15,10 @@ from releo_da.types import InputError
 TABLE = list(variables().values())
 
 
-@given(st.lists(st.floats(-60, 60), min_size=1, max_size=5), st.sampled_from([torch.float32, torch.float64]))
+@given(
+    st.lists(st.floats(-60, 60), min_size=1, max_size=5),
+    st.sampled_from([torch.float32, torch.float64]),
+)
 def test_no_coordinate_leaves_the_bounds_and_gradients_are_finite(z, dtype):
     z = torch.tensor(z, dtype=dtype)[:, None].expand(-1, len(TABLE)).clone().requires_grad_()
     x = Anamorphosis(TABLE).decode(z)
@@ -38,7 +41,8 @@ def test_decode_is_the_quantile_function_of_the_truncated_normal():
     p = torch.special.ndtr(z).numpy()
     x = Anamorphosis(TABLE).decode(z[:, None].expand(-1, len(TABLE)))
     for k, v in enumerate(TABLE):
-        expected = truncnorm.ppf(p, (v.lower - v.mean) / v.sd, (v.upper - v.mean) / v.sd, v.mean, v.sd)
+        low, high = (v.lower - v.mean) / v.sd, (v.upper - v.mean) / v.sd
+        expected = truncnorm.ppf(p, low, high, v.mean, v.sd)
         torch.testing.assert_close(x[:, k], torch.tensor(expected), rtol=1e-8, atol=1e-10)
 
 
@@ -58,11 +62,13 @@ def test_prior_ensemble_has_the_table_of_correlations():
     names = tuple(variables())
     generator = torch.Generator().manual_seed(0)
     z = prior_ensemble(1, 50_000, names, lambda shape: torch.randn(shape, generator=generator))
-    torch.testing.assert_close(torch.corrcoef(z[0].T).double(), correlation(names), atol=0.02, rtol=0)
+    sample = torch.corrcoef(z[0].T).double()
+    torch.testing.assert_close(sample, correlation(names), atol=0.02, rtol=0)
 
 
 def test_an_impossible_table_of_correlations_becomes_a_correlation_matrix():
-    c = correlation(("lai", "cab", "cw"), {("lai", "cab"): 0.99, ("cab", "cw"): 0.99, ("lai", "cw"): -0.99})
+    pairs = {("lai", "cab"): 0.99, ("cab", "cw"): 0.99, ("lai", "cw"): -0.99}
+    c = correlation(("lai", "cab", "cw"), pairs)
     assert torch.linalg.eigvalsh(c).min() > 0
     torch.testing.assert_close(c.diagonal(), torch.ones(3, dtype=torch.float64))
 
