@@ -8,16 +8,23 @@ e their linear interpolation between the clear acquisitions before and after,
     d[channel] = median over pixels of (y - e),        o = mean over channels of d
 
 an acquisition carries a constant offset when ``|o| >= least`` and what remains of d about a named
-fault (or, failing that, about o itself) is small: ``sum (d - o)^2 <= unexplained sum d^2``.
-A faulty acquisition makes its neighbours look faulty too, with the opposite sign and half the size;
-so the strongest finding is taken, is no longer a neighbour of any other, and the rest is looked at
-again until nothing is found.
-Shapes: stacked ``[time, pixel, channel]``; cost O(T P C) per finding.
+fault (or, failing that, about o itself) is small: ``sum (d - o)^2 <= unexplained sum d^2``. Bare
+soil that is wetted or dries comes near to that (faulty products of two farms left 0.04 to 0.06,
+soils from 0.05 upwards) but by a factor and not by a sum; so a constant must also explain d better
+than the spectrum itself does, ``sum (d - o)^2 < min_a sum (d - a e)^2``.
+
+A faulty acquisition makes its neighbours look faulty too, with the opposite sign, and two faulty
+ones that are neighbours hide each other. So a first pass suspects whatever differs from neighbours
+at any of several distances (`GAPS`); the check proper then takes its neighbours among what is not
+suspected, and is repeated with what it found until nothing changes.
+
+Shapes: stacked ``[time, pixel, channel]``; cost O(T^2 P C) per round.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import NamedTuple
 
 import torch
@@ -30,6 +37,10 @@ FAULTS = {
     -0.1: "the offset of -1000 digital counts (processing baseline 04.00) was applied twice",
 }
 """Known faults by the constant reflectance they add."""
+
+
+GAPS = (0.25, 4.0, 8.0, 12.0)
+"""Least distances (days) of neighbours; the first leaves out other products of the same pass."""
 
 
 class Offset(NamedTuple):
@@ -59,7 +70,7 @@ def find_offsets(
     acquisitions: Sequence[Acquisition],
     channels: Mapping[str, tuple[str, ...]],
     least: float = 0.06,
-    unexplained: float = 0.25,
+    unexplained: float = 0.12,
     within_days: float = 30.0,
 ) -> list[Offset]:
     """Acquisitions that differ from their neighbours by a constant over all channels.
@@ -68,7 +79,8 @@ def find_offsets(
         acquisitions: in time order, reflectances.
         channels: channel names of each sensor; sensors with the same names are compared.
         least: smallest offset that is looked for (reflectance).
-        unexplained: largest share of the squared difference that may remain.
+        unexplained: largest share of the squared difference that may remain about a named fault;
+            about another constant a third of it.
         within_days: neighbours farther away are not used.
     """
     found: list[Offset] = []
@@ -102,32 +114,46 @@ def _find(
     times = torch.tensor([a.time for a in series], dtype=torch.float64)
     values = torch.stack([a.values for a in series])
     whole = torch.stack([a.seen.all(-1) for a in series])
-    faulty: dict[int, Offset] = {}
-    usable = whole.clone()
-    while True:
-        strongest: tuple[float, int, float] | None = None
-        for k in sorted(set(range(len(series))) - set(faulty)):
-            difference = _difference(k, times, values, whole, usable, within_days)
-            offset = _constant(difference, least, unexplained)
-            if offset is not None and difference is not None:
-                size = float(difference.mean().abs())
-                strongest = max(strongest or (0.0, k, offset), (size, k, offset))
-        if strongest is None:
-            return list(faulty.values())
-        _, k, offset = strongest
-        known = offset in FAULTS
-        cause = FAULTS.get(offset, "no known cause; the acquisition is rejected")
-        faulty[k] = Offset(index[k], series[k].time, series[k].product, offset, cause, known)
-        usable[k] = False
+
+    def constants(suspected: set[int], gaps: tuple[float, float]) -> dict[int, float]:
+        usable = whole.clone()
+        usable[list(suspected)] = False
+        found = {}
+        for k in range(len(series)):
+            compared = _compared(k, times, values, whole, usable, gaps, within_days)
+            offset = None if compared is None else _constant(*compared, least, unexplained)
+            if offset is not None:
+                found[k] = offset
+        return found
+
+    suspected = {k for gaps in product(GAPS, GAPS) for k in constants(set(), gaps)}
+    faulty: dict[int, float] = {}
+    for _ in range(5):
+        faulty = constants(suspected, (GAPS[0], GAPS[0]))
+        if faulty.keys() == suspected:
+            break
+        suspected = set(faulty)
+    return [_described(index[k], series[k], offset) for k, offset in faulty.items()]
 
 
-def _difference(
-    k: int, times: Tensor, values: Tensor, whole: Tensor, usable: Tensor, within_days: float
-) -> Tensor | None:
-    """Median over pixels of values minus their neighbours in time, ``[channel]``."""
+def _described(position: int, a: Acquisition, offset: float) -> Offset:
+    cause = FAULTS.get(offset, "no known cause; the acquisition is rejected")
+    return Offset(position, a.time, a.product, offset, cause, offset in FAULTS)
+
+
+def _compared(
+    k: int,
+    times: Tensor,
+    values: Tensor,
+    whole: Tensor,
+    usable: Tensor,
+    gaps: tuple[float, float],
+    within_days: float,
+) -> tuple[Tensor, Tensor] | None:
+    """Medians over pixels: values minus their neighbours in time, the neighbours; ``[channel]``."""
     apart = times - times[k]
-    before = usable & ((apart < -0.25) & (apart >= -within_days))[:, None]
-    after = usable & ((apart > 0.25) & (apart <= within_days))[:, None]
+    before = usable & ((apart < -gaps[0]) & (apart >= -within_days))[:, None]
+    after = usable & ((apart > gaps[1]) & (apart <= within_days))[:, None]
     has = whole[k] & before.any(0) & after.any(0)
     if not has.any():
         return None
@@ -137,18 +163,21 @@ def _difference(
     pixel = torch.arange(values.shape[1], device=values.device)
     weight = ((times[k] - times[last]) / (times[first] - times[last])).to(values)[:, None]
     expected = (1.0 - weight) * values[last, pixel] + weight * values[first, pixel]
-    return (values[k] - expected)[has].median(0).values
+    difference = (values[k] - expected)[has].median(0).values
+    return difference, expected[has].median(0).values
 
 
-def _constant(difference: Tensor | None, least: float, unexplained: float) -> float | None:
+def _constant(
+    difference: Tensor, expected: Tensor, least: float, unexplained: float
+) -> float | None:
     """The constant that explains a difference over channels, a named fault first."""
-    if difference is None:
-        return None
     whole = float(difference.square().sum())
     mean = float(difference.mean())
+    factor = (difference @ expected) / expected.square().sum()
+    brighter = float((difference - factor * expected).square().sum())
     for offset in (*FAULTS, mean):
         rest = float((difference - offset).square().sum())
-        limit = unexplained if offset in FAULTS else unexplained / 5.0
-        if abs(mean) >= least and rest <= limit * whole:
+        limit = unexplained if offset in FAULTS else unexplained / 3.0
+        if abs(mean) >= least and rest <= limit * whole and rest < brighter:
             return offset
     return None

@@ -1,0 +1,73 @@
+"""Output variables: closed forms, bounds, and one operator for all."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from releo_da.observation.derived import DERIVED, DESCRIBED, derive
+from releo_da.observation.prosail import ProsailOperator
+from releo_da.state.layout import Layout
+from releo_da.state.variables import variables
+from releo_da.types import Acquisition, InputError
+
+BANDS = ("B04", "B8A")
+LAYOUT = Layout(tuple(n for n in variables() if n != "ant"), {"ant": 0.0}, False)
+OPERATOR = ProsailOperator(LAYOUT.decode, LAYOUT.residual, {"sentinel2a": BANDS})
+ANGLES = torch.tensor([[30.0, 5.0, 40.0], [55.0, 10.0, 120.0]], dtype=torch.float64)
+
+
+def computed(*names: str, z: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
+    function = derive(names, LAYOUT.decode, OPERATOR, "sentinel2a", (1, 0))
+    return function(ensemble() if z is None else z, ANGLES)
+
+
+def ensemble() -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn((2, 50, LAYOUT.size), generator=generator, dtype=torch.float64)
+
+
+def test_contents_of_the_canopy_are_leaf_area_times_contents_of_the_leaf() -> None:
+    found, state = computed("ccc", "cwc", "lai", "cab"), LAYOUT.decode(ensemble())
+    # ug cm-2 is 0.01 g m-2; a centimetre of water is 10 kg m-2
+    torch.testing.assert_close(found["ccc"], state["lai"] * state["cab"] / 100.0)
+    torch.testing.assert_close(found["cwc"], state["lai"] * state["cw"] * 10.0)
+    assert torch.equal(found["lai"], state["lai"])
+    assert torch.equal(found["cab"], state["cab"])
+
+
+def test_ndvi_is_that_of_the_operator_at_the_angles_of_the_date() -> None:
+    nothing = ANGLES[:, :0]
+    seen = OPERATOR(ensemble(), Acquisition(5.0, "sentinel2a", nothing, nothing, ANGLES))
+    red, nir = seen.unbind(-1)
+    torch.testing.assert_close(computed("ndvi")["ndvi"], (nir - red) / (nir + red))
+    other = derive(("ndvi",), LAYOUT.decode, OPERATOR, "sentinel2a", (1, 0))
+    assert not torch.equal(other(ensemble(), ANGLES.flip(0))["ndvi"], computed("ndvi")["ndvi"])
+
+
+def test_fractions_stay_fractions_and_grow_with_leaf_area() -> None:
+    z = torch.zeros(2, 40, LAYOUT.size, dtype=torch.float64)
+    z[..., LAYOUT.names.index("lai")] = torch.linspace(-5.0, 5.0, 40)
+    found = computed("fapar", "fcover", z=z)
+    for name in ("fapar", "fcover"):
+        assert ((found[name] >= 0.0) & (found[name] <= 1.0)).all()
+        assert (found[name].diff(dim=1) >= -1e-9).all()
+        assert found[name][:, 0].max() < 0.05
+        assert found[name][:, -1].min() > 0.85
+    assert (found["fapar"][1] > found["fapar"][0] - 1e-9)[5:20].all()  # a lower sun, a longer path
+
+
+def test_every_variable_can_be_computed_and_is_described() -> None:
+    names = (*variables(), *DERIVED)
+    found = computed(*names)
+    assert set(found) == set(DESCRIBED) == set(names)
+    for values in found.values():
+        assert values.shape == (2, 50)
+        assert values.isfinite().all()
+
+
+def test_what_cannot_be_computed_is_refused() -> None:
+    with pytest.raises(InputError, match="'lay' is no output variable; choose from .*lai"):
+        derive(("lay",), LAYOUT.decode, OPERATOR, "sentinel2a", None)
+    with pytest.raises(InputError, match="ndvi needs red and near-infrared channels of landsat9"):
+        derive(("ndvi",), LAYOUT.decode, OPERATOR, "landsat9", None)
