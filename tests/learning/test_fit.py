@@ -98,15 +98,15 @@ def fitted(
 
 
 def test_a_known_process_comes_back() -> None:
-    process, error, epochs = fitted(rate=0.05, sigma=0.6, error=0.6, epochs=25)
-    assert [e.number for e in epochs] == list(range(25))
+    process, error, epochs = fitted(rate=0.05, sigma=0.6, error=0.6, epochs=40)
+    assert [e.number for e in epochs] == list(range(40))
     assert epochs[-1].log_likelihood > epochs[0].log_likelihood + 50.0
     assert epochs[-1].observations == DATES * (PIXELS - 1)
     assert epochs[0].penalty == 0.0
     assert epochs[-1].penalty > 0.0
-    assert float(process.log_rate.exp()) == pytest.approx(RATE, rel=0.3)
-    assert float(process.log_sigma.exp()) == pytest.approx(SIGMA, rel=0.15)
-    assert float(error.log_representativeness.exp()) == pytest.approx(ERROR, rel=0.15)
+    assert float(process.log_rate.detach().exp()) == pytest.approx(RATE, rel=0.2)
+    assert float(process.log_sigma.detach().exp()) == pytest.approx(SIGMA, rel=0.15)
+    assert float(error.log_representativeness.detach().exp()) == pytest.approx(ERROR, rel=0.15)
 
 
 def test_a_fit_repeats_bit_for_bit_and_depends_on_its_generator() -> None:
