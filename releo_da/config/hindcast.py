@@ -36,6 +36,7 @@ from releo_da.runs.field import FieldRows
 from releo_da.runs.hindcast import Outcome, hindcast, turns
 from releo_da.runs.scoring import score as scores_of
 from releo_da.runs.scoring import score_baselines
+from releo_da.runs.store import PIXELS
 
 SEED, MEMBERS = 0, 64
 """Seed and ensemble size when the configuration gives none."""
@@ -61,7 +62,7 @@ def run(document: Document, series: Series, assembly: Assembly, options: Options
     wanted = section(document, "score", score)
     task = task_of(document, series)
     times = product_times(document, series, section(document, "products", products))
-    total = turns(series, task, wanted.withhold is not None)
+    total = turns(series, task, wanted.withhold)
     with progress(total, "hindcast", options.quiet) as tick:
         return hindcast(
             assembly.model,
@@ -83,6 +84,7 @@ def command(document: Document, options: Options) -> Path:
     root, log, made = open_run(document, options, "hindcast", task.seed)
     for record in series.log:
         log.write(record)
+    log.write({"kind": "channels", "channels": series.channels})
     outcome = run(document, series, assembly, options)
     fitted = section(document, "train", train)
     said = score_baselines(
@@ -112,8 +114,11 @@ def write_outcome(
         root / "filter.nc", products_dataset(times, pixels, outcome.filtered, attributes)
     )
     write_products(root / "verification.nc", outcome.verification)
-    for rows in outcome.field:
-        write_text_atomic(root / f"field_{rows.variable}.csv", field_csv(rows))
+    for number, rows in enumerate(outcome.field):
+        repeated = any(rows.variable == other.variable for other in outcome.field[:number])
+        suffix = f"-{number}" if repeated else ""
+        write_text_atomic(root / f"field_{rows.variable}{suffix}.csv", field_csv(rows))
+    write_products(root / PIXELS, pixels)
     write_state(root / "state.safetensors", outcome.state)
     write_json(root / "scores.json", scores)
 

@@ -9,14 +9,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from releo_da.diagnostics.gallery import gallery
 from releo_da.diagnostics.picture import FieldPairs
+from releo_da.diagnostics.places import forecast_pictures
 from releo_da.diagnostics.report import write_report
 from releo_da.io import read_products
 from releo_da.observation.derived import DESCRIBED
 from releo_da.runs.field import measurement_error
 from releo_da.types import InputError
+
+DRAWN = 100
+"""Products of a cycling run that its report shows, counted from the last."""
 
 
 def report(root: Path) -> Path:
@@ -37,8 +42,12 @@ def report(root: Path) -> Path:
         name: read_products(root / f"{name}.nc") if (root / f"{name}.nc").is_file() else None
         for name in ("analysis", "verification")
     }
+    if held["analysis"] is None:
+        held["analysis"] = published(root)
     field = [field_pairs(path) for path in sorted(root.glob("field_*.csv"))]
     pictures = gallery(scores, held["verification"], held["analysis"], field, made.get("seed", 0))
+    if (root / "forecast.nc").is_file():
+        pictures += forecast_pictures(held["analysis"], read_products(root / "forecast.nc"))
     content = {
         "title": f"releo_da {made.get('command', 'run')}: {root.name}",
         "summary": summary(scores),
@@ -50,10 +59,19 @@ def report(root: Path) -> Path:
     return write_report(root, content, pictures)
 
 
+def published(root: Path) -> xr.Dataset | None:
+    """The latest products of a cycling run as one data set along time, or None."""
+    paths = sorted((root / "products").glob("*.nc"))[-DRAWN:]
+    if not paths:
+        return None
+    found = [read_products(path) for path in paths]
+    return xr.concat(found, "time", data_vars="minimal").assign_attrs(role="filter")
+
+
 def field_pairs(path: Path) -> FieldPairs:
     """A table of field measurements as the figures want it."""
     table = pd.read_csv(path)
-    variable = path.stem.removeprefix("field_")
+    variable = path.stem.removeprefix("field_").split("-")[0]
     names = {"analysis": "filter", "smoothed": "smoother"}
     cases = {c: n for c, n in names.items() if f"{c}_mean" in table}
     return FieldPairs(
@@ -124,6 +142,8 @@ def reading_notes(log: list[dict[str, Any]]) -> list[str]:
     counts = Counter(record["kind"] for record in log)
     for kind, text in {
         "all_masked": "{} dates without a clear pixel were left out",
+        "late": "{} acquisitions arrived after later ones and were left out",
+        "refused": "{} times a file of the inbox could not be read",
         "duplicate": "{} products of a pass that another product covers were left out",
     }.items():
         if counts[kind]:

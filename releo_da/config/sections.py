@@ -51,7 +51,7 @@ class Score:
 
 
 def score(
-    withhold: dict[str, int] | None = None,
+    withhold: dict[str, int | str] | None = None,
     horizons: Sequence[float] = (),
     forecast_period: Sequence[Any] | None = None,
     in_situ: dict[str, Any] | Sequence[dict[str, Any]] | None = None,
@@ -60,15 +60,16 @@ def score(
     """What a run is scored on.
 
     Args:
-        withhold: ``{every: 3, offset: 0}``, clear dates hidden from the smoother and scored.
+        withhold: ``{every: 3, offset: 0}``, clear dates hidden from the smoother and
+            scored; ``offset: all`` takes every offset in turn and scores their mean.
         horizons: lead times of forecasts in days.
         forecast_period: first and last day of forecast targets; the whole run unless given.
         in_situ: a table of field measurements, or a list of them.
         burn_in: model time left out of the scores of toy models.
     """
     rule = None if withhold is None else bind(Withhold, withhold, "score.withhold")()
-    if rule is not None and not 0 <= rule.offset < rule.every:
-        raise InputError(f"withhold: offset is {rule.offset}; give 0 to {rule.every - 1}")
+    if rule is not None and rule.offset != "all" and not 0 <= rule.offset < rule.every:
+        raise InputError(f"withhold: offset is {rule.offset}; give 0 to {rule.every - 1}, or all")
     period = (-np.inf, np.inf)
     if forecast_period is not None:
         first, last = (as_date(d, "score.forecast_period") for d in forecast_period)

@@ -46,7 +46,7 @@ def tables(
 def said(
     training: Mapping[str, Series],
     scored: Mapping[str, Series],
-    withheld: Array | None,
+    withheld: Mapping[str, Array],
     horizons: Iterable[float],
     targets: Array,
     every: int = 3,
@@ -56,7 +56,7 @@ def said(
     Args:
         training: per variable, what baselines are fitted on.
         scored: per variable, the series that is scored.
-        withheld: ``[pixel, date]`` bool, or None.
+        withheld: withheld dates by case, ``{case: [pixel, date] bool}``.
         horizons: lead times (days); NDVI only, as channels are not forecast by rivals.
         targets: ``[pixel, date]`` bool, forecast targets.
         every: the withholding rule, for the residual distribution of smoothing baselines.
@@ -68,10 +68,10 @@ def said(
                 continue
             part = training[variable]
             cases: list[tuple[str, float | None, Array, Series]] = []
-            if withheld is not None and baseline.smooth is not None:
-                target = withheld & table.seen
-                rest = table._replace(seen=table.seen & ~withheld)
-                cases.append(("smoothed", None, target, rest))
+            if baseline.smooth is not None:
+                for case, mask in withheld.items():
+                    rest = table._replace(seen=table.seen & ~mask)
+                    cases.append((case, None, mask & table.seen, rest))
             if variable == "ndvi" and baseline.forecast is not None:
                 cases += [(f"forecast_{h:g}", h, targets & table.seen, table) for h in horizons]
             if not cases:
@@ -86,7 +86,7 @@ def said(
 
 
 def rows(found: Said) -> dict[str, Any]:
-    """The ``baselines`` of scores.json."""
+    """The ``baselines`` of scores.json; cases of several offsets are averaged."""
     result: dict[str, Any] = {}
     for (name, case, variable), (observed, mean, crps) in found.items():
         d = (mean - observed)[np.isfinite(mean - observed)]
@@ -100,10 +100,35 @@ def rows(found: Said) -> dict[str, Any]:
             "crps": float(np.nanmean(crps)),
             "n": len(d),
         }
-        place = result.setdefault(name, {})
-        if case.startswith("forecast_"):
-            place = place.setdefault("forecast", {}).setdefault(case.removeprefix("forecast_"), {})
+        result.setdefault(name, {}).setdefault(case, {})[variable] = row
+    return {name: by_part(cases) for name, cases in result.items()}
+
+
+def by_part(cases: Mapping[str, dict[str, dict[str, float]]]) -> dict[str, Any]:
+    """Rows by case as scores.json nests them: smoothed, forecast by horizon, anything else."""
+    parts: dict[str, Any] = {}
+    offsets = []
+    for case, table in cases.items():
+        part, _, rest = case.partition("_")
+        if part == "forecast":
+            parts.setdefault(part, {})[rest] = table
+        elif part == "smoothed" and rest:
+            offsets.append(table)
         else:
-            place = place.setdefault(case, {})
-        place[variable] = row
-    return result
+            parts[case] = table
+    if offsets:
+        parts["smoothed"] = averaged(offsets)
+    return parts
+
+
+def averaged(tables: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, float]]:
+    """Means over tables of rows; ``n`` is the sum."""
+    return {
+        variable: {
+            key: total if key == "n" else total / len(tables)
+            for key in row
+            for total in [sum(t[variable][key] for t in tables)]
+        }
+        for variable, row in tables[0].items()
+        if all(variable in t for t in tables)
+    }

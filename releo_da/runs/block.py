@@ -118,7 +118,7 @@ class Block:
             result.smoothed = self._derived(steps, where, [smoothed[k] for k in where])
         return result
 
-    def withholding(self, withheld: Tensor) -> list[Record]:
+    def withholding(self, case: str, withheld: Tensor) -> list[Record]:
         """Smoothed predictions of withheld values, ``withheld [acquisition, pixel]`` bool."""
         kept = [hide(a, withheld[k]) for k, a in enumerate(self.acquisitions)]
         smoothed = self._smooth(self._filter(kept, "withheld"))
@@ -126,7 +126,7 @@ class Block:
         for date in range(len(self.acquisitions)):
             rows = withheld[date].nonzero()[:, 0]
             if len(rows):
-                records.append(self._rows_record("smoothed", date, smoothed[date], rows))
+                records.append(self._rows_record(case, date, smoothed[date], rows))
             self.tick("withheld")
         return records
 

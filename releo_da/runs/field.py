@@ -29,6 +29,7 @@ class FieldRows(NamedTuple):
         stage: ``[row]`` growth stage or NaN.
         ndvi: ``[row]`` NDVI of the nearest clear date, the regressor of the line baseline.
         estimates: per case (``analysis``, ``smoothed``), ``[row, member]``.
+        column: of the table that was read.
     """
 
     variable: str
@@ -39,6 +40,13 @@ class FieldRows(NamedTuple):
     stage: Array
     ndvi: Array
     estimates: dict[str, Array]
+    column: str = ""
+
+    @property
+    def title(self) -> str:
+        """The variable, and the column where that has another name."""
+        same = self.column.lower() in ("", self.variable)
+        return self.variable if same else f"{self.variable} ({self.column})"
 
 
 def measurement_error(value: Array) -> Array:

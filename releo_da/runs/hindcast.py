@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -38,10 +38,19 @@ from releo_da.types import Acquisition, State
 
 
 class Withhold(NamedTuple):
-    """Withhold the clear dates of each pixel whose number is ``offset`` modulo ``every``."""
+    """Withhold the clear dates of each pixel whose number is ``offset`` modulo ``every``.
+
+    ``offset: all`` runs every offset in turn; the scores are then means over the offsets.
+    """
 
     every: int = 3
-    offset: int = 0
+    offset: int | Literal["all"] = 0
+
+    def masks(self, seen: Array) -> dict[str, Array]:
+        """Withheld dates by case of the verification, ``{case: [pixel, acquisition] bool}``."""
+        if self.offset == "all":
+            return {f"smoothed_{k}": withheld_dates(seen, self.every, k) for k in range(self.every)}
+        return {"smoothed": withheld_dates(seen, self.every, self.offset)}
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,7 @@ class Outcome:
         filtered: the same variables before smoothing.
         field: field measurements and their estimates, per variable.
         state: the last analysis of all pixels.
-        withheld: ``[pixel, acquisition]`` bool, or None.
+        withheld: withheld dates by case, ``{case: [pixel, acquisition] bool}``.
         diverged: number of pixels whose ensemble stopped being finite.
     """
 
@@ -65,7 +74,7 @@ class Outcome:
     product_times: Array
     field: list[FieldRows]
     state: State
-    withheld: Array | None
+    withheld: dict[str, Array]
     diverged: int
 
 
@@ -81,10 +90,11 @@ def blocks(pixels: Tensor) -> Iterator[Tensor]:
         yield (block == number).nonzero()[:, 0]
 
 
-def turns(series: Series, task: Task, withhold: bool) -> int:
+def turns(series: Series, task: Task, withhold: Withhold | None) -> int:
     """How often ``tick`` will be called: the length of a progress bar."""
     pixels = torch.as_tensor(series.pixels["id"].values)
-    passes = 1 + len(task.horizons) + 2 * withhold
+    offsets = 0 if withhold is None else withhold.every if withhold.offset == "all" else 1
+    passes = 1 + len(task.horizons) + 2 * offsets
     return len(torch.unique(pixels // BLOCK)) * len(series.acquisitions) * passes
 
 
@@ -113,7 +123,7 @@ def hindcast(
     acquisitions = series.acquisitions
     pixels = torch.as_tensor(series.pixels["id"].values)
     seen, times = clear(acquisitions), np.array([a.time for a in acquisitions])
-    hidden = None if withhold is None else withheld_dates(seen, *withhold)
+    hidden = {} if withhold is None else withhold.masks(seen)
     field = [counted(table, times, seen) for table in field]
     asked = sorted({*product_times, *(float(t) for table in field for t in table.time)})
     start = min(task.start, times[0], *asked[:1])
@@ -124,9 +134,9 @@ def hindcast(
             part = [on(a, device, rows) for a in acquisitions]
             block = Block(model, part, pixels[rows], task, tick)
             result = block.everything()
-            if hidden is not None:
-                mask = torch.as_tensor(hidden[rows.numpy()].T, device=device)
-                result.records += block.withholding(mask)
+            for case, mask in hidden.items():
+                here = torch.as_tensor(mask[rows.numpy()].T, device=device)
+                result.records += block.withholding(case, here)
             results.append((rows, _reduced(result, rows, asked, product_times, field)))
     order = torch.cat([rows for rows, _ in results])
     place = torch.argsort(order).numpy()

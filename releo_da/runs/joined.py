@@ -126,4 +126,5 @@ def field_rows(
         stage,
         nearest,
         estimates,
+        str(table.log[0].get("column", "")) if table.log else "",
     )

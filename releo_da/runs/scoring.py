@@ -10,26 +10,21 @@ import numpy as np
 from releo_da.diagnostics.baselines import Series as Table
 from releo_da.diagnostics.baselines import part
 from releo_da.diagnostics.verification import summaries
-from releo_da.runs.baselines import Said, rows, said, tables
+from releo_da.runs.baselines import Said, by_part, rows, said, tables
 from releo_da.runs.block import Task
-from releo_da.runs.field import score_field
+from releo_da.runs.field import FieldRows, score_field
 from releo_da.runs.hindcast import Outcome, clear
 from releo_da.types import Acquisition
 
 
 def score(outcome: Outcome, task: Task, baselines: Said) -> dict[str, Any]:
     """The scores of one hindcast in the shape of scores.json."""
-    found: dict[str, Any] = {}
-    for case in map(str, outcome.verification.case.values):
-        table = summaries(outcome.verification, case)
-        if case.startswith("forecast_"):
-            found.setdefault("forecast", {})[case.removeprefix("forecast_")] = table
-        elif case == "analysis":
-            found["residual"] = table
-        else:
-            found[case] = table
+    held = outcome.verification
+    found = by_part({case: summaries(held, case) for case in map(str, held.case.values)})
+    if "analysis" in found:
+        found["residual"] = found.pop("analysis")
     found["baselines"] = rows(baselines)
-    found["in_situ"] = {r.variable: score_field(r, task.seed) for r in outcome.field}
+    found["in_situ"] = field_scores(outcome.field, task.seed)
     refused = outcome.verification.rejected.sum(("time", "pixel"))
     found["rejected"] = {
         str(name): int(count)
@@ -39,6 +34,12 @@ def score(outcome: Outcome, task: Task, baselines: Said) -> dict[str, Any]:
     found["diverged"] = outcome.diverged
     found["seeds"] = [task.seed]
     return found
+
+
+def field_scores(field: Sequence[FieldRows], seed: int) -> dict[str, Any]:
+    """Scores against each table of field measurements, by variable; by column where one repeats."""
+    single = {r.variable for r in field if sum(o.variable == r.variable for o in field) == 1}
+    return {r.variable if r.variable in single else r.title: score_field(r, seed) for r in field}
 
 
 def score_baselines(

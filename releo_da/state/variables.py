@@ -54,17 +54,19 @@ _TABLE = (
 
 CORRELATIONS = {
     ("cab", "car"): 0.7,
-    ("cab", "cbrown"): -0.5,
-    ("car", "cbrown"): -0.3,
-    ("cab", "lai"): 0.4,
-    ("cbrown", "lai"): -0.4,
-    ("cw", "cab"): 0.3,
-    ("cw", "lai"): 0.3,
-    ("cw", "cbrown"): -0.4,
+    ("cab", "cbrown"): -0.75,
+    ("car", "cbrown"): -0.4,
+    ("cab", "lai"): 0.7,
+    ("car", "lai"): 0.4,
+    ("cbrown", "lai"): -0.75,
+    ("cw", "cab"): 0.5,
+    ("cw", "lai"): 0.5,
+    ("cw", "cbrown"): -0.5,
     ("cw", "cm"): 0.3,
 }
-"""Prior correlations of the standardised variables: green canopies are dense, moist and hold
-little brown pigment. The remaining pairs are uncorrelated."""
+"""Prior correlations of the standardised variables, after the co-distributions of the same source
+(table 3): dense canopies are green and moist and hold little brown pigment, so a canopy that turns
+brown also loses leaf area. The remaining pairs are uncorrelated."""
 
 
 def variables(names: tuple[str, ...] | None = None) -> dict[str, Variable]:

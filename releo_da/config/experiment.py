@@ -1,0 +1,228 @@
+"""`releo-da experiment NAME`: all folds, offsets and seeds of a study, and its table.
+
+``experiments/NAME/experiment.yaml`` says what is fitted on what:
+
+    seeds: [0, 1, 2]
+    runs:
+      toulouse: {config: config.yaml, folds: {count: 5, within_metres: 250}}
+      strickhof: {config: strickhof.yaml, fitted_on: arenenberg.yaml}
+
+A run with folds is fitted, for each fold, on the pixels of the others; one with ``fitted_on`` on the
+series of another configuration. Every seed fits and runs anew. Units of work (seed, run, fold) are
+independent and go to one process per core.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import xarray as xr
+import yaml
+
+from releo_da.config import hindcast as hindcasts
+from releo_da.config.assemble import read_sources
+from releo_da.config.document import load, nearest
+from releo_da.config.options import Options
+from releo_da.config.registry import bind
+from releo_da.config.run_files import progress, provenance
+from releo_da.config.sections import section
+from releo_da.config.sections import train as train_section
+from releo_da.config.study_table import table
+from releo_da.config.training import fitted, save_weights
+from releo_da.io import create_run_directory, write_json, write_text_atomic
+from releo_da.io.series import Series
+from releo_da.runs.baselines import Said, tables
+from releo_da.runs.field import FieldRows
+from releo_da.runs.folds import clusters, folds
+from releo_da.runs.model import on
+from releo_da.runs.scoring import score_baselines
+from releo_da.types import InputError
+
+MARKS = "<!-- table -->", "<!-- end of table -->"
+"""Between these lines of a README stands the table."""
+
+
+class Folds(NamedTuple):
+    """Split by clusters of points linked within a distance."""
+
+    count: int = 5
+    within_metres: float = 250.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One configuration of a study and what it is fitted on."""
+
+    config: str
+    fitted_on: str | None = None
+    folds: Folds | None = None
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One fit and one scored hindcast: what a worker process receives."""
+
+    run: str
+    config: Path
+    fitted_on: Path | None
+    folds: Folds | None
+    fold: int
+    options: Options
+    out: Path
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a unit leaves behind: comparisons, baselines, field rows."""
+
+    run: str
+    seed: int
+    fold: int
+    verification: xr.Dataset
+    said: Said
+    field: list[FieldRows] = field(default_factory=list)
+
+
+def study(path: Path) -> tuple[list[int], dict[str, Run]]:
+    """Seeds and runs of an ``experiment.yaml``.
+
+    Raises:
+        InputError: the file is missing or holds unknown keys.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; name a folder under experiments/ that holds one")
+    values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    for key in values:
+        if key not in ("seeds", "runs"):
+            raise InputError(f"{path}: unknown key '{key}'; {nearest(key, ('seeds', 'runs'))}")
+    runs = {}
+    for name, options in values.get("runs", {}).items():
+        options = dict(options)
+        split = options.pop("folds", None)
+        where = f"{path}: runs.{name}"
+        made = bind(Run, options, where)()
+        runs[name] = replace(made, folds=split and bind(Folds, split, f"{where}.folds")())
+    if not runs:
+        raise InputError(f"{path}: runs is empty; name at least one configuration")
+    return [int(s) for s in values.get("seeds", [0, 1, 2])], runs
+
+
+def subset(series: Series, rows: np.ndarray) -> Series:
+    """A series on some of its pixels."""
+    index = torch.as_tensor(rows)
+    acquisitions = [on(a, torch.device("cpu"), index) for a in series.acquisitions]
+    return series._replace(acquisitions=acquisitions, pixels=series.pixels.isel(pixel=rows))
+
+
+def work(unit: Unit) -> Found:
+    """Fit on the training part, run on the rest, compare."""
+    torch.set_num_threads(1)
+    document = load(unit.config, unit.options.settings)
+    series = read_sources(document)
+    everything = np.arange(series.pixels.sizes["pixel"])
+    training_rows, rows = everything, everything
+    source, source_document = series, document
+    if unit.folds is not None:
+        label = clusters(
+            series.pixels["lon"].values, series.pixels["lat"].values, unit.folds.within_metres
+        )
+        fold = folds(label, unit.folds.count)
+        training_rows, rows = np.flatnonzero(fold != unit.fold), np.flatnonzero(fold == unit.fold)
+    elif unit.fitted_on is not None:
+        source_document = load(unit.fitted_on, unit.options.settings)
+        source = read_sources(source_document)
+        training_rows = np.arange(source.pixels.sizes["pixel"])
+    assembly, _ = fitted(source_document, source, unit.options, training_rows)
+    save_weights(unit.out / f"{unit.run}-{unit.fold}-{unit.options.seed}.safetensors", assembly)
+    scored = subset(series, rows)
+    task = hindcasts.task_of(document, scored)
+    outcome = hindcasts.run(document, scored, assembly, unit.options)
+    part = subset(source, training_rows)
+    said = score_baselines(
+        scored.acquisitions,
+        scored.channels,
+        outcome,
+        task,
+        tables(part.acquisitions, part.channels),
+        section(source_document, "train", train_section).period,
+    )
+    if unit.folds is None and unit.options.seed == 0:
+        hindcasts.write_outcome(
+            create_run_directory(unit.out / unit.run),
+            outcome,
+            scored,
+            {},
+            provenance("experiment", unit.options.seed, unit.options.torch_device()),
+        )
+    return Found(unit.run, task.seed, unit.fold, outcome.verification, said, outcome.field)
+
+
+def units(folder: Path, options: Options, out: Path) -> list[Unit]:
+    """All fits of a study, seeds outside, folds inside."""
+    seeds, runs = study(folder / "experiment.yaml")
+    if options.seed is not None:
+        seeds = [options.seed]
+    return [
+        Unit(
+            name,
+            folder / run.config,
+            None if run.fitted_on is None else folder / run.fitted_on,
+            run.folds,
+            fold,
+            replace(options, seed=seed, quiet=True),
+            out,
+        )
+        for seed in seeds
+        for name, run in runs.items()
+        for fold in range(1 if run.folds is None else run.folds.count)
+    ]
+
+
+def command(name: str, options: Options) -> Path:
+    """Run a study; writes ``table.md`` and ``scores.json``, and the table into its README.
+
+    Raises:
+        InputError: no such experiment.
+    """
+    folder = Path(name) if Path(name).is_dir() else Path("experiments") / name
+    if not folder.is_dir():
+        folder = Path(__file__).resolve().parents[2] / "experiments" / name
+    if not folder.is_dir():
+        raise InputError(f"experiment {name!r}: no folder experiments/{name}")
+    out = create_run_directory(options.out or Path("runs") / f"experiment-{folder.name}")
+    pending = units(folder, options, out)
+    for unit in pending:  # wrong configurations end here, not in a worker
+        load(unit.config, unit.options.settings)
+    workers = min(len(pending), os.cpu_count() or 1)
+    found = []
+    with (
+        progress(len(pending), f"experiment {folder.name}", options.quiet) as tick,
+        ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,
+    ):
+        for result in pool.map(work, pending):
+            found.append(result)
+            tick(f"{result.run} fold {result.fold} seed {result.seed}")
+    text, scores = table(found)
+    write_text_atomic(out / "table.md", text)
+    write_json(out / "scores.json", scores)
+    place_table(folder / "README.md", text)
+    return out / "table.md"
+
+
+def place_table(readme: Path, text: str) -> None:
+    """Put the table between its marks in a README, where it has them."""
+    if not readme.is_file():
+        return
+    whole = readme.read_text(encoding="utf-8")
+    if not all(mark in whole for mark in MARKS):
+        return
+    head, _, rest = whole.partition(MARKS[0])
+    _, _, tail = rest.partition(MARKS[1])
+    write_text_atomic(readme, f"{head}{MARKS[0]}\n{text}\n{MARKS[1]}{tail}")

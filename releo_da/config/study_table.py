@@ -1,0 +1,201 @@
+"""The table of a study: folds pooled, offsets averaged, seeds as mean and spread.
+
+Every figure of the assimilation is the mean over seeds, with the standard deviation over seeds
+behind it; every baseline is deterministic. ``against`` columns are relative differences of a loss on
+the same values (negative: the assimilation is better) with the 95 % interval over pixels, from the
+losses averaged over seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from releo_da.diagnostics.paired import paired_interval
+from releo_da.diagnostics.scores import Array
+from releo_da.diagnostics.verification import summaries
+from releo_da.runs.baselines import Said, by_part, rows
+from releo_da.runs.field import FieldRows
+from releo_da.runs.scoring import field_scores
+
+if TYPE_CHECKING:
+    from releo_da.config.experiment import Found
+
+Row = dict[str, float]
+SHOWN = ("rmse", "mae", "median_abs", "crps", "coverage_90")
+FIELD = ("rmse", "bias", "unbiased_rmse", "r2", "coverage_90", "n")
+
+
+def table(found: Sequence[Found]) -> tuple[str, dict[str, Any]]:
+    """Markdown and the same figures as numbers, run by run."""
+    text, scores = [], {}
+    for run in dict.fromkeys(f.run for f in found):
+        part = [f for f in found if f.run == run]
+        pooled = [_pooled([f for f in part if f.seed == s]) for s in sorted({f.seed for f in part})]
+        scores[run] = [p["scores"] for p in pooled]
+        text.append(f"### {run}\n\n" + _run_text(pooled))
+    if len(scores) > 1:
+        seeds = sorted({f.seed for f in found})
+        rows_ = [_field([r for f in found if f.seed == s for r in f.field], s) for s in seeds]
+        scores["all"] = [{"in_situ": r} for r in rows_]
+        text.append("### All runs\n\n" + _field_text(rows_))
+    return "\n\n".join(text), scores
+
+
+def _pooled(parts: list[Found]) -> dict[str, Any]:
+    """One seed: verification, baselines and field rows of all folds on one pixel axis."""
+    said: Said = {}
+    for key in parts[0].said:
+        arrays = [p.said[key] for p in parts if key in p.said]
+        said[key] = tuple(np.concatenate(a) for a in zip(*arrays, strict=True))  # type: ignore[assignment]
+    ours = _concatenated([p.verification for p in parts])
+    scores = by_part({case: summaries(ours, case) for case in map(str, ours.case.values)})
+    scores["baselines"] = rows(said)
+    scores["in_situ"] = _field([r for p in parts for r in p.field], parts[0].seed)
+    refused = int(ours.rejected.sum())
+    scores["refused"] = refused / max(1, int(np.isfinite(ours.observed.values).sum()))
+    return {"scores": scores, "ours": ours, "said": said}
+
+
+def _concatenated(parts: Sequence[Any]) -> Any:
+    import xarray as xr
+
+    return xr.concat(parts, "pixel") if len(parts) > 1 else parts[0]
+
+
+def _field(found: Sequence[FieldRows], seed: int) -> dict[str, Any]:
+    """Field rows of several folds or runs, pooled by title and scored."""
+    pooled = []
+    for title in dict.fromkeys(r.title for r in found):
+        same = [r for r in found if r.title == title and len(r.measured)]
+        if not same:
+            continue
+        cases = [c for c in same[0].estimates if all(c in r.estimates for r in same)]
+        joined = [np.concatenate([r[k] for r in same]) for k in range(1, 7)]
+        estimates = {c: np.concatenate([r.estimates[c] for r in same]) for c in cases}
+        pooled.append(FieldRows(same[0].variable, *joined, estimates, same[0].column))
+    return field_scores(pooled, seed)
+
+
+def _over_seeds(values: Sequence[float], digits: int = 3) -> str:
+    mean = f"{np.mean(values):.{digits}f}"
+    return mean if len(values) == 1 else f"{mean} ± {np.std(values, ddof=1):.{digits}f}"
+
+
+def _markdown(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *body]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _run_text(pooled: list[dict[str, Any]]) -> str:
+    scores = [p["scores"] for p in pooled]
+    parts = []
+    if "smoothed" in scores[0]:
+        parts += [_withheld_text(pooled), _channels_text(scores)]
+    if "forecast" in scores[0]:
+        parts.append(_forecast_text(pooled))
+    if scores[0]["in_situ"]:
+        parts.append(_field_text([s["in_situ"] for s in scores]))
+    share = np.mean([s["refused"] for s in scores])
+    parts.append(f"Screening refused {100 * share:.1f} % of the values.")
+    return "\n\n".join(parts)
+
+
+def _withheld_text(pooled: list[dict[str, Any]]) -> str:
+    scores = [p["scores"] for p in pooled]
+    body = [
+        [
+            "assimilation",
+            *(_over_seeds([s["smoothed"]["ndvi"][k] for s in scores]) for k in SHOWN),
+            "",
+            "",
+        ]
+    ]
+    for name, parts in scores[0]["baselines"].items():
+        row = parts.get("smoothed", {}).get("ndvi")
+        if row:
+            against = [_against(pooled, name, "smoothed", root) for root in (True, False)]
+            body.append([name, *(f"{row[k]:.3f}" if k in row else "" for k in SHOWN), *against])
+    head = ["withheld NDVI", *SHOWN, "RMSE against", "CRPS against"]
+    return _markdown(head, body)
+
+
+def _channels_text(scores: list[dict[str, Any]]) -> str:
+    linear = scores[0]["baselines"]["linear"]["smoothed"]
+    names = [n for n in scores[0]["smoothed"] if n != "ndvi"]
+    ours = {
+        k: [[s["smoothed"][n][k] for s in scores] for n in names]
+        for k in ("rmse", "crps", "coverage_90")
+    }
+    body = [
+        ["RMSE, assimilation", *(_over_seeds(v, 4) for v in ours["rmse"])],
+        ["RMSE, linear", *(f"{linear[n]['rmse']:.4f}" for n in names)],
+        ["CRPS, assimilation", *(_over_seeds(v, 4) for v in ours["crps"])],
+        ["CRPS, linear", *(f"{linear[n]['crps']:.4f}" for n in names)],
+        ["90 % coverage", *(_over_seeds(v, 2) for v in ours["coverage_90"])],
+    ]
+    return _markdown(["withheld channels", *names], body)
+
+
+def _forecast_text(pooled: list[dict[str, Any]]) -> str:
+    scores = [p["scores"] for p in pooled]
+    horizons = sorted(scores[0]["forecast"], key=float)
+    body = []
+    for score in ("rmse", "crps"):
+        ours = [[s["forecast"][h]["ndvi"][score] for s in scores] for h in horizons]
+        body.append([f"{score}, assimilation", *(_over_seeds(v, 4) for v in ours)])
+        for name, parts in scores[0]["baselines"].items():
+            held = parts.get("forecast", {})
+            if all("ndvi" in held.get(h, {}) for h in horizons):
+                body.append(
+                    [f"{score}, {name}", *(f"{held[h]['ndvi'][score]:.4f}" for h in horizons)]
+                )
+    for rival in ("persistence", "harmonic", "ou_kalman"):
+        if "forecast" in scores[0]["baselines"].get(rival, {}):
+            line = [_against(pooled, rival, f"forecast_{h}", False) for h in horizons]
+            body.append([f"crps against {rival}", *line])
+    covered = [[s["forecast"][h]["ndvi"]["coverage_90"] for s in scores] for h in horizons]
+    body.append(["90 % coverage", *(_over_seeds(v, 2) for v in covered)])
+    return _markdown(["NDVI forecast, days ahead", *horizons], body)
+
+
+def _against(pooled: list[dict[str, Any]], rival: str, case: str, root: bool) -> str:
+    """Relative difference of a loss on the same NDVI values, with its 95 % interval."""
+    said: Said = pooled[0]["said"]
+    cases = [
+        c
+        for (n, c, v) in said
+        if n == rival and v == "ndvi" and (c == case or c.startswith(f"{case}_"))
+    ]
+    ours, theirs, groups = [], [], []
+    for one in cases:
+        observed, mean, crps = said[rival, one, "ndvi"]
+        theirs.append((mean - observed) ** 2 if root else crps)
+        ours.append(np.mean([_loss(p["ours"], one, root) for p in pooled], 0))
+        groups.append(np.broadcast_to(np.arange(len(mean))[:, None], mean.shape))
+    if not ours:
+        return ""
+    flat: Callable[[list[Array]], Array] = lambda parts: np.concatenate([p.ravel() for p in parts])
+    change = paired_interval(flat(ours), flat(theirs), flat(groups), np.random.default_rng(0), root)
+    return f"{100 * change.change:+.1f} % [{100 * change.lower:+.1f}, {100 * change.upper:+.1f}]"
+
+
+def _loss(ours: Any, case: str, root: bool) -> Array:
+    """Squared error or CRPS of NDVI in a case, ``[pixel, date]``."""
+    one = ours.sel(case=case, channel="ndvi")
+    values = one["crps"]
+    if root:
+        values = (one["mean"] - ours.sel(channel="ndvi").observed) ** 2
+    return np.asarray(values.transpose("pixel", "time").values, float)
+
+
+def _field_text(scores: list[dict[str, Any]]) -> str:
+    body = []
+    for title, first in scores[0].items():
+        for case in first:
+            row: list[Row] = [s[title][case] for s in scores]
+            line = [_over_seeds([r[k] for r in row], 2) if k in row[0] else "" for k in FIELD[:-1]]
+            body.append([f"{title}: {case}", *line, f"{row[0]['n']:.0f}"])
+    return _markdown(["field measurements", *FIELD], body)
