@@ -165,6 +165,14 @@ def plot(run: Run, options: Options) -> int | None:
     return commands.plot(run, options)
 
 
+@app.command()
+def status(run: Run) -> None:
+    """Where a cycling run stands: last cycle, what was refused and why."""
+    from releo_da.config import commands
+
+    commands.status(run)
+
+
 @run_command
 def benchmark(
     options: Options,

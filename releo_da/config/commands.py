@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from releo_da.config import cycling, training
+from releo_da.config import experiment as studies
+from releo_da.config import forecast as forecasts
 from releo_da.config import hindcast as hindcasts
-from releo_da.config import training
 from releo_da.config.assemble import (
     FORECASTERS,
     OPERATORS,
@@ -46,11 +49,43 @@ def hindcast(config: Path, options: Options) -> int | None:
     return None
 
 
+def cycle(config: Path, options: Options, once: bool) -> int | None:
+    """Assimilate what has arrived in the inbox; without ``once``, until a signal ends it."""
+    document = load(config, options.settings)
+    path = cycling.command(document, options, once, lambda text: _tell(options, text))
+    if path is not None:
+        _finished(options, path)
+    return None
+
+
+def forecast(run: Path, until: date, options: Options) -> int | None:
+    """Ensemble forecast from the last state of a run to a date."""
+    path = forecasts.command(run, until, options)
+    _tell(options, f"forecast: {(run / forecasts.FORECAST).resolve()}")
+    _tell(options, f"report: {path.resolve()}")
+    return None
+
+
+def status(run: Path) -> int | None:
+    """Where a cycling run stands."""
+    for name, text in cycling.status(run):
+        Console().print(f"{name}: {text}", soft_wrap=True, highlight=False, markup=False)
+    return None
+
+
 def train(config: Path, options: Options) -> int | None:
     """Fit dynamics and observation error by the likelihood through the filter."""
     document = load(config, options.settings)
     path = training.command(document, options)
     _tell(options, f"weights: {path.resolve()}")
+    return None
+
+
+def experiment(name: str, options: Options) -> int | None:
+    """All folds, offsets and seeds of a study, and its table."""
+    path = studies.command(name, options)
+    _tell(options, path.read_text(encoding="utf-8"))
+    _tell(options, f"table: {path.resolve()}")
     return None
 
 
@@ -72,4 +107,5 @@ def sections() -> Mapping[str, Any]:
         "score": score,
         "products": products,
         "train": train_section,
+        "cycle": cycling.cycle,
     }

@@ -18,7 +18,11 @@ from releo_da.config.document import Document
 from releo_da.config.options import Options
 from releo_da.io import JsonLines, create_run_directory, write_text_atomic
 from releo_da.io.archive import yaml_text
+from releo_da.io.atomic import write_bytes_atomic
 from releo_da.runs.block import Tick
+
+WEIGHTS = "weights.safetensors"
+"""Fitted weights in a run directory."""
 
 
 def commit() -> str | None:
@@ -45,15 +49,31 @@ def provenance(command: str, seed: int, device: torch.device) -> dict[str, Any]:
     }
 
 
+def run_root(document: Document, options: Options, command: str) -> Path:
+    """The run directory that was asked for, or the command's own choice."""
+    return options.out or Path("runs") / f"{command}-{document.path.stem}"
+
+
+def weights_of(document: Document) -> Path | None:
+    """The fitted weights that a configuration names."""
+    spec = document.values.get("forecast")
+    named = spec.get("weights") if isinstance(spec, dict) else None
+    return None if named is None else document.resolve(named)
+
+
 def open_run(
     document: Document, options: Options, command: str, seed: int
 ) -> tuple[Path, JsonLines, dict[str, Any]]:
     """The run directory with its resolved configuration, its log, and the run's provenance."""
-    out = options.out or Path("runs") / f"{command}-{document.path.stem}"
-    root = create_run_directory(out)
+    root = create_run_directory(run_root(document, options, command))
     made = provenance(command, seed, options.torch_device())
     head = "".join(f"# {name}: {value}\n" for name, value in made.items())
     resolved = {**document.values, "seed": seed}
+    weights = weights_of(document)
+    if weights is not None:
+        # A copy, so that the run directory holds all that a forecast from it needs.
+        write_bytes_atomic(root / WEIGHTS, weights.read_bytes())
+        resolved["forecast"] = {**resolved["forecast"], "weights": WEIGHTS}
     write_text_atomic(root / "config.yaml", head + yaml_text(resolved))
     log = JsonLines(root / "log.jsonl")
     log.write({"kind": "started", **made})

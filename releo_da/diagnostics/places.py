@@ -46,6 +46,30 @@ def series_pictures(
     return pictures
 
 
+def forecast_pictures(analysis: xr.Dataset | None, ahead: xr.Dataset) -> list[Picture]:
+    """The forecast of each variable at several places, after the year before it."""
+    names = variables(ahead)
+    before = None
+    if analysis is not None:
+        year = ahead.time.values[0] - np.timedelta64(365, "D")
+        before = analysis.isel(time=analysis.time.values >= year)
+    pictures = []
+    for name in names:
+        panels = []
+        for place in spread_places(ahead, name, 6):
+            bands = [band(ahead, name, place, "forecast")]
+            if before is not None and before.sizes["time"] and name in before:
+                bands = [band(before, name, place), *bands]
+            unit = style.label(style.words(name), ahead[name].attrs.get("units", ""))
+            panels.append(plots.Panel(place_name(ahead, place), unit, bands))
+        if panels:
+            title = f"Forecast of {style.words(name)}"
+            text = "From the last state onwards no observation is used; the range widens with time."
+            made = plots.series(panels, columns=3, height=1.6)
+            pictures.append(Picture(f"ahead_{name}", title, text, made))
+    return pictures
+
+
 def chosen_places(
     analysis: xr.Dataset,
     name: str,

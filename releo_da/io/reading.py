@@ -29,6 +29,10 @@ from releo_da.sensors import instrument_error, load_sensor
 from releo_da.types import Acquisition, InputError
 
 
+class NothingClear(InputError):
+    """A file was read and holds no value to assimilate: wrong options, or cloud everywhere."""
+
+
 def selected(
     dataset: xr.Dataset,
     layout: Layout,
@@ -99,7 +103,7 @@ def assemble(
     geometry = angles_of(angles, dataset, layout, days, pixels)
     seen, geometry = _illuminated(seen, geometry, counts)
     if not seen.any():
-        raise InputError(
+        raise NothingClear(
             f"{layout.path}: nothing clear between {isoformat(days.min())} and "
             f"{isoformat(days.max())}: of {counts['read']} values were rejected "
             f"{listed(f'{n} {reason}' for reason, n in counts['rejected'].items())}; "

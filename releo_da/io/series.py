@@ -7,8 +7,8 @@ products of one pass (another processing baseline, a neighbouring tile) become o
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -105,9 +105,9 @@ def drop_duplicates(series: Series, suspicious: Collection[str] = frozenset()) -
         return series
     kept: list[Acquisition] = []
     log = list(series.log)
-    for group in _passes(series.acquisitions):
+    for group in passes(series.acquisitions):
         sound = [item for item in group if item.product not in suspicious] or group
-        chosen = _chosen(sound, series.duplicates)
+        chosen = chosen_of(sound, series.duplicates, lambda item: int(item.seen.sum()))
         kept.append(chosen)
         log += [
             {
@@ -133,11 +133,28 @@ def check_duplicates_rule(rule: str, where: str) -> None:
     require(rule, KEEP, where, "rule")
 
 
-def _passes(acquisitions: Sequence[Acquisition]) -> list[list[Acquisition]]:
-    """Groups of one sensor, each linked by steps of at most a minute."""
-    groups: list[list[Acquisition]] = []
-    latest: dict[str, list[Acquisition]] = {}
-    for item in acquisitions:
+class Dated(Protocol):
+    """What belongs to a pass: an acquisition, or a note of one."""
+
+    @property
+    def time(self) -> float:
+        """Days since 1970-01-01 UTC."""
+        ...
+
+    @property
+    def sensor(self) -> str:
+        """Name of the sensor."""
+        ...
+
+
+Item = TypeVar("Item", bound=Dated)
+
+
+def passes(items: Sequence[Item]) -> list[list[Item]]:
+    """Groups of one sensor, each linked by steps of at most a minute; items in time order."""
+    groups: list[list[Item]] = []
+    latest: dict[str, list[Item]] = {}
+    for item in items:
         group = latest.get(item.sensor)
         if group is not None and item.time - group[-1].time <= MINUTE:
             group.append(item)
@@ -147,13 +164,13 @@ def _passes(acquisitions: Sequence[Acquisition]) -> list[list[Acquisition]]:
     return groups
 
 
-def _chosen(group: Sequence[Acquisition], rule: str) -> Acquisition:
-    """The product of a pass that the rule keeps; `max` takes the first of equals."""
+def chosen_of(group: Sequence[Item], rule: str, clear: Callable[[Item], int]) -> Item:
+    """The product of a pass that the rule keeps; of equals in clear values the first."""
     if rule == "first":
         return group[0]
     if rule == "last":
         return group[-1]
-    return max(group, key=lambda item: int(item.seen.sum()))
+    return max(group, key=clear)
 
 
 def _same_pixels(one: xr.Dataset, other: xr.Dataset) -> None:

@@ -34,7 +34,7 @@ def write_state(path: str | Path, state: State) -> None:
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     time = float(state.time).hex()
     metadata = {"format": FORMAT, "time": time, "sha256": _digest(time, tensors)}
-    write_bytes_atomic(path, save(tensors, metadata))
+    write_bytes_atomic(path, _ordered(save(tensors, metadata)))
 
 
 def read_state(path: str | Path, device: str | torch.device = "cpu") -> State:
@@ -81,6 +81,15 @@ def _metadata(data: bytes) -> Mapping[str, str]:
     if not all(isinstance(text, str) for text in metadata.values()):
         raise ValueError("its metadata are not texts")
     return metadata
+
+
+def _ordered(data: bytes) -> bytes:
+    """The same file with the keys of its header in order: equal states are then equal files."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length].decode("utf-8"))
+    text = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    # Blanks may end a header; its length stays, so that the tensors stay where they are.
+    return data[:8] + text.encode("utf-8").ljust(length) + data[8 + length :]
 
 
 def _digest(time: str, tensors: Mapping[str, Tensor]) -> str:

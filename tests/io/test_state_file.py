@@ -78,3 +78,11 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     save_file({"ensemble": torch.zeros(1)}, tmp_path / "weights", {"format": "pt"})
     with pytest.raises(InputError, match="not a state file"):
         read_state(tmp_path / "weights")
+
+
+def test_equal_states_are_equal_files(tmp_path):
+    state = State(17000.5, torch.rand(3, 4, 2), torch.arange(3), {"b": torch.ones(3, 1)})
+    for name in map(str, range(8)):  # the format's own order of keys is random
+        write_state(tmp_path / name, state)
+    assert len({(tmp_path / name).read_bytes() for name in map(str, range(8))}) == 1
+    assert torch.equal(read_state(tmp_path / "0").ensemble, state.ensemble)

@@ -30,15 +30,16 @@ def variables(found: xr.Dataset) -> list[str]:
     ]
 
 
-def band(found: xr.Dataset, name: str, place: Mapping[str, int], role: str = "smoother") -> Band:
+def band(found: xr.Dataset, name: str, place: Mapping[str, int], role: str = "") -> Band:
     """The band of a variable at one place.
 
     Args:
         found: analysis.nc.
         name: of the variable.
         place: position along the axes of space, ``{"point": 3}`` or ``{"y": 3, "x": 7}``.
-        role: its colour and its name.
+        role: its colour and its name; the attribute ``role`` of the data set, or "smoother".
     """
+    role = role or str(found.attrs.get("role", "smoother"))
     stored = f"{name}_quantile"
     if stored in found and {round(float(q), 4) for q in found["quantile"].values} >= set(LEVELS):
         quantiles = found[stored].isel(dict(place)).sel(quantile=list(LEVELS), method="nearest")

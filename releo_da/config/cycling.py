@@ -1,0 +1,275 @@
+"""`releo-da cycle`: a document becomes a service over an inbox; what it depends on is guarded.
+
+The source of a hindcast says how a file is read; in a cycling run its ``path`` is each file of the
+inbox in turn. What the results depend on is recorded with the cycles, and a change of it is refused
+unless it is asked for, because a state must not silently become that of another system.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from releo_da import __version__
+from releo_da.config.assemble import READERS, assemble
+from releo_da.config.document import Document
+from releo_da.config.hindcast import MEMBERS, SEED
+from releo_da.config.options import Options
+from releo_da.config.report import report
+from releo_da.config.run_files import open_run, run_root, weights_of
+from releo_da.config.sections import days, section
+from releo_da.cycling.ledger import Ledger
+from releo_da.diagnostics.streaming import row, total
+from releo_da.io import create_run_directory, write_json
+from releo_da.io.archive import plain
+from releo_da.io.inbox import arrived, folder_and_pattern
+from releo_da.io.lock import locked
+from releo_da.io.series import Series
+from releo_da.io.times import isoformat
+from releo_da.runs.cycle import Service, Swept
+from releo_da.runs.model import Model
+from releo_da.runs.stopping import stopping, wait
+from releo_da.runs.store import Store
+from releo_da.runs.turn import initial
+from releo_da.types import InputError, State
+
+LEDGER = "ledger.sqlite"
+FOLDERS = ("figures", "products", "states")
+DECIDING = ("seed", "members", "period", "source", "state", "forecast", "observe", "analyse")
+"""Keys of a configuration that the states depend on."""
+
+
+@dataclass(frozen=True)
+class Cycling:
+    """Where acquisitions arrive, and how often one looks."""
+
+    inbox: str
+    poll_seconds: float
+    accept_changes: bool
+
+
+def cycle(inbox: str, poll_seconds: float = 60.0, accept_changes: bool = False) -> Cycling:
+    """Where acquisitions arrive.
+
+    Args:
+        inbox: a folder, or a glob such as ``inbox/*.nc``.
+        poll_seconds: how often a service that keeps running looks into it.
+        accept_changes: go on from the last state with another configuration, version or weights.
+    """
+    if not poll_seconds > 0:
+        raise InputError(f"cycle.poll_seconds is {poll_seconds}; give a positive number of seconds")
+    return Cycling(inbox, float(poll_seconds), accept_changes)
+
+
+def source_of(document: Document) -> dict[str, Any]:
+    """The one source of a cycling run, without its path.
+
+    Raises:
+        InputError: there are several, or none.
+    """
+    source = document.require("source")
+    entries = source if isinstance(source, list) else [source]
+    if len(entries) != 1 or not isinstance(entries[0], dict):
+        raise InputError(
+            f"{document.path}: source: a cycling run reads its inbox by one source, got "
+            f"{len(entries)}; keep the one that describes the files of the inbox"
+        )
+    return {key: value for key, value in entries[0].items() if key != "path"}
+
+
+def configured_channels(source: Mapping[str, Any], where: str) -> dict[str, tuple[str, ...]]:
+    """For each sensor that a source may deliver, its channels."""
+    sensor, channels = source.get("sensor"), source.get("channels")
+    if not isinstance(channels, Mapping) or not channels:
+        raise InputError(f"{where}: needs 'channels', {{name: name in the file}}")
+    if isinstance(sensor, Mapping):
+        names = sorted({str(name) for key, name in sensor.items() if key != "from"})
+    else:
+        names = [str(sensor)]
+    return {name: tuple(map(str, channels)) for name in names}
+
+
+def reader_of(document: Document, source: Mapping[str, Any]) -> Callable[[Path], Series]:
+    """A function that reads a file of the inbox; the options are checked now."""
+    provided = {"period": document.period}
+
+    def bound(path: Path) -> partial[Any]:
+        return READERS.bind({**source, "path": str(path)}, "source[0]", provided)
+
+    bound(document.path)
+    return lambda path: bound(path)()
+
+
+def settings_of(document: Document, source: Mapping[str, Any], device: str) -> dict[str, Any]:
+    """What the states of a run depend on, as plain values."""
+    said = {key: document.values.get(key) for key in DECIDING}
+    said |= {"seed": document.values.get("seed", SEED), "source": source}
+    said["members"] = document.values.get("members", MEMBERS)
+    path = weights_of(document)
+    if path is not None:
+        said["weights"] = hashlib.sha256(path.read_bytes()).hexdigest()
+        said["forecast"] = {k: v for k, v in document.values["forecast"].items() if k != "weights"}
+    said |= {"version": __version__, "torch": str(torch.__version__), "device": device}
+    made: dict[str, Any] = json.loads(json.dumps(plain(said)))
+    return made
+
+
+def guard(root: Path, ledger: Ledger, settings: dict[str, Any], accept: bool) -> None:
+    """Record what the coming cycles depend on.
+
+    Raises:
+        InputError: it differs from that of the last cycle and the change was not asked for.
+    """
+    before = ledger.settings()
+    if before == settings:
+        return
+    if before is not None and ledger.last() is not None and not accept:
+        keys = sorted(k for k in {*before, *settings} if before.get(k) != settings.get(k))
+        told = "; ".join(f"{k} was {before.get(k)}, is {settings.get(k)}" for k in keys)
+        raise InputError(
+            f"{root}: the run was made otherwise ({told}); undo the change, give another --out, "
+            "or go on from the last state with --set cycle.accept_changes=true"
+        )
+    ledger.accept(settings)
+
+
+def fits(root: Path, model: Model, state: State | None, members: int) -> None:
+    """Refuse to go on from a state of another size.
+
+    Raises:
+        InputError: members or latents differ.
+    """
+    if state is None:
+        return
+    wanted = initial(model, state.time, state.pixels[:1], members, 0).ensemble.shape[1:]
+    if state.ensemble.shape[1:] != wanted:
+        raise InputError(
+            f"{root}: the last state has [member, latent] = {list(state.ensemble.shape[1:])}, the "
+            f"configuration wants {list(wanted)}; give another --out"
+        )
+
+
+def command(
+    document: Document, options: Options, once: bool, say: Callable[[str], None]
+) -> Path | None:
+    """Run the service; returns the path of the report, or None where nothing was assimilated.
+
+    Raises:
+        BlockingIOError: another process holds the run directory.
+        InputError: the configuration is wrong, or no file of a first sweep is readable.
+    """
+    wanted, source = section(document, "cycle", cycle), source_of(document)
+    folder, pattern = folder_and_pattern(wanted.inbox)
+    inbox, device = document.resolve(folder), options.torch_device()
+    channels = configured_channels(source, f"{document.path}: source[0]")
+    read, settings = reader_of(document, source), settings_of(document, source, device.type)
+    model = assemble(document, channels, device=device).model
+    root = create_run_directory(run_root(document, options, "cycle"), FOLDERS)
+    with locked(root), Ledger(root / LEDGER) as ledger, stopping() as stop:
+        guard(root, ledger, settings, wanted.accept_changes)
+        _, log, made = open_run(document, options, "cycle", settings["seed"])
+        log.write({"kind": "channels", "channels": channels})
+        store = Store(root, ledger, model.described, _attributes(made))
+        fits(root, model, store.state, settings["members"])
+        service = Service(
+            model=model,
+            seed=settings["seed"],
+            members=settings["members"],
+            start=None if document.period is None else days(document.period[0]),
+            inbox=lambda: arrived(inbox, pattern),
+            read=read,
+            reader=json.dumps([settings[key] for key in ("source", "period", "version")]),
+            store=store,
+            log=log,
+            device=device,
+        )
+        refused = serve(service, wanted.poll_seconds, once, stop, say)
+    if store.state is None and refused:
+        raise InputError(
+            f"no file of the inbox {inbox} can be read ({len(refused)} refused); the first: "
+            f"{refused[0]}"
+        )
+    return None if store.state is None else root / "report.html"
+
+
+def serve(
+    service: Service,
+    poll_seconds: float,
+    once: bool,
+    stop: Callable[[], bool],
+    say: Callable[[str], None],
+) -> list[str]:
+    """Sweep and publish, once or until asked to end; returns what the last sweep refused."""
+    while True:
+        swept = service.sweep(stop)
+        say(_told(swept, service.store))
+        if service.store.state is not None and (swept.assimilated or once):
+            publish(service.store.root, service.ledger, service.seed)
+        if once or stop():
+            return swept.refused
+        wait(poll_seconds, stop)
+
+
+def _attributes(made: Mapping[str, Any]) -> dict[str, str]:
+    """Global attributes of products; no times of writing, so that equal runs are equal files."""
+    return {
+        "title": "land-surface variables by assimilation of satellite reflectances",
+        "source": f"releo_da {made['version']} {made['commit'] or ''}".strip(),
+    }
+
+
+def _told(swept: Swept, store: Store) -> str:
+    """A line about a sweep, and one for each file that gave nothing."""
+    where = "no state yet" if store.state is None else f"state of {isoformat(store.state.time)}"
+    lines = [f"{swept.assimilated} acquisitions assimilated, {where}"]
+    lines += swept.empty + [f"refused: {error}" for error in swept.refused]
+    return "\n".join(lines)
+
+
+def publish(root: Path, ledger: Ledger, seed: int) -> Path:
+    """scores.json and report of the cycles so far; returns the path of the report."""
+    said = [one.scores for one in ledger.cycles()]
+    rejected: dict[str, int] = {}
+    for scores in said:
+        for name, count in scores["rejected"].items():
+            rejected[name] = rejected.get(name, 0) + count
+    background = {name: row(terms) for name, terms in total([s["sums"] for s in said]).items()}
+    found = {
+        "background": background,
+        "rejected": rejected,
+        "diverged": said[-1]["diverged"],
+        "cycles": len(said),
+        "seeds": [seed],
+    }
+    write_json(root / "scores.json", found)
+    return report(root)
+
+
+def status(root: Path) -> list[tuple[str, str]]:
+    """Where a cycling run stands, as names and texts.
+
+    Raises:
+        InputError: the directory holds no ledger.
+    """
+    if not (root / LEDGER).is_file():
+        raise InputError(f"{root}: holds no {LEDGER}, so no cycling run; give its run directory")
+    with Ledger(root / LEDGER) as ledger:
+        last, counts = ledger.last(), ledger.counts()
+        lines = [(name, str(count)) for name, count in counts.items()]
+        if last is not None:
+            lines += [
+                ("last acquisition", f"{isoformat(last.arrival.time)} {last.arrival.sensor}"),
+                ("product", last.arrival.product),
+                ("state", str(root / last.state)),
+                ("diverged pixels", str(last.scores["diverged"])),
+            ]
+        return lines + [
+            (f"refused {name}", error) for name, error in ledger.refused_files().items()
+        ]

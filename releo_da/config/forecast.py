@@ -1,0 +1,88 @@
+"""`releo-da forecast`: from the files of a run to `forecast.nc` and its figure."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+from releo_da.config.assemble import assemble
+from releo_da.config.cycling import LEDGER
+from releo_da.config.document import load
+from releo_da.config.hindcast import SEED
+from releo_da.config.options import Options
+from releo_da.config.report import report
+from releo_da.config.sections import days, products, section
+from releo_da.cycling.ledger import Ledger
+from releo_da.io import products_dataset, read_state, write_products
+from releo_da.io.lock import locked
+from releo_da.io.times import isoformat
+from releo_da.runs.forecast import dates, forecast
+from releo_da.runs.store import last_state, pixels_of
+from releo_da.types import InputError, State
+
+FORECAST = "forecast.nc"
+
+
+def state_of(root: Path) -> State:
+    """The last state of a hindcast or of a cycling run.
+
+    Raises:
+        InputError: the directory holds neither, or the state is damaged.
+    """
+    if (root / LEDGER).is_file():
+        with Ledger(root / LEDGER) as ledger:
+            state = last_state(root, ledger)
+        if state is None:
+            raise InputError(f"{root}: the run has no state yet; run `releo-da cycle` first")
+        return state
+    if not (root / "state.safetensors").is_file():
+        raise InputError(f"{root}: holds no state; give the directory of a finished run")
+    return read_state(root / "state.safetensors")
+
+
+def channels_of(root: Path) -> dict[str, tuple[str, ...]]:
+    """For each sensor of a run, the channels of its acquisitions, from its log.
+
+    Raises:
+        InputError: the log does not say.
+    """
+    lines = (root / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    said = [json.loads(line) for line in lines if '"channels"' in line]
+    found = [record["channels"] for record in said if record["kind"] == "channels"]
+    if not found:
+        raise InputError(f"{root}: its log names no channels; make the run again")
+    return {sensor: tuple(names) for sensor, names in found[-1].items()}
+
+
+def command(root: Path, until: date, options: Options) -> Path:
+    """Forecast from a run's last state; returns the path of the report.
+
+    Raises:
+        InputError: there is no finished run, or it stands after the last day.
+    """
+    if options.out is not None:
+        raise InputError("--out: a forecast is written into the directory of its run; leave it out")
+    state = state_of(root)
+    last = days(until)
+    if last <= state.time:
+        raise InputError(
+            f"--until {until}: the run stands at {isoformat(state.time)}; give a later day"
+        )
+    document = load(root / "config.yaml", options.settings)
+    device = options.torch_device()
+    model = assemble(document, channels_of(root), device=device).model
+    pixels = pixels_of(root, state)
+    times = dates(state.time, last, section(document, "products", products).every_days)
+    seed = document.values.get("seed", SEED)
+    found = forecast(model, state, pixels, times, seed, device)
+    attributes = {
+        "title": "forecast of land-surface variables from the last state of a run",
+        "forecast_reference_time": isoformat(state.time),
+    }
+    write_products(root / FORECAST, products_dataset(times, pixels, found, attributes))
+    try:
+        with locked(root):
+            return report(root)
+    except BlockingIOError:
+        return root / "report.html"  # a service is at work and draws the forecast with its next

@@ -1,0 +1,31 @@
+"""Who an acquisition is: a digest of its content, so that a copy under another name is recognised.
+
+Only pixels at which something was seen count, and each is named by its global id. The same
+acquisition therefore has the same identity in a file of its own and in a file of many dates, on a
+small pixel axis and on a large one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+from torch import Tensor
+
+from releo_da.types import Acquisition
+
+
+def identity(acquisition: Acquisition, pixels: Tensor) -> str:
+    """SHA-256 over time, sensor and what was seen.
+
+    Args:
+        acquisition: as read, instrument errors only.
+        pixels: ``[pixel]`` int64 global ids of its pixel axis.
+    """
+    rows = acquisition.seen.any(-1).cpu()
+    total = hashlib.sha256(f"{float(acquisition.time).hex()} {acquisition.sensor}".encode())
+    for tensor in (pixels, acquisition.values, acquisition.error):
+        part = tensor.cpu()[rows].contiguous()
+        total.update(f"\n{part.dtype} {tuple(part.shape)}\n".encode())
+        total.update(part.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()

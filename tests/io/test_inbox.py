@@ -1,0 +1,57 @@
+"""What lies in an inbox, and that one process holds a run directory."""
+
+import subprocess
+import sys
+
+import pytest
+
+from releo_da.io.inbox import arrived, folder_and_pattern
+from releo_da.io.lock import locked
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("inbox", ("inbox", "*")),
+        ("inbox/*.nc", ("inbox", "*.nc")),
+        ("/data/s2/**/*.nc", ("/data/s2", "**/*.nc")),
+        ("tile_[ab]/x.nc", (".", "tile_[ab]/x.nc")),
+    ],
+)
+def test_a_glob_is_a_folder_and_a_pattern(text, expected):
+    assert folder_and_pattern(text) == expected
+
+
+def test_hidden_files_and_folders_are_left_alone(tmp_path):
+    for name in ("b.nc", "a.nc", ".c.nc", "d.txt", "deep/e.nc", ".hidden/f.nc"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(name, encoding="utf-8")
+    assert [file.name for file in arrived(tmp_path, "*.nc")] == ["a.nc", "b.nc"]
+    assert [file.name for file in arrived(tmp_path, "**/*.nc")] == ["a.nc", "b.nc", "deep/e.nc"]
+    assert [file.name for file in arrived(tmp_path, "*")] == ["a.nc", "b.nc", "d.txt"]
+    assert arrived(tmp_path, "a.nc")[0].size == 4
+
+
+def test_a_file_that_changes_is_another(tmp_path):
+    (tmp_path / "a.nc").write_text("half", encoding="utf-8")
+    before = arrived(tmp_path, "*")
+    (tmp_path / "a.nc").write_text("whole file", encoding="utf-8")
+    assert arrived(tmp_path, "*") != before
+
+
+def test_another_process_cannot_hold_the_same_directory(tmp_path, project_root):
+    code = (
+        "import sys; from pathlib import Path; from releo_da.io.lock import locked\n"
+        "with locked(Path(sys.argv[1])): print('held')"
+    )
+
+    def other():
+        command = [sys.executable, "-c", code, str(tmp_path)]
+        return subprocess.run(command, cwd=project_root, capture_output=True, text=True)
+
+    with locked(tmp_path):
+        refused = other()
+        assert "BlockingIOError" in refused.stderr
+        assert str(tmp_path) in refused.stderr
+    assert other().stdout.strip() == "held"
