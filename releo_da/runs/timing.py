@@ -1,0 +1,70 @@
+"""CPU time of pieces of work: medians of interleaved repeats, and the share of each part.
+
+Times are those of the process and not of the wall, so that what else the machine does counts
+little; contenders take turns, so that a slow minute slows all of them; the median forgets the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from statistics import median
+from time import process_time
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+
+def rates(
+    contenders: Mapping[str, tuple[Callable[[], object], int]],
+    repeats: int,
+    clock: Callable[[], float] = process_time,
+) -> dict[str, float]:
+    """How much of its work each contender does in a second.
+
+    Args:
+        contenders: for each name, a piece of work and how many units it is.
+        repeats: how often each is timed, after one turn that is not (compilers and caches).
+        clock: seconds; of CPU time unless the work is done elsewhere.
+    """
+    spent: dict[str, list[float]] = {name: [] for name in contenders}
+    for turn in range(repeats + 1):
+        for name, (work, _) in contenders.items():
+            start = clock()
+            work()
+            if turn:
+                spent[name].append(clock() - start)
+    return {name: units / median(spent[name]) for name, (_, units) in contenders.items()}
+
+
+class Clock:
+    """Time spent in each of several functions, without what they spend in each other.
+
+    Attributes:
+        spent: seconds of CPU time by name.
+    """
+
+    def __init__(self) -> None:
+        self.spent: dict[str, float] = {}
+        self._inner: list[float] = []
+
+    def timed(self, name: str, function: Callable[..., Result]) -> Callable[..., Result]:
+        """The function, whose own time is added to ``spent[name]``."""
+
+        def run(*arguments: Any, **options: Any) -> Result:
+            self._inner.append(0.0)
+            start = process_time()
+            try:
+                return function(*arguments, **options)
+            finally:
+                whole = process_time() - start
+                own = whole - self._inner.pop()
+                self.spent[name] = self.spent.get(name, 0.0) + own
+                if self._inner:
+                    self._inner[-1] += whole
+
+        return run
+
+    def shares(self) -> dict[str, float]:
+        """Parts of the time spent, which add up to 1."""
+        whole = sum(self.spent.values())
+        return {name: seconds / whole for name, seconds in self.spent.items()}
