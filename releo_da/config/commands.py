@@ -28,6 +28,7 @@ from releo_da.config.report import report
 from releo_da.config.sections import products, score
 from releo_da.config.sections import train as train_section
 from releo_da.config.show import show_scores
+from releo_da.io import write_json
 
 
 def _tell(options: Options, text: str) -> None:
@@ -92,6 +93,17 @@ def experiment(name: str, options: Options) -> int | None:
 def plot(run: Path, options: Options) -> int | None:
     """Redraw the figures and the report of a finished run."""
     _finished(options, report(run))
+    return None
+
+
+def benchmark(options: Options, output: Path | None) -> int | None:
+    """Speed of each part beside its peers, as JSON."""
+    from releo_da.config.benchmark import benchmark as figures  # FilterPy, for this alone
+
+    found = figures()
+    if output is not None:
+        write_json(output, found)
+    _tell(options, json.dumps(found, indent=2))
     return None
 
 
