@@ -58,12 +58,20 @@ def quantiles(ordered: Tensor, levels: tuple[float, ...] = QUANTILES) -> Tensor:
     same distribution falls between two levels as often as they say.
     """
     members = ordered.shape[1]
-    place = (torch.tensor(levels) * (members + 1) - 1.0).clamp(0.0, members - 1.0)
+    place = torch.tensor(levels, dtype=torch.float64) * (members + 1) - 1.0
+    place = place.clamp(0.0, members - 1.0)
     below = place.floor().long()
     weight = (place - below).to(ordered).view(-1, *[1] * (ordered.dim() - 1))
     low = ordered[:, below].movedim(1, 0)
     high = ordered[:, (below + 1).clamp_max(members - 1)].movedim(1, 0)
     return low + weight * (high - low)
+
+
+def both_asked(mask: Tensor, index: Index | None) -> Tensor:
+    """Where an index is compared: where both its channels are, ``[pixel]`` bool."""
+    if index is None:
+        return torch.zeros_like(mask[:, 0])
+    return mask[:, index.high] & mask[:, index.low]
 
 
 def compare(
@@ -84,8 +92,7 @@ def compare(
     error = acquisition.error.masked_fill(~acquisition.seen, 0.0)
     drawn = with_index(predicted + noise(predicted.shape) * error[:, None], index)
     observed = with_index(acquisition.values, index)
-    both = mask.any(-1) if index is None else mask[:, index.high] & mask[:, index.low]
-    asked = torch.cat([mask, both[:, None]], -1)
+    asked = torch.cat([mask, both_asked(mask, index)[:, None]], -1)
     ordered = drawn.sort(1).values
     members = ordered.shape[1]
     place = 2.0 * torch.arange(1, members + 1).to(ordered) - members - 1.0
