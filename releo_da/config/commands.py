@@ -11,9 +11,11 @@ from typing import Any
 from rich.console import Console
 
 from releo_da.config import cycling, training
+from releo_da.config import demo as demos
 from releo_da.config import experiment as studies
 from releo_da.config import forecast as forecasts
 from releo_da.config import hindcast as hindcasts
+from releo_da.config import twin as twins
 from releo_da.config.assemble import (
     FORECASTERS,
     OPERATORS,
@@ -25,6 +27,8 @@ from releo_da.config.assemble import (
 from releo_da.config.document import load
 from releo_da.config.options import Options
 from releo_da.config.report import report
+from releo_da.config.schema import component
+from releo_da.config.schema import options as options_schema
 from releo_da.config.sections import products, score
 from releo_da.config.sections import train as train_section
 from releo_da.config.show import show_scores
@@ -41,6 +45,18 @@ def _finished(options: Options, path: Path) -> None:
     if not options.quiet:
         show_scores(scores)
     _tell(options, f"report: {path.resolve()}")
+
+
+def demo(options: Options) -> int | None:
+    """A season of fields, simulated into files, fitted and hindcast."""
+    _finished(options, demos.command(options))
+    return None
+
+
+def twin(config: Path, options: Options) -> int | None:
+    """Nature run, simulated acquisitions, assimilation, scores against the truth."""
+    _finished(options, twins.command(load(config, options.settings), options))
+    return None
 
 
 def hindcast(config: Path, options: Options) -> int | None:
@@ -109,8 +125,14 @@ def benchmark(options: Options, output: Path | None) -> int | None:
 
 def sections() -> Mapping[str, Any]:
     """What each section of a configuration accepts, for the schema."""
+    twin_schema = {
+        "type": "object",
+        "properties": {"twin": options_schema(twins.twin_source)},
+        "required": ["twin"],
+        "additionalProperties": False,
+    }
     return {
-        "source": READERS,
+        "source": {"anyOf": [component(READERS), twin_schema]},
         "state": STATES,
         "forecast": FORECASTERS,
         "observe": OPERATORS,

@@ -1,0 +1,302 @@
+"""`releo-da twin`: a document becomes a truth, its acquisitions, and a system that estimates it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from releo_da.config.assemble import FORECASTERS, Assembly, assemble
+from releo_da.config.document import Document
+from releo_da.config.hindcast import MEMBERS, SEED
+from releo_da.config.options import Options
+from releo_da.config.registry import bind
+from releo_da.config.report import report
+from releo_da.config.run_files import open_run, progress
+from releo_da.config.sections import as_date, days, products, score, section
+from releo_da.io import products_dataset, write_json, write_products, write_state
+from releo_da.io.geometry import relative_azimuth, sun_position
+from releo_da.runs.acquire import Nature, nature
+from releo_da.runs.block import Task
+from releo_da.runs.twin import TwinOutcome, turns, twin
+from releo_da.runs.twin import score as scores_of
+from releo_da.sensors.sensor import load_sensor
+from releo_da.types import Acquisition, InputError
+
+LOWEST_SUN = 85.0
+"""Passes with a larger sun zenith (degrees) are left out: it is night, or as good as."""
+
+
+@dataclass(frozen=True)
+class Satellite:
+    """When and how one satellite of a twin experiment passes."""
+
+    sensor: str
+    channels: tuple[str, ...]
+    first: float
+    every_days: float
+    hour: float
+    view_zenith: float
+    view_azimuth: float
+
+
+def satellite(
+    sensor: str,
+    channels: Sequence[str],
+    first: date | None = None,
+    every_days: float = 10.0,
+    hour: float = 10.5,
+    view_zenith: float = 5.0,
+    view_azimuth: float = 105.0,
+) -> Satellite:
+    """A satellite of a twin experiment.
+
+    Args:
+        sensor: name in the catalogue.
+        channels: names of the channels that are assimilated.
+        first: day of the first pass; the first of the period unless given.
+        every_days: days between passes.
+        hour: of the passes, UTC.
+        view_zenith: degrees.
+        view_azimuth: degrees from north.
+    """
+    load_sensor(sensor).index(tuple(channels))
+    if not every_days > 0:
+        raise InputError(f"every_days is {every_days}; give a positive number of days")
+    start = np.nan if first is None else days(first)
+    return Satellite(sensor, tuple(channels), start, every_days, hour, view_zenith, view_azimuth)
+
+
+@dataclass(frozen=True)
+class Twin:
+    """What a twin experiment simulates."""
+
+    satellites: tuple[Satellite, ...]
+    shape: tuple[int, ...]
+    place: tuple[float, float]
+    cloud: float
+    seed: int | None
+    truth: Mapping[str, Any] | str | None
+
+
+def twin_source(
+    satellites: Sequence[dict[str, Any]],
+    pixels: int | Sequence[int] = 256,
+    place: Sequence[float] = (1.4, 43.6),
+    cloud: float = 0.5,
+    seed: int | None = None,
+    truth: dict[str, Any] | str | None = None,
+) -> Twin:
+    """A truth and the satellites that look at it.
+
+    Args:
+        satellites: list of ``{sensor: .., channels: [..], first: .., every_days: .., hour: ..,
+            view_zenith: .., view_azimuth: ..}``.
+        pixels: number of points, or ``[rows, columns]`` of a grid.
+        place: longitude and latitude (degrees), for the sun.
+        cloud: probability that a pixel is hidden from a pass.
+        seed: of truth, clouds and noise; one more than the run's unless given.
+        truth: a forecaster that the truth is a draw of; the one of the run unless given.
+    """
+    if not satellites:
+        raise InputError("satellites: the list is empty; give at least one satellite")
+    if not 0.0 <= cloud < 1.0:
+        raise InputError(f"cloud is {cloud}; give a probability from 0 to below 1")
+    shape = (pixels,) if isinstance(pixels, int) else tuple(pixels)
+    if len(shape) not in (1, 2) or min(shape) < 1:
+        raise InputError(f"pixels is {pixels}; give a number of points, or [rows, columns]")
+    if len(place) != 2 or abs(place[1]) > 90.0:
+        raise InputError(f"place is {list(place)}; give [longitude, latitude] in degrees")
+    bound = tuple(
+        bind(satellite, entry, f"source.twin.satellites[{k}]")()
+        for k, entry in enumerate(satellites)
+    )
+    return Twin(bound, shape, (place[0], place[1]), cloud, seed, truth)
+
+
+def source_of(document: Document) -> Twin:
+    """The section ``source.twin``, checked.
+
+    Raises:
+        InputError: there is none, or it is wrong.
+    """
+    source = document.require("source")
+    if not isinstance(source, Mapping) or set(source) != {"twin"}:
+        raise InputError(
+            f"{document.path}: source: a twin experiment needs {{twin: ...}} and nothing else; "
+            "use `releo-da hindcast` for files"
+        )
+    options = source["twin"]
+    if isinstance(options, Mapping) and options.get("truth") is not None:
+        FORECASTERS.find(options["truth"], "source.twin.truth")
+    made: Twin = bind(twin_source, options, "source.twin")()
+    return made
+
+
+def period_of(document: Document) -> tuple[float, float]:
+    """Start and end of the period (days since 1970-01-01).
+
+    Raises:
+        InputError: the configuration has no period.
+    """
+    first, last = document.require("period")
+    return days(as_date(first, "period")), days(as_date(last, "period"), end=True)
+
+
+def passes(document: Document, made: Twin, device: torch.device) -> list[Acquisition]:
+    """Time, sensor and angles of every pass of the period, in time order.
+
+    Raises:
+        InputError: the period is missing, or no satellite passes in it by day.
+    """
+    start, end = period_of(document)
+    number = int(np.prod(made.shape))
+    found = []
+    for s in made.satellites:
+        begin = (start if np.isnan(s.first) else s.first) + s.hour / 24.0
+        for time in np.arange(begin, end, s.every_days):
+            zenith, azimuth = sun_position(time, *made.place)
+            if time < start or zenith > LOWEST_SUN:
+                continue
+            relative = float(relative_azimuth(azimuth, s.view_azimuth))
+            angles = torch.tensor([float(zenith), s.view_zenith, relative], device=device)
+            nothing = torch.zeros(number, len(s.channels), device=device)
+            found.append(
+                Acquisition(
+                    float(time), s.sensor, nothing, nothing, angles.expand(number, 3), s.sensor
+                )
+            )
+    if not found:
+        raise InputError(
+            f"{document.path}: no satellite passes by day in the period; "
+            "check period, and first and hour of the satellites"
+        )
+    return sorted(found, key=lambda a: a.time)
+
+
+def channels_of(made: Twin) -> dict[str, tuple[str, ...]]:
+    """For each sensor, its channels.
+
+    Raises:
+        InputError: two satellites share a sensor but not its channels.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for s in made.satellites:
+        if found.setdefault(s.sensor, s.channels) != s.channels:
+            raise InputError(
+                f"source.twin.satellites: {s.sensor} comes with other channels in another entry; "
+                "give the same to both"
+            )
+    return found
+
+
+def assemblies(document: Document, made: Twin, device: torch.device) -> tuple[Assembly, Assembly]:
+    """The system that assimilates and the one of the truth, which are the same unless told."""
+    channels = channels_of(made)
+    ours = assemble(document, channels, device=device)
+    if made.truth is None:
+        return ours, ours
+    values = {**document.values, "forecast": made.truth}
+    return ours, assemble(replace(document, values=values), channels, device=device)
+
+
+def task_of(document: Document, made: Twin) -> Task:
+    """What the configuration asks of every block."""
+    wanted, output = section(document, "score", score), section(document, "products", products)
+    for key in ("withhold", "in_situ"):
+        if (document.values.get("score") or {}).get(key):
+            raise InputError(
+                f"{document.path}: score.{key}: a twin experiment is scored on its truth; remove it"
+            )
+    start, end = period_of(document)
+    asked = tuple(float(t) for t in np.arange(start + 0.5, end, output.every_days))
+    return Task(
+        seed=document.values.get("seed", SEED),
+        members=document.values.get("members", MEMBERS),
+        start=start,
+        asked=asked,
+        horizons=wanted.horizons,
+        smooth=document.values.get("smooth") is not None,
+    )
+
+
+def command(document: Document, options: Options) -> Path:
+    """Run a twin experiment and write its run directory; returns the path of the report."""
+    made = source_of(document)
+    device = options.torch_device()
+    looks = passes(document, made, device)
+    task = task_of(document, made)
+    ours, theirs = assemblies(document, made, device)
+    root, log, provenance = open_run(document, options, "twin", task.seed)
+    pixels = torch.arange(int(np.prod(made.shape)))
+    seed = task.seed + 1 if made.seed is None else made.seed
+    truth = nature(theirs.model, looks, (task.start, *task.asked), pixels, seed, made.cloud)
+    outcome = run(ours, theirs, truth, task, pixels, device, options.quiet)
+    write_outcome(root, outcome, pixels_of(made), scores_of(outcome, task), provenance)
+    log.write({"kind": "finished", "diverged": outcome.diverged})
+    return report(root)
+
+
+def run(
+    ours: Assembly,
+    theirs: Assembly,
+    truth: Nature,
+    task: Task,
+    pixels: Tensor,
+    device: torch.device,
+    quiet: bool,
+) -> TwinOutcome:
+    """The twin experiment, with its progress."""
+    with progress(turns(truth, task, pixels), "twin", quiet) as tick:
+        decode = (estimated(ours), estimated(theirs))
+        return twin(ours.model, truth, decode, task, pixels, device, tick)
+
+
+def estimated(assembly: Assembly) -> Any:
+    """Latents to those variables that are estimated, not fixed."""
+
+    def decode(ensemble: Tensor) -> dict[str, Tensor]:
+        values = assembly.layout.decode(ensemble)
+        return {name: values[name] for name in assembly.layout.names}
+
+    return decode
+
+
+def pixels_of(made: Twin) -> xr.Dataset:
+    """The pixel axis of a twin experiment, in the form of `releo_da.io.series.Series`."""
+    number = int(np.prod(made.shape))
+    found = xr.Dataset(coords={"id": ("pixel", np.arange(number))})
+    if len(made.shape) == 1:
+        return found.assign_attrs(kind="point")
+    row, column = np.divmod(np.arange(number), made.shape[1])
+    return found.assign_coords(row=("pixel", row), col=("pixel", column)).assign_attrs(
+        kind="grid", height=made.shape[0], width=made.shape[1]
+    )
+
+
+def write_outcome(
+    root: Path,
+    outcome: TwinOutcome,
+    pixels: xr.Dataset,
+    scores: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+) -> None:
+    """The files of a run directory, each written whole or not at all."""
+    told = {
+        "title": "twin experiment: land-surface variables estimated from simulated reflectances",
+        "source": f"releo_da {provenance['version']} {provenance['commit'] or ''}".strip(),
+        "history": f"{provenance['written']} releo-da {provenance['command']}",
+    }
+    for name, held in (("analysis", outcome.products), ("truth", outcome.truth)):
+        dataset = products_dataset(outcome.product_times, pixels, held, told)
+        write_products(root / f"{name}.nc", dataset)
+    write_products(root / "verification.nc", outcome.verification)
+    write_state(root / "state.safetensors", outcome.state)
+    write_json(root / "scores.json", scores)
