@@ -57,7 +57,7 @@ def run(monkeypatch: pytest.MonkeyPatch, commands: Any, *arguments: str) -> int:
 
 def test_every_command_of_the_contract_is_there() -> None:
     names = {command.callback.__name__ for command in app.registered_commands if command.callback}
-    assert names == {*RUN_COMMANDS, "simulate", "sensors", "variables", "schema"}
+    assert names == {*RUN_COMMANDS, "simulate", "sensors", "variables", "schema", "status"}
 
 
 @pytest.mark.parametrize("name", RUN_COMMANDS)

@@ -10,7 +10,7 @@ import torch
 import xarray as xr
 
 from releo_da.cycling.ledger import Ledger
-from releo_da.io import JsonLines, drop_duplicates, merge, read_products, read_state
+from releo_da.io import JsonLines, drop_duplicates, merge, read_cube, read_products, read_state
 from releo_da.io.inbox import arrived
 from releo_da.runs.block import Task
 from releo_da.runs.cycle import Service
@@ -18,7 +18,7 @@ from releo_da.runs.hindcast import hindcast
 from releo_da.runs.store import Store
 from releo_da.types import InputError
 
-from .linear import DESCRIBED, MEMBERS, SEED, deliver, linear_model, read, season
+from .linear import DESCRIBED, MEMBERS, OPTIONS, SEED, deliver, linear_model, read, season
 
 ALL = list(range(7))
 Open = Callable[..., Service]
@@ -320,6 +320,39 @@ def test_new_pixels_join_from_the_prior_and_old_ones_do_not_notice(tmp_path, ser
     assert product.point.values.tolist() == [0, 1, 2, 3]
 
 
+def test_a_grid_grows_by_the_pixels_that_become_clear(tmp_path, service):
+    inbox = tmp_path / "inbox"
+    data = season(points=6, clear=True)
+    cloud = np.zeros((2, 3, 7), np.uint8)
+    cloud[0, :2, 0] = cloud[1, :, 1] = 1  # the first date does not see pixels 0 and 1
+    values = data.reflectance.values.reshape(2, 3, 7, 2)
+    cube = xr.Dataset(
+        {
+            "reflectance": (("y", "x", "time", "band"), values),
+            "cloud": (("y", "x", "time"), cloud),
+        },
+        {
+            "time": data.time.values,
+            "band": data.band.values,
+            "platform": ("time", data.platform.values),
+            "x": [0.5, 1.5, 2.5],
+            "y": [9.5, 8.5],
+        },
+    )
+    dims = {"y": "y", "x": "x", "time": "time", "channel": "band"}
+    one = service(read=lambda path: read_cube(path, **(OPTIONS | {"dims": dims})))
+    for date, held in ((0, [2, 3, 4, 5]), (1, [0, 1, 2, 3, 4, 5])):
+        deliver(inbox, cube, [date])
+        assert one.sweep().assimilated == 1
+        assert one.store.state.pixels.tolist() == held
+        product = read_products(sorted((tmp_path / "run" / "products").iterdir())[-1])
+        assert product.lai.dims == ("time", "y", "x")
+        assert int(product.lai.notnull().sum()) == len(held)
+    again = service()
+    assert again.store.pixels.attrs == one.store.pixels.attrs
+    xr.testing.assert_equal(again.store.pixels, one.store.pixels)
+
+
 def test_points_at_other_places_are_refused(tmp_path, service):
     inbox = tmp_path / "inbox"
     deliver(inbox, season(), [0])
@@ -333,7 +366,7 @@ def test_points_at_other_places_are_refused(tmp_path, service):
 
 def test_products_open_as_one_data_set(tmp_path, uninterrupted):
     paths = str(tmp_path / "whole" / "products" / "*.nc")
-    found = xr.open_mfdataset(paths, engine="netcdf4", data_vars="minimal")
+    found = xr.open_mfdataset(paths, data_vars="minimal", compat="override", coords="minimal")
     with found:
         assert found.sizes["time"] == 7
         assert np.all(np.diff(found.time.values).astype(int) > 0)

@@ -1,0 +1,212 @@
+"""The service as a user meets it: configuration, exit status, files, forecast."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+import yaml
+
+from releo_da.cli import main
+from releo_da.config import commands
+from releo_da.config.cycling import configured_channels
+from releo_da.cycling.ledger import Ledger
+from releo_da.io import read_products
+from releo_da.io.lock import locked
+
+DATES = ("2020-05-01T10:50", "2020-05-06T10:50", "2020-05-11T10:50")
+CONFIG = {
+    "seed": 3,
+    "members": 6,
+    "source": [
+        {
+            "reader": "points",
+            "sensor": "sentinel2a",
+            "values": "reflectance",
+            "dims": {"pixel": "point", "time": "time", "channel": "band"},
+            "channels": {"B04": "red", "B8A": "nir"},
+        }
+    ],
+    "analyse": [{"name": "etkf"}, {"name": "relaxed", "factor": 0.3}],
+    "products": {"variables": ["lai", "ndvi"], "every_days": 10},
+    "cycle": {"inbox": "inbox", "poll_seconds": 1},
+}
+
+Run = Callable[..., int]
+
+
+def deliver(inbox: Path, *dates: int) -> None:
+    values = np.random.default_rng(0).uniform(0.05, 0.1, (2, 3, 2)) + np.array([0.0, 0.25])
+    data = xr.Dataset(
+        {"reflectance": (("point", "time", "band"), values)},
+        {
+            "time": np.array(DATES, "datetime64[ns]"),
+            "band": ["red", "nir"],
+            "x": ("point", [1.0, 1.1]),
+            "y": ("point", [43.0, 43.1]),
+        },
+        {"crs": "EPSG:4326"},
+    )
+    inbox.mkdir(exist_ok=True)
+    data.isel(time=list(dates)).to_netcdf(inbox / f"{dates[0]}.nc")
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A command line in a folder with a configuration; gives the exit status."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(CONFIG), encoding="utf-8")
+
+    def command(*arguments: str) -> int:
+        with pytest.raises(SystemExit) as ended:
+            main(list(arguments))
+        return int(ended.value.code or 0)
+
+    return command
+
+
+CYCLE = ("cycle", "c.yaml", "--once", "--out", "run", "--quiet")
+
+
+def test_cycle_resume_status_forecast(tmp_path: Path, run: Run, capsys) -> None:
+    (tmp_path / "inbox").mkdir()
+    root = tmp_path / "run"
+    assert run(*CYCLE) == 0  # nothing has arrived
+    assert not (root / "report.html").exists()
+    deliver(tmp_path / "inbox", 0, 1)
+    assert run(*CYCLE) == 0
+    deliver(tmp_path / "inbox", 2)
+    assert run(*CYCLE) == 0
+    scores = json.loads((root / "scores.json").read_text("utf-8"))
+    assert scores["cycles"] == 3
+    assert scores["background"]["B04"]["n"] == 6
+    assert (root / "report.html").is_file()
+    assert len(list((root / "products").iterdir())) == 3
+
+    capsys.readouterr()
+    assert run("status", "run") == 0
+    told = capsys.readouterr().out
+    assert "cycles: 3" in told
+    assert "last acquisition: 2020-05-11T10:50:00 sentinel2a" in told
+
+    assert run("forecast", "run", "--until", "2020-06-02", "--quiet") == 0
+    ahead = read_products(root / "forecast.nc")
+    assert [str(t)[:10] for t in ahead.time.values] == ["2020-05-21", "2020-05-31", "2020-06-02"]
+    assert np.isfinite(ahead.lai.values).all()
+    assert np.all(np.diff(ahead.lai_quantile.values, axis=0) >= 0)
+    assert ahead.attrs["Conventions"].startswith("CF-")
+    assert (root / "figures" / "ahead_lai.png").is_file()
+    assert run("forecast", "run", "--until", "2020-05-11") == 2
+    assert "stands at 2020-05-11T10:50:00" in capsys.readouterr().err
+
+
+def test_a_change_of_what_decides_is_refused(tmp_path: Path, run: Run, capsys) -> None:
+    deliver(tmp_path / "inbox", 0)
+    assert run(*CYCLE) == 0
+    assert run(*CYCLE, "--set", "cycle.poll_seconds=5", "--set", "products.every_days=5") == 0
+    change = ("--set", "analyse=etkf")
+    assert run(*CYCLE, *change) == 2
+    assert "analyse was" in capsys.readouterr().err
+    held = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text("utf-8"))
+    assert held["analyse"] == CONFIG["analyse"]
+    assert run(*CYCLE, *change, "--set", "cycle.accept_changes=true") == 0
+    assert run(*CYCLE, *change) == 0  # from now on this is the run
+    bigger = ("--set", "members=8", "--set", "cycle.accept_changes=true")
+    assert run(*CYCLE, *bigger) == 2
+    assert "[member, latent]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("cycle.inbox=nowhere", "nowhere"),
+        ("cycle.poll_seconds=0", "poll_seconds"),
+        ("cycle.pol_seconds=5", "poll_seconds"),
+        ("source.0.valuse=x", "values"),
+        ("source.0.channels=null", "channels"),
+        ("source.0.sensor=sentinel2x", "sentinel2x"),
+        ("source=[]", "one source"),
+    ],
+)
+def test_a_wrong_configuration_is_refused_at_once(
+    tmp_path: Path, run: Run, capsys, setting: str, message: str
+) -> None:
+    (tmp_path / "inbox").mkdir()
+    assert run(*CYCLE, "--set", setting) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_first_call_that_can_read_nothing_says_why(tmp_path: Path, run: Run, capsys) -> None:
+    deliver(tmp_path / "inbox", 0)
+    assert run(*CYCLE, "--set", "source.0.values=refl") == 2
+    assert "reflectance" in capsys.readouterr().err
+    assert run(*CYCLE) == 0  # the same file, read as it should be
+    assert json.loads((tmp_path / "run" / "scores.json").read_text("utf-8"))["cycles"] == 1
+
+
+def test_a_run_directory_in_use_is_not_touched(tmp_path: Path, run: Run, capsys) -> None:
+    deliver(tmp_path / "inbox", 0)
+    (tmp_path / "run").mkdir()
+    with locked(tmp_path / "run"):
+        assert run(*CYCLE) == 75
+    assert "another process holds it" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "config.yaml").exists()
+
+
+def test_a_forecast_goes_on_from_a_hindcast_and_needs_its_directory_only(
+    tmp_path: Path, run: Run, capsys
+) -> None:
+    deliver(tmp_path / "inbox", 0, 1, 2)
+    path = ("--set", "source.0.path=inbox/0.nc")
+    assert run("train", "c.yaml", *path, "--set", "train.epochs=1", "--out", "fit", "--quiet") == 0
+    fitted = ("--set", "forecast={name: mean_reverting, weights: fit/weights.safetensors}")
+    assert run("hindcast", "c.yaml", "--out", "past", "--quiet", *path, *fitted) == 0
+    for folder in ("inbox", "fit"):
+        shutil.rmtree(tmp_path / folder)
+    assert run("forecast", "past", "--until", "2020-06-01", "--quiet") == 0
+    ahead = read_products(tmp_path / "past" / "forecast.nc")
+    assert str(ahead.time.values[-1])[:10] == "2020-06-01"
+    assert np.isfinite(ahead.lai.values).all()
+    assert (ahead.lai_spread.values > 0).all()
+    assert run("forecast", "past", "--until", "2020-06-01", "--out", "elsewhere") == 2
+    assert run("forecast", "fit", "--until", "2020-06-01") == 2
+    assert "holds no state" in capsys.readouterr().err
+
+
+def wait_for(path: Path, service: subprocess.Popen) -> None:
+    end = time.monotonic() + 60
+    while not path.exists() and service.poll() is None and time.monotonic() < end:
+        time.sleep(0.1)
+
+
+def test_a_service_ends_on_a_signal(tmp_path: Path, run: Run, project_root: Path) -> None:
+    deliver(tmp_path / "inbox", 0)
+    line = [sys.executable, "-m", "releo_da.cli", "cycle", "c.yaml", "--out", "run"]
+    environment = {**os.environ, "PYTHONPATH": str(project_root)}
+    service = subprocess.Popen(line, cwd=tmp_path, env=environment)
+    try:
+        wait_for(tmp_path / "run" / "report.html", service)
+        deliver(tmp_path / "inbox", 1)
+        second = tmp_path / "run" / "states" / "000002.safetensors"
+        wait_for(second, service)
+        service.send_signal(signal.SIGTERM)
+        assert service.wait(30) == 0
+    finally:
+        service.kill()
+    with Ledger(tmp_path / "run" / "ledger.sqlite") as ledger:
+        assert ledger.last().number == 2  # the cycle that was under way was finished
+
+
+def test_sensors_come_from_the_source() -> None:
+    source = {"sensor": {"from": "platform", "S2B": "sentinel2b", "S2A": "sentinel2a"}}
+    found = configured_channels(source | {"channels": {"B04": "red"}}, "here")
+    assert found == {"sentinel2a": ("B04",), "sentinel2b": ("B04",)}
+    assert commands.sections()["cycle"].__name__ == "cycle"
