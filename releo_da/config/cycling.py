@@ -210,7 +210,7 @@ def serve(
     while True:
         swept = service.sweep(stop)
         say(_told(swept, service.store))
-        if service.store.state is not None and (swept.assimilated or once):
+        if service.store.number != published(service.store.root):
             publish(service.store.root, service.ledger, service.seed)
         if once or stop():
             return swept.refused
@@ -231,6 +231,13 @@ def _told(swept: Swept, store: Store) -> str:
     lines = [f"{swept.assimilated} acquisitions assimilated, {where}"]
     lines += swept.empty + [f"refused: {error}" for error in swept.refused]
     return "\n".join(lines)
+
+
+def published(root: Path) -> int:
+    """Number of cycles that scores.json and the report know; 0 without them."""
+    if not (root / "report.html").is_file() or not (root / "scores.json").is_file():
+        return 0
+    return int(json.loads((root / "scores.json").read_text(encoding="utf-8"))["cycles"])
 
 
 def publish(root: Path, ledger: Ledger, seed: int) -> Path:

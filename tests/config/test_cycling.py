@@ -84,7 +84,11 @@ def test_cycle_resume_status_forecast(tmp_path: Path, run: Run, capsys) -> None:
     deliver(tmp_path / "inbox", 0, 1)
     assert run(*CYCLE) == 0
     deliver(tmp_path / "inbox", 2)
+    (root / "report.html").unlink()  # as if the call before had ended after its last commit
     assert run(*CYCLE) == 0
+    drawn = (root / "report.html").stat().st_mtime_ns
+    assert run(*CYCLE) == 0  # nothing new: nothing is drawn again
+    assert (root / "report.html").stat().st_mtime_ns == drawn
     scores = json.loads((root / "scores.json").read_text("utf-8"))
     assert scores["cycles"] == 3
     assert scores["background"]["B04"]["n"] == 6
