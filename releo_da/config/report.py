@@ -138,8 +138,11 @@ def reading_notes(log: list[dict[str, Any]]) -> list[str]:
         if record["kind"] == "offset":
             notes.append(record["message"])
         elif record["kind"] == "values":
-            refused.update({k: v for k, v in record.items() if isinstance(v, int)})
-    counts = Counter(record["kind"] for record in log)
+            refused.update(record["rejected"])
+            refused.pop("masked", None)  # clouds are what masks are for
+    counts: Counter[str] = Counter()
+    for record in log:
+        counts[record["kind"]] += record.get("count", 1)
     for kind, text in {
         "all_masked": "{} dates without a clear pixel were left out",
         "late": "{} acquisitions arrived after later ones and were left out",

@@ -23,8 +23,11 @@ from releo_da.runs.model import Model
 from releo_da.runs.timeline import hide, merged, requests
 from releo_da.types import Acquisition, State, Step
 
-RESIDUAL_MEMBERS = 4
-"""Every how many members H of the analysis is evaluated for residuals: the mean needs few."""
+RESIDUAL_MEMBERS = 32
+"""H of the analysis is evaluated for a quarter of the members, as the mean needs few, but not for
+fewer than these. Vector instructions take 32 numbers at a time and round the rest of an array in
+another way: with multiples of 32 members a pixel's results are the same to the last bit whichever
+pixels run beside it."""
 
 Tick = Callable[[str], None]
 
@@ -171,7 +174,8 @@ class Block:
         acquisition = self.acquisitions[date]
         rejected = (step.acquisition.precision > 0) & (step.precision == 0)
         before = self._record("background", date, step.predicted, acquisition.seen, rejected)
-        thinned = step.analysis.ensemble[:, ::RESIDUAL_MEMBERS]
+        every = min(4, max(1, self.task.members // RESIDUAL_MEMBERS))
+        thinned = step.analysis.ensemble[:, ::every]
         rows = acquisition.seen.any(-1).nonzero()[:, 0]
         return [before, self._rows_record("analysis", date, thinned, rows)]
 

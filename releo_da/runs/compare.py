@@ -93,12 +93,14 @@ def compare(
     drawn = with_index(predicted + noise(predicted.shape) * error[:, None], index)
     observed = with_index(acquisition.values, index)
     asked = torch.cat([mask, both_asked(mask, index)[:, None]], -1)
-    ordered = drawn.sort(1).values
-    members = ordered.shape[1]
+    # Members last and contiguous: a sum over them then has one order for any number of pixels.
+    ordered = drawn.movedim(1, -1).contiguous().sort(-1).values
+    members = ordered.shape[-1]
     place = 2.0 * torch.arange(1, members + 1).to(ordered) - members - 1.0
-    error = (ordered - observed[:, None]).abs().mean(1)
-    crps = error - (place[:, None] * ordered).sum(1) / members**2  # Hersbach (2000), sorted form
-    rank = (ordered < observed[:, None]).sum(1).to(ordered)
-    fields = [observed, ordered.mean(1), ordered.std(1), crps, rank, *quantiles(ordered)]
+    error = (ordered - observed[..., None]).abs().mean(-1)
+    crps = error - (place * ordered).sum(-1) / members**2  # Hersbach (2000), sorted form
+    rank = (ordered < observed[..., None]).sum(-1).to(ordered)
+    levels = quantiles(ordered.movedim(-1, 1))
+    fields = [observed, ordered.mean(-1), ordered.std(-1), crps, rank, *levels]
     records = torch.stack(fields, -1).masked_fill(~asked[..., None], torch.nan)
     return records.cpu().numpy()

@@ -1,0 +1,226 @@
+"""`releo-da hindcast` and `plot`, whole: files, scores, repeatability, and counts of bad values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+import yaml
+
+from releo_da.config import hindcast
+from releo_da.config.assemble import assemble, read_sources
+from releo_da.config.document import load
+from releo_da.config.options import Options
+from releo_da.config.report import reading_notes
+from releo_da.runs.hindcast import Outcome
+
+FIELDS = ("mean", "sd", "crps", "rank", "q05", "q50", "q95")
+FILES = {
+    "config.yaml", "scores.json", "analysis.nc", "filter.nc", "verification.nc", "field_lai.csv",
+    "state.safetensors", "log.jsonl", "report.html", "figures",
+}  # fmt: skip
+Run = Callable[..., tuple[int, str, str]]
+Workplace = Callable[..., Path]
+
+
+def scores_of(root: Path) -> dict[str, Any]:
+    return json.loads((root / "scores.json").read_text())
+
+
+def log_of(root: Path, kind: str) -> list[dict[str, Any]]:
+    lines = (root / "log.jsonl").read_text().splitlines()
+    return [record for record in map(json.loads, lines) if record["kind"] == kind]
+
+
+def test_a_run_leaves_the_files_and_scores_of_the_contract(
+    workplace: Workplace, releo: Run
+) -> None:
+    """And `plot` redraws from the files alone."""
+    status, out, err = releo("hindcast", workplace(), "--out", "run")
+    assert status == 0, err
+    root = Path("run")
+    assert {path.name for path in root.iterdir()} >= FILES
+    assert list((root / "figures").glob("*.png"))
+    assert f"report: {(root / 'report.html').resolve()}" in out
+    assert "100 %" in err  # plain lines of progress
+
+    found = scores_of(root)
+    assert set(found) >= {
+        "background", "residual", "smoothed", "forecast", "baselines", "in_situ", "rejected",
+        "diverged", "seeds",
+    }  # fmt: skip
+    assert set(found["forecast"]) == {"6", "20"}
+    for part in (found["background"], found["smoothed"], found["forecast"]["6"]):
+        assert set(part) == {"B03", "B04", "B08", "B11", "ndvi"}
+        row = part["ndvi"]
+        assert set(row) >= {"rmse", "bias", "crps", "spread", "coverage_90", "n"}
+        assert 0 < row["crps"] < row["rmse"] * 2
+    linear = found["baselines"]["linear"]["smoothed"]["ndvi"]
+    assert linear["n"] == found["smoothed"]["ndvi"]["n"]  # the same values
+    assert found["smoothed"]["ndvi"]["rmse"] < 0.12
+    persistence = found["baselines"]["persistence"]["forecast"]["6"]["ndvi"]
+    assert persistence["n"] == found["forecast"]["6"]["ndvi"]["n"]
+    lai = found["in_situ"]["lai"]
+    assert lai["smoothed"]["n"] == lai["analysis"]["n"] == 16
+    assert lai["smoothed"]["rmse"] < 2.0
+    assert found["seeds"] == [1]
+    assert found["diverged"] == 0
+
+    config = yaml.safe_load((root / "config.yaml").read_text())
+    assert config["seed"] == 1
+    assert "# version:" in (root / "config.yaml").read_text()
+    analysis = xr.open_dataset(root / "analysis.nc")
+    assert analysis.sizes["time"] == 5
+    assert {"lai", "ndvi"} <= {str(name).split("_")[0] for name in analysis.data_vars}
+    assert "releo_da" in analysis.attrs["source"]
+    assert log_of(root, "finished")
+
+    figures = sorted(path.name for path in (root / "figures").iterdir())
+    for path in (*(root / "figures").iterdir(), root / "report.html"):
+        path.unlink()
+    status, out, err = releo("plot", root, "--quiet")
+    assert (status, out) == (0, ""), err
+    assert sorted(path.name for path in (root / "figures").iterdir()) == figures
+    text = (root / "report.html").read_text(encoding="utf-8")
+    assert "data:image/png;base64" in text
+    assert "<script src" not in text
+
+
+def outcome(config: Path, *overrides: str) -> Outcome:
+    """What the command computes, without files and figures."""
+    document = load(config, overrides)
+    series = read_sources(document)
+    assembly = assemble(document, series.channels)
+    return hindcast.run(document, series, assembly, Options(quiet=True))
+
+
+def numbers(found: Outcome, pixels: list[int] | None = None) -> dict[str, np.ndarray]:
+    """Every number of an outcome that belongs to the given pixels."""
+    chosen = slice(None) if pixels is None else pixels
+    table = found.verification.isel(pixel=chosen)
+    whole = {name: table[name].values for name in ("observed", "rejected", *FIELDS)}
+    for case, products in {"smoothed": found.products, "filter": found.filtered}.items():
+        for name, product in products.items():
+            whole[f"{case} {name}"] = product.mean[:, chosen]
+            whole[f"{case} {name} spread"] = product.spread[:, chosen]
+    whole["state"] = found.state.ensemble[chosen].numpy()
+    return whole
+
+
+def same(one: Outcome, two: Outcome, pixels: list[int] | None = None) -> None:
+    first, second = numbers(one, pixels), numbers(two)
+    assert first.keys() == second.keys()
+    for name in first:
+        np.testing.assert_array_equal(first[name], second[name], err_msg=name)
+
+
+def test_a_repeated_run_is_the_same_to_the_last_bit(workplace: Workplace) -> None:
+    config = workplace()
+    one, two, other = outcome(config), outcome(config), outcome(config, "seed=2")
+    same(one, two)
+    assert not np.array_equal(one.state.ensemble, other.state.ensemble)
+    for a, b in zip(one.field, two.field, strict=True):
+        np.testing.assert_array_equal(a.estimates["smoothed"], b.estimates["smoothed"])
+
+
+def test_a_pixel_does_not_depend_on_which_others_run_beside_it(workplace: Workplace) -> None:
+
+    def seen_by_all(data: xr.Dataset) -> xr.Dataset:
+        data.cloud[2] = data.cloud[2] * 0  # a date that no pixel of a run sees is left out of it
+        data.cloud[:, 5] = 1
+        return data
+
+    config = workplace(seen_by_all)
+    everyone = outcome(config, "members=32")
+    for some in ([1, 3], [2]):
+        part = f"source.0.select={{point: {some}}}"
+        same(everyone, outcome(config, "members=32", part), some)
+
+
+def test_pixels_of_several_blocks_come_back_in_their_order(workplace: Workplace) -> None:
+    """Ids of three blocks of 256, one of them under cloud on some dates that others see."""
+    config = workplace()
+    document = load(config, ["score={horizons: [6]}"])
+    series = read_sources(document)
+    ids = np.array([900, 3, 300, 1])
+    series = series._replace(pixels=series.pixels.assign_coords(id=("pixel", ids)))
+    for k in (2, 4):
+        series.acquisitions[k].error[2] = np.inf
+    assembly = assemble(document, series.channels)
+    found = hindcast.run(document, series, assembly, Options(quiet=True))
+    assert found.state.pixels.tolist() == ids.tolist()
+    assert found.verification.pixel.values.tolist() == ids.tolist()
+    observed = found.verification.observed.sel(channel="B08").values
+    for k, a in enumerate(series.acquisitions):
+        seen = a.seen[:, 2].numpy()
+        np.testing.assert_array_equal(observed[k][seen], a.values[:, 2].numpy()[seen])
+        assert np.isnan(observed[k][~seen]).all()
+
+
+def test_bad_values_are_counted_and_change_nothing_else(workplace: Workplace, releo: Run) -> None:
+    """A value that is NaN or infinite is as one under cloud, and the report says how many."""
+
+    def cloudy(data: xr.Dataset) -> xr.Dataset:
+        data.cloud[1, 3] = 1
+        data.cloud[2, 4] = 1
+        return data
+
+    def broken(data: xr.Dataset) -> xr.Dataset:
+        data.cloud[1, 3] = 0
+        data.cloud[2, 4] = 0
+        data.reflectance[1, 3] = np.nan
+        data.reflectance[2, 4] = np.inf
+        return data
+
+    under_cloud = outcome(workplace(cloudy))
+    config = workplace(broken)
+    same(under_cloud, outcome(config))
+    assert releo("hindcast", config, "--out", "broken", "--quiet") == (0, "", "")
+    (values,) = log_of(Path("broken"), "values")
+    assert values["rejected"]["not a number"] == 4
+    assert values["rejected"]["infinite"] == 4
+    (dark,) = log_of(Path("broken"), "all_masked")
+    assert dark["count"] == 1
+    report = (Path("broken") / "report.html").read_text(encoding="utf-8")
+    assert "4 values refused while reading: not a number" in report
+    assert "4 values refused while reading: infinite" in report
+    assert "1 dates without a clear pixel were left out" in report
+
+
+def test_an_offset_is_mended_and_named(workplace: Workplace) -> None:
+    def shifted(data: xr.Dataset) -> xr.Dataset:
+        data.reflectance[:, 7] = data.reflectance[:, 7] + 0.1
+        return data
+
+    clean = read_sources(load(workplace()))
+    mended = read_sources(load(workplace(shifted)))
+    (offset,) = [record for record in mended.log if record["kind"] == "offset"]
+    assert offset["offset"] == 0.1
+    assert "-1000 digital counts" in offset["message"]
+    assert "-1000 digital counts" in " ".join(reading_notes(mended.log))
+    for a, b in zip(clean.acquisitions, mended.acquisitions, strict=True):
+        torch.testing.assert_close(a.values, b.values, rtol=0, atol=1e-6)
+        assert torch.equal(a.seen, b.seen)
+
+
+def test_a_run_with_one_channel_and_no_scores_still_reports(
+    workplace: Workplace, releo: Run
+) -> None:
+    """No withholding, no horizons, no field table, no smoother."""
+
+    def bare(values: dict[str, Any]) -> None:
+        del values["score"], values["smooth"]
+        values["products"]["variables"] = ["lai"]
+        values["source"][0]["channels"] = {"B08": "B08"}
+
+    status, _, err = releo("hindcast", workplace(configure=bare), "--out", "run", "--quiet")
+    assert status == 0, err
+    found = scores_of(Path("run"))
+    assert set(found["background"]) == {"B08"}
+    assert "smoothed" not in found
+    assert (Path("run") / "report.html").is_file()
