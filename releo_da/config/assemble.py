@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from safetensors.torch import load_file
 
 from releo_da.assimilation.enkf import enkf
 from releo_da.assimilation.etkf import etkf
@@ -23,6 +22,7 @@ from releo_da.assimilation.screening import screened
 from releo_da.assimilation.smoother import rts
 from releo_da.config.document import Document
 from releo_da.config.registry import Registry
+from releo_da.config.weights import load_weights
 from releo_da.dynamics.mean_reverting import MeanReverting
 from releo_da.io import Series, drop_duplicates, merge, read_cube, read_points
 from releo_da.observation.derived import DESCRIBED, Derive, derive
@@ -211,7 +211,7 @@ def assemble(
         options.representativeness,
     )
     if weights is not None:
-        load_weights(weights, forecaster, error)
+        load_weights(weights, layout, forecaster, error)
     forecaster.to(device).requires_grad_(False)
     error.to(device).requires_grad_(False)
     analyse = SCHEMES.build(
@@ -256,33 +256,3 @@ def _derive(
     sensor = max(channels, key=lambda s: len(channels[s]))
     index = ndvi_index(channels[sensor], NDVI_CHANNELS)
     return derive(names, layout.decode, operator, sensor, index)
-
-
-def parameters(forecaster: MeanReverting, error: ObservationError) -> dict[str, torch.Tensor]:
-    """Learned parameters by name, as they are saved."""
-    parts = {"forecast": forecaster, "error": error}
-    return {
-        f"{part}.{name}": tensor.detach().cpu().contiguous()
-        for part, module in parts.items()
-        for name, tensor in module.state_dict().items()
-    }
-
-
-def load_weights(path: Path, forecaster: MeanReverting, error: ObservationError) -> None:
-    """Load fitted parameters.
-
-    Raises:
-        InputError: the file is missing or was fitted for another state, kernel or set of channels.
-    """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file of weights; make one with `releo-da train`")
-    held = load_file(path)
-    wanted = parameters(forecaster, error)
-    wrong = [n for n in wanted if n not in held or held[n].shape != wanted[n].shape]
-    if wrong or set(held) - set(wanted):
-        raise InputError(
-            f"{path}: weights were fitted for another configuration ({', '.join(wrong) or 'names'} "
-            "differ); fit them again with `releo-da train` on this state, kernel and channels"
-        )
-    for part, module in {"forecast": forecaster, "error": error}.items():
-        module.load_state_dict({n: held[f"{part}.{n}"] for n in module.state_dict()})

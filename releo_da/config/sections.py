@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from releo_da.config.document import Document
+from releo_da.config.document import Document, nearest
 from releo_da.config.registry import bind
 from releo_da.io import InSitu, read_in_situ
 from releo_da.io.series import Series
 from releo_da.learning.fit import Gaps
+from releo_da.observation.derived import DESCRIBED
 from releo_da.runs.hindcast import Withhold
 from releo_da.types import InputError
 
@@ -68,12 +69,17 @@ def score(
         burn_in: model time left out of the scores of toy models.
     """
     rule = None if withhold is None else bind(Withhold, withhold, "score.withhold")()
+    if rule is not None and rule.every < 2:
+        raise InputError(f"withhold: every is {rule.every}; give 2 or more, 3 hides a third")
     if rule is not None and rule.offset != "all" and not 0 <= rule.offset < rule.every:
         raise InputError(f"withhold: offset is {rule.offset}; give 0 to {rule.every - 1}, or all")
     period = (-np.inf, np.inf)
     if forecast_period is not None:
         first, last = (as_date(d, "score.forecast_period") for d in forecast_period)
         period = days(first), days(last, end=True)
+    for horizon in horizons:
+        if not horizon > 0:
+            raise InputError(f"horizons: {horizon} is no lead time; give positive numbers of days")
     listed = [in_situ] if isinstance(in_situ, Mapping) else list(in_situ or [])
     return Score(rule, tuple(float(h) for h in horizons), period, tuple(listed))
 
@@ -154,12 +160,24 @@ def field_tables(document: Document, wanted: Score, series: Series) -> list[InSi
         if not isinstance(entry, Mapping) or "path" not in entry:
             raise InputError(f"{document.path}: {where}: needs the key 'path'")
         options = {**entry, "path": document.resolve(entry["path"])}
+        _check_measured(entry.get("variable"), section(document, "products", products), where)
         if isinstance(options.get("stage"), Mapping) and "path" in options["stage"]:
             stage = dict(options["stage"])
             options["stage"] = {**stage, "path": str(document.resolve(stage["path"]))}
         bound = bind(read_in_situ, options, where, provided={"pixels": series.pixels})
         found.append(bound())
     return found
+
+
+def _check_measured(variable: Any, wanted: Products, where: str) -> None:
+    """Refuse measurements of what the run does not estimate."""
+    if variable in wanted.variables:
+        return
+    if variable in DESCRIBED:
+        remedy = "add it to products.variables"
+    else:
+        remedy = nearest(str(variable), DESCRIBED)
+    raise InputError(f"{where}.variable: {variable!r} is no output variable of this run; {remedy}")
 
 
 def product_times(document: Document, series: Series, wanted: Products) -> list[float]:

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
-from releo_da.config.assemble import Assembly, assemble, parameters, read_sources
+from releo_da.config.assemble import Assembly, assemble, read_sources
 from releo_da.config.document import Document
 from releo_da.config.options import Options
 from releo_da.config.run_files import open_run, progress
 from releo_da.config.sections import Train, section, train
+from releo_da.config.weights import write_weights
 from releo_da.io import write_json
-from releo_da.io.atomic import replacing
 from releo_da.io.series import Series
 from releo_da.learning.fit import Epoch, fit
 from releo_da.runs.model import on
@@ -81,8 +80,7 @@ def fitted(
 
 def save_weights(path: Path, assembly: Assembly) -> None:
     """Write fitted parameters as safetensors, whole or not at all."""
-    with replacing(path) as temporary:
-        save_file(parameters(assembly.forecaster, assembly.error), str(temporary))
+    write_weights(path, assembly.layout, assembly.forecaster, assembly.error)
 
 
 def command(document: Document, options: Options) -> Path:
