@@ -103,7 +103,7 @@ CONFIGURATION = Template("""\
 # A season of six fields as two families of sensors deliver it. Everything here was simulated by
 # `releo-da demo`. For data of your own, copy this file and change paths, names and masks.
 seed: $seed
-members: 40
+members: 32
 period: [$first, $last]
 
 source:
@@ -143,11 +143,11 @@ smooth: {name: rts}
 
 score:
   withhold: {every: 3, offset: 0}   # a third of the clear dates of each pixel is hidden
-  horizons: [5, 10, 20, 30]
+  horizons: [5, 10, 20]
   in_situ: {path: field.csv, variable: lai, column: lai, time: date, x: x, y: y, radius: 5,
             within_days: 8}
-products: {variables: [lai, cab, fapar, ndvi], every_days: 7}
-train: {epochs: 12, members: 24, pixels: 48, learning_rate: 0.1}
+products: {variables: [lai, cab, fapar, ndvi], every_days: 10}
+train: {epochs: 10, members: 24, pixels: 48, learning_rate: 0.1}
 """)
 
 

@@ -14,7 +14,9 @@ import xarray as xr
 from releo_da.diagnostics.gallery import gallery
 from releo_da.diagnostics.picture import FieldPairs
 from releo_da.diagnostics.places import forecast_pictures
+from releo_da.diagnostics.plots.style import words
 from releo_da.diagnostics.report import write_report
+from releo_da.diagnostics.truth import twin_pictures
 from releo_da.io import read_products
 from releo_da.observation.derived import DESCRIBED
 from releo_da.runs.field import measurement_error
@@ -38,14 +40,24 @@ def report(root: Path) -> Path:
         json.loads(line) for line in (root / "log.jsonl").read_text("utf-8").splitlines() if line
     ]
     made: dict[str, Any] = next((r for r in reversed(log) if r["kind"] == "started"), {})
+    if made.get("command") != "cycle":  # a run that was repeated is reported once
+        log = log[len(log) - 1 - log[::-1].index(made) :] if made else log
     held = {
         name: read_products(root / f"{name}.nc") if (root / f"{name}.nc").is_file() else None
         for name in ("analysis", "verification")
     }
     if held["analysis"] is None:
         held["analysis"] = published(root)
-    field = [field_pairs(path) for path in sorted(root.glob("field_*.csv"))]
-    pictures = gallery(scores, held["verification"], held["analysis"], field, made.get("seed", 0))
+    if (root / "truth.nc").is_file() and held["verification"] is not None:
+        truth = read_products(root / "truth.nc")
+        pictures = twin_pictures(
+            scores, held["verification"], held["analysis"], truth, made.get("seed", 0)
+        )
+    else:
+        field = [field_pairs(path) for path in sorted(root.glob("field_*.csv"))]
+        pictures = gallery(
+            scores, held["verification"], held["analysis"], field, made.get("seed", 0)
+        )
     if (root / "forecast.nc").is_file():
         pictures += forecast_pictures(held["analysis"], read_products(root / "forecast.nc"))
     content = {
@@ -88,6 +100,8 @@ def field_pairs(path: Path) -> FieldPairs:
 
 def summary(scores: dict[str, Any]) -> list[str]:
     """What a hurried reader should take home."""
+    if scores.get("free_run"):
+        return twin_summary(scores)
     said = []
     smoothed = scores.get("smoothed", {}).get("ndvi")
     linear = scores.get("baselines", {}).get("linear", {}).get("smoothed", {}).get("ndvi")
@@ -114,6 +128,21 @@ def summary(scores: dict[str, Any]) -> list[str]:
             said.append(
                 f"{name} against {row['n']} field measurements: RMSE {row['rmse']:.2f}, "
                 f"bias {row['bias']:+.2f}, r2 {row['r2']:.2f}."
+            )
+    return said
+
+
+def twin_summary(scores: dict[str, Any]) -> list[str]:
+    """The same of a twin experiment."""
+    said = []
+    for name in ("lai", "cab", "ndvi"):
+        rows = {c: scores[c].get(name) for c in ("free_run", "analysis", "smoothed")}
+        if all(rows.values()):
+            said.append(
+                f"{words(name)} against the truth: RMSE {rows['free_run']['rmse']:.3g} without "
+                f"observations, {rows['analysis']['rmse']:.3g} analysed, "
+                f"{rows['smoothed']['rmse']:.3g} smoothed; 90 % intervals of the analysis hold "
+                f"{100 * rows['analysis']['coverage_90']:.0f} %."
             )
     return said
 

@@ -11,7 +11,7 @@ from rich.table import Table as Grid
 from releo_da.diagnostics.tables import tables
 
 
-def show_scores(scores: Mapping[str, Any], most: int = 6) -> None:
+def show_scores(scores: Mapping[str, Any], most: int = 7) -> None:
     """Print the first tables of scores.json; the report holds all of them."""
     console = Console(width=None if Console().is_terminal else 120)
     for table in tables(scores)[:most]:

@@ -16,6 +16,7 @@ COLUMNS = ("rmse", "bias", "mae", "median_abs", "crps", "spread", "coverage_90",
 FIELD = ("rmse", "bias", "unbiased_rmse", "r2", "explained", "crps", "coverage_90", "n")
 LOWEST = {"rmse", "mae", "median_abs", "crps", "unbiased_rmse"}
 HIGHEST = {"r2", "explained"}
+TWIN = ("free_run", "background", "analysis", "smoothed")
 MATRIX = 3  # from this many variables on, baselines are shown as one matrix
 
 
@@ -44,6 +45,8 @@ class Table(NamedTuple):
 
 def tables(scores: Mapping[str, Any]) -> list[Table]:
     """Every table of scores.json, in reading order; empty parts give none."""
+    if scores.get("free_run"):
+        return truth_tables(scores)
     found: list[Table] = []
     if scores.get("analysis"):
         note = "Analysis against the truth."
@@ -57,6 +60,30 @@ def tables(scores: Mapping[str, Any]) -> list[Table]:
         )
         found.append(by_variable("Background", note, scores["background"]))
     return [table for table in found if table.rows]
+
+
+def truth_tables(scores: Mapping[str, Any]) -> list[Table]:
+    """A twin experiment: variables down, estimates and lead times across."""
+    held = {case: scores[case] for case in TWIN if scores.get(case)}
+    held |= {f"{days} days ahead": rows for days, rows in scores.get("forecast", {}).items()}
+    names = sorted(scores["free_run"], key=lambda name: name[:1].isupper())
+    found = []
+    for score in ("rmse", "coverage_90"):
+        rows = []
+        for name in names:
+            values = [number(rows_.get(name, {}).get(score)) for rows_ in held.values()]
+            least = min((v for v in values if v == v), default=float("nan"))
+            marked = score in LOWEST
+            rows.append(
+                (words(name), [Cell(written(v, score), marked and v == least) for v in values])
+            )
+        note = "Against the truth, at every pixel of every acquisition, clear or not."
+        found.append(
+            Table(
+                f"Estimates against the truth: {words(score)}", note, ["", *map(words, held)], rows
+            )
+        )
+    return found
 
 
 def by_variable(title: str, note: str, rows: Mapping[str, Any]) -> Table:

@@ -1,0 +1,140 @@
+"""Pictures of a twin experiment, where every estimate stands beside the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from releo_da.diagnostics import plots
+from releo_da.diagnostics.calibration import pit, rank_histogram
+from releo_da.diagnostics.gallery import map_picture
+from releo_da.diagnostics.picture import Picture
+from releo_da.diagnostics.places import place_name
+from releo_da.diagnostics.plots import style
+from releo_da.diagnostics.plots.products import band, spread_places, variables
+
+ESTIMATES = ("background", "analysis", "smoothed")
+"""Cases that are measured against the free run."""
+
+
+def twin_pictures(
+    scores: Mapping[str, Any],
+    verification: xr.Dataset,
+    analysis: xr.Dataset,
+    truth: xr.Dataset,
+    seed: int = 0,
+) -> list[Picture]:
+    """The pictures of a twin experiment, in reading order.
+
+    Args:
+        scores: scores.json.
+        verification: verification.nc; what it holds as observed is the truth.
+        analysis: analysis.nc.
+        truth: truth.nc, the output variables of analysis.nc as they were.
+        seed: of the random numbers that make discrete ranks continuous.
+    """
+    found = series_beside_truth(analysis, truth)
+    found.append(
+        Picture(
+            "twin_skill",
+            "What observations add",
+            "Root-mean-square error as a share of that of the free run, an ensemble that saw "
+            "nothing. Left of 1 the observations inform a variable; at 1 they say nothing of it.",
+            skill(scores),
+        )
+    )
+    ahead = {name for rows in scores.get("forecast", {}).values() for name in rows}
+    for name in [n for n in ("lai", "ndvi") if n in ahead]:
+        title = f"Forecasts of {style.words(name)} by lead time"
+        text = "Against the truth, from acquisitions at least so many days older."
+        picture = plots.by_horizon(scores, name)
+        found.append(Picture(f"skill_forecast_{name}", title, text, picture))
+    found += calibration(verification, np.random.default_rng(seed))
+    if {"x", "y"} <= set(analysis.dims):
+        found += [map_picture(analysis, name) for name in variables(analysis)]
+    return found
+
+
+def series_beside_truth(analysis: xr.Dataset, truth: xr.Dataset) -> list[Picture]:
+    """All variables at one place, then each at several."""
+    names = [name for name in variables(analysis) if name in truth]
+    if not names:
+        return []
+    places = spread_places(analysis, names[0], 6)
+
+    def panel(name: str, place: Mapping[str, int], title: str) -> plots.Panel:
+        true = plots.Band("truth", truth.time.values, truth[name].isel(place).values[None])
+        unit = style.label(style.words(name), analysis[name].attrs.get("units", ""))
+        return plots.Panel(title, unit, [band(analysis, name, place), true])
+
+    text = "Median, 50 % and 90 % range of the ensemble through time, and the truth."
+    where = place_name(analysis, places[0])
+    drawn = plots.series([panel(n, places[0], style.words(n)) for n in names], height=1.7)
+    found = [Picture("series", f"Output variables at {where}", text, drawn)]
+    for name in names:
+        panels = [panel(name, place, place_name(analysis, place)) for place in places]
+        title = f"{style.words(name)} at {len(places)} places"
+        made = plots.series(panels, columns=3, height=1.6)
+        found.append(Picture(f"series_{name}", title, text, made))
+    return found
+
+
+def ordered(names: Sequence[str]) -> list[str]:
+    """Variables first, then channels, whose names begin with a capital letter."""
+    return sorted(names, key=lambda name: name[:1].isupper())
+
+
+def skill(scores: Mapping[str, Any]) -> Figure:
+    """RMSE of each estimate relative to the free run, one line per variable."""
+    free = scores["free_run"]
+    names = ordered([name for name in free if free[name].get("rmse")])
+    made, axes = style.figure(1, 1, 0.6 + 0.19 * len(names))
+    one = axes[0, 0]
+    for case, marker in zip(ESTIMATES, "so^", strict=True):
+        share = [scores[case][name]["rmse"] / free[name]["rmse"] for name in names]
+        colour = style.COLOURS[case]
+        one.plot(share, range(len(names)), marker, color=colour, markersize=5, label=case)
+    one.axvline(1.0, color=style.INK, linewidth=0.8)
+    one.set_yticks(range(len(names)), [style.words(name) for name in names])
+    one.invert_yaxis()
+    one.set_xlim(left=0.0)
+    style.name_axes(one, x="RMSE / RMSE of the free run")
+    style.legend_above(made, [one])
+    return made
+
+
+def calibration(found: xr.Dataset, generator: np.random.Generator) -> list[Picture]:
+    """Rank histograms and reliability of the state."""
+    members = int(found.attrs["members"])
+    state = [n for n in found.channel.values.tolist() if not n[:1].isupper()]
+    rank = found["rank"].sel(channel=state)
+    cases = [c for c in ("free_run", *ESTIMATES) if c in found.case.values]
+    held = ["lai"] if "lai" in state else state[:1]
+    histograms = {
+        f"{style.words(c)}: {style.words(n)}": rank_histogram(
+            rank.sel(case=c, channel=n).values, members
+        )
+        for n in held
+        for c in cases
+    }
+    transforms = {c: pit(rank.sel(case=c).values, members, generator) for c in cases}
+    return [
+        Picture(
+            "ranks",
+            "Rank histograms",
+            "Where the truth falls among the members. Flat is calibrated; U-shaped is too narrow, "
+            "domed too wide, sloping biased. Pixels are independent, dates of one pixel are not.",
+            plots.rank_histograms(histograms, 2),
+        ),
+        Picture(
+            "reliability",
+            "Reliability of intervals",
+            "Share of truths inside central intervals of the ensemble, all variables of the state "
+            "together. Below the diagonal the intervals are too narrow.",
+            plots.reliability_diagram(transforms),
+        ),
+    ]
