@@ -81,8 +81,9 @@ def command(document: Document, options: Options) -> Path:
     series = read_sources(document)
     assembly = assemble(document, series.channels, device=options.torch_device())
     task = task_of(document, series)
+    field = field_tables(document, section(document, "score", score), series)
     root, log, made = open_run(document, options, "hindcast", task.seed)
-    for record in series.log:
+    for record in [*series.log, *(record for table in field for record in table.log)]:
         log.write(record)
     log.write({"kind": "channels", "channels": series.channels})
     outcome = run(document, series, assembly, options)

@@ -79,6 +79,8 @@ def test_a_run_leaves_the_files_and_scores_of_the_contract(
     assert {"lai", "ndvi"} <= {str(name).split("_")[0] for name in analysis.data_vars}
     assert "releo_da" in analysis.attrs["source"]
     assert log_of(root, "finished")
+    (table,) = log_of(root, "in_situ")
+    assert table["column"] == "LAI"
 
     figures = sorted(path.name for path in (root / "figures").iterdir())
     for path in (*(root / "figures").iterdir(), root / "report.html"):
