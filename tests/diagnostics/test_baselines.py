@@ -159,6 +159,15 @@ def test_savitzky_golay_keeps_a_cubic_and_shortens_its_window() -> None:
     np.testing.assert_allclose(savitzky_golay(short).mean, short.values, atol=1e-10)
 
 
+def test_a_pixel_that_saw_nothing_is_left_out_of_the_smoothing(gappy: Series) -> None:
+    """As with the channels of one of several sensors: its dates are not all of every pixel."""
+    blind = gappy._replace(seen=gappy.seen.copy())
+    blind.seen[0] = False
+    found, whole = (savitzky_golay(s).mean for s in (blind, gappy))
+    assert np.isnan(found[0]).all()
+    np.testing.assert_allclose(found[1:], whole[1:], rtol=1e-12)
+
+
 @pytest.mark.parametrize("count", [3, 4, 5, 6, 40])
 def test_pentadiagonal_solver_equals_dense_algebra(count: int) -> None:
     rng = np.random.default_rng(1)

@@ -91,8 +91,14 @@ def savitzky_golay(series: Series, window: int = WINDOW, order: int = ORDER) -> 
 
 
 def smooth_daily(daily: Array, window: int, order: int, series: Series) -> Prediction:
-    """One block of pixels: to daily values, smoothed, and back to the dates of the series."""
-    smooth = savgol_filter(linear_at(series, daily), window, order, axis=1)
+    """One block of pixels: to daily values, smoothed, and back to the dates of the series.
+
+    A pixel that saw nothing (of a channel that only one of several sensors has) stays unknown.
+    """
+    smooth = linear_at(series, daily)
+    known = np.isfinite(smooth).all(1)
+    if known.any():
+        smooth[known] = savgol_filter(smooth[known], window, order, axis=1)
     without_gaps = Series(daily, smooth, np.isfinite(smooth))
     return Prediction(linear_at(without_gaps, series.times))
 

@@ -1,0 +1,240 @@
+"""Twin experiments: the truth is a fair draw, and the estimate of it is better than none."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from releo_da.config import twin as twins
+from releo_da.config.document import Document, load
+from releo_da.config.options import Options
+from releo_da.cycling.draws import block_draws
+from releo_da.runs.acquire import nature
+from releo_da.runs.hindcast import blocks
+from releo_da.types import InputError
+
+CONFIG = """
+seed: 1
+members: 48
+period: [2023-05-01, 2023-06-20]
+source:
+  twin:
+    pixels: 40
+    cloud: 0.4
+    satellites:
+      - {sensor: sentinel2a, channels: [B02, B04, B05, B08, B11, B12],
+         first: 2023-05-02, every_days: 6}
+      - {sensor: landsat8, channels: [B2, B4, B5, B6],
+         first: 2023-05-05, every_days: 16, hour: 10.2}
+state: {name: prosail, fixed: {n: 1.5, car: 8.0, cbrown: 0.0, cm: 0.005, hspot: 0.2}}
+forecast: {name: mean_reverting}
+analyse: [{name: etkf}, {name: multiple, times: 2}, {name: relaxed, factor: 0.3}]
+smooth: {name: rts}
+score: {horizons: [10]}
+products: {variables: [lai, ndvi], every_days: 10}
+"""
+
+
+def written(folder: Path, *changes: tuple[str, str]) -> Path:
+    text = CONFIG
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    path = folder / "config.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def run(folder: Path, *settings: str) -> tuple[Path, dict[str, Any]]:
+    out = folder / "run"
+    twins.command(load(written(folder), settings), Options(out=out, quiet=True))
+    return out, json.loads((out / "scores.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    return run(tmp_path_factory.mktemp("twin"))
+
+
+def simulated(folder: Path, seed: int, cloud: float, pixels: int) -> Any:
+    document: Document = load(written(folder), (f"source.twin.pixels={pixels}",))
+    made = twins.source_of(document)
+    ours, _ = twins.assemblies(document, made, torch.device("cpu"))
+    passes = twins.passes(document, made, torch.device("cpu"))
+    return nature(ours.model, passes, (), torch.arange(pixels), seed, cloud), ours
+
+
+def test_observations_help_and_more_of_them_help_more(done: tuple[Path, dict[str, Any]]) -> None:
+    _, scores = done
+    for name in ("lai", "cab", "ndvi", "B08"):
+        rmse = [scores[c][name]["rmse"] for c in ("smoothed", "analysis", "background", "free_run")]
+        assert rmse == sorted(rmse), name
+    assert scores["analysis"]["lai"]["rmse"] < 0.7 * scores["free_run"]["lai"]["rmse"]
+    ahead = scores["forecast"]["10"]["lai"]["rmse"]
+    assert scores["background"]["lai"]["rmse"] < ahead < scores["free_run"]["lai"]["rmse"]
+
+
+def test_intervals_hold_what_they_promise(done: tuple[Path, dict[str, Any]]) -> None:
+    _, scores = done
+    for case in ("free_run", "background", "analysis"):
+        for name in ("lai", "cab", "ndvi"):
+            row = scores[case][name]
+            assert 0.82 < row["coverage_90"] < 0.99, (case, name)
+            if name != "ndvi":  # relaxation keeps what is well observed too wide
+                assert row["spread"] == pytest.approx(row["rmse"], rel=0.3), (case, name)
+
+
+def test_the_truth_is_scored_everywhere_and_only_what_is_estimated(
+    done: tuple[Path, dict[str, Any]],
+) -> None:
+    out, scores = done
+    with xr.open_dataset(out / "verification.nc") as found:
+        passes = found.sizes["time"]
+    assert scores["analysis"]["lai"]["n"] == 40 * passes
+    assert "cm" not in scores["analysis"]  # held at a value
+    assert set(scores["free_run"]) == set(scores["analysis"]) >= {"ala", "psoil", "B11", "B6"}
+    assert scores["diverged"] == 0
+    assert scores["seeds"] == [1]
+
+
+def test_the_run_directory_is_whole(done: tuple[Path, dict[str, Any]]) -> None:
+    out, _ = done
+    with xr.open_dataset(out / "truth.nc") as true, xr.open_dataset(out / "analysis.nc") as found:
+        assert true["lai"].shape == found["lai"].shape == (6, 40)
+        error = found["lai"] - true["lai"]
+        assert float(error.std()) < 0.8 * float(true["lai"].std())
+    html = (out / "report.html").read_text(encoding="utf-8")
+    assert "What observations add" in html
+    assert "Estimates against the truth" in html
+    assert (out / "figures" / "twin_skill.png").is_file()
+
+
+def test_the_truth_is_a_draw_of_the_forecaster(tmp_path: Path) -> None:
+    """Its variance over pixels is that of an ensemble, and the noise is that of R."""
+    truth, ours = simulated(tmp_path, 7, 0.0, 1500)
+    names = ours.layout.names
+    first = truth.states[truth.acquisitions[0].time]
+    noise = torch.randn((1500, 8, ours.layout.size), generator=torch.Generator().manual_seed(0))
+    prior = ours.model.initial(truth.acquisitions[0].time, torch.arange(1500), 8, lambda s: noise)
+    mine = first[:, 0, : len(names)]
+    theirs = prior.ensemble[..., : len(names)].reshape(-1, len(names))
+    standard = 4.0 / math.sqrt(1500)
+    assert ((mine.mean(0) - theirs.mean(0)) / theirs.std(0)).abs().max() < standard
+    assert (mine.std(0) / theirs.std(0) - 1.0).abs().max() < standard
+    for a, exact in zip(truth.acquisitions, truth.exact, strict=True):
+        full = ours.model.error(a).error
+        white = ((a.values - exact) / full).flatten()
+        assert white.mean().abs() < 4.0 / math.sqrt(len(white))
+        assert (white.std() - 1.0).abs() < 4.0 / math.sqrt(len(white))
+
+
+def test_cloud_hides_the_stated_share_and_whole_pixels(tmp_path: Path) -> None:
+    truth, _ = simulated(tmp_path, 7, 0.4, 1500)
+    for a in truth.acquisitions:
+        assert torch.equal(a.seen.any(1), a.seen.all(1))
+        hidden = 1.0 - a.seen[:, 0].float().mean()
+        assert abs(hidden - 0.4) < 4.0 * math.sqrt(0.24 / 1500)
+        assert (a.values[~a.seen] == 0.0).all()
+
+
+def test_pixels_do_not_depend_on_how_many_there_are(tmp_path: Path) -> None:
+    few, _ = simulated(tmp_path, 7, 0.4, 10)
+    many, _ = simulated(tmp_path, 7, 0.4, 300)
+    assert len(list(blocks(torch.arange(300)))) == 2
+    for one, two in zip(few.acquisitions, many.acquisitions, strict=True):
+        torch.testing.assert_close(one.values, two.values[:10], rtol=0.0, atol=1e-6)
+        assert torch.equal(one.seen, two.seen[:10])
+
+
+def test_the_truth_is_none_of_the_members(tmp_path: Path) -> None:
+    """With a seed of its own, the truth is not correlated with any member of the free run."""
+    document = load(written(tmp_path))
+    truth, ours = simulated(tmp_path, 2, 0.4, 40)
+    seed = twins.task_of(document, twins.source_of(document)).seed
+    noise = block_draws(seed, torch.arange(40), torch.zeros(0))
+    time = truth.acquisitions[0].time
+    prior = ours.model.initial(time, torch.arange(40), 48, noise(time, "initial")).ensemble
+    mine = truth.states[time][:, 0].flatten().numpy()
+    found = [np.corrcoef(mine, prior[:, k].flatten().numpy())[0, 1] for k in range(48)]
+    assert max(map(abs, found)) < 0.5
+
+
+def test_another_forecaster_may_make_the_truth(tmp_path: Path) -> None:
+    """A first-order truth with other latents is estimated by a second-order system."""
+    settings = ("source.twin.truth={name: mean_reverting, kernel: ou, days: 60}", "members=24")
+    _, scores = run(tmp_path, *settings)
+    assert scores["analysis"]["lai"]["rmse"] < scores["free_run"]["lai"]["rmse"]
+
+
+def test_a_grid_gives_maps(tmp_path: Path) -> None:
+    settings = ("source.twin.pixels=[4, 6]", "members=8", "score={}", "products.every_days=25")
+    out, _ = run(tmp_path, *settings)
+    with xr.open_dataset(out / "analysis.nc") as found:
+        assert found["lai"].dims == ("time", "y", "x")
+        assert found["lai"].shape[1:] == (4, 6)
+    assert (out / "figures" / "map_lai.png").is_file()
+
+
+LORENZ = (
+    "source={twin: {truth: {name: lorenz96, size: 40, forcing: 8.0}, initial: zeros, steps: 10}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        (LORENZ, "source.twin.truth.name: unknown forecaster 'lorenz96'.*mean_reverting"),
+        ("source={twin: {satellites: []}}", "satellites: the list is empty"),
+        ("source.twin.cloud=1.0", "cloud is 1.0; give a probability"),
+        ("source.twin.pixels=[1, 2, 3]", "pixels is .*give a number of points"),
+        ("source.twin.pixels=0", "pixels is 0"),
+        ("source.twin.place=[1.0]", "place is"),
+        ("source.twin.place=[1.0, 100.0]", "place is"),
+        ("source.twin.colud=0.3", "source.twin.colud: unknown option; did you mean 'cloud'"),
+        ("source.twin.satellites.0.sensor=sentinel2x", "unknown sensor 'sentinel2x'"),
+        ("source.twin.satellites.0.channels=[B99]", "has no channel 'B99'"),
+        ("source.twin.satellites.0.every_days=0", "every_days is 0"),
+        ("source=[{reader: cube, path: x.nc}]", "a twin experiment needs {twin"),
+        (
+            "score={withhold: {every: 3}}",
+            "score.withhold: a twin experiment is scored on its truth",
+        ),
+    ],
+)
+def test_bad_input_is_refused_with_a_remedy(tmp_path: Path, setting: str, message: str) -> None:
+    document = load(written(tmp_path), (setting,))
+    with pytest.raises(InputError, match=message):
+        twins.command(document, Options(out=tmp_path / "run", quiet=True))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("setting", ["first=2024-01-01", "hour=23.0"])
+def test_passes_at_night_or_after_the_period_are_left_out(tmp_path: Path, setting: str) -> None:
+    document = load(written(tmp_path), (f"source.twin.satellites.0.{setting}",))
+    found = twins.passes(document, twins.source_of(document), torch.device("cpu"))
+    assert [a.sensor for a in found] == ["landsat8"] * 3
+    assert [round(a.time % 1 * 24, 1) for a in found] == [10.2] * 3
+    assert np.diff([a.time for a in found]).tolist() == [16.0, 16.0]
+
+
+def test_no_pass_by_day_is_refused(tmp_path: Path) -> None:
+    document = load(
+        written(tmp_path),
+        ("source.twin.satellites.0.hour=23.0", "source.twin.satellites.1.hour=1.0"),
+    )
+    with pytest.raises(InputError, match="no satellite passes by day"):
+        twins.passes(document, twins.source_of(document), torch.device("cpu"))
+
+
+def test_a_sensor_has_one_list_of_channels(tmp_path: Path) -> None:
+    document = load(written(tmp_path, ("sensor: landsat8, channels: [B2, B4, B5, B6]",
+                                       "sensor: sentinel2a, channels: [B02]")))  # fmt: skip
+    with pytest.raises(InputError, match="sentinel2a comes with other channels"):
+        twins.channels_of(twins.source_of(document))
