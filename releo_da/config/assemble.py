@@ -62,14 +62,23 @@ def prosail_state(
 
 def mean_reverting(
     layout: Layout,
-    kernel: Literal["matern32", "ou"] = "matern32",
+    kernel: Literal["matern32", "ou", "matern32+ou"] = "matern32",
     harmonics: int = 2,
     days: float = 20.0,
     residual_days: float = 150.0,
     residual_sd: float = 0.015,
 ) -> MeanReverting:
-    """A seasonal mean, a Matern-3/2 (or Ornstein-Uhlenbeck) process about it, slow residuals."""
-    shaped = replace(layout, velocities=kernel == "matern32")
+    """A seasonal mean, a process about it, slow residuals.
+
+    Args:
+        layout: the latent axis.
+        kernel: ``matern32`` (position and velocity), ``ou`` (first order), or their sum.
+        harmonics: of the seasonal mean.
+        days: e-folding time of the variables where no fitted weights give it.
+        residual_days: e-folding time of the residuals, likewise.
+        residual_sd: deviation of the residuals (reflectance), likewise.
+    """
+    shaped = replace(layout, velocities=kernel != "ou", rough=kernel == "matern32+ou")
     return MeanReverting(shaped, harmonics, days, residual_days, residual_sd)
 
 

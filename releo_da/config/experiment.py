@@ -7,9 +7,9 @@
       toulouse: {config: config.yaml, folds: {count: 5, within_metres: 250}}
       strickhof: {config: strickhof.yaml, fitted_on: arenenberg.yaml}
 
-A run with folds is fitted, for each fold, on the pixels of the others; one with ``fitted_on`` on the
-series of another configuration. Every seed fits and runs anew. Units of work (seed, run, fold) are
-independent and go to one process per core.
+A run with folds is fitted, for each fold, on the pixels of the others; one with ``fitted_on`` on
+the series of another configuration. Every seed fits and runs anew. Units of work (seed, run, fold)
+are independent and go to one process per core.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -49,7 +48,8 @@ MARKS = "<!-- table -->", "<!-- end of table -->"
 """Between these lines of a README stands the table."""
 
 
-class Folds(NamedTuple):
+@dataclass(frozen=True)
+class Folds:
     """Split by clusters of points linked within a distance."""
 
     count: int = 5
@@ -139,7 +139,7 @@ def work(unit: Unit) -> Found:
         source_document = load(unit.fitted_on, unit.options.settings)
         source = read_sources(source_document)
         training_rows = np.arange(source.pixels.sizes["pixel"])
-    assembly, _ = fitted(source_document, source, unit.options, training_rows)
+    assembly, _ = fitted(source_document, source, unit.options, training_rows.tolist())
     save_weights(unit.out / f"{unit.run}-{unit.fold}-{unit.options.seed}.safetensors", assembly)
     scored = subset(series, rows)
     task = hindcasts.task_of(document, scored)

@@ -48,11 +48,10 @@ def report(root: Path) -> Path:
     }
     if held["analysis"] is None:
         held["analysis"] = published(root)
-    if (root / "truth.nc").is_file() and held["verification"] is not None:
+    said, found = held["verification"], held["analysis"]
+    if (root / "truth.nc").is_file() and said is not None and found is not None:
         truth = read_products(root / "truth.nc")
-        pictures = twin_pictures(
-            scores, held["verification"], held["analysis"], truth, made.get("seed", 0)
-        )
+        pictures = twin_pictures(scores, said, found, truth, made.get("seed", 0))
     else:
         field = [field_pairs(path) for path in sorted(root.glob("field_*.csv"))]
         pictures = gallery(

@@ -1,17 +1,18 @@
 """The table of a study: folds pooled, offsets averaged, seeds as mean and spread.
 
 Every figure of the assimilation is the mean over seeds, with the standard deviation over seeds
-behind it; every baseline is deterministic. ``against`` columns are relative differences of a loss on
-the same values (negative: the assimilation is better) with the 95 % interval over pixels, from the
-losses averaged over seeds.
+behind it; every baseline is deterministic. ``against`` columns are relative differences of a loss
+on the same values (negative: the assimilation is better) with the 95 % interval over pixels, from
+the losses averaged over seeds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xarray as xr
 
 from releo_da.diagnostics.paired import paired_interval
 from releo_da.diagnostics.scores import Array
@@ -59,9 +60,7 @@ def _pooled(parts: list[Found]) -> dict[str, Any]:
     return {"scores": scores, "ours": ours, "said": said}
 
 
-def _concatenated(parts: Sequence[Any]) -> Any:
-    import xarray as xr
-
+def _concatenated(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     return xr.concat(parts, "pixel") if len(parts) > 1 else parts[0]
 
 
@@ -73,9 +72,17 @@ def _field(found: Sequence[FieldRows], seed: int) -> dict[str, Any]:
         if not same:
             continue
         cases = [c for c in same[0].estimates if all(c in r.estimates for r in same)]
-        joined = [np.concatenate([r[k] for r in same]) for k in range(1, 7)]
-        estimates = {c: np.concatenate([r.estimates[c] for r in same]) for c in cases}
-        pooled.append(FieldRows(same[0].variable, *joined, estimates, same[0].column))
+        pooled.append(
+            same[0]._replace(
+                row=np.concatenate([r.row for r in same]),
+                pixel=np.concatenate([r.pixel for r in same]),
+                time=np.concatenate([r.time for r in same]),
+                measured=np.concatenate([r.measured for r in same]),
+                stage=np.concatenate([r.stage for r in same]),
+                ndvi=np.concatenate([r.ndvi for r in same]),
+                estimates={c: np.concatenate([r.estimates[c] for r in same]) for c in cases},
+            )
+        )
     return field_scores(pooled, seed)
 
 
@@ -177,8 +184,8 @@ def _against(pooled: list[dict[str, Any]], rival: str, case: str, root: bool) ->
         groups.append(np.broadcast_to(np.arange(len(mean))[:, None], mean.shape))
     if not ours:
         return ""
-    flat: Callable[[list[Array]], Array] = lambda parts: np.concatenate([p.ravel() for p in parts])
-    change = paired_interval(flat(ours), flat(theirs), flat(groups), np.random.default_rng(0), root)
+    flat = [np.concatenate([p.ravel() for p in parts]) for parts in (ours, theirs, groups)]
+    change = paired_interval(flat[0], flat[1], flat[2], np.random.default_rng(0), root)
     return f"{100 * change.change:+.1f} % [{100 * change.lower:+.1f}, {100 * change.upper:+.1f}]"
 
 

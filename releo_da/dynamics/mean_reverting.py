@@ -1,9 +1,9 @@
-r"""The linear-Gaussian forecaster: a seasonal mean, a Matern-3/2 process about it, slow residuals.
+r"""The linear-Gaussian forecaster: a seasonal mean, a process about it, slow residuals.
 
 With z the unbounded coordinates of the variables and m(t) a harmonic series of the day of year,
 
-    z(t) = m(t) + x(t),    x  Matern-3/2 (or Ornstein-Uhlenbeck), rates lambda, deviations sigma,
-                              driving noises correlated by C
+    z(t) = m(t) + x(t),    x  Matern-3/2, Ornstein-Uhlenbeck, or the sum of one of each; rates
+                              lambda, deviations sigma, driving noises correlated by C
     r(t) = mu + e(t),      e  Ornstein-Uhlenbeck per channel: the slow residual of the physics
 
 so one step is ``deviation' = deviation F' + noise chol(Q)'`` with F and Q exact for any interval
@@ -92,6 +92,11 @@ class MeanReverting(nn.Module):
         self.log_rate = nn.Parameter(torch.full((v,), -math.log(days), dtype=double))
         self.log_sigma = nn.Parameter(torch.zeros(v, dtype=double))
         self.coupling = nn.Parameter(correlation_raw(correlation(layout.names)))
+        if layout.rough:  # shares of the variance: 3/4 smooth, 1/4 rough
+            self.log_sigma.data.fill_(0.5 * math.log(0.75))
+            quarter = 0.5 * math.log(0.25)
+            self.rough_log_sigma = nn.Parameter(torch.full((v,), quarter, dtype=double))
+            self.rough_log_rate = nn.Parameter(torch.full((v,), -math.log(days), dtype=double))
         self.residual_mean = nn.Parameter(torch.zeros(c, dtype=double))
         slow, small = -math.log(residual_days), math.log(residual_sd)
         self.residual_log_rate = nn.Parameter(torch.full((c,), slow, dtype=double))
@@ -115,12 +120,17 @@ class MeanReverting(nn.Module):
         rate, slow = self.log_rate.exp(), self.residual_log_rate.exp()
         lower = correlation_factor(self.coupling)
         slow_lower = correlation_factor(self.residual_coupling)
-        f = torch.block_diag(moves(rate, interval), ou_transition(slow, interval))
-        q = torch.block_diag(
-            noises(rate, self.log_sigma.exp(), lower @ lower.T, interval),
-            ou_noise(slow, self.residual_log_sigma.exp(), slow_lower @ slow_lower.T, interval),
-        )
-        return f, q
+        together = lower @ lower.T
+        f = [moves(rate, interval)]
+        q = [noises(rate, self.log_sigma.exp(), together, interval)]
+        if self.layout.rough:
+            fast = self.rough_log_rate.exp()
+            f.append(ou_transition(fast, interval))
+            q.append(ou_noise(fast, self.rough_log_sigma.exp(), together, interval))
+        f.append(ou_transition(slow, interval))
+        own = slow_lower @ slow_lower.T
+        q.append(ou_noise(slow, self.residual_log_sigma.exp(), own, interval))
+        return torch.block_diag(*f), torch.block_diag(*q)
 
     def initial(self, time: float, pixels: Tensor, members: int, noise: Noise) -> State:
         """A draw of the stationary distribution at a time: the ensemble before any observation."""

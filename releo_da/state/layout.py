@@ -1,11 +1,12 @@
 """Where each latent sits on the last axis of an ensemble.
 
-    latent axis = [ position of V variables | velocity of V variables | residual of C channels ]
+    latent axis = [ position of V variables | velocity of V | rough part of V | residual of C ]
 
-Positions are unbounded coordinates (`releo_da.state.transforms`); velocities exist for second-order
-dynamics only; residuals are reflectances at C centre wavelengths: what the physical model cannot
-explain of a field (its soil, its understorey, an adjacency effect), as state with an uncertainty of
-its own. Another sensor's channel takes the residual of the nearest wavelength.
+The unbounded coordinate of a variable (`releo_da.state.transforms`) is its position, plus its rough
+part where the dynamics have one; velocities exist for second-order dynamics only. Residuals are
+reflectances at C centre wavelengths: what the physical model cannot explain of a field (its soil,
+its understorey, an adjacency effect), as state with an uncertainty of its own. Another sensor's
+channel takes the residual of the nearest wavelength.
 """
 
 from __future__ import annotations
@@ -29,17 +30,19 @@ class Layout:
         fixed: variables held at a constant physical value.
         velocities: True where the dynamics keep a velocity per variable.
         knots: centre wavelengths (nm) of the C residual latents.
+        rough: True where the dynamics add a first-order part per variable.
     """
 
     names: tuple[str, ...]
     fixed: Mapping[str, float] = field(default_factory=dict)
     velocities: bool = True
     knots: tuple[float, ...] = ()
+    rough: bool = False
 
     @property
     def dynamic(self) -> int:
-        """Number of latents of the variables, velocities included."""
-        return len(self.names) * (2 if self.velocities else 1)
+        """Number of latents of the variables, velocities and rough parts included."""
+        return len(self.names) * (1 + self.velocities + self.rough)
 
     @property
     def size(self) -> int:
@@ -53,7 +56,10 @@ class Layout:
 
     def decode(self, ensemble: Tensor) -> dict[str, Tensor]:
         """Physical variables by name, each ``[..., ]`` for an ensemble ``[..., latent]``."""
-        values = self.anamorphosis.decode(ensemble[..., : len(self.names)])
+        coordinates = ensemble[..., : len(self.names)]
+        if self.rough:
+            coordinates = coordinates + ensemble[..., self.dynamic - len(self.names) : self.dynamic]
+        values = self.anamorphosis.decode(coordinates)
         decoded = dict(zip(self.names, values.unbind(-1), strict=True))
         for name, value in self.fixed.items():
             decoded[name] = values.new_full((), value).expand(values.shape[:-1])

@@ -1,10 +1,16 @@
 """The one table of state variables: unit, bounds and prior of each.
 
 A prior is a normal distribution truncated to its bounds, so that it is bounded and, near a bound,
-skewed. Means, standard deviations and bounds follow the Sentinel-2 toolbox biophysical processor
-(Weiss and Baret 2016, S2ToolBox Level 2 products ATBD, table 2), with two departures that bare and
-senescent fields need: chlorophyll and carotenoids may vanish (lower bound 0 instead of 20 and 5)
-and the water and dry-matter contents reach down to those of dry straw.
+skewed. Means, standard deviations and bounds start from the Sentinel-2 toolbox biophysical
+processor (Weiss and Baret 2016, S2ToolBox Level 2 products ATBD, table 2). Departures, each for a
+reason:
+
+- chlorophyll and carotenoids may vanish, and water reaches down to that of straw: senescent fields;
+- leaf area has its mode at 0 and a tail (median 1.8) instead of N(2, 3): fields are bare for much
+  of a year, and a prior with little mass near 0 puts leaves on bare soil;
+- the mean leaf angle stays within 40-72 degrees instead of 30-80: nearly vertical leaves trade
+  against leaf area without changing reflectance;
+- the soil brightness ends at 2, beyond which a dry soil would reflect more light than it receives.
 """
 
 from __future__ import annotations
@@ -45,8 +51,8 @@ _TABLE = (
     Variable("cbrown", "brown pigment content", "1", 0.0, 2.0, 0.0, 0.4),
     Variable("cw", "leaf water content", "cm", 0.0005, 0.075, 0.018, 0.015),
     Variable("cm", "leaf dry matter content", "g cm-2", 0.001, 0.02, 0.005, 0.003),
-    Variable("lai", "leaf area index", "m2 m-2", 0.0, 12.0, 2.0, 3.0),
-    Variable("ala", "mean leaf inclination angle", "degree", 30.0, 80.0, 58.0, 15.0),
+    Variable("lai", "leaf area index", "m2 m-2", 0.0, 12.0, -1.0, 3.2),
+    Variable("ala", "mean leaf inclination angle", "degree", 40.0, 72.0, 57.0, 8.0),
     Variable("hspot", "hot spot size parameter", "1", 0.01, 0.5, 0.2, 0.2),
     Variable("psoil", "dry fraction of the soil", "1", 0.0, 1.0, 0.5, 0.5),
     Variable("rsoil", "soil brightness factor", "1", 0.3, 2.0, 1.0, 0.4),
