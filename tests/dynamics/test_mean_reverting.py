@@ -14,9 +14,13 @@ from releo_da.types import State
 NAMES = ("cab", "lai", "cw")
 
 
-@pytest.fixture(params=[True, False], ids=["matern32", "ou"])
+KERNELS = {"matern32": (True, False), "ou": (False, False), "matern32+ou": (True, True)}
+
+
+@pytest.fixture(params=KERNELS.values(), ids=list(KERNELS))
 def forecaster(request):
-    model = MeanReverting(Layout(NAMES, {}, request.param, (490.0, 665.0, 842.0)))
+    velocities, rough = request.param
+    model = MeanReverting(Layout(NAMES, {}, velocities, (490.0, 665.0, 842.0), rough))
     generator = torch.Generator().manual_seed(5)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -74,3 +78,14 @@ def test_input_state_is_not_modified(forecaster):
     before = State(state.time, state.ensemble.clone(), pixels)
     forecaster(state, 5.0, draws(5.0, "forecast"))
     assert torch.equal(state.ensemble, before.ensemble)
+
+
+def test_without_fitted_weights_every_kernel_has_the_prior_s_variance():
+    for velocities, rough in KERNELS.values():
+        layout = Layout(NAMES, {}, velocities, (), rough)
+        _, covariance = MeanReverting(layout).transition(math.inf)
+        n = len(NAMES)
+        total = covariance[:n, :n]
+        if rough:
+            total = total + covariance[-n:, -n:]
+        torch.testing.assert_close(total, correlation(NAMES), atol=1e-9, rtol=0)

@@ -85,6 +85,17 @@ def test_layout_decodes_by_name_and_holds_fixed_variables():
     assert torch.equal(layout.residual(ensemble)[0, 0], torch.tensor([0.01, -0.02]))
 
 
+def test_the_rough_part_adds_to_the_position():
+    smooth = Layout(("lai", "cab"), {}, True, (490.0,))
+    both = Layout(("lai", "cab"), {}, True, (490.0,), True)
+    ensemble = torch.randn(2, 3, both.size, generator=torch.Generator().manual_seed(0))
+    summed = torch.cat([ensemble[..., :2] + ensemble[..., 4:6], ensemble[..., 2:4]], -1)
+    expected = smooth.decode(summed)
+    found = both.decode(ensemble)
+    assert all(torch.equal(found[name], expected[name]) for name in ("lai", "cab"))
+    assert torch.equal(both.residual(ensemble), ensemble[..., 6:])
+
+
 def test_unknown_variable_is_named():
     with pytest.raises(InputError, match="'lay' is not a state variable"):
         variables(("lay",))

@@ -1,0 +1,107 @@
+"""`releo-da train` and `releo-da experiment`: fits, folds, the table and where it is put."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import yaml
+
+Run = Callable[..., tuple[int, str, str]]
+Workplace = Callable[..., Path]
+
+
+def quick(values: dict[str, Any]) -> None:
+    """Every offset in turn, a fit of two epochs."""
+    values["members"] = 8
+    values["score"]["withhold"] = {"every": 3, "offset": "all"}
+    values["score"]["horizons"] = [6]
+    values["train"] = {"epochs": 2, "members": 8, "period": ["2020-04-01", "2020-06-30"]}
+
+
+def apart(data: xr.Dataset) -> xr.Dataset:
+    """The same points, far enough from each other to be four clusters."""
+    return data.assign_coords(x=("point", 1.0 + 0.1 * np.arange(data.sizes["point"])))
+
+
+def test_weights_of_a_fit_are_what_a_hindcast_reads(workplace: Workplace, releo: Run) -> None:
+    config = workplace(configure=quick)
+    status, out, err = releo("train", config, "--out", "fit", "--quiet")
+    assert status == 0, err
+    epochs = json.loads(Path("fit/train.json").read_text())["epochs"]
+    assert len(epochs) == 2
+    assert all(np.isfinite(e["log_likelihood"]) for e in epochs)
+    weights = "forecast.weights=fit/weights.safetensors"
+    status, _, err = releo("hindcast", config, "--out", "run", "--quiet", "--set", weights)
+    assert status == 0, err
+    plain, _, err = releo("hindcast", config, "--out", "plain", "--quiet")
+    assert plain == 0, err
+    fitted, unfitted = (json.loads(Path(f"{r}/scores.json").read_text()) for r in ("run", "plain"))
+    assert fitted["background"]["B08"]["rmse"] != unfitted["background"]["B08"]["rmse"]
+
+
+def test_all_offsets_are_averaged_and_withhold_disjoint_dates(
+    workplace: Workplace, releo: Run
+) -> None:
+    config = workplace(configure=quick)
+    status, _, err = releo("hindcast", config, "--out", "run", "--quiet")
+    assert status == 0, err
+    scores = json.loads(Path("run/scores.json").read_text())
+    with xr.open_dataset("run/verification.nc") as held:
+        counted = [held["mean"].sel(case=f"smoothed_{k}").notnull() for k in range(3)]
+        assert int((sum(c.astype(int) for c in counted) > 1).sum()) == 0
+        error = held["mean"] - held["observed"]
+        each = [float((error.sel(case=f"smoothed_{k}", channel="B08") ** 2).mean() ** 0.5) for k in range(3)]
+        assert scores["smoothed"]["B08"]["n"] == sum(int(c.sel(channel="B08").sum()) for c in counted)
+    assert np.isclose(scores["smoothed"]["B08"]["rmse"], np.mean(each), rtol=1e-5)
+    assert scores["baselines"]["linear"]["smoothed"]["B08"]["n"] == scores["smoothed"]["B08"]["n"]
+
+
+def test_a_study_pools_its_folds_and_writes_its_table(workplace: Workplace, releo: Run) -> None:
+    workplace(apart, quick)
+    folder = Path("study")
+    folder.mkdir()
+    Path("c.yaml").rename(folder / "c.yaml")
+    for name in ("series.nc", "field.csv"):
+        Path(name).rename(folder / name)
+    runs = {"points": {"config": "c.yaml", "folds": {"count": 2, "within_metres": 1000}}}
+    (folder / "experiment.yaml").write_text(yaml.safe_dump({"seeds": [0], "runs": runs}))
+    (folder / "README.md").write_text(
+        "before\n<!-- table -->\nold\n<!-- end of table -->\nafter\n"
+    )
+    status, out, err = releo("experiment", "study", "--out", "found", "--quiet")
+    assert status == 0, err
+    table = Path("found/table.md").read_text()
+    assert "withheld NDVI" in table
+    assert "NDVI forecast, days ahead" in table
+    readme = (folder / "README.md").read_text()
+    assert readme.startswith("before\n")
+    assert readme.endswith("after\n")
+    assert table in readme
+    assert "old" not in readme
+    scores = json.loads(Path("found/scores.json").read_text())["points"][0]
+    assert scores["in_situ"]["lai"]["smoothed"]["n"] == 16  # four points, four dates, both folds
+    assert len(list(Path("found").glob("points-*.safetensors"))) == 2
+
+
+def test_wrong_studies_are_refused_with_their_place(workplace: Workplace, releo: Run) -> None:
+    workplace(configure=quick)
+    status, _, err = releo("experiment", "nowhere")
+    assert status == 2
+    assert "nowhere" in err
+    folder = Path("study")
+    folder.mkdir()
+    for text, said in {
+        "runs: {}": "runs is empty",
+        "sedes: [0]\nruns: {a: {config: c.yaml}}": "seeds",
+        "runs: {a: {confg: c.yaml}}": "config",
+        "runs: {a: {config: missing.yaml}}": "missing.yaml",
+    }.items():
+        (folder / "experiment.yaml").write_text(text)
+        status, _, err = releo("experiment", "study", "--out", "found")
+        assert status == 2, text
+        assert said in err
