@@ -55,8 +55,10 @@ def test_all_offsets_are_averaged_and_withhold_disjoint_dates(
         counted = [held["mean"].sel(case=f"smoothed_{k}").notnull() for k in range(3)]
         assert int((sum(c.astype(int) for c in counted) > 1).sum()) == 0
         error = held["mean"] - held["observed"]
-        each = [float((error.sel(case=f"smoothed_{k}", channel="B08") ** 2).mean() ** 0.5) for k in range(3)]
-        assert scores["smoothed"]["B08"]["n"] == sum(int(c.sel(channel="B08").sum()) for c in counted)
+        squared = error.sel(channel="B08") ** 2
+        each = [float(squared.sel(case=f"smoothed_{k}").mean() ** 0.5) for k in range(3)]
+        total = sum(int(c.sel(channel="B08").sum()) for c in counted)
+    assert scores["smoothed"]["B08"]["n"] == total
     assert np.isclose(scores["smoothed"]["B08"]["rmse"], np.mean(each), rtol=1e-5)
     assert scores["baselines"]["linear"]["smoothed"]["B08"]["n"] == scores["smoothed"]["B08"]["n"]
 
