@@ -30,7 +30,7 @@ from releo_da.config.assemble import read_sources
 from releo_da.config.document import load, nearest
 from releo_da.config.options import Options
 from releo_da.config.registry import bind
-from releo_da.config.run_files import progress, provenance
+from releo_da.config.run_files import progress
 from releo_da.config.sections import section
 from releo_da.config.sections import train as train_section
 from releo_da.config.study_table import table
@@ -41,7 +41,7 @@ from releo_da.runs.baselines import Said, tables
 from releo_da.runs.field import FieldRows
 from releo_da.runs.folds import clusters, folds
 from releo_da.runs.model import on
-from releo_da.runs.scoring import score_baselines
+from releo_da.runs.scoring import score, score_baselines
 from releo_da.types import InputError
 
 MARKS = "<!-- table -->", "<!-- end of table -->"
@@ -67,7 +67,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Unit:
-    """One fit and one scored hindcast: what a worker process receives."""
+    """One fit and one scored hindcast: what a worker process receives.
+
+    Units of the first seed that are not folds of one map are ``reported``: they leave a run
+    directory with figures and report.
+    """
 
     run: str
     config: Path
@@ -76,6 +80,7 @@ class Unit:
     fold: int
     options: Options
     out: Path
+    reported: bool
 
 
 @dataclass(frozen=True)
@@ -153,14 +158,10 @@ def work(unit: Unit) -> Found:
         tables(part.acquisitions, part.channels),
         section(source_document, "train", train_section).period,
     )
-    if unit.folds is None and unit.options.seed == 0:
-        hindcasts.write_outcome(
-            create_run_directory(unit.out / unit.run),
-            outcome,
-            scored,
-            {},
-            provenance("experiment", unit.options.seed, unit.options.torch_device()),
-        )
+    if unit.reported:
+        options = replace(unit.options, out=unit.out / unit.run)
+        opened = hindcasts.begin(document, options, scored, "experiment")
+        hindcasts.finish(opened, scored, outcome, score(outcome, task, said))
     return Found(unit.run, task.seed, unit.fold, outcome.verification, said, outcome.field)
 
 
@@ -178,6 +179,7 @@ def units(folder: Path, options: Options, out: Path) -> list[Unit]:
             fold,
             replace(options, seed=seed, quiet=True),
             out,
+            run.folds is None and seed == seeds[0],
         )
         for seed in seeds
         for name, run in runs.items()

@@ -13,7 +13,7 @@ from releo_da.config.assemble import Assembly, assemble, read_sources
 from releo_da.config.document import Document
 from releo_da.config.options import Options
 from releo_da.config.report import report
-from releo_da.config.run_files import open_run, progress
+from releo_da.config.run_files import Opened, open_run, progress
 from releo_da.config.sections import (
     days,
     field_tables,
@@ -81,21 +81,31 @@ def command(document: Document, options: Options) -> Path:
     series = read_sources(document)
     assembly = assemble(document, series.channels, device=options.torch_device())
     task = task_of(document, series)
-    field = field_tables(document, section(document, "score", score), series)
-    root, log, made = open_run(document, options, "hindcast", task.seed)
-    for record in [*series.log, *(record for table in field for record in table.log)]:
-        log.write(record)
-    log.write({"kind": "channels", "channels": series.channels})
+    opened = begin(document, options, series, "hindcast")
     outcome = run(document, series, assembly, options)
     fitted = section(document, "train", train)
     said = score_baselines(
         series.acquisitions, series.channels, outcome, task, train_period=fitted.period
     )
-    found = scores_of(outcome, task, said)
-    log.write({"kind": "rejected", **found["rejected"]})
-    write_outcome(root, outcome, series, found, made)
-    log.write({"kind": "finished", "diverged": outcome.diverged})
-    return report(root)
+    return finish(opened, series, outcome, scores_of(outcome, task, said))
+
+
+def begin(document: Document, options: Options, series: Series, name: str) -> Opened:
+    """A run directory whose log holds what was found while reading."""
+    field = field_tables(document, section(document, "score", score), series)
+    opened = open_run(document, options, name, document.values.get("seed", SEED))
+    for record in [*series.log, *(record for table in field for record in table.log)]:
+        opened.log.write(record)
+    opened.log.write({"kind": "channels", "channels": series.channels})
+    return opened
+
+
+def finish(opened: Opened, series: Series, outcome: Outcome, scores: Mapping[str, Any]) -> Path:
+    """Write the outcome of a run and draw its report; returns the report's path."""
+    opened.log.write({"kind": "rejected", **scores["rejected"]})
+    write_outcome(opened.root, outcome, series, scores, opened.made)
+    opened.log.write({"kind": "finished", "diverged": outcome.diverged})
+    return report(opened.root)
 
 
 def write_outcome(

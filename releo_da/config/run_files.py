@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from rich.console import Console
@@ -61,9 +61,15 @@ def weights_of(document: Document) -> Path | None:
     return None if named is None else document.resolve(named)
 
 
-def open_run(
-    document: Document, options: Options, command: str, seed: int
-) -> tuple[Path, JsonLines, dict[str, Any]]:
+class Opened(NamedTuple):
+    """A run directory in use: where it is, its log, and what made the run."""
+
+    root: Path
+    log: JsonLines
+    made: dict[str, Any]
+
+
+def open_run(document: Document, options: Options, command: str, seed: int) -> Opened:
     """The run directory with its resolved configuration, its log, and the run's provenance."""
     root = create_run_directory(run_root(document, options, command))
     made = provenance(command, seed, options.torch_device())
@@ -77,7 +83,7 @@ def open_run(
     write_text_atomic(root / "config.yaml", head + yaml_text(resolved))
     log = JsonLines(root / "log.jsonl")
     log.write({"kind": "started", **made})
-    return root, log, made
+    return Opened(root, log, made)
 
 
 @contextmanager

@@ -70,7 +70,10 @@ def test_a_study_pools_its_folds_and_writes_its_table(workplace: Workplace, rele
     Path("c.yaml").rename(folder / "c.yaml")
     for name in ("series.nc", "field.csv"):
         Path(name).rename(folder / name)
-    runs = {"points": {"config": "c.yaml", "folds": {"count": 2, "within_metres": 1000}}}
+    runs = {
+        "points": {"config": "c.yaml", "folds": {"count": 2, "within_metres": 1000}},
+        "other": {"config": "c.yaml", "fitted_on": "c.yaml"},
+    }
     (folder / "experiment.yaml").write_text(yaml.safe_dump({"seeds": [0], "runs": runs}))
     (folder / "README.md").write_text(
         "before\n<!-- table -->\nold\n<!-- end of table -->\nafter\n"
@@ -88,6 +91,9 @@ def test_a_study_pools_its_folds_and_writes_its_table(workplace: Workplace, rele
     scores = json.loads(Path("found/scores.json").read_text())["points"][0]
     assert scores["in_situ"]["lai"]["smoothed"]["n"] == 16  # four points, four dates, both folds
     assert len(list(Path("found").glob("points-*.safetensors"))) == 2
+    assert "### All runs" in table
+    assert Path("found/other/report.html").is_file()  # one series of one seed: a run of its own
+    assert not Path("found/points").exists()
 
 
 def test_wrong_studies_are_refused_with_their_place(workplace: Workplace, releo: Run) -> None:
