@@ -97,6 +97,9 @@ ORBITS = (
 CAMPAIGNS = (96, 117, 138, 159, 180, 201, 222, 243)
 """Days of the year on which leaf area is measured."""
 
+EVERY = 10
+"""Days between output dates."""
+
 NAME = "demo.yaml"
 
 CONFIGURATION = Template("""\
@@ -146,8 +149,8 @@ score:
   horizons: [5, 10, 20]
   in_situ: {path: field.csv, variable: lai, column: lai, time: date, x: x, y: y, radius: 5,
             within_days: 8}
-products: {variables: [lai, cab, fapar, ndvi], every_days: 10}
-train: {epochs: 10, members: 24, pixels: 48, learning_rate: 0.1}
+products: {variables: [lai, cab, fapar, ndvi], every_days: $every}
+train: {epochs: 10, members: 24, pixels: 48}
 """)
 
 
@@ -167,7 +170,7 @@ def command(options: Options) -> Path:
 
 def write_configuration(folder: Path, seed: int, weights: str = "", last: date = LAST) -> None:
     """Write the configuration, with or without fitted weights."""
-    text = CONFIGURATION.substitute(seed=seed, first=FIRST, last=last, weights=weights)
+    text = CONFIGURATION.substitute(seed=seed, first=FIRST, last=last, weights=weights, every=EVERY)
     write_text_atomic(folder / NAME, text)
 
 
@@ -190,7 +193,7 @@ def simulate(folder: Path, seed: int, side: int = SIDE, last: date = LAST) -> No
     times = [ORIGIN + day for day in CAMPAIGNS if start <= ORIGIN + day < end]
     samples = field_work(patch, times, ORIGIN, generator)
     write_text_atomic(folder / "field.csv", table(samples, patch))
-    write_products(folder / "truth.nc", truth_dataset(patch, np.arange(start + 0.5, end, 7.0)))
+    write_products(folder / "truth.nc", truth_dataset(patch, np.arange(start + 0.5, end, EVERY)))
 
 
 def simulated(

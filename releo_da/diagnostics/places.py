@@ -16,6 +16,7 @@ from releo_da.diagnostics import plots
 from releo_da.diagnostics.picture import FieldPairs, Picture
 from releo_da.diagnostics.plots import style
 from releo_da.diagnostics.plots.products import band, spread_places, variables
+from releo_da.diagnostics.scores import Array
 
 
 def series_pictures(
@@ -122,7 +123,8 @@ def panel(
     pixel = position(analysis, place, verification)
     points: list[plots.Points] = []
     if verification is not None and name in verification.channel.values and pixel is not None:
-        points += observations(verification.sel(channel=name).isel(pixel=pixel))
+        here = verification.isel(pixel=pixel)
+        points += observations(here.sel(channel=name), mostly_refused(here))
     for pairs in field:
         if pairs.variable == name and pairs.pixel is not None and pairs.times is not None:
             here = np.asarray(pairs.pixel) == pixel
@@ -135,10 +137,23 @@ def panel(
     return plots.Panel(title, style.label(style.words(name), unit), bands, points)
 
 
-def observations(here: xr.Dataset) -> list[plots.Points]:
-    """Values of one channel at one pixel: assimilated, withheld, refused."""
+def mostly_refused(here: xr.Dataset) -> Array:
+    """Dates of one pixel of which screening refused more than half of the values, ``[time]``."""
+    refused = (here.rejected > 0).sum("channel")
+    seen = here.observed.notnull().sum("channel")
+    return (2 * refused > seen).values
+
+
+def observations(here: xr.Dataset, whole: Array | bool = False) -> list[plots.Points]:
+    """Values of one channel at one pixel: assimilated, withheld, refused.
+
+    Args:
+        here: of verification.nc.
+        whole: ``[time]`` bool, dates that were refused as a whole, for an index that is not
+            screened itself.
+    """
     seen = here.observed.notnull().values
-    refused = (here.rejected > 0).values
+    refused = (here.rejected > 0).values | (seen & whole)
     held = np.zeros_like(seen)
     if "smoothed" in here.case.values:
         held = here["mean"].sel(case="smoothed").notnull().values
