@@ -34,7 +34,7 @@ from releo_da.runs.model import Model
 from releo_da.sensors.sensor import load_sensor
 from releo_da.state.layout import Layout
 from releo_da.state.variables import variables
-from releo_da.types import InputError
+from releo_da.types import InputError, Scheme
 
 PRODUCTS = ("lai", "ccc", "fapar", "ndvi")
 """Output variables when the configuration names none."""
@@ -117,7 +117,6 @@ SCHEMES = Registry(
         "screened": screened,
     },
     call=("prior", "observe", "y", "precision", "noise", "memory"),
-    supplied=("bright",),
     inner="scheme",
 )
 STATES = Registry("state", {"prosail": prosail_state})
@@ -132,8 +131,17 @@ READERS = Registry(
     several=True,
 )
 
-VISIBLE = 690.0
-"""Channels centred below this wavelength (nm) are brightened by cloud."""
+def fitting_scheme(document: Document) -> Scheme:
+    """The scheme of a fit: that of the configuration without screening.
+
+    The likelihood weighs each acquisition by the probability that it is clean; a hard refusal
+    would hide from the fit the very innovations that say how large its errors are.
+    """
+    spec = document.values.get("analyse", "etkf")
+    layers = spec if isinstance(spec, list) else [spec]
+    kept = [s for s in layers if (s if isinstance(s, str) else s.get("name")) != "screened"]
+    scheme: Scheme = SCHEMES.build(kept, "analyse")
+    return scheme
 
 
 @dataclass(frozen=True)
@@ -223,9 +231,7 @@ def assemble(
         load_weights(weights, layout, forecaster, error)
     forecaster.to(device).requires_grad_(False)
     error.to(device).requires_grad_(False)
-    analyse = SCHEMES.build(
-        values.get("analyse", "etkf"), "analyse", {"bright": bright_channels(channels)}
-    )
+    analyse = SCHEMES.build(values.get("analyse", "etkf"), "analyse")
     smooth = None
     if values.get("smooth") is not None:
         smooth = partial(
@@ -243,16 +249,6 @@ def assemble(
         DESCRIBED,
     )
     return Assembly(model, forecaster, error, layout)
-
-
-def bright_channels(channels: Mapping[str, tuple[str, ...]]) -> tuple[int, ...]:
-    """Positions of the visible channels where all sensors agree on them, else none."""
-    found = set()
-    for sensor, names in channels.items():
-        described = load_sensor(sensor)
-        centres = [described.centres[k] for k in described.index(names)]
-        found.add(tuple(k for k, centre in enumerate(centres) if centre < VISIBLE))
-    return found.pop() if len(found) == 1 else ()
 
 
 def _derive(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from releo_da.config.assemble import Assembly, assemble, read_sources
+from releo_da.config.assemble import Assembly, assemble, fitting_scheme, read_sources
 from releo_da.config.document import Document
 from releo_da.config.options import Options
 from releo_da.config.run_files import open_run, progress
@@ -61,7 +61,7 @@ def fitted(
             assembly.forecaster,
             assembly.error,
             assembly.model.observe,
-            assembly.model.analyse,
+            fitting_scheme(document),
             part,
             torch.as_tensor(series.pixels["id"].values)[index],
             torch.Generator().manual_seed(seed),
