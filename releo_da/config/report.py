@@ -53,7 +53,8 @@ def report(root: Path) -> Path:
         truth = read_products(root / "truth.nc")
         pictures = twin_pictures(scores, said, found, truth, made.get("seed", 0))
     else:
-        field = [field_pairs(path) for path in sorted(root.glob("field_*.csv"))]
+        ids = np.empty(0, int) if said is None else said.pixel.values
+        field = [field_pairs(path, ids) for path in sorted(root.glob("field_*.csv"))]
         pictures = gallery(
             scores, held["verification"], held["analysis"], field, made.get("seed", 0)
         )
@@ -79,8 +80,8 @@ def published(root: Path) -> xr.Dataset | None:
     return xr.concat(found, "time", data_vars="minimal").assign_attrs(role="filter")
 
 
-def field_pairs(path: Path) -> FieldPairs:
-    """A table of field measurements as the figures want it."""
+def field_pairs(path: Path, ids: np.ndarray) -> FieldPairs:
+    """A table of field measurements as the figures want it; ``ids`` of the run's pixels."""
     table = pd.read_csv(path)
     variable = path.stem.removeprefix("field_").split("-")[0]
     names = {"analysis": "filter", "smoothed": "smoother"}
@@ -93,7 +94,7 @@ def field_pairs(path: Path) -> FieldPairs:
         {n: table[f"{c}_mean"].to_numpy() for c, n in cases.items()},
         {n: table[f"{c}_sd"].to_numpy() for c, n in cases.items()},
         table["time"].to_numpy(),
-        table["pixel"].to_numpy(),
+        pd.Index(ids).get_indexer(table["pixel"].to_numpy()),
     )
 
 

@@ -36,8 +36,7 @@ FAULTS = {
     0.1: "the offset of -1000 digital counts (processing baseline 04.00) was not applied",
     -0.1: "the offset of -1000 digital counts (processing baseline 04.00) was applied twice",
 }
-"""Known faults by the constant reflectance they add."""
-
+"""Known faults of Sentinel-2 products by the constant reflectance they add."""
 
 GAPS = (0.25, 4.0, 8.0, 12.0)
 """Least distances (days) of neighbours; the first leaves out other products of the same pass."""
@@ -121,7 +120,8 @@ def _find(
         found = {}
         for k in range(len(series)):
             compared = _compared(k, times, values, whole, usable, gaps, within_days)
-            offset = None if compared is None else _constant(*compared, least, unexplained)
+            named = tuple(FAULTS) if series[k].sensor.startswith("sentinel2") else ()
+            offset = None if compared is None else _constant(*compared, named, least, unexplained)
             if offset is not None:
                 found[k] = offset
         return found
@@ -168,16 +168,20 @@ def _compared(
 
 
 def _constant(
-    difference: Tensor, expected: Tensor, least: float, unexplained: float
+    difference: Tensor,
+    expected: Tensor,
+    named: tuple[float, ...],
+    least: float,
+    unexplained: float,
 ) -> float | None:
     """The constant that explains a difference over channels, a named fault first."""
     whole = float(difference.square().sum())
     mean = float(difference.mean())
     factor = (difference @ expected) / expected.square().sum()
     brighter = float((difference - factor * expected).square().sum())
-    for offset in (*FAULTS, mean):
+    for offset in (*named, mean):
         rest = float((difference - offset).square().sum())
-        limit = unexplained if offset in FAULTS else unexplained / 3.0
+        limit = unexplained if offset in named else unexplained / 3.0
         if abs(mean) >= least and rest <= limit * whole and rest < brighter:
             return offset
     return None
