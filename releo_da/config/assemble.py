@@ -6,11 +6,11 @@ function's arguments. Nothing here computes: it reads, binds and hands instances
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 
@@ -18,10 +18,11 @@ from releo_da.assimilation.enkf import enkf
 from releo_da.assimilation.etkf import etkf
 from releo_da.assimilation.inflation import inflated, relaxed, relaxed_spread, rotated
 from releo_da.assimilation.iterated import iterated, multiple
-from releo_da.assimilation.screening import screened
+from releo_da.assimilation.screening import REASONS, screen, screened
 from releo_da.assimilation.smoother import rts
 from releo_da.config.document import Document
 from releo_da.config.registry import Registry
+from releo_da.config.sections import products, section
 from releo_da.config.weights import load_weights
 from releo_da.dynamics.mean_reverting import MeanReverting
 from releo_da.io import Series, drop_duplicates, merge, read_cube, read_points
@@ -30,14 +31,11 @@ from releo_da.observation.error import ObservationError
 from releo_da.observation.offset import corrected, find_offsets
 from releo_da.observation.prosail import ProsailOperator
 from releo_da.runs.compare import NDVI_CHANNELS, ndvi_index
-from releo_da.runs.model import Model
+from releo_da.runs.model import Model, Reasons
 from releo_da.sensors.sensor import load_sensor
 from releo_da.state.layout import Layout
 from releo_da.state.variables import variables
 from releo_da.types import InputError, Scheme
-
-PRODUCTS = ("lai", "ccc", "fapar", "ndvi")
-"""Output variables when the configuration names none."""
 
 
 def prosail_state(
@@ -130,6 +128,24 @@ READERS = Registry(
     key="reader",
     several=True,
 )
+
+
+def reasons_of(document: Document) -> Reasons | None:
+    """The screening of a configuration as a function that counts what it refuses, by reason."""
+    spec = document.values.get("analyse", "etkf")
+    for layer in spec if isinstance(spec, list) else [spec]:
+        if (layer if isinstance(layer, str) else layer.get("name")) == "screened":
+            options = SCHEMES.bind(layer, "analyse").keywords
+            return lambda predicted, y, precision: _counted(
+                screen(predicted, y, precision, **options)
+            )
+    return None
+
+
+def _counted(code: torch.Tensor) -> dict[str, int]:
+    counts = torch.bincount(code.flatten().long(), minlength=len(REASONS)).tolist()
+    return {r: n for r, n in zip(REASONS, counts, strict=True) if n and r != "kept"}
+
 
 def fitting_scheme(document: Document) -> Scheme:
     """The scheme of a fit: that of the configuration without screening.
@@ -244,20 +260,20 @@ def assemble(
         error,
         forecaster.initial,
         smooth,
-        _derive(values.get("products"), layout, operator, channels),
+        _derive(section(document, "products", products).variables, layout, operator, channels),
         dict(channels),
         DESCRIBED,
+        reasons_of(document),
     )
     return Assembly(model, forecaster, error, layout)
 
 
 def _derive(
-    products: Any,
+    names: Sequence[str],
     layout: Layout,
     operator: ProsailOperator,
     channels: Mapping[str, tuple[str, ...]],
 ) -> Derive:
-    names = tuple((products or {}).get("variables", PRODUCTS))
     sensor = max(channels, key=lambda s: len(channels[s]))
     index = ndvi_index(channels[sensor], NDVI_CHANNELS)
     return derive(names, layout.decode, operator, sensor, index)

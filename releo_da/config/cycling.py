@@ -237,7 +237,7 @@ def published(root: Path) -> int:
     """Number of cycles that scores.json and the report know; 0 without them."""
     if not (root / "report.html").is_file() or not (root / "scores.json").is_file():
         return 0
-    return int(json.loads((root / "scores.json").read_text(encoding="utf-8"))["cycles"])
+    return int(json.loads((root / "scores.json").read_text(encoding="utf-8")).get("cycles", 0))
 
 
 def publish(root: Path, ledger: Ledger, seed: int) -> Path:

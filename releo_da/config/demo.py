@@ -16,20 +16,23 @@ from string import Template
 from typing import NamedTuple
 
 import numpy as np
+import torch
 import xarray as xr
 
 from releo_da.config import hindcast, training
 from releo_da.config.assemble import read_sources
-from releo_da.config.document import load
+from releo_da.config.document import Document, load
 from releo_da.config.options import Options
 from releo_da.config.run_files import WEIGHTS
-from releo_da.config.sections import days
-from releo_da.io import create_run_directory, write_products, write_text_atomic
+from releo_da.config.sections import days, score, section
+from releo_da.io import Series, create_run_directory, write_products, write_text_atomic
 from releo_da.io.projection import to_lonlat
 from releo_da.io.times import from_days
 from releo_da.observation.prosail import ProsailOperator
+from releo_da.runs.hindcast import clear
 from releo_da.runs.landscape import VARIABLES, Array, Landscape, landscape, truth
 from releo_da.runs.nature import Orbit, Pass, Samples, field_work, products, shadow
+from releo_da.runs.timeline import hide
 from releo_da.sensors.sensor import load_sensor
 
 YEAR = 2023
@@ -161,11 +164,20 @@ def command(options: Options) -> Path:
     simulate(root / "input", seed)
     write_configuration(root / "input", seed)
     document = load(root / "input" / NAME, options.settings)
-    assembly, _ = training.fitted(document, read_sources(document), options, label="fit")
+    assembly, _ = training.fitted(document, unscored(document), options, label="fit")
     training.save_weights(root / "input" / WEIGHTS, assembly)
     write_configuration(root / "input", seed, f", weights: {WEIGHTS}")
     document = load(root / "input" / NAME, options.settings)
     return hindcast.command(document, replace(options, out=root))
+
+
+def unscored(document: Document) -> Series:
+    """The series of a configuration without the dates that it withholds for scoring."""
+    series = read_sources(document)
+    rule = section(document, "score", score).withhold
+    hidden = torch.as_tensor(rule.masks(clear(series.acquisitions))["smoothed"])
+    kept = [hide(a, hidden[:, k]) for k, a in enumerate(series.acquisitions)]
+    return series._replace(acquisitions=kept)
 
 
 def write_configuration(folder: Path, seed: int, weights: str = "", last: date = LAST) -> None:

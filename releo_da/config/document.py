@@ -78,9 +78,9 @@ class Document:
     def resolve(self, text: str | Path) -> Path:
         """The existing file or folder that a path in this configuration means.
 
-        A relative path is looked up beside the configuration, then under the data folder, and may
-        not climb out of either. An absolute path must lie in the configuration's folder, the data
-        folder or the working folder.
+        A relative path is looked up beside the configuration, then under the data folder, then in
+        the working folder, and may not climb out of these. An absolute path must lie in one of
+        the three.
 
         Raises:
             InputError: nothing is there, with the places looked in, or the path leads elsewhere.
@@ -90,7 +90,7 @@ class Document:
             roots: tuple[Path, ...] = (beside, data, Path.cwd())
             remedy = f"set RELEO_DATA to a folder that holds it (now {data}), or run beside it"
         else:
-            roots = (beside, data)
+            roots = (beside, data, Path.cwd())
             remedy = "correct the path or set RELEO_DATA to the folder that holds the data"
         # Compared as written, links not followed: a data folder may well consist of links.
         places = [Path(os.path.normpath(root / text)) for root in roots]

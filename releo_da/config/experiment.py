@@ -145,7 +145,8 @@ def work(unit: Unit) -> Found:
         source = read_sources(source_document)
         training_rows = np.arange(source.pixels.sizes["pixel"])
     assembly, _ = fitted(source_document, source, unit.options, training_rows.tolist())
-    save_weights(unit.out / f"{unit.run}-{unit.fold}-{unit.options.seed}.safetensors", assembly)
+    weights = unit.out / f"{unit.run}-{unit.fold}-{unit.options.seed}.safetensors"
+    save_weights(weights, assembly)
     scored = subset(series, rows)
     task = hindcasts.task_of(document, scored)
     outcome = hindcasts.run(document, scored, assembly, unit.options)
@@ -157,10 +158,11 @@ def work(unit: Unit) -> Found:
         task,
         tables(part.acquisitions, part.channels),
         section(source_document, "train", train_section).period,
+        hindcasts.every_of(document),
     )
     if unit.reported:
         options = replace(unit.options, out=unit.out / unit.run)
-        opened = hindcasts.begin(document, options, scored, "experiment")
+        opened = hindcasts.begin(document, options, scored, "experiment", weights)
         hindcasts.finish(opened, scored, outcome, score(outcome, task, said))
     return Found(unit.run, task.seed, unit.fold, outcome.verification, said, outcome.field)
 
@@ -214,7 +216,8 @@ def command(name: str, options: Options) -> Path:
     text, scores = table(found)
     write_text_atomic(out / "table.md", text)
     write_json(out / "scores.json", scores)
-    place_table(folder / "README.md", text)
+    if options.seed is None and not options.overrides:  # a part of a study is not its table
+        place_table(folder / "README.md", text)
     return out / "table.md"
 
 

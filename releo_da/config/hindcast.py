@@ -33,7 +33,7 @@ from releo_da.io import (
 from releo_da.io.series import Series
 from releo_da.runs.block import Task
 from releo_da.runs.field import FieldRows
-from releo_da.runs.hindcast import Outcome, hindcast, turns
+from releo_da.runs.hindcast import Outcome, Withhold, hindcast, turns
 from releo_da.runs.scoring import score as scores_of
 from releo_da.runs.scoring import score_baselines
 from releo_da.runs.store import PIXELS
@@ -85,15 +85,36 @@ def command(document: Document, options: Options) -> Path:
     outcome = run(document, series, assembly, options)
     fitted = section(document, "train", train)
     said = score_baselines(
-        series.acquisitions, series.channels, outcome, task, train_period=fitted.period
+        series.acquisitions,
+        series.channels,
+        outcome,
+        task,
+        train_period=fitted.period,
+        every=every_of(document),
     )
     return finish(opened, series, outcome, scores_of(outcome, task, said))
 
 
-def begin(document: Document, options: Options, series: Series, name: str) -> Opened:
-    """A run directory whose log holds what was found while reading."""
+def every_of(document: Document) -> int:
+    """One in how many dates is withheld; the default where nothing is."""
+    rule = section(document, "score", score).withhold
+    return Withhold().every if rule is None else int(rule.every)
+
+
+def begin(
+    document: Document, options: Options, series: Series, name: str, weights: Path | None = None
+) -> Opened:
+    """A run directory whose log holds what was found while reading.
+
+    Args:
+        document: the configuration.
+        options: where, and on which device.
+        series: what was read.
+        name: of the command.
+        weights: fitted weights that the configuration does not name.
+    """
     field = field_tables(document, section(document, "score", score), series)
-    opened = open_run(document, options, name, document.values.get("seed", SEED))
+    opened = open_run(document, options, name, document.values.get("seed", SEED), weights)
     for record in [*series.log, *(record for table in field for record in table.log)]:
         opened.log.write(record)
     opened.log.write({"kind": "channels", "channels": series.channels})
@@ -103,6 +124,7 @@ def begin(document: Document, options: Options, series: Series, name: str) -> Op
 def finish(opened: Opened, series: Series, outcome: Outcome, scores: Mapping[str, Any]) -> Path:
     """Write the outcome of a run and draw its report; returns the report's path."""
     opened.log.write({"kind": "rejected", **scores["rejected"]})
+    opened.log.write({"kind": "rejected_by_reason", **scores["rejected_by_reason"]})
     write_outcome(opened.root, outcome, series, scores, opened.made)
     opened.log.write({"kind": "finished", "diverged": outcome.diverged})
     return report(opened.root)

@@ -153,7 +153,9 @@ def warnings(log: list[dict[str, Any]], scores: dict[str, Any]) -> list[str]:
     rejected = scores.get("rejected", {})
     if rejected:
         listed = ", ".join(f"{name} {count}" for name, count in rejected.items())
-        notes.append(f"Screening refused {int(np.sum(list(rejected.values())))} values: {listed}")
+        why = ", ".join(f"{n} by {r}" for r, n in scores.get("rejected_by_reason", {}).items())
+        total = int(np.sum(list(rejected.values())))
+        notes.append(f"Screening refused {total} values: {listed}" + (f" ({why})" if why else ""))
     if scores.get("diverged"):
         notes.append(f"{scores['diverged']} pixels diverged")
     return notes

@@ -69,17 +69,21 @@ class Opened(NamedTuple):
     made: dict[str, Any]
 
 
-def open_run(document: Document, options: Options, command: str, seed: int) -> Opened:
+def open_run(
+    document: Document, options: Options, command: str, seed: int, weights: Path | None = None
+) -> Opened:
     """The run directory with its resolved configuration, its log, and the run's provenance."""
     root = create_run_directory(run_root(document, options, command))
     made = provenance(command, seed, options.torch_device())
     head = "".join(f"# {name}: {value}\n" for name, value in made.items())
     resolved = {**document.values, "seed": seed}
-    weights = weights_of(document)
+    weights = weights or weights_of(document)
     if weights is not None:
         # A copy, so that the run directory holds all that a forecast from it needs.
         write_bytes_atomic(root / WEIGHTS, weights.read_bytes())
-        resolved["forecast"] = {**resolved["forecast"], "weights": WEIGHTS}
+        spec = resolved.get("forecast", "mean_reverting")
+        spec = {"name": spec} if isinstance(spec, str) else spec
+        resolved["forecast"] = {**spec, "weights": WEIGHTS}
     write_text_atomic(root / "config.yaml", head + yaml_text(resolved))
     log = JsonLines(root / "log.jsonl")
     log.write({"kind": "started", **made})

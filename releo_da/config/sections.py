@@ -56,7 +56,6 @@ def score(
     horizons: Sequence[float] = (),
     forecast_period: Sequence[Any] | None = None,
     in_situ: dict[str, Any] | Sequence[dict[str, Any]] | None = None,
-    burn_in: float = 0.0,
 ) -> Score:
     """What a run is scored on.
 
@@ -66,7 +65,6 @@ def score(
         horizons: lead times of forecasts in days.
         forecast_period: first and last day of forecast targets; the whole run unless given.
         in_situ: a table of field measurements, or a list of them.
-        burn_in: model time left out of the scores of toy models.
     """
     rule = None if withhold is None else bind(Withhold, withhold, "score.withhold")()
     if rule is not None and rule.every < 2:
@@ -144,6 +142,16 @@ def train(
         first, last = (as_date(d, "train.period") for d in period)
         within = days(first), days(last, end=True)
     hidden = bind(Gaps, gaps, "train.gaps")()
+    least = {"epochs": 1, "members": 2, "truncate": 1, "pixels": 1}
+    given = {"epochs": epochs, "members": members, "truncate": truncate, "pixels": pixels}
+    for name, value in given.items():
+        if value < least[name]:
+            raise InputError(f"train.{name} is {value}; give {least[name]} or more")
+    if not learning_rate > 0:
+        raise InputError(f"train.learning_rate is {learning_rate}; give a positive number")
+    for name, share in {"single": hidden.single, "stretch": hidden.stretch}.items():
+        if not 0 <= share <= 1:
+            raise InputError(f"train.gaps.{name} is {share}; give a probability from 0 to 1")
     return Train(within, epochs, members, learning_rate, truncate, pixels, hidden)
 
 

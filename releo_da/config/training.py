@@ -72,7 +72,8 @@ def fitted(
             settings.gaps,
         ):
             epochs.append(epoch)
-            tick(f"log-likelihood per value {epoch.log_likelihood / epoch.observations:.3f}")
+            each = epoch.log_likelihood / epoch.observations
+            tick(f"log-likelihood per value {each:.3f}, penalty {epoch.penalty:.1f}")
     assembly.forecaster.requires_grad_(False)
     assembly.error.requires_grad_(False)
     return assembly, epochs

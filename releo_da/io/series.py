@@ -223,7 +223,7 @@ def _padded(acquisitions: Sequence[Acquisition], place: np.ndarray, size: int) -
         item._replace(
             values=spread(item.values, 0.0),
             error=spread(item.error, float("inf")),
-            angles=spread(item.angles, 0.0),
+            angles=item.angles.mean(0).expand(size, -1).index_copy(0, index, item.angles),
         )
         for item in acquisitions
     ]

@@ -147,7 +147,7 @@ def fit(
         forecaster: a module with ``initial(time, pixels, members, noise)``.
         error: a module that completes an acquisition's error.
         observe: the observation operator.
-        analyse: the scheme, differentiable; the one that the fitted system will be run with.
+        analyse: the scheme, differentiable: that of the fitted system, without its screening.
         acquisitions: the training acquisitions, in time order, instrument errors only.
         pixels: ``[pixel]`` global ids.
         generator: the source of all randomness of the fit.

@@ -8,6 +8,7 @@ prediction of those values. Memory: two ensembles per date, ``2 T P N L`` number
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -24,10 +25,9 @@ from releo_da.runs.timeline import hide, merged, requests
 from releo_da.types import Acquisition, State, Step
 
 RESIDUAL_MEMBERS = 32
-"""H of the analysis is evaluated for a quarter of the members, as the mean needs few, but not for
-fewer than these. Vector instructions take 32 numbers at a time and round the rest of an array in
-another way: with multiples of 32 members a pixel's results are the same to the last bit whichever
-pixels run beside it."""
+"""H of the analysis is evaluated for this many members, as the mean needs few. Vector instructions
+take 32 numbers at a time and round the rest of an array in another way: with multiples of 32
+members a pixel's results are the same to the last bit whichever pixels run beside it."""
 
 Tick = Callable[[str], None]
 
@@ -43,6 +43,7 @@ class BlockResult:
         smoothed: the same after the smoother.
         state: the last analysis.
         diverged: number of pixels whose ensemble stopped being finite.
+        refused: number of values that screening refused, by reason.
     """
 
     state: State
@@ -50,6 +51,7 @@ class BlockResult:
     analysis: dict[str, np.ndarray] = field(default_factory=dict)
     smoothed: dict[str, np.ndarray] = field(default_factory=dict)
     diverged: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ class Block:
             if step.acquisition.sensor:
                 date += 1
                 result.records += self._step_records(step, date)
+                result.refused += self._reasons(step)
         for horizon in self.task.horizons:
             result.records += self._forecast_records(steps, horizon)
         where = [k for k, step in enumerate(steps) if not step.acquisition.sensor]
@@ -174,10 +177,16 @@ class Block:
         acquisition = self.acquisitions[date]
         rejected = (step.acquisition.precision > 0) & (step.precision == 0)
         before = self._record("background", date, step.predicted, acquisition.seen, rejected)
-        every = min(4, max(1, self.task.members // RESIDUAL_MEMBERS))
-        thinned = step.analysis.ensemble[:, ::every]
+        thinned = step.analysis.ensemble[:, :RESIDUAL_MEMBERS]
         rows = acquisition.seen.any(-1).nonzero()[:, 0]
         return [before, self._rows_record("analysis", date, thinned, rows)]
+
+    def _reasons(self, step: Step) -> Counter[str]:
+        """Why screening refused values of an acquisition."""
+        if self.model.reasons is None:
+            return Counter()
+        seen = step.acquisition
+        return Counter(self.model.reasons(step.predicted, seen.values, seen.precision))
 
     def _forecast_records(self, steps: list[Step], horizon: float) -> list[Record]:
         """Forecasts of every acquisition of the scored period from ``horizon`` days before."""

@@ -229,7 +229,7 @@ class Service:
         joined = merge([_only(series, self.store.pixels), _only(series, None, acquisition)])
         ids, store = ids_of(joined.pixels), self.store
         if store.state is None:
-            start = min(acquisition.time, self.start or acquisition.time)
+            start = acquisition.time if self.start is None else min(acquisition.time, self.start)
             state = initial(self.model, start, ids, self.members, self.seed, self.device)
         else:
             state = widened(self.model, store.state, ids, self.seed, self.device)

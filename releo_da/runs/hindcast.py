@@ -7,6 +7,7 @@ of field measurements, the last state.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
@@ -66,6 +67,7 @@ class Outcome:
         state: the last analysis of all pixels.
         withheld: withheld dates by case, ``{case: [pixel, acquisition] bool}``.
         diverged: number of pixels whose ensemble stopped being finite.
+        refused: number of values that screening refused, by reason.
     """
 
     verification: xr.Dataset
@@ -76,6 +78,7 @@ class Outcome:
     state: State
     withheld: dict[str, Array]
     diverged: int
+    refused: dict[str, int]
 
 
 def clear(acquisitions: Sequence[Acquisition]) -> Array:
@@ -156,6 +159,7 @@ def hindcast(
         joined_state([r.state for _, r in results], place),
         hidden,
         sum(r.diverged for _, r in results),
+        dict(sum((r.refused for _, r in results), Counter())),
     )
 
 

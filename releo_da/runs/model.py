@@ -19,6 +19,7 @@ from releo_da.types import (
 )
 
 Smoother = Callable[..., list[Tensor]]
+Reasons = Callable[[Tensor, Tensor, Tensor], dict[str, int]]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Model:
         derive: ``derive(ensemble, angles)``, output variables by name, each ``[pixel, member]``.
         channels: for each sensor, the channels of its acquisitions.
         described: unit and long name of each output variable.
+        reasons: ``reasons(predicted, y, precision)``, how many values screening refuses and why.
     """
 
     forecast: Forecaster
@@ -46,6 +48,7 @@ class Model:
     derive: Callable[[Tensor, Tensor], dict[str, Tensor]]
     channels: dict[str, tuple[str, ...]]
     described: Mapping[str, tuple[str, str]]
+    reasons: Reasons | None = None
 
     @property
     def system(self) -> System:

@@ -31,6 +31,7 @@ def score(outcome: Outcome, task: Task, baselines: Said) -> dict[str, Any]:
         for name, count in zip(refused.channel.values, refused.values, strict=True)
         if count
     }
+    found["rejected_by_reason"] = outcome.refused
     found["diverged"] = outcome.diverged
     found["seeds"] = [task.seed]
     return found
@@ -58,14 +59,29 @@ def score_baselines(
         channels: for each sensor, the channels of its acquisitions.
         outcome: the hindcast, for what it withheld.
         task: its horizons and forecast period.
-        training: tables that baselines are fitted on; those of the scored series when None.
+        training: tables that baselines are fitted on; when None, what is not scored of the series:
+            for each withheld case the other dates, for forecasts the dates before the scored ones.
         train_period: the part of them that is used.
         every: the withholding rule.
     """
     scored = tables(acquisitions, channels)
-    fitted_on = scored if training is None else training
-    fitted_on = {name: part(table, period=train_period) for name, table in fitted_on.items()}
     first, last = task.forecast_period
     times = np.array([a.time for a in acquisitions])
     targets = np.broadcast_to((times >= first) & (times <= last), clear(acquisitions).shape)
-    return said(fitted_on, scored, outcome.withheld, task.horizons, targets, every)
+
+    def limited(given: Mapping[str, Table], end: float = np.inf) -> dict[str, Table]:
+        period = train_period[0], min(train_period[1], end)
+        return {name: part(table, period=period) for name, table in given.items()}
+
+    if training is not None:
+        return said(limited(training), scored, outcome.withheld, task.horizons, targets, every)
+    found: Said = {}
+    for case, mask in outcome.withheld.items():
+        rest = {n: t._replace(seen=t.seen & ~mask) for n, t in scored.items()}
+        found |= said(limited(rest), scored, {case: mask}, (), targets, every)
+    if task.horizons:
+        before = limited(scored, first)
+        if not any(t.seen.any() for t in before.values()):
+            before = limited(scored)  # nothing is older than the targets; the report says so
+        found |= said(before, scored, {}, task.horizons, targets, every)
+    return found
