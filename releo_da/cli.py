@@ -43,7 +43,7 @@ class Device(StrEnum):
 
 
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="Configuration, a YAML file.")]
-Run = Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a finished run.")]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a run.")]
 
 
 def _options(

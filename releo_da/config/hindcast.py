@@ -13,7 +13,7 @@ from releo_da.config.assemble import Assembly, assemble, read_sources
 from releo_da.config.document import Document
 from releo_da.config.options import Options
 from releo_da.config.report import report
-from releo_da.config.run_files import Opened, open_run, progress
+from releo_da.config.run_files import Opened, open_run, progress, weights_of
 from releo_da.config.sections import (
     days,
     field_tables,
@@ -118,6 +118,8 @@ def begin(
     for record in [*series.log, *(record for table in field for record in table.log)]:
         opened.log.write(record)
     opened.log.write({"kind": "channels", "channels": series.channels})
+    if weights is None and weights_of(document) is None:
+        opened.log.write({"kind": "unfitted"})
     return opened
 
 

@@ -175,6 +175,7 @@ def reading_notes(log: list[dict[str, Any]]) -> list[str]:
     for record in log:
         counts[record["kind"]] += record.get("count", 1)
     for kind, text in {
+        "unfitted": "dynamics and errors are the defaults, not fitted: see releo-da train",
         "all_masked": "{} dates without a clear pixel were left out",
         "late": "{} acquisitions arrived after later ones and were left out",
         "refused": "{} times a file of the inbox could not be read",

@@ -16,10 +16,10 @@ SHOWN = 12
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Hint at the valid name that resembles `name` most, or an empty text where none does."""
+    """Hint at the valid name that resembles `name` most, or a full stop where none does."""
     folded = {known.lower(): known for known in names}
     close = get_close_matches(name.lower(), folded, n=1, cutoff=0.5)
-    return f"; did you mean '{folded[close[0]]}'?" if close else ""
+    return f"; did you mean '{folded[close[0]]}'?" if close else "."
 
 
 def listed(names: Iterable[object]) -> str:
