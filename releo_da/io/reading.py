@@ -15,7 +15,6 @@ import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import NDArray
-from torch import Tensor
 
 from releo_da.io.angles import Option, angles_of
 from releo_da.io.layout import Layout, times_of, variable
@@ -25,7 +24,7 @@ from releo_da.io.selection import in_period, kept
 from releo_da.io.series import Series, check_duplicates_rule, in_time_order
 from releo_da.io.times import Moment, isoformat
 from releo_da.io.values import channel_positions, clear_of, reflectances, screened
-from releo_da.sensors import instrument_error, load_sensor
+from releo_da.sensors import channel_error, load_sensor
 from releo_da.types import Acquisition, InputError
 
 
@@ -153,18 +152,11 @@ def _acquisition(
 ) -> Acquisition:
     """One time of the file as an acquisition in float32."""
     values = torch.from_numpy(np.where(seen, raw, 0.0).astype(np.float32))
-    error = _noise(sensor, channels, values).masked_fill(~torch.from_numpy(seen), float("inf"))
+    error = channel_error(sensor, channels, values).masked_fill(
+        ~torch.from_numpy(seen), float("inf")
+    )
     geometry = torch.from_numpy(angles.astype(np.float32))
     return Acquisition(float(time), sensor, values, error, geometry, product)
-
-
-def _noise(name: str, channels: tuple[str, ...], values: Tensor) -> Tensor:
-    """Instrument noise of some channels of a sensor, ``[pixel, channel]``."""
-    sensor = load_sensor(name)
-    index = list(sensor.index(channels))
-    whole = values.new_zeros(values.shape[0], len(sensor.channels))
-    whole[:, index] = values
-    return instrument_error(sensor, whole)[:, index]
 
 
 def _illuminated(

@@ -19,7 +19,7 @@ from torch import Tensor
 from releo_da.cycling.cycle import Draws
 from releo_da.cycling.draws import block_draws
 from releo_da.runs.model import Model
-from releo_da.sensors.sensor import instrument_error, load_sensor
+from releo_da.sensors.sensor import channel_error
 from releo_da.types import Acquisition
 
 
@@ -88,19 +88,10 @@ def seen(
     model: Model, a: Acquisition, clean: Tensor, draws: Draws, label: str, cloud: float
 ) -> Acquisition:
     """What an instrument reports of clean values, with the noise of the full R."""
-    error = noise_of(a.sensor, model.channels[a.sensor], clean)
+    error = channel_error(a.sensor, model.channels[a.sensor], clean)
     complete = model.error(a._replace(values=clean, error=error)).error
     noisy = clean + complete * draws(a.time, f"noise {label}")(clean.shape)
     if cloud > 0.0:
         covered = draws(a.time, f"cloud {label}")((len(clean), 1)) < NormalDist().inv_cdf(cloud)
         noisy, error = noisy.masked_fill(covered, 0.0), error.masked_fill(covered, torch.inf)
     return a._replace(values=noisy, error=error)
-
-
-def noise_of(name: str, channels: tuple[str, ...], values: Tensor) -> Tensor:
-    """Instrument noise of some channels of a sensor, ``[pixel, channel]``."""
-    sensor = load_sensor(name)
-    index = list(sensor.index(channels))
-    whole = values.new_zeros(len(values), len(sensor.channels))
-    whole[:, index] = values
-    return instrument_error(sensor, whole)[:, index]

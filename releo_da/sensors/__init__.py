@@ -2,10 +2,18 @@
 
 from releo_da.sensors.sensor import (
     Sensor,
+    channel_error,
     instrument_error,
     load_sensor,
     read_sensor,
     sensor_names,
 )
 
-__all__ = ["Sensor", "instrument_error", "load_sensor", "read_sensor", "sensor_names"]
+__all__ = [
+    "Sensor",
+    "channel_error",
+    "instrument_error",
+    "load_sensor",
+    "read_sensor",
+    "sensor_names",
+]

@@ -232,3 +232,16 @@ def _catalogue() -> list[Traversable]:
 
 def _is_table(file: Traversable) -> bool:
     return file.name.endswith(".csv")
+
+
+def channel_error(name: str, channels: tuple[str, ...], values: Tensor) -> Tensor:
+    """Instrument noise of some channels of a catalogued sensor, ``[pixel, channel]``.
+
+    Raises:
+        InputError: an unknown sensor or channel.
+    """
+    sensor = load_sensor(name)
+    index = list(sensor.index(channels))
+    whole = values.new_zeros(len(values), len(sensor.channels))
+    whole[:, index] = values
+    return instrument_error(sensor, whole)[:, index]
