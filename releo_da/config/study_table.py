@@ -19,7 +19,7 @@ from releo_da.diagnostics.paired import paired_interval
 from releo_da.diagnostics.scores import Array
 from releo_da.diagnostics.verification import summaries
 from releo_da.runs.baselines import Said, by_part, rows
-from releo_da.runs.field import FieldRows
+from releo_da.runs.field import FieldRows, pooled
 from releo_da.runs.scoring import field_scores
 
 if TYPE_CHECKING:
@@ -67,24 +67,9 @@ def _concatenated(parts: Sequence[xr.Dataset]) -> xr.Dataset:
 
 def _field(found: Sequence[FieldRows], seed: int) -> dict[str, Any]:
     """Field rows of several folds or runs, pooled by title and scored."""
-    pooled = []
-    for title in dict.fromkeys(r.title for r in found):
-        same = [r for r in found if r.title == title and len(r.measured)]
-        if not same:
-            continue
-        cases = [c for c in same[0].estimates if all(c in r.estimates for r in same)]
-        pooled.append(
-            same[0]._replace(
-                row=np.concatenate([r.row for r in same]),
-                pixel=np.concatenate([r.pixel for r in same]),
-                time=np.concatenate([r.time for r in same]),
-                measured=np.concatenate([r.measured for r in same]),
-                stage=np.concatenate([r.stage for r in same]),
-                ndvi=np.concatenate([r.ndvi for r in same]),
-                estimates={c: np.concatenate([r.estimates[c] for r in same]) for c in cases},
-            )
-        )
-    return field_scores(pooled, seed)
+    parts = [r for r in found if len(r.measured)]
+    titles = dict.fromkeys(r.title for r in parts)
+    return field_scores([pooled([r for r in parts if r.title == t]) for t in titles], seed)
 
 
 def _over_seeds(values: Sequence[float], digits: int = 3) -> str:

@@ -2,8 +2,10 @@
 
 Each row of the table is one measurement. It belongs to the pixel it names, or to the nearest pixel
 within a radius of its coordinates, and to its time; rows without value or pixel are left out and
-counted. A table of growth stages can be joined "as of": a row gets the latest rating of its parcel
-at or before its own time, so that scores can be given for the stages of interest.
+counted. A row that equals an earlier one in every column is the same measurement once more, not
+another one: it is left out and counted as well. A table of growth stages can be joined "as of": a
+row gets the latest rating of its parcel at or before its own time, so that scores can be given for
+the stages of interest.
 """
 
 from __future__ import annotations
@@ -91,6 +93,7 @@ def read_in_situ(
     """
     key = f"{path}: in_situ"
     table = rows_where(read_table(path), where, key)
+    repeated = table.duplicated().to_numpy()
     value = number_column(table, column, key).to_numpy() * scale
     days = _times(table, time, str(path))
     if pixel is not None and x is None and y is None:
@@ -101,14 +104,17 @@ def read_in_situ(
         raise InputError(f"{key}: give either 'pixel', or 'x', 'y' and 'radius'")
     empty, undated = ~np.isfinite(value), np.isnan(days)
     outside = index < 0
-    used = ~(empty | undated | outside)
-    counts = {
-        "rows": len(table),
-        "used": int(used.sum()),
-        "without value": int(empty.sum()),
-        "without time": int((undated & ~empty).sum()),
-        "without pixel": int((outside & ~empty & ~undated).sum()),
-    }
+    used = np.ones(len(table), dtype=bool)
+    counts = {"rows": len(table)}
+    for reason, wrong in {
+        "repeated": repeated,
+        "without value": empty,
+        "without time": undated,
+        "without pixel": outside,
+    }.items():
+        counts[reason] = int((used & wrong).sum())
+        used &= ~wrong
+    counts["used"] = int(used.sum())
     if not used.any():
         raise InputError(
             f"{key}: no row meets a pixel ({listed(f'{n} {name}' for name, n in counts.items())}); "

@@ -8,6 +8,7 @@ estimate is the ensemble at the measurement's own time; its interval includes th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +29,7 @@ class FieldRows(NamedTuple):
         measured: ``[row]``.
         stage: ``[row]`` growth stage or NaN.
         ndvi: ``[row]`` NDVI of the nearest clear date, the regressor of the line baseline.
+        sample: ``[row]`` int64, equal for rows of one pixel and day, see `samples`.
         estimates: per case (``analysis``, ``smoothed``), ``[row, member]``.
         column: of the table that was read.
     """
@@ -39,6 +41,7 @@ class FieldRows(NamedTuple):
     measured: Array
     stage: Array
     ndvi: Array
+    sample: Array
     estimates: dict[str, Array]
     column: str = ""
 
@@ -47,6 +50,37 @@ class FieldRows(NamedTuple):
         """The variable, and the column where that has another name."""
         same = self.column.lower() in ("", self.variable)
         return self.variable if same else f"{self.variable} ({self.column})"
+
+
+def samples(pixel: Array, time: Array) -> Array:
+    """Labels that are equal for rows of one pixel on one day, ``[row], [row] -> [row]`` int64."""
+    pairs = np.stack([np.asarray(pixel, float), np.floor(time)], 1)
+    labels: Array = np.unique(pairs, axis=0, return_inverse=True)[1].ravel()
+    return labels
+
+
+def pooled(parts: Sequence[FieldRows]) -> FieldRows:
+    """Rows of several runs on one axis; cases that all of them hold.
+
+    Pixels of two runs may have the same id and are not the same place, so labels of samples are
+    made distinct.
+    """
+    first = parts[0]
+    offset = np.cumsum([0, *(len(p.sample) for p in parts[:-1])])
+    return first._replace(
+        row=np.concatenate([p.row for p in parts]),
+        pixel=np.concatenate([p.pixel for p in parts]),
+        time=np.concatenate([p.time for p in parts]),
+        measured=np.concatenate([p.measured for p in parts]),
+        stage=np.concatenate([p.stage for p in parts]),
+        ndvi=np.concatenate([p.ndvi for p in parts]),
+        sample=np.concatenate([p.sample + k for p, k in zip(parts, offset, strict=True)]),
+        estimates={
+            case: np.concatenate([p.estimates[case] for p in parts])
+            for case in first.estimates
+            if all(case in p.estimates for p in parts)
+        },
+    )
 
 
 def measurement_error(value: Array) -> Array:
@@ -100,6 +134,7 @@ def score_field(rows: FieldRows, seed: int) -> dict[str, Any]:
         for case, members in rows.estimates.items():
             row = summarise_in_situ(measured, members[part], measurement_error(measured), generator)
             scores[case + suffix] = row
-        for name, row in score_in_situ(measured, rows.ndvi[part]).items():
+        lines = score_in_situ(measured, rows.ndvi[part], rows.sample[part])
+        for name, row in lines.items():
             scores[name + suffix] = row
     return scores

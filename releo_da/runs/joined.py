@@ -18,7 +18,7 @@ from releo_da.io.in_situ import InSitu
 from releo_da.io.products import Product
 from releo_da.runs.block import BlockResult
 from releo_da.runs.compare import QUANTILES, quantiles
-from releo_da.runs.field import FieldRows
+from releo_da.runs.field import FieldRows, samples
 from releo_da.types import Acquisition, State
 
 
@@ -125,6 +125,7 @@ def field_rows(
         table.value,
         stage,
         nearest,
+        samples(table.pixel_index, table.time),
         estimates,
         str(table.log[0].get("column", "")) if table.log else "",
     )

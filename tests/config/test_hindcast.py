@@ -210,6 +210,14 @@ def test_an_offset_is_mended_and_named(workplace: Workplace) -> None:
         assert torch.equal(a.seen, b.seen)
 
 
+def test_repeated_rows_of_a_field_table_are_told() -> None:
+    read = {"kind": "in_situ", "path": "/a/lai.csv", "repeated": 4}
+    assert reading_notes([read]) == [
+        "4 rows of lai.csv equal another row in every column and were left out"
+    ]
+    assert reading_notes([{**read, "repeated": 0}]) == []
+
+
 def test_a_run_with_one_channel_and_no_scores_still_reports(
     workplace: Workplace, releo: Run
 ) -> None:

@@ -337,6 +337,22 @@ def test_leave_one_out_lines_equal_refitting() -> None:
     assert np.isnan(constant(np.array([1.0]))).all()
 
 
+def test_rows_of_one_sample_are_left_out_together() -> None:
+    rng = np.random.default_rng(7)
+    sample = np.array([2, 0, 1, 2, 5, 1, 0, 2, 8, 9])
+    index = rng.random(10)
+    measured = 1 + 3 * index + 0.3 * rng.standard_normal(10)
+    for i, own in enumerate(sample):
+        rest = sample != own
+        assert constant(measured, sample)[i] == pytest.approx(measured[rest].mean())
+        fit = np.polyfit(index[rest], measured[rest], 1)
+        assert line(measured, index, sample)[i] == pytest.approx(np.polyval(fit, index[i]))
+    two = np.array([0, 0, 0, 1])  # a line through one row is none
+    assert np.isnan(line(measured[:4], index[:4], two)[:3]).all()
+    assert np.isfinite(line(measured[:4], index[:4], two)[3])
+    assert np.isnan(constant(measured, np.zeros(10))).all()
+
+
 def test_series_refuses_what_does_not_fit() -> None:
     with pytest.raises(InputError, match="ascend"):
         series(np.array([2.0, 1.0]), np.zeros((1, 2)))

@@ -61,6 +61,19 @@ def test_join_by_id(table: Path, pixels: xr.Dataset) -> None:
     assert (entry["without value"], entry["without pixel"]) == (1, 1)
 
 
+def test_a_row_that_equals_another_in_every_column_counts_once(
+    table: Path, pixels: xr.Dataset
+) -> None:
+    lines = table.read_text().splitlines()
+    other = lines[1].replace("500", "501", 1)  # differs in a column that is not used
+    table.write_text("\n".join([*lines, lines[1], lines[2], other]) + "\n")
+    found = read_in_situ(table, "lai", "lai", "when", pixels, pixel="plot")
+    assert found.row.tolist() == [0, 2, 4, 5, 8]
+    entry = found.log[0]
+    assert (entry["rows"], entry["used"], entry["repeated"]) == (9, 5, 2)
+    assert (entry["without value"], entry["without pixel"]) == (1, 1)
+
+
 @pytest.mark.parametrize("crs", [None, "EPSG:32632", "EPSG:3857", "EPSG:4326"])
 def test_join_by_position(table: Path, pixels: xr.Dataset, crs: str | None) -> None:
     """The nearest pixel within the radius, whatever the table's coordinate system."""

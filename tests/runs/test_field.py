@@ -11,6 +11,8 @@ from releo_da.runs.field import (
     counted,
     measurement_error,
     nearest_index,
+    pooled,
+    samples,
     score_field,
     usable,
 )
@@ -65,7 +67,7 @@ def rows(stage: list[float]) -> FieldRows:
     position = np.arange(40)
     return FieldRows(
         "lai", position, position % 3, TIMES[position % 4], measured, stages, index,
-        {"smoothed": members},
+        samples(position % 3, TIMES[position % 4]), {"smoothed": members},
     )  # fmt: skip
 
 
@@ -88,6 +90,26 @@ def test_late_stages_are_scored_by_themselves_where_there_are_both() -> None:
     assert both["smoothed_from_stem_elongation"]["n"] == 20
     only = score_field(rows([35.0]), 0)
     assert not any(name.endswith("elongation") for name in only)
+
+
+def test_rows_of_one_pixel_and_day_are_one_sample_and_those_of_two_runs_are_not() -> None:
+    found = samples(np.array([3, 3, 4, 3]), np.array([5.1, 5.9, 5.2, 6.0]))
+    assert found[0] == found[1]
+    assert len(set(found.tolist())) == 3
+    one = rows([np.nan])
+    both = pooled([one, one])
+    assert len(both.measured) == len(both.estimates["smoothed"]) == 80
+    assert len(set(both.sample.tolist())) == 2 * len(set(one.sample.tolist()))
+
+
+def test_the_line_does_not_see_another_row_of_the_sample_it_predicts() -> None:
+    one = rows([np.nan])
+    twins = pooled([one, one])._replace(sample=np.tile(np.arange(40), 2))
+    alone = score_field(one._replace(sample=np.arange(40)), 0)
+    doubled = score_field(twins, 0)
+    for name in ("constant", "line"):
+        assert doubled[name]["rmse"] == pytest.approx(alone[name]["rmse"])
+        assert doubled[name]["n"] == 80
 
 
 def test_measurement_error_grows_with_leaf_area() -> None:
