@@ -75,9 +75,7 @@ def test_a_study_pools_its_folds_and_writes_its_table(workplace: Workplace, rele
         "other": {"config": "c.yaml", "fitted_on": "c.yaml"},
     }
     (folder / "experiment.yaml").write_text(yaml.safe_dump({"seeds": [0], "runs": runs}))
-    (folder / "README.md").write_text(
-        "before\n<!-- table -->\nold\n<!-- end of table -->\nafter\n"
-    )
+    (folder / "README.md").write_text("before\n<!-- table -->\nold\n<!-- end of table -->\nafter\n")
     status, out, err = releo("experiment", "study", "--out", "found", "--quiet")
     assert status == 0, err
     table = Path("found/table.md").read_text()
