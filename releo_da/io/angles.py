@@ -4,10 +4,12 @@
       sun_zenith: sun_zen              a variable of the file, along any of time and space
       view_zenith: 5.0                 a number of degrees
       view_azimuth: {table: angles.csv, by: [relative_orbit], column: azimuth, where: {farm: A}}
+      slope: slope                     inclination of the ground, with aspect, the way it faces
 
 Sun angles that are not given are computed from time and position; where no view angle is given the
 sensor looks straight down. Of the azimuths only their difference matters, folded to [0, 180]; it
-may be given itself as ``relative_azimuth``.
+may be given itself as ``relative_azimuth``. Where the ground has a slope all three angles are those
+about its normal (`releo_da.io.geometry`); then both azimuths are needed, not only their difference.
 """
 
 from __future__ import annotations
@@ -18,13 +20,21 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from releo_da.io.geometry import fold, relative_azimuth, sun_position
+from releo_da.io.geometry import sun_position, viewing, viewing_on_slope
 from releo_da.io.layout import Layout, flat, variable
 from releo_da.io.names import listed, require
 from releo_da.io.tables import beside, number_column, read_table, rows_where
 from releo_da.types import InputError
 
-KEYS = ("sun_zenith", "sun_azimuth", "view_zenith", "view_azimuth", "relative_azimuth")
+KEYS = (
+    "sun_zenith",
+    "sun_azimuth",
+    "view_zenith",
+    "view_azimuth",
+    "relative_azimuth",
+    "slope",
+    "aspect",
+)
 Option = str | float | Mapping[str, object]
 
 
@@ -49,24 +59,41 @@ def angles_of(
             azimuth that is needed and missing, or a sun without position.
     """
     angles = dict(angles or {})
+    where = layout.where("angles")
     for key in angles:
-        require(key, KEYS, layout.where("angles"), "angle")
-    if "view_zenith" in angles and not {"view_azimuth", "relative_azimuth"} & set(angles):
-        raise InputError(
-            f"{layout.where('angles')}: view_zenith is given without its azimuth; "
-            "add view_azimuth or relative_azimuth"
-        )
+        require(key, KEYS, where, "angle")
+    _check(angles, where)
     given = {key: _resolve(option, key, dataset, layout) for key, option in angles.items()}
-    by_view = "view_azimuth" in given and "relative_azimuth" not in given
-    if "sun_zenith" not in given or (by_view and "sun_azimuth" not in given):
+    by_azimuths = "slope" in given or ("view_azimuth" in given and "relative_azimuth" not in given)
+    if "sun_zenith" not in given or (by_azimuths and "sun_azimuth" not in given):
         zenith, azimuth = _sun(layout, days, pixels)
         given = {"sun_zenith": zenith, "sun_azimuth": azimuth} | given
     nothing = np.zeros_like(given["sun_zenith"])
-    if by_view:
-        psi = relative_azimuth(given["sun_azimuth"], given["view_azimuth"])
+    view = given.get("view_zenith", nothing), given.get("view_azimuth", nothing)
+    if "slope" in given:
+        sun = given["sun_zenith"], given["sun_azimuth"]
+        return viewing_on_slope(*sun, *view, given["slope"], given["aspect"])
+    if by_azimuths:
+        relative = given["sun_azimuth"] - given["view_azimuth"]
     else:
-        psi = fold(given.get("relative_azimuth", nothing))
-    return np.stack([given["sun_zenith"], given.get("view_zenith", nothing), psi], axis=-1)
+        relative = given.get("relative_azimuth", nothing)
+    return viewing(given["sun_zenith"], view[0], relative)
+
+
+def _check(angles: Mapping[str, Option], where: str) -> None:
+    """Refuse angles that need another one which is not given."""
+    if "view_zenith" in angles and not {"view_azimuth", "relative_azimuth"} & set(angles):
+        raise InputError(
+            f"{where}: view_zenith is given without its azimuth; "
+            "add view_azimuth or relative_azimuth"
+        )
+    if ("slope" in angles) != ("aspect" in angles):
+        raise InputError(f"{where}: slope and aspect need each other; give both or neither")
+    if "slope" in angles and "relative_azimuth" in angles:
+        raise InputError(
+            f"{where}: on a slope it matters where sun and sensor stand, not only the angle "
+            "between them; give view_azimuth (and sun_azimuth) in place of relative_azimuth"
+        )
 
 
 def _sun(layout: Layout, days: NDArray, pixels: xr.Dataset) -> tuple[NDArray, NDArray]:

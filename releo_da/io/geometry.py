@@ -1,8 +1,24 @@
-"""Angles of sun and sensor: where the sun stands, and the one azimuth that matters.
+"""Angles of sun and sensor: where the sun stands, the one azimuth that matters, and slopes.
 
 A canopy model depends on the two zeniths and on the angle between the two vertical planes, which
 is the same to the left and to the right of the sun: the relative azimuth is folded to [0, 180],
 0 where the sensor has the sun behind it (hot spot side), 180 where it looks towards the sun.
+`viewing` makes the three numbers of whatever a product gives.
+
+On a slope the vertical is replaced by the normal n of the ground. With unit vectors (east, north,
+up) towards sun s and sensor v, azimuths from north over east,
+
+    n = (sin slope sin aspect, sin slope cos aspect, cos slope)
+    local zenith of s    = atan2(|n x s|, n . s)
+    s_t = s - (n . s) n                                  its part along the ground, v_t likewise
+    relative azimuth     = atan2(|s_t x v_t|, s_t . v_t)
+
+which loses no digits near 0 and 180, where an arc cosine loses half of them. Aspect is the azimuth
+that the slope faces, downhill. What lies behind its own slope, or below the horizon of flat ground,
+has a zenith of 90 or more and is treated as below the horizon; shadows that other ground casts are
+not known here. Plants grow upright on any slope and the canopy model has them along n: good for
+gentle slopes. Its reflectance then refers to the light that falls on the slope, which is how
+products corrected for illumination by terrain define it.
 
 The sun's place comes from Meeus' low-accuracy theory, good to 0.01 degrees from 1950 to 2050. With
 T Julian centuries since J2000,
@@ -17,8 +33,10 @@ and zenith and azimuth follow from the spherical triangle. Refraction (0.02 degr
 left out, as in the metadata of satellite products; so is the difference of UTC and dynamical time
 (a minute: 0.0007 degrees).
 
-Reference: Meeus (1998), Astronomical Algorithms, 2nd ed., chapters 12, 13, 22 and 25; the same
-equations are those of NOAA's solar calculator.
+References: Meeus (1998), Astronomical Algorithms, 2nd ed., chapters 12, 13, 22 and 25; the same
+equations are those of NOAA's solar calculator. Local angles: Schaaf, Li and Strahler (1994),
+Topographic effects on bidirectional and hemispherical reflectances, IEEE Trans. Geosci. Remote
+Sens. 32, 1186-1193.
 """
 
 from __future__ import annotations
@@ -84,3 +102,68 @@ def sun_position(
     up = np.sin(phi) * np.sin(delta) + np.cos(phi) * np.cos(delta) * np.cos(hour)
     zenith = np.arctan2(np.hypot(east, north), up)
     return np.degrees(zenith), np.degrees(np.arctan2(east, north)) % 360
+
+
+def viewing(
+    sun_zenith: ArrayLike,
+    view_zenith: ArrayLike = 0.0,
+    relative: ArrayLike = 0.0,
+) -> NDArray[np.float64]:
+    """Sun zenith, view zenith and folded relative azimuth along a last axis of 3, degrees.
+
+    Args:
+        sun_zenith: degrees from the vertical.
+        view_zenith: degrees from the vertical; nadir unless given.
+        relative: azimuth between sun and sensor, any turn and sign; all broadcast.
+    """
+    return np.stack(np.broadcast_arrays(sun_zenith, view_zenith, fold(relative)), axis=-1)
+
+
+def viewing_on_slope(
+    sun_zenith: ArrayLike,
+    sun_azimuth: ArrayLike,
+    view_zenith: ArrayLike,
+    view_azimuth: ArrayLike,
+    slope: ArrayLike,
+    aspect: ArrayLike,
+) -> NDArray[np.float64]:
+    """As `viewing`, about the normal of a slope.
+
+    The relative azimuth is 0 where the sun or the sensor stands on the normal: it has no meaning
+    there. A zenith of flat ground of 90 degrees or more stays as it is.
+
+    Args:
+        sun_zenith: degrees from the vertical.
+        sun_azimuth: degrees from north over east.
+        view_zenith: degrees from the vertical.
+        view_azimuth: from the ground to the sensor, degrees from north over east.
+        slope: inclination of the ground in degrees, 0 is flat.
+        aspect: azimuth that the slope faces, downhill; all six broadcast.
+    """
+    normal = unit_vector(slope, aspect)
+    zeniths, along = [], []
+    for zenith, azimuth in ((sun_zenith, sun_azimuth), (view_zenith, view_azimuth)):
+        direction = unit_vector(zenith, azimuth)
+        upward = np.sum(normal * direction, axis=-1)
+        local = np.degrees(np.arctan2(_length(np.cross(normal, direction)), upward))
+        flat = np.asarray(zenith, dtype=np.float64)
+        zeniths.append(np.where(flat >= 90, flat, local))
+        along.append(direction - upward[..., None] * normal)
+    sun, view = along
+    psi = np.degrees(np.arctan2(_length(np.cross(sun, view)), np.sum(sun * view, axis=-1)))
+    touching = (_length(sun) < TINY) | (_length(view) < TINY)
+    return viewing(*zeniths, np.where(touching, 0.0, psi))
+
+
+TINY = 1e-12
+"""Length below which the part of a unit vector along the ground is rounding error."""
+
+
+def unit_vector(zenith: ArrayLike, azimuth: ArrayLike) -> NDArray[np.float64]:
+    """Direction (east, north, up) along a last axis of 3 from zenith and azimuth in degrees."""
+    theta, phi = np.broadcast_arrays(np.radians(zenith), np.radians(azimuth))
+    return np.stack([np.sin(theta) * np.sin(phi), np.sin(theta) * np.cos(phi), np.cos(theta)], -1)
+
+
+def _length(vector: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.linalg.norm(vector, axis=-1))

@@ -8,7 +8,14 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from releo_da.io.geometry import fold, relative_azimuth, sun_equatorial, sun_position
+from releo_da.io.geometry import (
+    fold,
+    relative_azimuth,
+    sun_equatorial,
+    sun_position,
+    viewing,
+    viewing_on_slope,
+)
 from releo_da.io.times import parse_moment, to_days
 
 
@@ -95,3 +102,106 @@ def test_relative_azimuth_is_folded_even_and_periodic(sun: float, view: float, t
 @pytest.mark.parametrize(("angle", "folded"), [(0, 0), (181, 179), (-90, 90), (360, 0), (540, 180)])
 def test_fold(angle: float, folded: float) -> None:
     assert fold(angle) == folded
+
+
+DIRECTION = st.tuples(st.floats(0, 89), st.floats(-360, 360))
+SLOPE = st.tuples(st.floats(0, 80), st.floats(-360, 360))
+
+
+def by_cosines(sun: tuple, view: tuple, ground: tuple) -> np.ndarray:
+    """Local angles by the cosine formulae of topographic correction, no vectors."""
+
+    def zenith(direction: tuple) -> float:
+        t, b, away = (np.radians(x) for x in (direction[0], ground[0], direction[1] - ground[1]))
+        return np.arccos(
+            np.clip(np.cos(t) * np.cos(b) + np.sin(t) * np.sin(b) * np.cos(away), -1, 1)
+        )
+
+    s, v = zenith(sun), zenith(view)
+    t, u, between = np.radians(sun[0]), np.radians(view[0]), np.radians(sun[1] - view[1])
+    phase = np.cos(t) * np.cos(u) + np.sin(t) * np.sin(u) * np.cos(between)
+    psi = np.arccos(np.clip((phase - np.cos(s) * np.cos(v)) / (np.sin(s) * np.sin(v)), -1, 1))
+    return np.degrees([s, v, psi])
+
+
+@given(DIRECTION, DIRECTION, SLOPE)
+def test_local_angles_are_those_of_the_cosine_formulae(
+    sun: tuple, view: tuple, ground: tuple
+) -> None:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        expected = by_cosines(sun, view, ground)
+    found = viewing_on_slope(*sun, *view, *ground)
+    assert found[:2] == pytest.approx(expected[:2], abs=1e-5)
+    if min(np.sin(np.radians(expected[:2]))) > 0.05:  # the arc cosine loses digits near the normal
+        assert found[2] == pytest.approx(expected[2], abs=1e-3)
+
+
+@given(DIRECTION, DIRECTION, st.floats(-360, 360))
+def test_flat_ground_changes_nothing(sun: tuple, view: tuple, aspect: float) -> None:
+    found = viewing_on_slope(*sun, *view, 0.0, aspect)
+    plain = viewing(sun[0], view[0], sun[1] - view[1])
+    assert found[:2] == pytest.approx(plain[:2], abs=1e-9)
+    if min(sun[0], view[0]) > 1e-3:
+        assert found[2] == pytest.approx(plain[2], abs=1e-6)
+
+
+@given(DIRECTION, DIRECTION, SLOPE, st.floats(-360, 360))
+def test_turning_everything_about_the_vertical_changes_nothing(
+    sun: tuple, view: tuple, ground: tuple, turn: float
+) -> None:
+    one = viewing_on_slope(*sun, *view, *ground)
+    other = viewing_on_slope(
+        sun[0], sun[1] + turn, view[0], view[1] + turn, ground[0], ground[1] + turn
+    )
+    assert other[:2] == pytest.approx(one[:2], abs=1e-9)
+    if min(one[:2]) > 1e-3:
+        assert other[2] == pytest.approx(one[2], abs=1e-6)
+
+
+@given(DIRECTION, DIRECTION, SLOPE)
+def test_the_angle_between_sun_and_sensor_is_kept(sun: tuple, view: tuple, ground: tuple) -> None:
+    """A rotation of the frame: the phase angle is the same in either."""
+
+    def phase(s: float, v: float, psi: float) -> float:
+        s, v, psi = np.radians([s, v, psi])
+        return np.cos(s) * np.cos(v) + np.sin(s) * np.sin(v) * np.cos(psi)
+
+    local = phase(*viewing_on_slope(*sun, *view, *ground))
+    assert local == pytest.approx(phase(sun[0], view[0], sun[1] - view[1]), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("slope", "aspect", "local"),
+    [
+        (30, 180, [20, 30, 180]),  # the normal stands between the sun and the vertical
+        (30, 0, [80, 30, 0]),  # turned away: both on one side of the normal
+        (50, 180, [0, 50, 0]),  # the sun on the normal
+        (45, 0, [95, 45, 0]),  # the sun behind the slope
+    ],
+)
+def test_slopes_in_the_plane_of_the_sun(slope: float, aspect: float, local: list[float]) -> None:
+    found = viewing_on_slope(50.0, 180.0, 0.0, 0.0, slope, aspect)
+    assert found == pytest.approx(np.array(local, float), abs=1e-6)
+
+
+def test_no_digits_are_lost_at_0_and_180() -> None:
+    """Angles of a millionth of a degree come back, where an arc cosine gives 0 or noise."""
+    small = 1e-6
+    found = viewing_on_slope(30 + small, 90.0, 30.0, 90.0, 30.0, 90.0)
+    assert found[0] == pytest.approx(small, rel=1e-6)
+    between = viewing_on_slope(40.0, 90 + small, 40.0, 90.0, 0.0, 0.0)[2]
+    assert between == pytest.approx(small, rel=1e-5)
+    opposite = viewing_on_slope(40.0, 270 + small, 40.0, 90.0, 0.0, 0.0)[2]
+    assert 180 - opposite == pytest.approx(small, rel=1e-5)
+
+
+def test_a_slope_does_not_raise_the_sun_above_the_horizon() -> None:
+    """The sun at 95 degrees lies 75 off the normal of a slope of 20 that faces it: still night."""
+    assert viewing_on_slope(95.0, 90.0, 0.0, 0.0, 20.0, 90.0)[0] == 95
+
+
+def test_slopes_broadcast_times_against_places() -> None:
+    times, places = np.array([[30.0], [60.0]]), np.array([0.0, 10.0, 20.0])
+    found = viewing_on_slope(times, times, 0.0, 0.0, places, 2 * places)
+    assert found.shape == (2, 3, 3)
+    assert found[1, 2] == pytest.approx(viewing_on_slope(60, 60, 0, 0, 20, 40), abs=1e-12)

@@ -11,6 +11,7 @@ import xarray as xr
 
 from releo_da.io import read_cube, read_points
 from releo_da.io.geometry import sun_position
+from releo_da.types import InputError
 
 Write = Callable[..., dict[str, Any]]
 
@@ -68,6 +69,38 @@ def test_angles_from_variables_of_any_shape(points: Write) -> None:
     }  # fmt: skip
     last = read_points(**points(change, angles=angles)).acquisitions[-1].angles
     assert last.tolist() == [[42, 1, 110], [43, 2, 110], [44, 3, 110]]
+
+
+def test_angles_about_the_normal_of_a_slope(points: Write) -> None:
+    """Slope and aspect per pixel; what faces away from the sun is beyond the horizon."""
+
+    def change(data: xr.Dataset) -> xr.Dataset:
+        return data.assign(
+            slope=("point", [0.0, 30.0, 60.0]),
+            aspect=("point", [0.0, 180.0, 0.0]),
+            cloud=data.cloud * 0,
+        )
+
+    angles = {"sun_zenith": 50.0, "sun_azimuth": 180.0, "slope": "slope", "aspect": "aspect"}
+    series = read_points(**points(change, angles=angles))
+    first = series.acquisitions[0]
+    np.testing.assert_allclose(first.angles[:2], [[50, 0, 0], [20, 30, 180]], atol=1e-5)
+    assert first.seen.any(1).tolist() == [True, True, False]
+    counts = next(entry for entry in series.log if entry["kind"] == "values")
+    assert counts["rejected"] == {"angles beyond the horizon": 10}
+
+
+@pytest.mark.parametrize(
+    ("angles", "said"),
+    [
+        ({"slope": 10.0}, "slope and aspect need each other"),
+        ({"slope": 10.0, "aspect": 0.0, "relative_azimuth": 30.0}, "give view_azimuth"),
+        ({"view_zenith": 10.0}, "view_zenith is given without its azimuth"),
+    ],
+)
+def test_angles_that_need_others(points: Write, angles: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        read_points(**points(angles=angles))
 
 
 def test_values_without_angles_are_rejected_and_counted(points: Write) -> None:
