@@ -152,7 +152,7 @@ def viewing_on_slope(
     sun, view = along
     psi = np.degrees(np.arctan2(_length(np.cross(sun, view)), np.sum(sun * view, axis=-1)))
     touching = (_length(sun) < TINY) | (_length(view) < TINY)
-    return viewing(*zeniths, np.where(touching, 0.0, psi))
+    return viewing(zeniths[0], zeniths[1], np.where(touching, 0.0, psi))
 
 
 TINY = 1e-12
