@@ -6,7 +6,7 @@ function's arguments. Nothing here computes: it reads, binds and hands instances
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -26,11 +26,10 @@ from releo_da.config.sections import products, section
 from releo_da.config.weights import load_weights
 from releo_da.dynamics.mean_reverting import MeanReverting
 from releo_da.io import Series, drop_duplicates, merge, read_cube, read_points
-from releo_da.observation.derived import DESCRIBED, Derive, derive
+from releo_da.observation.derived import derive, described
 from releo_da.observation.error import ObservationError
 from releo_da.observation.offset import corrected, find_offsets
 from releo_da.observation.prosail import ProsailOperator
-from releo_da.runs.compare import NDVI_CHANNELS, ndvi_index
 from releo_da.runs.model import Model, Reasons
 from releo_da.sensors.sensor import load_sensor
 from releo_da.state.layout import Layout
@@ -253,6 +252,7 @@ def assemble(
         smooth = partial(
             SMOOTHERS.build(values["smooth"], "smooth"), transition=forecaster.transition
         )
+    wanted = section(document, "products", products).variables
     model = Model(
         forecaster,
         operator,
@@ -260,20 +260,9 @@ def assemble(
         error,
         forecaster.initial,
         smooth,
-        _derive(section(document, "products", products).variables, layout, operator, channels),
+        derive(wanted, layout.decode, operator, channels),
         dict(channels),
-        DESCRIBED,
+        described(wanted),
         reasons_of(document),
     )
     return Assembly(model, forecaster, error, layout)
-
-
-def _derive(
-    names: Sequence[str],
-    layout: Layout,
-    operator: ProsailOperator,
-    channels: Mapping[str, tuple[str, ...]],
-) -> Derive:
-    sensor = max(channels, key=lambda s: len(channels[s]))
-    index = ndvi_index(channels[sensor], NDVI_CHANNELS)
-    return derive(names, layout.decode, operator, sensor, index)

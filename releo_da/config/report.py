@@ -18,7 +18,7 @@ from releo_da.diagnostics.plots.style import words
 from releo_da.diagnostics.report import write_report
 from releo_da.diagnostics.truth import twin_pictures
 from releo_da.io import read_products
-from releo_da.observation.derived import DESCRIBED
+from releo_da.observation.derived import described
 from releo_da.runs.field import measurement_error
 from releo_da.types import InputError
 
@@ -88,7 +88,7 @@ def field_pairs(path: Path, ids: np.ndarray) -> FieldPairs:
     cases = {c: n for c, n in names.items() if f"{c}_mean" in table}
     return FieldPairs(
         variable,
-        DESCRIBED[variable][0],
+        described((variable,))[variable][0],
         table["measured"].to_numpy(),
         measurement_error(table["measured"].to_numpy()),
         {n: table[f"{c}_mean"].to_numpy() for c, n in cases.items()},

@@ -14,7 +14,7 @@ from releo_da.config.registry import bind
 from releo_da.io import InSitu, read_in_situ
 from releo_da.io.series import Series
 from releo_da.learning.fit import Gaps
-from releo_da.observation.derived import DESCRIBED
+from releo_da.observation.derived import OUTPUTS
 from releo_da.runs.hindcast import Withhold
 from releo_da.types import InputError
 
@@ -181,10 +181,10 @@ def _check_measured(variable: Any, wanted: Products, where: str) -> None:
     """Refuse measurements of what the run does not estimate."""
     if variable in wanted.variables:
         return
-    if variable in DESCRIBED:
+    if variable in OUTPUTS:
         remedy = "add it to products.variables"
     else:
-        remedy = nearest(str(variable), DESCRIBED)
+        remedy = nearest(str(variable), OUTPUTS)
     raise InputError(f"{where}.variable: {variable!r} is no output variable of this run; {remedy}")
 
 

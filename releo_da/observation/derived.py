@@ -3,19 +3,30 @@
     ccc  = lai cab        canopy chlorophyll, g m-2       cwc = lai cw        canopy water, kg m-2
     fapar                 direct light absorbed, 400-700 nm, under the sun of the date
     fcover = 1 - gap fraction at nadir
-    ndvi                  of a reference sensor, with the angles of the date
+    ndvi, nbr, nd_B08_B11 indices of channels of the run's sensors, with the angles of the date
 
-All are functions of each member, so their spread is that of the ensemble.
+All are functions of each member, so their spread is that of the ensemble. An index is made of the
+channels of the sensor with most channels among those that have both
+(`releo_da.sensors.indices`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from torch import Tensor
 
 from releo_da.physics.absorbed import PAR, fapar, fcover
 from releo_da.physics.optics import load_optics
+from releo_da.sensors.indices import (
+    INDICES,
+    Index,
+    find_index,
+    index_long_name,
+    is_index,
+    normalised_difference,
+)
+from releo_da.sensors.sensor import load_sensor
 from releo_da.state.variables import variables
 from releo_da.types import Acquisition, InputError, ObservationOperator
 
@@ -24,12 +35,11 @@ DERIVED = {
     "cwc": ("kg m-2", "canopy water content"),
     "fapar": ("1", "fraction of absorbed photosynthetically active radiation"),
     "fcover": ("1", "fraction of ground covered by green vegetation"),
-    "ndvi": ("1", "normalised difference vegetation index"),
 }
-"""Unit and long name of each derived variable."""
+"""Unit and long name of each derived variable that needs no channel."""
 
-DESCRIBED = {v.name: (v.unit, v.long_name) for v in variables().values()} | DERIVED
-"""Unit and long name of every output variable."""
+OUTPUTS = (*variables(), *DERIVED, *INDICES)
+"""Names of output variables; beside them ``nd_HIGH_LOW`` of any two channels."""
 
 PAR_STEP = 20
 """Spacing of the wavelengths of fapar (nm)."""
@@ -37,57 +47,101 @@ PAR_STEP = 20
 Derive = Callable[[Tensor, Tensor], dict[str, Tensor]]
 
 
+def described(names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Unit and long name of output variables.
+
+    Raises:
+        InputError: a name is no output variable.
+    """
+    known = {v.name: (v.unit, v.long_name) for v in variables().values()} | DERIVED
+    found = {}
+    for name in names:
+        if is_index(name):
+            found[name] = ("1", index_long_name(name))
+        elif name in known:
+            found[name] = known[name]
+        else:
+            raise InputError(
+                f"products: {name!r} is no output variable; choose from {', '.join(OUTPUTS)}, "
+                "or nd_HIGH_LOW of two channels"
+            )
+    return found
+
+
+def quantities(names: Sequence[str], state: Mapping[str, Tensor], tts: Tensor) -> dict[str, Tensor]:
+    """Derived variables that need no channel.
+
+    Args:
+        names: of `DERIVED`.
+        state: physical variables, each ``[...]``.
+        tts: sun zenith in degrees, broadcastable to ``[...]``.
+
+    Returns:
+        ``{name: [...]}``; units as in `DERIVED`.
+    """
+    found = {}
+    for name in names:
+        if name == "ccc":
+            found[name] = state["lai"] * state["cab"] * 0.01
+        elif name == "cwc":
+            found[name] = state["lai"] * state["cw"] * 10.0
+        elif name == "fcover":
+            found[name] = fcover(state["lai"], state["ala"])
+        else:
+            wavelengths = list(range(PAR[0], PAR[1] + 1, PAR_STEP))
+            optics = load_optics(wavelengths, state["lai"].dtype, state["lai"].device)
+            found[name] = fapar(state, tts, optics)
+    return found
+
+
 def derive(
     names: Sequence[str],
     decode: Callable[[Tensor], Mapping[str, Tensor]],
     observe: ObservationOperator,
-    reference: str,
-    ndvi: tuple[int, int] | None,
+    channels: Mapping[str, tuple[str, ...]],
 ) -> Derive:
     """A function from an ensemble and angles to output variables.
 
     Args:
-        names: output variables, state or derived.
+        names: output variables: state, derived or index.
         decode: latents to physical variables.
-        observe: the observation operator, for ndvi.
-        reference: the sensor whose channels ndvi is made of.
-        ndvi: positions of its near infrared and red channels, or None where it has none.
+        observe: the observation operator, for indices.
+        channels: for each sensor of the operator, its channels.
 
     Returns:
         ``f(ensemble [pixel, member, latent], angles [pixel, 3]) -> {name: [pixel, member]}``.
 
     Raises:
-        InputError: an unknown variable, or ndvi of a sensor without the channels.
+        InputError: an unknown variable, or an index whose channels no sensor has.
     """
-    for name in names:
-        if name not in DESCRIBED:
-            raise InputError(
-                f"products: {name!r} is no output variable; choose from {', '.join(DESCRIBED)}"
-            )
-    if "ndvi" in names and ndvi is None:
-        raise InputError(f"products: ndvi needs red and near-infrared channels of {reference}")
+    described(names)
+    indices = {name: _index(name, channels) for name in names if is_index(name)}
+    plain = [name for name in names if name in DERIVED]
 
     def compute(ensemble: Tensor, angles: Tensor) -> dict[str, Tensor]:
         state = decode(ensemble)
-        return {name: _one(name, state, ensemble, angles) for name in names}
-
-    def _one(name: str, state: Mapping[str, Tensor], ensemble: Tensor, angles: Tensor) -> Tensor:
-        if name in state:
-            return state[name]
-        if name == "ccc":
-            return state["lai"] * state["cab"] * 0.01
-        if name == "cwc":
-            return state["lai"] * state["cw"] * 10.0
-        if name == "fcover":
-            return fcover(state["lai"], state["ala"])
-        if name == "fapar":
-            wavelengths = list(range(PAR[0], PAR[1] + 1, PAR_STEP))
-            optics = load_optics(wavelengths, ensemble.dtype, ensemble.device)
-            return fapar(state, angles[:, None, 0].to(ensemble), optics)
-        assert ndvi is not None
+        found = dict(state)
+        found |= quantities(plain, state, angles[:, None, 0].to(ensemble))
         nothing = angles[:, :0]
-        seen = observe(ensemble, Acquisition(0.0, reference, nothing, nothing, angles))
-        high, low = seen[..., ndvi[0]], seen[..., ndvi[1]]
-        return ((high - low) / (high + low).clamp_min(0.02)).clamp(-1.0, 1.0)
+        seen = {
+            sensor: observe(ensemble, Acquisition(0.0, sensor, nothing, nothing, angles))
+            for sensor in {sensor: None for sensor, _ in indices.values()}
+        }
+        for name, (sensor, (high, low)) in indices.items():
+            found[name] = normalised_difference(seen[sensor][..., high], seen[sensor][..., low])
+        return {name: found[name] for name in names}
 
     return compute
+
+
+def _index(name: str, channels: Mapping[str, tuple[str, ...]]) -> tuple[str, Index]:
+    """The sensor that an index is made of, the one with most channels first, and positions."""
+    for sensor in sorted(channels, key=lambda s: -len(channels[s])):
+        index = find_index(name, load_sensor(sensor), channels[sensor])
+        if index is not None:
+            return sensor, index
+    raise InputError(
+        f"products: {name} cannot be formed of the channels of this run ("
+        + "; ".join(f"{sensor}: {', '.join(names)}" for sensor, names in channels.items())
+        + "); add the channels that it needs to the source, or leave it out"
+    )

@@ -15,7 +15,7 @@ import torch
 from releo_da.diagnostics.baselines import BASELINES, Series, predict
 from releo_da.diagnostics.baselines import series as baseline_series
 from releo_da.diagnostics.scores import Array
-from releo_da.runs.compare import NDVI_CHANNELS, ndvi_index, with_index
+from releo_da.runs.compare import ndvi_index, with_index
 from releo_da.types import Acquisition
 
 Said = dict[tuple[str, str, str], tuple[Array, Array, Array]]
@@ -35,7 +35,7 @@ def tables(
     names = list(dict.fromkeys(n for a in acquisitions for n in (*channels[a.sensor], "ndvi")))
     values = {n: np.full((pixels, len(times)), np.nan) for n in names}
     for date, a in enumerate(acquisitions):
-        index = ndvi_index(channels[a.sensor], NDVI_CHANNELS)
+        index = ndvi_index(a.sensor, channels[a.sensor])
         masked = a.values.masked_fill(~a.seen, torch.nan)
         whole = with_index(masked, index).cpu().numpy()
         for column, name in enumerate((*channels[a.sensor], "ndvi")):

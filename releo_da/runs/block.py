@@ -19,9 +19,10 @@ from torch import Tensor
 from releo_da.cycling.cycle import Draws, cycle
 from releo_da.cycling.draws import block_draws
 from releo_da.diagnostics.verification import Record
-from releo_da.runs.compare import NDVI_CHANNELS, Index, compare, ndvi_index
+from releo_da.runs.compare import compare, ndvi_index
 from releo_da.runs.model import Model
 from releo_da.runs.timeline import hide, merged, requests
+from releo_da.sensors.indices import Index
 from releo_da.types import Acquisition, State, Step
 
 RESIDUAL_MEMBERS = 32
@@ -100,7 +101,7 @@ class Block:
         self.acquisitions = [model.error(a) for a in acquisitions]
         self.draws: Draws = block_draws(task.seed, pixels, self.acquisitions[0].values)
         self.index: dict[str, Index | None] = {
-            sensor: ndvi_index(names, NDVI_CHANNELS) for sensor, names in model.channels.items()
+            sensor: ndvi_index(sensor, names) for sensor, names in model.channels.items()
         }
 
     def everything(self) -> BlockResult:

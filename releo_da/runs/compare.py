@@ -8,47 +8,29 @@ per value), so ensembles need not be kept; scores, figures and intervals are all
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import torch
 from torch import Tensor
 
+from releo_da.sensors.indices import Index, find_index, normalised_difference
+from releo_da.sensors.sensor import load_sensor
 from releo_da.types import Acquisition, Noise
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Levels of the quantiles of records and products."""
 
-DARK = 0.02
-"""Smallest sum of red and near infrared of which an index is formed (reflectance)."""
 
-
-class Index(NamedTuple):
-    """A normalised difference of two channels, by position."""
-
-    high: int
-    low: int
-
-
-def ndvi_index(channels: tuple[str, ...], pairs: tuple[tuple[str, str], ...]) -> Index | None:
-    """Positions of the first pair (near infrared, red) that a sensor has."""
-    for high, low in pairs:
-        if high in channels and low in channels:
-            return Index(channels.index(high), channels.index(low))
-    return None
-
-
-NDVI_CHANNELS = (("B08", "B04"), ("B8A", "B04"), ("B5", "B4"))
-"""Near infrared and red of Sentinel-2 (B8A where B08 is absent) and of Landsat-8 and 9."""
+def ndvi_index(sensor: str, channels: tuple[str, ...]) -> Index | None:
+    """Positions of the channels of NDVI among those of a sensor, or None where it lacks them."""
+    return find_index("ndvi", load_sensor(sensor), channels)
 
 
 def with_index(values: Tensor, index: Index | None) -> Tensor:
     """Values with the index appended as one more channel, ``[..., channel + 1]``."""
     if index is None:
         return torch.cat([values, torch.full_like(values[..., :1], torch.nan)], -1)
-    high, low = values[..., index.high], values[..., index.low]
-    normalised = (high - low) / (high + low).clamp_min(DARK)
-    return torch.cat([values, normalised[..., None].clamp(-1.0, 1.0)], -1)
+    normalised = normalised_difference(values[..., index.high], values[..., index.low])
+    return torch.cat([values, normalised[..., None]], -1)
 
 
 def quantiles(ordered: Tensor, levels: tuple[float, ...] = QUANTILES) -> Tensor:

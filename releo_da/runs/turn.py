@@ -17,7 +17,7 @@ from torch import Tensor
 from releo_da.cycling.cycle import cycle
 from releo_da.cycling.draws import block_draws
 from releo_da.diagnostics.streaming import sums
-from releo_da.runs.compare import NDVI_CHANNELS, compare, ndvi_index
+from releo_da.runs.compare import compare, ndvi_index
 from releo_da.runs.hindcast import blocks
 from releo_da.runs.joined import joined_state, statistics
 from releo_da.runs.model import Model, on
@@ -148,6 +148,6 @@ def _block_turn(
     )
     draws = block_draws(seed, held.pixels, part.values)
     (step,) = cycle(held, [part], model.system, draws)
-    index = ndvi_index(model.channels[part.sensor], NDVI_CHANNELS)
+    index = ndvi_index(part.sensor, model.channels[part.sensor])
     noise = draws(part.time, "verify background")
     return step, compare(step.predicted, part, part.seen, index, noise)

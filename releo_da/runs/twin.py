@@ -32,7 +32,7 @@ from releo_da.diagnostics.verification import Record, summaries, verification
 from releo_da.io.products import Product
 from releo_da.runs.acquire import Nature
 from releo_da.runs.block import Task, Tick
-from releo_da.runs.compare import NDVI_CHANNELS, compare, ndvi_index
+from releo_da.runs.compare import compare, ndvi_index
 from releo_da.runs.hindcast import blocks
 from releo_da.runs.joined import joined_records, joined_state, products, statistics
 from releo_da.runs.model import Model, on
@@ -202,7 +202,7 @@ class _Block:
             predicted = self.model.observe(ensemble, a)
         channels = self.model.channels[a.sensor]
         exact = self.nature.exact[date][self.rows].to(self.device)
-        parts = [_against(predicted, exact, a, ndvi_index(channels, NDVI_CHANNELS))]
+        parts = [_against(predicted, exact, a, ndvi_index(a.sensor, channels))]
         mine, true = self.decode(ensemble), self.decode_truth(self._true(a.time))
         members = torch.stack([mine[n] for n in self.names], -1)
         target = torch.stack([true[n][:, 0] for n in self.names], -1)

@@ -5,20 +5,21 @@ from __future__ import annotations
 import pytest
 import torch
 
-from releo_da.observation.derived import DERIVED, DESCRIBED, derive
+from releo_da.observation.derived import OUTPUTS, derive, described
 from releo_da.observation.prosail import ProsailOperator
 from releo_da.state.layout import Layout
 from releo_da.state.variables import variables
 from releo_da.types import Acquisition, InputError
 
-BANDS = ("B04", "B8A")
+BANDS = ("B04", "B8A", "B11", "B12")
+CHANNELS = {"landsat9": ("B4",), "sentinel2a": BANDS}
 LAYOUT = Layout(tuple(n for n in variables() if n != "ant"), {"ant": 0.0}, False)
-OPERATOR = ProsailOperator(LAYOUT.decode, LAYOUT.residual, {"sentinel2a": BANDS})
+OPERATOR = ProsailOperator(LAYOUT.decode, LAYOUT.residual, CHANNELS)
 ANGLES = torch.tensor([[30.0, 5.0, 40.0], [55.0, 10.0, 120.0]], dtype=torch.float64)
 
 
 def computed(*names: str, z: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
-    function = derive(names, LAYOUT.decode, OPERATOR, "sentinel2a", (1, 0))
+    function = derive(names, LAYOUT.decode, OPERATOR, CHANNELS)
     return function(ensemble() if z is None else z, ANGLES)
 
 
@@ -36,12 +37,15 @@ def test_contents_of_the_canopy_are_leaf_area_times_contents_of_the_leaf() -> No
     assert torch.equal(found["cab"], state["cab"])
 
 
-def test_ndvi_is_that_of_the_operator_at_the_angles_of_the_date() -> None:
+def test_indices_are_those_of_the_operator_at_the_angles_of_the_date() -> None:
     nothing = ANGLES[:, :0]
     seen = OPERATOR(ensemble(), Acquisition(5.0, "sentinel2a", nothing, nothing, ANGLES))
-    red, nir = seen.unbind(-1)
-    torch.testing.assert_close(computed("ndvi")["ndvi"], (nir - red) / (nir + red))
-    other = derive(("ndvi",), LAYOUT.decode, OPERATOR, "sentinel2a", (1, 0))
+    red, nir, short, far = seen.unbind(-1)
+    found = computed("ndvi", "nbr", "nd_B11_B04")
+    torch.testing.assert_close(found["ndvi"], (nir - red) / (nir + red))
+    torch.testing.assert_close(found["nbr"], (nir - far) / (nir + far))
+    torch.testing.assert_close(found["nd_B11_B04"], (short - red) / (short + red))
+    other = derive(("ndvi",), LAYOUT.decode, OPERATOR, CHANNELS)
     assert not torch.equal(other(ensemble(), ANGLES.flip(0))["ndvi"], computed("ndvi")["ndvi"])
 
 
@@ -58,9 +62,10 @@ def test_fractions_stay_fractions_and_grow_with_leaf_area() -> None:
 
 
 def test_every_variable_can_be_computed_and_is_described() -> None:
-    names = (*variables(), *DERIVED)
+    names = (*(name for name in OUTPUTS if name not in ("gndvi", "ndre", "ndwi")), "nd_B8A_B12")
     found = computed(*names)
-    assert set(found) == set(DESCRIBED) == set(names)
+    assert list(found) == list(described(names)) == list(names)
+    assert set(variables()) < set(names)
     for values in found.values():
         assert values.shape == (2, 50)
         assert values.isfinite().all()
@@ -68,6 +73,8 @@ def test_every_variable_can_be_computed_and_is_described() -> None:
 
 def test_what_cannot_be_computed_is_refused() -> None:
     with pytest.raises(InputError, match="'lay' is no output variable; choose from .*lai"):
-        derive(("lay",), LAYOUT.decode, OPERATOR, "sentinel2a", None)
-    with pytest.raises(InputError, match="ndvi needs red and near-infrared channels of landsat9"):
-        derive(("ndvi",), LAYOUT.decode, OPERATOR, "landsat9", None)
+        derive(("lay",), LAYOUT.decode, OPERATOR, CHANNELS)
+    with pytest.raises(InputError, match="ndvi cannot be formed .*landsat9: B4.*; add the chan"):
+        derive(("ndvi",), LAYOUT.decode, OPERATOR, {"landsat9": ("B4",)})
+    with pytest.raises(InputError, match="nd_B08_B04 cannot be formed of the channels of this run"):
+        derive(("nd_B08_B04",), LAYOUT.decode, OPERATOR, CHANNELS)

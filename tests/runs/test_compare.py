@@ -12,14 +12,13 @@ from torch import Tensor
 
 from releo_da.diagnostics.verification import FIELDS
 from releo_da.runs.compare import (
-    NDVI_CHANNELS,
     QUANTILES,
-    Index,
     compare,
     ndvi_index,
     quantiles,
     with_index,
 )
+from releo_da.sensors.indices import Index
 from releo_da.types import Acquisition
 
 PIXELS, MEMBERS = 5, 21
@@ -116,10 +115,10 @@ def test_intervals_hold_the_observation_error() -> None:
 
 
 def test_ndvi_takes_b08_then_b8a_then_that_of_landsat() -> None:
-    assert ndvi_index(("B04", "B08", "B8A"), NDVI_CHANNELS) == Index(1, 0)
-    assert ndvi_index(("B8A", "B04"), NDVI_CHANNELS) == Index(0, 1)
-    assert ndvi_index(("B2", "B4", "B5"), NDVI_CHANNELS) == Index(2, 1)
-    assert ndvi_index(("B02", "B03"), NDVI_CHANNELS) is None
+    assert ndvi_index("sentinel2a", ("B04", "B08", "B8A")) == Index(1, 0)
+    assert ndvi_index("sentinel2b", ("B8A", "B07", "B04")) == Index(0, 2)
+    assert ndvi_index("landsat9", ("B2", "B4", "B5")) == Index(2, 1)
+    assert ndvi_index("sentinel2a", ("B02", "B03", "B07")) is None
 
 
 def test_an_index_of_two_dark_channels_stays_within_bounds() -> None:
