@@ -22,6 +22,9 @@ separated by blanks, in any unit (it is normalised here):
     # source: who published the response
     channel,additive,multiplicative,first_nm,response
     RED,0.005,0.02,650,.1 .8 1 .9 .2
+
+Where only the centre and the full width at half maximum of channels are known, the columns
+``centre_nm,width_nm`` take the place of the last two, and responses are Gaussian.
 """
 
 from __future__ import annotations
@@ -40,10 +43,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from releo_da.sensors.response import (
+    FIRST_NM,
+    LAST_NM,
+    centre_of,
+    gaussian,
+    normalised,
+    width_of,
+)
 from releo_da.types import InputError
 
-FIRST_NM, LAST_NM = 400, 2500
-COLUMNS = ("channel", "additive", "multiplicative", "first_nm", "response")
+NOISE = ("channel", "additive", "multiplicative")
+TABULATED = (*NOISE, "first_nm", "response")
+GAUSSIAN = (*NOISE, "centre_nm", "width_nm")
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,11 +147,12 @@ def read_sensor(path: Path | Traversable) -> Sensor:
         raise InputError(f"sensor file {path} has no '# source:' line; say who published the table")
     head = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
     reader = csv.DictReader(lines[head:])
-    absent = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+    columns = GAUSSIAN if "centre_nm" in (reader.fieldnames or ()) else TABULATED
+    absent = [column for column in columns if column not in (reader.fieldnames or ())]
     if absent:
         raise InputError(
-            f"sensor file {path} lacks the column {', '.join(absent)}; "
-            f"its first row must be {','.join(COLUMNS)}"
+            f"sensor file {path} lacks the column {', '.join(absent)}; its first row must be "
+            f"{','.join(TABULATED)} or {','.join(GAUSSIAN)}"
         )
     rows = [_channel(row, f"sensor file {path}, line {head + reader.line_num}") for row in reader]
     names = [row[0] for row in rows]
@@ -150,8 +163,8 @@ def read_sensor(path: Path | Traversable) -> Sensor:
     return Sensor(
         name=path.name.removesuffix(".csv"),
         channels=tuple(names),
-        centres=tuple(_centre(row) for row in response),
-        widths=tuple(_width(row) for row in response),
+        centres=tuple(centre_of(row) for row in response),
+        widths=tuple(width_of(row) for row in response),
         response=response,
         additive=tuple(row[1] for row in rows),
         multiplicative=tuple(row[2] for row in rows),
@@ -168,6 +181,12 @@ def _channel(row: dict[str, str | None], where: str) -> tuple[str, float, float,
     additive, multiplicative = (
         _number(row[column], f"{where}, {column}") for column in ("additive", "multiplicative")
     )
+    form = _tabulated if "response" in row else _gaussian
+    return channel, additive, multiplicative, form(row, where)
+
+
+def _tabulated(row: dict[str, str | None], where: str) -> Tensor:
+    """Response of a row that gives it every 1 nm."""
     first = _number(row["first_nm"], f"{where}, first_nm")
     values = [_number(text, f"{where}, response") for text in (row["response"] or "").split()]
     start, stop = int(first) - FIRST_NM, int(first) - FIRST_NM + len(values)
@@ -180,7 +199,13 @@ def _channel(row: dict[str, str | None], where: str) -> tuple[str, float, float,
         raise InputError(f"{where}: the response is empty or zero; give its values every 1 nm")
     response = torch.zeros(LAST_NM - FIRST_NM + 1, dtype=torch.float64)
     response[start:stop] = torch.tensor(values, dtype=torch.float64)
-    return channel, additive, multiplicative, response / response.sum()
+    return normalised(response)
+
+
+def _gaussian(row: dict[str, str | None], where: str) -> Tensor:
+    """Response of a row that gives its centre and width."""
+    centre = _number(row["centre_nm"], f"{where}, centre_nm")
+    return gaussian(centre, _number(row["width_nm"], f"{where}, width_nm"), where)
 
 
 def _number(text: str | None, where: str) -> float:
@@ -192,25 +217,6 @@ def _number(text: str | None, where: str) -> float:
     if not (math.isfinite(value) and value >= 0):
         raise InputError(f"{where}: '{text or ''}' is not a finite number of at least 0")
     return value
-
-
-def _centre(response: Tensor) -> float:
-    """Response-weighted mean wavelength in nm of a normalised response ``[2101]``."""
-    wavelength = torch.arange(FIRST_NM, LAST_NM + 1, dtype=response.dtype)
-    return float(response @ wavelength)
-
-
-def _width(response: Tensor) -> float:
-    """Distance in nm of the outermost crossings of half the maximum, linear between samples."""
-    half = float(response.max()) / 2
-    padded = torch.nn.functional.pad(response, (1, 1))
-    above = torch.nonzero(padded >= half).flatten()
-    left, right = int(above[0]), int(above[-1])
-    inner, outer = padded[left], padded[left - 1]
-    rise = float((inner - half) / (inner - outer))
-    inner, outer = padded[right], padded[right + 1]
-    fall = float((inner - half) / (inner - outer))
-    return right - left + rise + fall
 
 
 def _nearest(name: str, names: Sequence[str]) -> str:

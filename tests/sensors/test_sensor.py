@@ -1,88 +1,20 @@
-"""The catalogue against the agencies' published figures, and what a broken file is answered."""
+"""Files of sensors: what is read from them, and what a broken one is answered."""
 
 from pathlib import Path
 
 import pytest
 import torch
 
-from releo_da.sensors import instrument_error, load_sensor, read_sensor, sensor_names
+from releo_da.sensors import instrument_error, load_sensor, read_sensor
 from releo_da.types import InputError
 
-# ESA, Sentinel-2 MSI user guide, spatial and spectral resolutions: centre and bandwidth (nm). The
-# guide counts whole samples of the table, which is up to 2 nm more than the crossings of one half.
-SENTINEL2A = {
-    "B01": (442.7, 21), "B02": (492.4, 66), "B03": (559.8, 36), "B04": (664.6, 31),
-    "B05": (704.1, 15), "B06": (740.5, 15), "B07": (782.8, 20), "B08": (832.8, 106),
-    "B8A": (864.7, 21), "B09": (945.1, 20), "B10": (1373.5, 31), "B11": (1613.7, 91),
-    "B12": (2202.4, 175),
-}  # fmt: skip
-SENTINEL2B = {
-    "B01": (442.2, 21), "B02": (492.1, 66), "B03": (559.0, 36), "B04": (664.9, 31),
-    "B05": (703.8, 16), "B06": (739.1, 15), "B07": (779.7, 20), "B08": (832.9, 106),
-    "B8A": (864.0, 22), "B09": (943.2, 21), "B10": (1376.9, 30), "B11": (1610.4, 94),
-    "B12": (2185.7, 185),
-}  # fmt: skip
-# Barsi et al. (2014), Remote Sensing 6, 10232, table 1: OLI band-average centre and width.
-LANDSAT8 = {
-    "B1": (442.96, 15.98), "B2": (482.04, 60.04), "B3": (561.41, 57.33), "B4": (654.59, 37.47),
-    "B5": (864.67, 28.25), "B6": (1608.86, 84.72), "B7": (2200.73, 186.66), "B9": (1373.43, 20.39),
-}  # fmt: skip
-
 HEADER = "# source: a laboratory\nchannel,additive,multiplicative,first_nm,response\n"
-
-
-@pytest.fixture(params=sensor_names())
-def sensor(request):
-    return load_sensor(request.param)
 
 
 def write(folder: Path, text: str) -> Path:
     path = folder / "mine.csv"
     path.write_text(text, encoding="utf-8")
     return path
-
-
-def test_the_catalogue_has_the_satellites_of_the_main_job():
-    assert {"sentinel2a", "sentinel2b", "landsat8", "landsat9"} <= set(sensor_names())
-
-
-def test_responses_are_normalised_and_non_negative(sensor):
-    assert sensor.response.shape == (len(sensor.channels), 2101)
-    assert sensor.response.dtype == torch.float64
-    assert (sensor.response >= 0).all()
-    torch.testing.assert_close(
-        sensor.response.sum(1),
-        torch.ones(len(sensor.channels), dtype=torch.float64),
-        rtol=0,
-        atol=1e-12,
-    )
-
-
-def test_every_field_has_one_entry_per_channel(sensor):
-    lengths = {len(field) for field in (sensor.centres, sensor.widths, sensor.additive)}
-    assert lengths == {len(sensor.channels)} == {len(sensor.multiplicative)}
-    assert len(set(sensor.channels)) == len(sensor.channels)
-    assert sensor.source
-
-
-@pytest.mark.parametrize(
-    ("name", "published"),
-    [("sentinel2a", SENTINEL2A), ("sentinel2b", SENTINEL2B), ("landsat8", LANDSAT8)],
-)
-def test_centres_and_widths_are_the_published_ones(name, published):
-    sensor = load_sensor(name)
-    assert sensor.channels == tuple(published)
-    for channel, centre, width in zip(sensor.channels, sensor.centres, sensor.widths, strict=True):
-        assert centre == pytest.approx(published[channel][0], abs=0.6), channel
-        assert width == pytest.approx(published[channel][1], abs=2.0), channel
-
-
-def test_landsat9_continues_landsat8():
-    eight, nine = load_sensor("landsat8"), load_sensor("landsat9")
-    assert eight.channels == nine.channels
-    for one, other in zip(eight.centres, nine.centres, strict=True):
-        assert one == pytest.approx(other, abs=1.0)
-    assert not torch.equal(eight.response, nine.response)
 
 
 def test_a_triangle_has_its_closed_form_centre_and_width(tmp_path):
@@ -100,6 +32,33 @@ def test_a_line_of_one_wavelength_and_the_ends_of_the_grid_are_channels(tmp_path
     assert sensor.response[0, 0] == 1
     assert sensor.response[1, -1] == 0.75
     assert sensor.widths[0] == pytest.approx(1.0)
+
+
+def test_gaussian_rows_have_their_centre_and_width(tmp_path):
+    head = "# source: a laboratory\nchannel,additive,multiplicative,centre_nm,width_nm\n"
+    sensor = read_sensor(write(tmp_path, head + "A,0.01,0.03,600.4,20\nL,0,0,700.3,0.01\n"))
+    assert sensor.centres == pytest.approx((600.4, 700.0))
+    assert sensor.widths == pytest.approx((20.0, 1.0), rel=0.01)
+    w = torch.arange(400, 2501, dtype=torch.float64)
+    sigma = 20 / 2.354820045
+    expected = torch.exp(-0.5 * ((w - 600.4) / sigma) ** 2)
+    torch.testing.assert_close(sensor.response[0], expected / expected.sum())
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("A,0,0,400,10", "channel A: 50% of the response lies outside 400 to 2500 nm"),
+        ("A,0,0,3000,10", "channel A: 100% of the response lies outside"),
+        ("A,0,0,0.65,0.01", "a centre of 0.65 is in micrometres; give nanometres"),
+        ("A,0,0,650,0", "the width is 0 nm"),
+        ("A,0,0,650", "channel A, width_nm: '' is not a finite number"),
+    ],
+)
+def test_a_broken_gaussian_row_is_answered_with_its_place(tmp_path, row, message):
+    head = "# source: a laboratory\nchannel,additive,multiplicative,centre_nm,width_nm\n"
+    with pytest.raises(InputError, match=message):
+        read_sensor(write(tmp_path, head + row + "\n"))
 
 
 def test_instrument_error_adds_the_two_parts_in_quadrature(tmp_path):
