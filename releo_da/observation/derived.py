@@ -86,7 +86,7 @@ def quantities(names: Sequence[str], state: Mapping[str, Tensor], tts: Tensor) -
         elif name == "cwc":
             found[name] = state["lai"] * state["cw"] * 10.0
         elif name == "fcover":
-            found[name] = fcover(state["lai"], state["ala"])
+            found[name] = fcover(state)
         else:
             wavelengths = list(range(PAR[0], PAR[1] + 1, PAR_STEP))
             optics = load_optics(wavelengths, state["lai"].dtype, state["lai"].device)

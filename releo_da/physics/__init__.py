@@ -1,7 +1,8 @@
 """Radiative transfer from named canopy variables to spectra, in torch and differentiable.
 
-`prosail` is the composition. Its parts: `prospect` (leaf), `soil`, `leaf_angles`, `scattering` and
-`hotspot` (what has no wavelength, joined in `structure`), `layer` (the four-stream equations) and
-`sail` (layer and soil). `optics` holds the published coefficient tables, `special` the functions
-whose derivatives need care, and `absorbed` what follows from the same light: fAPAR and cover.
+`prosail` is the composition. Its parts: `prospect` (leaf), `soil`, `leaf_angles` (`campbell` or
+`verhoef`), `scattering` and `hotspot` (what has no wavelength, joined in `structure`), `layer` (the
+four-stream equations) and `sail` (layer and soil). `optics` holds the published coefficient tables,
+`special` the functions whose derivatives need care, and `absorbed` what follows from the same
+light: fAPAR and cover.
 """

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from releo_da.types import InputError
 
+from .leaf_angles import steeper_than
 from .optics import Optics
 from .prosail import Angle, canopy
 from .scattering import class_scattering, extinction
@@ -73,17 +74,20 @@ def fapar(variables: Mapping[str, Tensor], tts: Angle, optics: Optics) -> Tensor
     return absorptance(variables, tts, optics).mean(-1)
 
 
-def fcover(lai: Tensor, ala: Tensor) -> Tensor:
+def fcover(variables: Mapping[str, Tensor]) -> Tensor:
     """Fraction of ground covered by leaves, seen from straight above.
 
     Args:
-        lai: leaf area index, ``[...]``.
-        ala: mean leaf angle in degrees, ``[...]``.
+        variables: lai, and ala (degrees) or lidfa and lidfb, broadcastable to ``[...]``; others
+            are ignored.
 
     Returns:
         1 - exp(-k lai) with k the extinction at nadir, ``[...]``, 0-1.
+
+    Raises:
+        InputError: leaf angles are given by both distributions, or by none.
     """
-    lai, ala = torch.broadcast_tensors(lai, ala)
-    nadir = torch.zeros(1, dtype=ala.dtype, device=ala.device)
-    k = extinction(ala.reshape(1, -1), class_scattering(nadir, nadir, nadir)).ko
-    return -torch.expm1(-k.reshape(lai.shape) * lai)
+    steeper = steeper_than(variables)
+    nadir = torch.zeros(1, dtype=steeper.dtype, device=steeper.device)
+    k = extinction(steeper.reshape(len(steeper), 1, -1), class_scattering(nadir, nadir, nadir)).ko
+    return -torch.expm1(-k.reshape(steeper.shape[1:]) * variables["lai"])

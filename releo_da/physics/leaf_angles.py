@@ -1,65 +1,82 @@
-"""Campbell's ellipsoidal distribution of leaf inclination on 18 classes of 5 degrees.
+"""Distributions of leaf inclination on 18 classes of 5 degrees.
 
-Leaves are oriented like the surface of an ellipsoid with axis ratio e, a cubic-exponential function
-of the mean leaf angle (e = 1 is a sphere, near 58.4351 degrees). The fraction of leaves steeper
-than theta is R(theta) = F(theta) / F(0) with
-
-    F(theta) = cos(theta) [ e / (cos^2 + e^2 sin^2)  +  arc((1 / e^2 - 1) cos^2(theta)) / e ]
-
-where arc(z) = arctan(sqrt z) / sqrt z continues analytically through z = 0. This is Campbell's
-integral with its common factor taken out: the published form divides 0 by 0 at the sphere and
-needs one branch on each side of it; here both and the sphere are one smooth function.
+A distribution is known by the fraction of leaves R steeper than each edge between two classes:
+Campbell's from the mean angle `ala`, Verhoef's from `lidfa` and `lidfb`. Which one is meant follows
+from the names of the variables at hand.
 
 A class has the weight R(lower edge) - R(upper edge), and a mean over leaves follows by summation by
 parts, without differences of nearly equal numbers:
 
     sum_i w_i g_i = g_0 + sum over i >= 1 of R_i (g_i - g_{i-1}).
-
-Reference: Campbell (1986), Agricultural and Forest Meteorology 36, 317-321; (1990) 49, 173-176.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor
 
-from .special import arc
+from releo_da.types import InputError
+
+from . import campbell, verhoef
 
 CLASSES = 18
 """Number of inclination classes between 0 and 90 degrees; their centres are 2.5, 7.5, ..."""
 
+CAMPBELL = ("ala",)
+VERHOEF = ("lidfa", "lidfb")
 
-def steeper_than(ala: Tensor) -> Tensor:
+
+def angle_names(given: Collection[str]) -> tuple[str, ...]:
+    """The variables that describe leaf angles among those given.
+
+    Returns:
+        `CAMPBELL` or `VERHOEF`.
+
+    Raises:
+        InputError: both distributions are named, none, or half of Verhoef's.
+    """
+    ellipsoidal, slopes = "ala" in given, [name for name in VERHOEF if name in given]
+    if ellipsoidal and not slopes:
+        return CAMPBELL
+    if len(slopes) == 2 and not ellipsoidal:
+        return VERHOEF
+    found = ", ".join((*CAMPBELL[: int(ellipsoidal)], *slopes)) or "neither"
+    raise InputError(
+        f"leaf angles: give either ala (Campbell) or lidfa and lidfb (Verhoef); found {found}"
+    )
+
+
+def steeper_than(variables: Mapping[str, Tensor]) -> Tensor:
     """Fraction of leaves steeper than 5, 10, ..., 85 degrees.
 
     Args:
-        ala: mean leaf angle in degrees, ``[...]``.
+        variables: ``ala``, mean leaf angle in degrees, or ``lidfa`` and ``lidfb``, with
+            ``|lidfa| + |lidfb|`` at most 1; ``[...]``. Other names are ignored.
 
     Returns:
         ``[17, ...]``, decreasing along the first axis.
+
+    Raises:
+        InputError: both distributions are named, or none.
     """
-    e = torch.exp(((-1.6184e-5 * ala + 2.1145e-3) * ala - 1.2390e-1) * ala + 3.2491)
     edges = torch.arange(1, CLASSES, dtype=torch.float64) * (math.pi / 2.0 / CLASSES)
-    cosine = edges.cos().to(e).view(-1, *[1] * e.dim())
-    cosine2 = cosine * cosine
-    e2 = e * e
-    ratio = 1.0 / e2 - 1.0
-    below = e2 + (1.0 - e2) * cosine2
-    unnormalised = cosine * (e / below + arc(ratio * cosine2) / e)
-    return unnormalised / (e + arc(ratio) / e)
+    if angle_names(variables) == CAMPBELL:
+        return campbell.steeper(variables["ala"], edges)
+    return verhoef.steeper(variables["lidfa"], variables["lidfb"], edges)
 
 
-def campbell(ala: Tensor) -> Tensor:
+def class_weights(steeper: Tensor) -> Tensor:
     """Weights of the 18 inclination classes.
 
     Args:
-        ala: mean leaf angle in degrees, ``[...]``.
+        steeper: `steeper_than`, ``[17, ...]``.
 
     Returns:
-        ``[..., 18]``, non-negative, summing to 1.
+        ``[..., 18]``, summing to 1.
     """
-    steeper = steeper_than(ala).movedim(0, -1)
-    one, zero = torch.ones_like(ala).unsqueeze(-1), torch.zeros_like(ala).unsqueeze(-1)
-    return torch.cat((one, steeper), -1) - torch.cat((steeper, zero), -1)
+    steeper = steeper.movedim(0, -1)
+    one = torch.ones_like(steeper[..., :1])
+    return torch.cat((one, steeper), -1) - torch.cat((steeper, torch.zeros_like(one)), -1)

@@ -1,9 +1,10 @@
 """PROSAIL: leaf, soil and canopy composed, from named variables to reflectance.
 
     spectrum = SAIL(PROSPECT-D(n, cab, car, ant, cbrown, cw, cm), soil(psoil, rsoil),
-                    lai, ala, hspot, geometry)
+                    lai, leaf angles, hspot, geometry)
 
-Variables go by name, never by position. Inputs are brought to ``[g, m]``, g geometries times m
+Variables go by name, never by position; leaf angles are `ala` (Campbell) or `lidfa` and `lidfb`
+(Verhoef), whichever is named. Inputs are brought to ``[g, m]``, g geometries times m
 members under each, so that what depends on geometry alone is worked out once per geometry. They are
 cut into blocks for what has no wavelength, and blocks into chunks that fit a core's cache for what
 has. Elementwise operations are fastest along a long contiguous axis, so in a chunk the wavelength
@@ -17,7 +18,7 @@ Cost on one core: a few microseconds for a spectrum at 40 wavelengths. See `laye
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 import torch
@@ -26,16 +27,17 @@ from torch import Tensor
 from releo_da.types import InputError
 
 from .layer import Layer, scatter
+from .leaf_angles import angle_names
 from .optics import Optics
 from .prospect import LEAST_DEPTH, absorption, pile
 from .sail import Canopy, ground, seen
 from .soil import mixture
 from .structure import Structure, structure
 
-VARIABLES = (
-    "n", "cab", "car", "ant", "cbrown", "cw", "cm", "lai", "ala", "hspot", "psoil", "rsoil",
-)  # fmt: skip
-"""The variables of `prosail`: leaf, canopy, soil."""
+LEAF = ("n", "cab", "car", "ant", "cbrown", "cw", "cm")
+SOIL = ("psoil", "rsoil")
+VARIABLES = (*LEAF, "lai", "ala", "hspot", *SOIL)
+"""The variables of `prosail` with Campbell's leaf angles: leaf, canopy, soil."""
 
 CHUNK = 3 << 14
 """Numbers in one temporary tensor of the core on a CPU: 192 KiB of float32, a few fit in L2."""
@@ -59,12 +61,26 @@ class Batch(NamedTuple):
     shape: torch.Size
 
 
+def variable_names(given: Collection[str]) -> tuple[str, ...]:
+    """The variables that `prosail` takes from those given.
+
+    Returns:
+        Names in the order of leaf, canopy, soil.
+
+    Raises:
+        InputError: a variable is missing, or leaf angles are given in two ways.
+    """
+    names = (*LEAF, "lai", *angle_names(given), "hspot", *SOIL)
+    missing = [name for name in names if name not in given]
+    if missing:
+        raise InputError(f"prosail needs the variables {', '.join(names)}; missing: {missing}")
+    return names
+
+
 def _batch(variables: Mapping[str, Tensor], tts: Angle, tto: Angle, psi: Angle) -> Batch:
     """Brings variables and geometry to their common form."""
-    missing = [name for name in VARIABLES if name not in variables]
-    if missing:
-        raise InputError(f"prosail needs the variables {', '.join(VARIABLES)}; missing: {missing}")
-    values = [variables[name] for name in VARIABLES]
+    names = variable_names(variables)
+    values = [variables[name] for name in names]
     like = values[0]
     angles = [torch.as_tensor(a, dtype=like.dtype, device=like.device) for a in (tts, tto, psi)]
     shape = torch.broadcast_shapes(*(v.shape for v in (*values, *angles)))
@@ -73,7 +89,7 @@ def _batch(variables: Mapping[str, Tensor], tts: Angle, tto: Angle, psi: Angle) 
     outer = (*shape[:-1], 1) if shape and members else shape
     g = math.prod(outer)
     return Batch(
-        {k: v.expand(shape).reshape(g, m) for k, v in zip(VARIABLES, values, strict=True)},
+        {k: v.expand(shape).reshape(g, m) for k, v in zip(names, values, strict=True)},
         tuple(a.expand(outer).reshape(g) for a in angles),  # type: ignore[arg-type]
         shape,
     )
@@ -81,7 +97,7 @@ def _batch(variables: Mapping[str, Tensor], tts: Angle, tto: Angle, psi: Angle) 
 
 def _chunk(v: Mapping[str, Tensor], frame: Structure, optics: Optics, axis: int) -> Scene:
     """Leaf, soil and canopy of spectra ``[b]``, with the wavelength on the axis given."""
-    n, *contents = (v[name] for name in VARIABLES[:7])
+    n, *contents = (v[name] for name in LEAF)
     scaled, specific = torch.stack(contents) / n, absorption(optics)
     depth = specific.T @ scaled if axis == 0 else scaled.T @ specific
     optics = Optics(*(t.unsqueeze(1 - axis) for t in optics))
@@ -117,7 +133,7 @@ def _run(
         geometry = [a[rows] for a in batch.geometry]
         for columns in _pieces(m, BLOCK * larger, LANES):
             block = {name: value[rows, columns] for name, value in batch.variables.items()}
-            frame = structure(block["lai"], block["ala"], block["hspot"], *geometry)
+            frame = structure(block, *geometry)
             flat = {name: value.reshape(-1) for name, value in block.items()}
             frame = Structure(*(field.reshape(-1) for field in frame))
             for cut in _pieces(flat["n"].numel(), room, LANES):
@@ -135,9 +151,9 @@ def prosail(
     """Bidirectional reflectance factor of a canopy on soil.
 
     Args:
-        variables: one tensor for each of `VARIABLES`, broadcastable to ``[...]``: n (-), cab, car,
-            ant (ug/cm2), cbrown (-), cw (cm), cm (g/cm2), lai (m2/m2), ala (degrees), hspot (-),
-            psoil (dry fraction, 0-1), rsoil (-).
+        variables: tensors by name, broadcastable to ``[...]``: n (-), cab, car, ant (ug/cm2),
+            cbrown (-), cw (cm), cm (g/cm2), lai (m2/m2), ala (degrees) or lidfa and lidfb (-),
+            hspot (-), psoil (dry fraction, 0-1), rsoil (-). Others are ignored.
         tts: sun zenith in degrees, below 90, broadcastable to ``[...]``; angles that do not vary
             along the last axis (``[pixel, 1]`` against ``[pixel, member]``) cost the least.
         tto: view zenith in degrees, below 90.
@@ -148,7 +164,7 @@ def prosail(
         Reflectance, ``[..., w]`` (a view whose memory may hold the wavelength first).
 
     Raises:
-        InputError: a variable is missing.
+        InputError: a variable is missing, or leaf angles are given in two ways.
     """
     (sdr,) = _run(lambda *scene: (seen(*scene),), variables, (tts, tto, psi), optics)
     return sdr

@@ -15,12 +15,14 @@ theory for homogeneous vegetation canopies, IEEE Trans. Geosci. Remote Sensing 4
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from .layer import Layer, scatter
+from .leaf_angles import angle_names
 from .prospect import Leaf
 from .structure import Structure, structure
 
@@ -72,9 +74,7 @@ def four_sail(
     rho: Tensor,
     tau: Tensor,
     soil: Tensor,
-    lai: Tensor,
-    ala: Tensor,
-    hspot: Tensor,
+    variables: Mapping[str, Tensor],
     tts: Tensor | float,
     tto: Tensor | float,
     psi: Tensor | float,
@@ -85,9 +85,8 @@ def four_sail(
         rho: leaf reflectance, ``[..., w]``.
         tau: leaf transmittance, ``[..., w]``; rho + tau at most 1.
         soil: soil reflectance, ``[..., w]``.
-        lai: leaf area index, ``[...]``.
-        ala: mean leaf angle in degrees, ``[...]``.
-        hspot: hot-spot size parameter, ``[...]``.
+        variables: lai, hspot, and ala (degrees) or lidfa and lidfb, broadcastable to ``[...]``;
+            others are ignored.
         tts: sun zenith in degrees, below 90, broadcastable to ``[...]``.
         tto: view zenith in degrees, below 90.
         psi: relative azimuth in degrees, 0-180.
@@ -95,11 +94,16 @@ def four_sail(
     Returns:
         `Canopy` with fields ``[..., w]``. In float32 ``1 - rho - tau`` cancels where leaves hardly
         absorb; `prosail` avoids that by carrying the leaf's absorptance.
+
+    Raises:
+        InputError: leaf angles are given by both distributions, or by none.
     """
+    names = ("lai", "hspot", *angle_names(variables))
+    lai = variables["lai"]
     angles = [torch.as_tensor(a, dtype=lai.dtype, device=lai.device) for a in (tts, tto, psi)]
-    shape = torch.broadcast_shapes(*(t.shape for t in (lai, ala, hspot, *angles)))
-    flat = (t.expand(shape).reshape(-1, 1) for t in (lai, ala, hspot))
-    frame = structure(*flat, *(a.expand(shape).reshape(-1) for a in angles))
+    shape = torch.broadcast_shapes(*(variables[k].shape for k in names), *(a.shape for a in angles))
+    flat = {k: variables[k].expand(shape).reshape(-1, 1) for k in names}
+    frame = structure(flat, *(a.expand(shape).reshape(-1) for a in angles))
     frame = Structure(*(t.reshape(shape).unsqueeze(-1) for t in frame))
     leaf = Leaf(rho, tau, (1.0 - rho - tau).clamp_min(torch.finfo(rho.dtype).eps))
     return ground(scatter(leaf, frame), soil, frame)

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .leaf_angles import CLASSES, steeper_than
+from .leaf_angles import CLASSES
 
 
 class Extinction(NamedTuple):
@@ -86,16 +86,16 @@ def class_scattering(tts: Tensor, tto: Tensor, psi: Tensor) -> Tensor:
     return torch.stack((chi_s / s.cos(), chi_o / o.cos(), square, frho * scale, ftau * scale), -2)
 
 
-def extinction(ala: Tensor, classes: Tensor) -> Extinction:
-    """Means over Campbell's distribution of leaf inclinations.
+def extinction(steeper: Tensor, classes: Tensor) -> Extinction:
+    """Means over a distribution of leaf inclinations.
 
     Args:
-        ala: mean leaf angle in degrees, ``[g, m]``.
+        steeper: `steeper_than` of the leaf angles, ``[17, g, m]``.
         classes: `class_scattering` of the geometries, ``[g, 5, 18]``.
 
     Returns:
         `Extinction` with fields ``[g, m]``.
     """
-    steeper = steeper_than(ala).movedim(0, 1)
-    means = torch.baddbmm(classes[..., :1].to(ala), classes.diff(dim=-1).to(ala), steeper)
+    least, change = classes[..., :1].to(steeper), classes.diff(dim=-1).to(steeper)
+    means = torch.baddbmm(least, change, steeper.movedim(0, 1))
     return Extinction(*means.unbind(1))

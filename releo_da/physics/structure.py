@@ -9,12 +9,14 @@ Reference: Verhoef, Jia, Xiao and Su (2007), IEEE Trans. Geosci. Remote Sensing 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from .hotspot import distance, sunlit_and_seen
+from .leaf_angles import steeper_than
 from .scattering import class_scattering, extinction
 from .special import phi
 
@@ -47,28 +49,27 @@ class Structure(NamedTuple):
     apart: Tensor
 
 
-def structure(
-    lai: Tensor, ala: Tensor, hspot: Tensor, tts: Tensor, tto: Tensor, psi: Tensor
-) -> Structure:
+def structure(variables: Mapping[str, Tensor], tts: Tensor, tto: Tensor, psi: Tensor) -> Structure:
     """Architecture of canopies under given geometries.
 
     Args:
-        lai: leaf area index, ``[g, m]``.
-        ala: mean leaf angle in degrees, ``[g, m]``.
-        hspot: hot-spot size parameter, ``[g, m]``.
+        variables: lai, hspot, and ala or lidfa and lidfb, ``[g, m]``; others are ignored.
         tts: sun zenith in degrees, ``[g]``.
         tto: view zenith in degrees, ``[g]``.
         psi: relative azimuth in degrees, 0-180, ``[g]``.
 
     Returns:
         `Structure` with fields ``[g, m]``.
+
+    Raises:
+        InputError: leaf angles are given by both distributions, or by none.
     """
     # Nothing changes beyond a leaf area of 80, where exp(m L) would soon overflow.
-    lai = lai.clamp(max=80.0)
-    mean = extinction(ala, class_scattering(tts, tto, psi))
+    lai = variables["lai"].clamp(max=80.0)
+    mean = extinction(steeper_than(variables), class_scattering(tts, tto, psi))
     ks, ko = mean.ks, mean.ko
     between = distance(tts, tto, psi).to(lai).unsqueeze(-1)
-    gap_so, chance = sunlit_and_seen(lai, hspot, ks, ko, between)
+    gap_so, chance = sunlit_and_seen(lai, variables["hspot"], ks, ko, between)
     once = lai * chance
     return Structure(
         lai=lai,

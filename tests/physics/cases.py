@@ -55,6 +55,29 @@ def random_cases(count: int, seed: int = 0) -> Cases:
     return Cases(variables, (draw(0.0, 75.0), draw(0.0, 70.0), draw(0.0, 180.0)))
 
 
+CORNERS = (
+    (1.0, 0.0), (-1.0, 0.0), (0.0, -1.0), (0.0, 1.0), (0.0, 0.0),
+    (0.5, 0.5), (0.5, -0.5), (-0.5, 0.5), (-0.5, -0.5), (-0.35, -0.15),
+)  # fmt: skip
+"""lidfa and lidfb of named distributions, and the rim of their domain."""
+
+
+def with_slopes(cases: Cases, seed: int = 2, margin: float = 0.0) -> Cases:
+    """The cases with Verhoef's leaf angles, uniform where |lidfa| + |lidfb| <= 1 - margin.
+
+    Without a margin the last rows are `CORNERS`.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    count = len(cases.angles[0])
+    u = (1.0 - margin) * (2.0 * torch.rand(count, 2, generator=generator, dtype=torch.float64) - 1)
+    a, b = 0.5 * (u[:, 0] + u[:, 1]), 0.5 * (u[:, 0] - u[:, 1])
+    if not margin:
+        corners = torch.tensor(CORNERS[:count], dtype=torch.float64)
+        a[-len(corners) :], b[-len(corners) :] = corners.T
+    kept = {k: v for k, v in cases.variables.items() if k != "ala"}
+    return Cases({**kept, "lidfa": a, "lidfb": b}, cases.angles)
+
+
 # What each edge case changes in an otherwise random one; "tts", "tto", "psi" are angles.
 EDGES: tuple[dict[str, float], ...] = (
     {"lai": 0.0},

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from releo_da.physics import prosail as module
+from releo_da.physics.absorbed import fcover
 from releo_da.physics.optics import load_optics
 from releo_da.physics.prosail import VARIABLES, canopy, prosail
 from releo_da.physics.sail import four_sail
@@ -94,11 +95,11 @@ def test_sail_broadcasts_leaves_and_geometry():
     variables, angles = grid(3, 5, torch.float64)
     v = variables
     rho = torch.rand(3, 5, 4, dtype=torch.float64) * 0.45
-    result = four_sail(rho, rho, 0.5 * rho, v["lai"], v["ala"], v["hspot"], *angles)
+    result = four_sail(rho, rho, 0.5 * rho, v, *angles)
     assert all(field.shape == (3, 5, 4) for field in result)
     one = four_sail(
         rho[1, 2], rho[1, 2], 0.5 * rho[1, 2],
-        v["lai"][1, 2], v["ala"][1, 2], v["hspot"][1, 2], *(float(a[1]) for a in angles),
+        {k: x[1, 2] for k, x in v.items()}, *(float(a[1]) for a in angles),
     )  # fmt: skip
     for a, b in zip(result, one, strict=True):
         assert torch.allclose(a[1, 2], b, rtol=1e-10)
@@ -109,6 +110,28 @@ def test_a_missing_variable_is_named():
     del variables["psoil"]
     with pytest.raises(InputError, match="psoil"):
         prosail(variables, *angles, OPTICS)
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (("ala", "lidfa", "lidfb"), "found ala, lidfa, lidfb"),
+        (("ala", "lidfb"), "found ala, lidfb"),
+        (("lidfa",), "found lidfa"),
+        ((), "found neither"),
+    ],
+)
+def test_leaf_angles_are_given_in_one_way(names, found):
+    variables, angles = grid(2, 2)
+    angle = 0.1 * variables.pop("ala")
+    variables |= dict.fromkeys(names, angle)
+    for run in (
+        lambda: prosail(variables, *angles, OPTICS),
+        lambda: four_sail(*(torch.full((2, 2, 4), 0.2) for _ in range(3)), variables, *angles),
+        lambda: fcover(variables),
+    ):
+        with pytest.raises(InputError, match=f"either ala .* or lidfa and lidfb .*{found}"):
+            run()
 
 
 @pytest.mark.parametrize("wrong", [[399], [400, 2501], [500.5]])

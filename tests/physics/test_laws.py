@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from releo_da.physics.absorbed import absorptance, fapar, fcover
-from releo_da.physics.leaf_angles import campbell
+from releo_da.physics.leaf_angles import class_weights, steeper_than
 from releo_da.physics.optics import interface_transmissivity, load_optics
 from releo_da.physics.prosail import VARIABLES, canopy, prosail
 from releo_da.physics.prospect import prospect_d
@@ -13,7 +13,7 @@ from releo_da.physics.scattering import class_scattering, extinction
 from releo_da.physics.soil import soil_reflectance
 from releo_da.types import InputError
 
-from .cases import CONTENTS, Cases, all_cases, random_cases
+from .cases import CONTENTS, Cases, all_cases, random_cases, with_slopes
 
 OPTICS = load_optics(range(400, 2501, 100), dtype=torch.float64)
 
@@ -72,6 +72,10 @@ def test_surface_at_normal_incidence_is_fresnel():
     assert all((a > b).all() for a, b in zip(wider, wider[1:], strict=False))
 
 
+def campbell(ala):
+    return class_weights(steeper_than({"ala": ala}))
+
+
 def test_leaf_angle_weights_sum_to_one_with_the_right_mean():
     ala = torch.linspace(0.0, 90.0, 181, dtype=torch.float64)
     weights = campbell(ala)
@@ -91,6 +95,39 @@ def test_leaf_angles_are_smooth_through_the_sphere():
     assert slope.diff(dim=0).abs().max() < 1e-4
     # Float32 loses nothing there either.
     assert (campbell(ala.float()).double() - campbell(ala.float().double())).abs().max() < 1e-6
+
+
+def test_slopes_solve_the_equation_of_verhoef():
+    """By bisection, on the whole domain and its corners."""
+    v = with_slopes(random_cases(2000, seed=25)).variables
+    steeper = steeper_than(v)
+    theta = torch.deg2rad(torch.arange(5.0, 90.0, 5.0, dtype=torch.float64)).unsqueeze(-1)
+    low, high = torch.zeros_like(steeper), torch.full_like(steeper, torch.pi)
+    for _ in range(60):
+        x = 0.5 * (low + high)
+        left = x - v["lidfa"] * x.sin() - 0.5 * v["lidfb"] * (2.0 * x).sin() < 2.0 * theta
+        low, high = torch.where(left, x, low), torch.where(left, high, x)
+    error = (steeper - (1.0 - 2.0 / torch.pi * (low - theta))).abs().amax(0)
+    plagiophile = (v["lidfa"] == 0.0) & (v["lidfb"] == -1.0)
+    assert error[~plagiophile].max() < 1e-13
+    # A triple root, known to the cube root of rounding errors at best.
+    assert error[plagiophile].max() < 1e-5
+    weights = class_weights(steeper)
+    assert weights.min() >= -1e-15
+    assert torch.allclose(weights.sum(-1), torch.ones_like(v["lidfa"]))
+    single = steeper_than({k: v[k].float() for k in ("lidfa", "lidfb")})
+    assert (single.double() - steeper)[:, ~plagiophile].abs().max() < 1e-5
+
+
+def test_named_slopes():
+    names = {"uniform": (0.0, 0.0), "flat": (1.0, 0.0), "upright": (-1.0, 0.0), "both": (0.0, 1.0)}
+    a, b = torch.tensor(list(names.values()), dtype=torch.float64).T
+    weights = dict(zip(names, class_weights(steeper_than({"lidfa": a, "lidfb": b})), strict=True))
+    assert torch.allclose(weights["uniform"], torch.full((18,), 1.0 / 18.0, dtype=torch.float64))
+    assert torch.allclose(weights["flat"], weights["upright"].flip(0))
+    assert torch.allclose(weights["both"], weights["both"].flip(0))
+    assert weights["flat"].diff().max() < 0.0
+    assert weights["both"].argmin() in (8, 9)
 
 
 def test_no_canopy_shows_the_soil():
@@ -134,7 +171,7 @@ def test_nothing_is_lost_between_white_leaves_and_white_soil(dtype, tolerance):
     rho = torch.linspace(0.05, 0.95, 7, dtype=dtype).expand(60, 7)
     white = torch.ones_like(rho)
     v = cases.variables
-    result = four_sail(rho, 1.0 - rho, white, v["lai"], v["ala"], v["hspot"], *cases.angles)
+    result = four_sail(rho, 1.0 - rho, white, v, *cases.angles)
     assert (result.bhr - 1.0).abs().max() < tolerance
     assert (result.dhr - 1.0).abs().max() < tolerance
 
@@ -156,10 +193,10 @@ def test_black_leaves_only_shade_the_soil():
     tts, tto, psi = cases.angles
     black = torch.zeros(40, 1, dtype=torch.float64)
     soil = torch.full_like(black, 0.3)
-    result = four_sail(black, black, soil, v["lai"], v["ala"], v["hspot"], tts, tto, psi)
+    result = four_sail(black, black, soil, v, tts, tto, psi)
     overhead = torch.zeros_like(tts)
-    down = four_sail(black, black, soil, v["lai"], v["ala"], v["hspot"], tts, overhead, psi)
-    up = four_sail(black, black, soil, v["lai"], v["ala"], v["hspot"], tto, overhead, psi)
+    down = four_sail(black, black, soil, v, tts, overhead, psi)
+    up = four_sail(black, black, soil, v, tto, overhead, psi)
     seen = down.down_direct * up.down_direct * 0.3
     assert torch.allclose(result.sdr, seen, rtol=1e-9, atol=1e-12)
 
@@ -210,7 +247,7 @@ def test_absorptance_is_the_divergence_of_the_fluxes():
 def flux_absorption(rho, tau, soil, v, tts, steps=2000):
     """Adds thin layers to the soil from below; each absorbs A (k direct + down + up) dL."""
     zero = torch.zeros_like(tts)
-    mean = extinction(v["ala"].unsqueeze(-1), class_scattering(tts, zero, zero))
+    mean = extinction(steeper_than(v).unsqueeze(-1), class_scattering(tts, zero, zero))
     ks, bf = mean.ks, mean.bf
     dx = (v["lai"] / steps).unsqueeze(-1)
     half, b = 0.5 * (rho + tau), 0.5 * bf * (rho - tau)
@@ -255,11 +292,11 @@ def test_fapar_and_fcover():
     assert ((coarse > 0.0) & (coarse < 1.0)).all()
     with pytest.raises(InputError, match="400-700 nm"):
         fapar(v, tts, load_optics((500, 800), dtype=torch.float64))
-    cover = fcover(v["lai"], v["ala"])
-    assert (fcover(0.0 * v["lai"], v["ala"]) == 0.0).all()
-    assert (fcover(v["lai"] + 0.1, v["ala"]) > cover).all()
+    cover = fcover(v)
+    assert (fcover({**v, "lai": 0.0 * v["lai"]}) == 0.0).all()
+    assert (fcover({**v, "lai": v["lai"] + 0.1}) > cover).all()
     # Horizontal leaves intercept their own area.
-    flat = fcover(v["lai"], torch.tensor(5.0, dtype=torch.float64))
+    flat = fcover({**v, "ala": torch.full_like(v["lai"], 5.0)})
     assert torch.allclose(flat, 1.0 - torch.exp(-v["lai"]), atol=0.02)
 
 
@@ -267,8 +304,8 @@ def test_fcover_is_what_a_black_canopy_hides_of_the_soil():
     v = random_cases(30, seed=24).variables
     black = torch.zeros(30, 1, dtype=torch.float64)
     one = torch.ones_like(black)
-    result = four_sail(black, black, one, v["lai"], v["ala"], v["hspot"], 0.0, 0.0, 0.0)
-    assert torch.allclose(1.0 - result.down_direct.squeeze(-1), fcover(v["lai"], v["ala"]))
+    result = four_sail(black, black, one, v, 0.0, 0.0, 0.0)
+    assert torch.allclose(1.0 - result.down_direct.squeeze(-1), fcover(v))
 
 
 def test_dark_soil_is_wet_and_variables_go_by_name():
