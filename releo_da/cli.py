@@ -200,12 +200,20 @@ def simulate(
     spectrum: Annotated[
         bool, typer.Option("--spectrum", help="400 ... 2500 nm instead of a sensor's channels.")
     ] = False,
+    derived: Annotated[
+        bool, typer.Option("--derived", help="Add the columns fapar and fcover.")
+    ] = False,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Add a derived variable or an index; repeatable."),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
 ) -> None:
     """Simulate reflectances of a table of canopies, one row in, one row out."""
-    from releo_da.config.simulate import simulate_table
+    from releo_da.config.simulate import DERIVED, simulate_table
 
-    simulate_table(table, output, sensor, spectrum, quiet)
+    names = dict.fromkeys((*(DERIVED if derived else ()), *(also or ())))
+    simulate_table(table, output, sensor, spectrum, tuple(names), quiet)
 
 
 @app.command()

@@ -27,14 +27,15 @@ SIBLINGS: dict[str, set[str]] = {
     "learning": {"cycling", "assimilation"},
     "io": {"sensors"},
     "diagnostics": set(),
+    "simulator": {"physics", "sensors", "observation", "state", "io"},
     "runs": {"cycling", "learning", "io", "diagnostics", "sensors", "state"},
     "config": {
         "physics", "sensors", "assimilation", "state", "observation", "dynamics", "cycling",
-        "learning", "io", "diagnostics", "runs",
+        "learning", "io", "diagnostics", "runs", "simulator",
     },
     "cli": {
         "physics", "sensors", "assimilation", "state", "observation", "dynamics", "cycling",
-        "learning", "io", "diagnostics", "runs", "config",
+        "learning", "io", "diagnostics", "runs", "simulator", "config",
     },
 }  # fmt: skip
 

@@ -9,13 +9,15 @@ import pandas as pd
 import pytest
 import torch
 
-from releo_da.config import simulate
-from releo_da.config.simulate import COLUMNS, simulate_table
+from releo_da.config.simulate import simulate_table
 from releo_da.physics.optics import load_optics
-from releo_da.physics.prosail import prosail
+from releo_da.physics.prosail import VARIABLES, prosail
 from releo_da.sensors.sensor import load_sensor
+from releo_da.simulator import rows
+from releo_da.simulator.validity import ANGLES
 from releo_da.types import InputError
 
+COLUMNS = (*VARIABLES, *ANGLES)
 ROW = {
     "n": 1.5, "cab": 40, "car": 8, "cbrown": 0.1, "cw": 0.01, "cm": 0.009, "ant": 1, "lai": 3,
     "ala": 50, "hspot": 0.05, "psoil": 0.5, "rsoil": 1, "tts": 30, "tto": 10, "psi": 90,
@@ -77,7 +79,7 @@ def test_any_azimuth_is_folded(tmp_path: Path) -> None:
 def test_result_does_not_depend_on_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = write(tmp_path, *({"lai": lai} for lai in np.linspace(0, 6, 7)))
     whole = simulated(table)
-    monkeypatch.setattr(simulate, "BATCH", 3)
+    monkeypatch.setattr(rows, "BLOCK", 3)
     pd.testing.assert_frame_equal(simulated(table), whole)
     assert (whole["B04"].diff()[1:5] < 0).all()
 
@@ -94,12 +96,33 @@ def test_priors_are_no_limits(tmp_path: Path) -> None:
     assert (result >= 0).all().all()
 
 
-def test_columns_in_any_order_and_others_are_ignored(tmp_path: Path) -> None:
+def test_columns_in_any_order(tmp_path: Path) -> None:
     expected = simulated(write(tmp_path, {}))
     frame = pd.read_csv(tmp_path / "vars.csv")[list(reversed(COLUMNS))]
-    frame.insert(0, "site", "north; 3")
     frame.to_csv(tmp_path / "vars.csv", index=False)
     pd.testing.assert_frame_equal(simulated(tmp_path / "vars.csv"), expected)
+
+
+def test_leaf_angles_by_two_slopes(tmp_path: Path) -> None:
+    table = write(tmp_path, {"lidfa": -0.35, "lidfb": -0.15}, {"lidfa": 0.3, "lidfb": 0.8})
+    assert "leaf angles: give either ala (Campbell) or lidfa and lidfb" in refusal(table)
+    frame = pd.read_csv(table).drop(columns="ala")
+    frame.to_csv(table, index=False)
+    assert "row 2 (line 3), column 'lidfa': |lidfa| + |lidfb| is 1.1; give at most 1" in refusal(
+        table
+    )
+    frame["lidfb"] = -0.15
+    frame.to_csv(table, index=False)
+    erect = simulated(table)["B08"]
+    assert erect[1] > erect[0]  # flatter leaves look brighter from above
+
+
+def test_unknown_columns_are_named_with_the_nearest(tmp_path: Path) -> None:
+    message = refusal(write(tmp_path, {"cabb": 3}))
+    assert "vars.csv, line 1: unknown column 'cabb'; did you mean 'cab'?" in message
+    assert "unknown column 'field'. Correct or remove it; known are n, cab" in refusal(
+        write(tmp_path, {"field": 3})
+    )
 
 
 @pytest.mark.parametrize(
@@ -114,8 +137,8 @@ def test_columns_in_any_order_and_others_are_ignored(tmp_path: Path) -> None:
         ("tts", 90, "give a number from 0 to below 90"),
         ("tto", -1, "give a number from 0 to below 90"),
         ("psi", "nan", "nan is unphysical; give a finite number"),
-        ("cw", "thin", "'thin' is not a number"),
-        ("cw", "", "'' is not a number"),
+        ("cw", "thin", "'thin' is not a number; correct it"),
+        ("cw", "", "'' is not a number; correct it"),
     ],
 )
 def test_unphysical_values_are_named_by_row_and_column(
@@ -139,7 +162,6 @@ def test_lines_are_counted_through_blank_ones(tmp_path: Path) -> None:
         ("n,cab\n1,2\n", "lacks the column car, ant, cbrown"),
         (",".join(COLUMNS) + "\n", "has no rows below its header"),
         (",".join((*COLUMNS, "cab")) + "\n", "column 'cab' appears twice"),
-        (",".join((*COLUMNS, "lidfa")) + "\n", "column 'lidfa' is not supported; give 'ala'"),
         (",".join(COLUMNS) + "\n1,2\n", "row 1 (line 2): 2 cells under 15 columns"),
     ],
 )
@@ -149,7 +171,7 @@ def test_tables_of_the_wrong_form_are_refused(text: str, expected: str, tmp_path
 
 
 def test_files_and_sensors_that_are_not_there(tmp_path: Path) -> None:
-    assert "no such file; give a CSV with n, cab" in refusal(tmp_path / "absent.csv")
+    assert "no such file; give a CSV of canopy variables" in refusal(tmp_path / "absent.csv")
     assert "not a readable UTF-8 text file" in refusal(tmp_path)
     table = write(tmp_path, {})
     assert "did you mean 'sentinel2a'" in refusal(table, "sentinel2A")
@@ -166,3 +188,20 @@ def test_without_output_the_result_goes_to_standard_output(
     said = capsys.readouterr()
     assert said.out.splitlines()[0] == "B1,B2,B3,B4,B5,B6,B7,B9"
     assert said.err == ""
+
+
+def test_derived_variables_follow_the_channels(tmp_path: Path) -> None:
+    table = write(tmp_path, *({"lai": lai} for lai in (0, 0.5, 2, 6)))
+    output = tmp_path / "refl.csv"
+    names = ("fapar", "fcover", "ccc", "nbr", "nd_B03_B08")
+    simulate_table(table, output, "sentinel2a", False, names)
+    result = pd.read_csv(output)
+    assert tuple(result.columns) == (*load_sensor("sentinel2a").channels, *names)
+    np.testing.assert_allclose(result["ccc"], [0.0, 0.2, 0.8, 2.4], rtol=0, atol=1e-12)
+    assert (result[["fapar", "fcover"]].diff()[1:] > 0).all().all()
+    expected = (result["B08"] - result["B12"]) / (result["B08"] + result["B12"])
+    np.testing.assert_allclose(result["nbr"], expected, rtol=0, atol=1e-7)
+    simulate_table(table, output, None, True, ("fcover",))
+    spectrum = pd.read_csv(output)
+    assert tuple(spectrum.columns[-2:]) == ("2500", "fcover")
+    np.testing.assert_array_equal(spectrum["fcover"], result["fcover"])

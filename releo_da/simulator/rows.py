@@ -1,0 +1,131 @@
+"""Rows of canopies to rows of reflectances, block by block.
+
+    variables and angles [row]  ->  spectra [row, w]  ->  channels [row, channel] = spectra @ R'
+
+The band average is exact: every wavelength at which a channel responds is evaluated, in float64. A
+block of rows holds its spectra for a moment only, so memory grows with the result and not with the
+spectra: a million rows of thirteen channels take 100 MB. The canopy model cuts a block further, to
+what fits a core's cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from releo_da.observation.derived import DERIVED, described, quantities
+from releo_da.physics.optics import load_optics
+from releo_da.physics.prosail import prosail
+from releo_da.sensors.indices import find_index, index_names, is_index, normalised_difference
+from releo_da.sensors.sensor import FIRST_NM, LAST_NM, Sensor, load_sensor
+from releo_da.simulator.validity import ANGLES, Place, check_result
+from releo_da.types import InputError
+
+BLOCK = 2048
+"""Rows whose spectra are held at once; a spectrum of float64 takes 17 kB."""
+
+Columns = Mapping[str, NDArray[np.float64]]
+
+
+class Plan(NamedTuple):
+    """What is simulated.
+
+    Attributes:
+        sensor: whose channels they are, or None for the spectrum.
+        names: columns of the result: channels or wavelengths, then derived variables.
+        derived: the derived variables among them.
+        compute: variables and angles, each ``[row]`` or of one value, to ``[row, column]``.
+    """
+
+    sensor: Sensor | None
+    names: tuple[str, ...]
+    derived: tuple[str, ...]
+    compute: Callable[[Mapping[str, Tensor]], Tensor]
+
+
+def plan(sensor: str | None, derived: Sequence[str] = ()) -> Plan:
+    """Prepares a simulation.
+
+    Args:
+        sensor: name in the catalogue; None gives the spectrum, 400 ... 2500 nm.
+        derived: names of derived variables and of indices.
+
+    Raises:
+        InputError: an unknown sensor or variable, or an index that the channels do not allow.
+    """
+    instrument = None if sensor is None else load_sensor(sensor)
+    described(derived)
+    indices = {name: _positions(name, instrument) for name in derived if is_index(name)}
+    plain = [name for name in derived if name in DERIVED]
+    other = [name for name in derived if name not in indices and name not in DERIVED]
+    if other:
+        raise InputError(
+            f"simulate: '{other[0]}' is given, not derived; choose from {', '.join(DERIVED)}, "
+            "or an index of two channels"
+        )
+    if instrument is None:
+        channels = tuple(str(w) for w in range(FIRST_NM, LAST_NM + 1))
+        optics, response = load_optics(dtype=torch.float64), None
+    else:
+        channels, response = instrument.channels, instrument.response
+        used = response.any(0).nonzero().flatten()
+        optics = load_optics((used + FIRST_NM).tolist(), dtype=torch.float64)
+        response = response[:, used]
+
+    def compute(columns: Mapping[str, Tensor]) -> Tensor:
+        tts, tto, psi = (columns[name] for name in ANGLES)
+        spectra = prosail(columns, tts, tto, psi, optics)
+        seen = spectra if response is None else spectra @ response.T
+        found = quantities(plain, columns, tts)
+        for name, (high, low) in indices.items():
+            found[name] = normalised_difference(seen[:, high], seen[:, low])
+        return torch.cat([seen, *(found[name][:, None] for name in derived)], 1)
+
+    return Plan(instrument, (*channels, *derived), tuple(derived), compute)
+
+
+@torch.no_grad()
+def simulated(
+    made: Plan, columns: Columns, rows: int, place: Place
+) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    """Results of each block of rows, ``[row, column]``, and where they belong.
+
+    Args:
+        made: what is simulated.
+        columns: variables and angles, checked, each ``[row]`` or of one value for all rows.
+        rows: their number.
+        place: begins a message about a row.
+
+    Raises:
+        InputError: a row has no finite reflectance.
+    """
+    for start in range(0, rows, BLOCK):
+        part = slice(start, min(start + BLOCK, rows))
+        block = {
+            name: torch.as_tensor(values if values.size == 1 else values[part]).reshape(-1)
+            for name, values in columns.items()
+        }
+        # One row at least has the length of the block, also where all values are constants.
+        block["lai"] = block["lai"].expand(part.stop - start)
+        values = made.compute(block).numpy()
+        check_result(values, start, place)
+        yield part, values
+
+
+def _positions(name: str, sensor: Sensor | None) -> tuple[int, int]:
+    """Channels of an index."""
+    if sensor is None:
+        raise InputError(f"simulate: {name} is formed of channels; name a sensor")
+    found = find_index(name, sensor)
+    if found is None:
+        raise InputError(
+            f"simulate: {name} cannot be formed of the channels of {sensor.name}; "
+            f"it allows {', '.join(index_names(sensor)) or 'none of the table'}, "
+            "and nd_HIGH_LOW of any two"
+        )
+    return found

@@ -1,0 +1,194 @@
+"""The simulator on labelled arrays: broadcasting by name, labels, and what is refused."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import xarray as xr
+
+from releo_da import simulate
+from releo_da.io.geometry import sun_position
+from releo_da.physics.absorbed import fcover
+from releo_da.physics.optics import load_optics
+from releo_da.physics.prosail import prosail
+from releo_da.sensors.sensor import load_sensor
+from releo_da.simulator import CANOPY, rows
+from releo_da.types import InputError
+
+SUN = {"sun_zenith": 35.0}
+
+
+def spectrum(tts: float = 35.0, tto: float = 0.0, psi: float = 0.0, **changes: float) -> np.ndarray:
+    """One spectrum of the canopy model itself."""
+    variables = {
+        name: torch.tensor([value], dtype=torch.float64)
+        for name, value in {**CANOPY, **changes}.items()
+    }
+    return prosail(variables, tts, tto, psi, load_optics(dtype=torch.float64))[0].numpy()
+
+
+def test_dimensions_broadcast_by_name_and_keep_their_coordinates() -> None:
+    lai = xr.DataArray([0.0, 1.0, 5.0], dims="time", coords={"time": [3, 5, 8]})
+    psoil = xr.DataArray([0.0, 1.0], dims="point", coords={"crop": ("point", ["a", "b"])})
+    found = simulate({**CANOPY, "lai": lai, "psoil": psoil}, "sentinel2b", SUN, ["ndvi", "fcover"])
+    assert dict(found.reflectance.sizes) == {"time": 3, "point": 2, "channel": 13}
+    assert found.time.values.tolist() == [3, 5, 8]
+    assert found.crop.values.tolist() == ["a", "b"]
+    sensor = load_sensor("sentinel2b")
+    assert found.channel.values.tolist() == list(sensor.channels)
+    assert found.centre.values.tolist() == list(sensor.centres)
+    assert found.width.attrs["units"] == "nm"
+    one = found.sel(time=5).isel(point=1)
+    expected = sensor.response.numpy() @ spectrum(lai=1.0, psoil=1.0)
+    np.testing.assert_allclose(one.reflectance, expected, rtol=0, atol=1e-12)
+    red, near = expected[[sensor.channels.index(name) for name in ("B04", "B08")]]
+    assert one.ndvi.item() == pytest.approx((near - red) / (near + red), abs=1e-12)
+    covered = fcover({"lai": torch.ones(1).double(), "ala": torch.full((1,), 57.0).double()})
+    assert one.fcover.item() == pytest.approx(covered.item(), abs=1e-12)
+    assert found.fcover.attrs["long_name"] == "fraction of ground covered by green vegetation"
+    assert found.reflectance.attrs["units"] == "1"
+
+
+def test_leaf_angles_by_two_slopes() -> None:
+    angles = {"lidfa": -0.35, "lidfb": -0.15}
+    canopy = {name: value for name, value in CANOPY.items() if name != "ala"}
+    found = simulate({**canopy, **angles}, "landsat8", SUN, ["fcover"])
+    near = simulate({**canopy, "ala": 57.3}, "landsat8", SUN, ["fcover"])  # both about spherical
+    np.testing.assert_allclose(found.reflectance, near.reflectance, rtol=0.05)
+    assert not np.array_equal(found.reflectance, near.reflectance)
+    assert found.fcover.item() == pytest.approx(near.fcover.item(), rel=0.05)
+    simulate({**canopy, "lidfa": 0.9, "lidfb": -0.1}, "landsat8", SUN)
+    with pytest.raises(InputError, match=r"'lidfa' at row=1: \|lidfa\| \+ \|lidfb\| is 1.1; give"):
+        simulate({**canopy, "lidfa": -0.6, "lidfb": [0.4, 0.5]}, "landsat8", SUN)
+    with pytest.raises(InputError, match="leaf angles: give either ala"):
+        simulate({**canopy, "lidfa": 0.1}, "landsat8", SUN)
+
+
+def test_without_a_sensor_the_result_is_the_spectrum() -> None:
+    found = simulate({**CANOPY, "lai": 2.0}, geometry=SUN)
+    assert found.reflectance.dims == ("wavelength",)
+    assert found.wavelength.values[[0, -1]].tolist() == [400, 2500]
+    np.testing.assert_allclose(found.reflectance, spectrum(lai=2.0), rtol=0, atol=1e-12)
+
+
+def test_tables_lists_and_data_sets_are_read() -> None:
+    table = pd.DataFrame(
+        [{**CANOPY, "lai": lai, "tts": 35, "tto": 10, "psi": -70} for lai in (1, 3)]
+    )
+    by_table = simulate(table, "landsat8")
+    lists = {**CANOPY, "lai": [1, 3]}
+    view = {"tts": 35.0, "view_zenith": 10, "relative_azimuth": 290}
+    by_list = simulate(lists, "landsat8", view)
+    by_set = simulate(xr.Dataset({**CANOPY, "lai": ("row", [1.0, 3.0])}), "landsat8", view)
+    assert by_table.reflectance.dims == ("index", "channel")
+    assert by_list.reflectance.dims == by_set.reflectance.dims == ("row", "channel")
+    np.testing.assert_array_equal(by_list.reflectance, by_table.reflectance)
+    np.testing.assert_array_equal(by_list.reflectance, by_set.reflectance)
+
+
+def test_angles_under_every_name_are_the_same_angles() -> None:
+    azimuths = {"sun_azimuth": 10.0, "view_azimuth": [100.0, -80.0, 280.0]}
+    found = simulate(CANOPY, None, SUN | {"view_zenith": 20.0} | azimuths).reflectance
+    expected = spectrum(tts=35.0, tto=20.0, psi=90.0)
+    for row in found:
+        np.testing.assert_allclose(row, expected, rtol=0, atol=1e-12)
+    days = np.array(["2020-06-01T10:30", "2020-12-01T10:30"], dtype="datetime64[ns]")
+    moment = {"time": days, "lon": 1.4, "lat": 43.6}
+    found = simulate(CANOPY, None, moment).reflectance
+    for row, day in zip(found, (18414.4375, 18597.4375), strict=True):
+        zenith, _ = sun_position(day, 1.4, 43.6)
+        np.testing.assert_allclose(row, spectrum(tts=float(zenith)), rtol=0, atol=1e-12)
+
+
+def test_spectra_are_held_a_block_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is held at once does not grow with the number of rows."""
+    lengths = []
+
+    def spy(columns, *rest):
+        lengths.append(max(v.numel() for v in columns.values()))
+        return prosail(columns, *rest)
+
+    monkeypatch.setattr(rows, "prosail", spy)
+    lai = np.linspace(0.0, 6.0, 5000)
+    found = simulate({**CANOPY, "lai": lai}, "landsat9", SUN)
+    assert lengths == [rows.BLOCK, rows.BLOCK, 5000 - 2 * rows.BLOCK]
+    assert found.reflectance.shape == (5000, 8)
+    assert (found.reflectance.sel(channel="B4").diff("row")[:3000] < 0).all()
+
+
+def test_nothing_is_simulated_of_nothing() -> None:
+    found = simulate({**CANOPY, "lai": []}, "landsat9", SUN, ["ndvi"])
+    assert found.reflectance.shape == (0, 8)
+    assert found.ndvi.shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("changes", "geometry", "message"),
+    [
+        ({"lai": [1.0, -1.0]}, SUN, "'lai' at row=1: -1 is unphysical; give a finite number of at"),
+        ({"cab": np.nan}, SUN, "'cab': nan is unphysical"),
+        ({"lay": 1.0}, SUN, "unknown variable 'lay'; did you mean 'lai'?"),
+        ({}, {"tts": 90.0}, "'tts': 90 is unphysical; give a number from 0 to below 90"),
+        ({}, {"tts": 30.0, "sun_zenith": 30.0}, "'sun_zenith' and 'tts' are the same angle"),
+        ({}, {"sun_zenit": 30.0}, "unknown angle 'sun_zenit'; did you mean 'sun_zenith'?"),
+        ({}, {"view_zenith": 3.0}, "the sun zenith is missing; give sun_zenith or tts in degrees"),
+        ({}, SUN | {"tto": 3.0}, "the view zenith comes without its azimuth"),
+        ({}, SUN | {"tto": 3.0, "view_azimuth": 3.0}, "view_azimuth is alone; add sun_azimuth"),
+        ({}, SUN | {"psi": np.inf}, "'psi': inf is unphysical; give a finite number"),
+        ({"lai": [1, 2], "cab": [1, 2, 3]}, SUN, "arrays do not fit together"),
+        ({"lai": np.ones((2, 2))}, SUN, "'lai' has 2 dimensions without names; give a DataArray"),
+        (
+            {"lidfa": 0.1, "lidfb": 0.1},
+            SUN,
+            "variables: leaf angles: give either ala (Campbell) or",
+        ),
+        ({"lai": "much"}, SUN, "'lai' is not an array of numbers"),
+        ({"lai": torch.ones(2, requires_grad=True)}, SUN, "call releo_da.physics.prosail.prosail"),
+    ],
+)
+def test_what_is_wrong_is_named(changes: dict, geometry: dict, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        simulate({**CANOPY, **changes}, "sentinel2a", geometry)
+    assert message in str(caught.value)
+
+
+def test_a_result_that_is_not_finite_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No value accepted so far leads there, so the canopy model is made to fail."""
+    monkeypatch.setattr(
+        rows, "prosail", lambda *given: prosail(*given) / (given[0]["lai"] > 1)[:, None]
+    )
+    with pytest.raises(InputError, match="'lai' at row=1 and the other variables there: no finite"):
+        simulate({**CANOPY, "lai": [2.0, 0.5]}, "landsat9", SUN)
+
+
+def test_coordinates_that_differ_are_refused() -> None:
+    lai = xr.DataArray([1.0, 2.0], dims="time", coords={"time": [1, 2]})
+    cab = xr.DataArray([30.0, 40.0], dims="time", coords={"time": [1, 3]})
+    with pytest.raises(InputError, match="arrays do not fit together"):
+        simulate({**CANOPY, "lai": lai, "cab": cab}, "sentinel2a", SUN)
+
+
+def test_names_that_cannot_be_simulated() -> None:
+    with pytest.raises(InputError, match="lacks the variable n, cab, car"):
+        simulate({"lai": 1.0}, "sentinel2a", SUN)
+    with pytest.raises(InputError, match="unknown sensor 'sentinel2'.*did you mean"):
+        simulate(CANOPY, "sentinel2", SUN)
+    with pytest.raises(InputError, match="'lai' is given, not derived; choose from ccc"):
+        simulate(CANOPY, "sentinel2a", SUN, ["lai"])
+    with pytest.raises(InputError, match="ndwi cannot be formed.*allows ndvi, gndvi, ndre, ndmi"):
+        simulate(CANOPY, "sentinel2a", SUN, ["ndwi"])
+    with pytest.raises(InputError, match="ndvi is formed of channels; name a sensor"):
+        simulate(CANOPY, None, SUN, ["ndvi"])
+    with pytest.raises(InputError, match="variables: wants a Dataset, a table or a mapping"):
+        simulate([1.0], "sentinel2a", SUN)
+
+
+def test_the_package_stays_light() -> None:
+    """Importing it brings no torch; the simulator comes when it is named."""
+    code = "import sys, releo_da; assert 'torch' not in sys.modules; releo_da.simulate.__name__"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
