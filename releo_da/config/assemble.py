@@ -25,7 +25,7 @@ from releo_da.config.registry import Registry
 from releo_da.config.sections import products, section
 from releo_da.config.weights import load_weights
 from releo_da.dynamics.mean_reverting import MeanReverting
-from releo_da.io import Series, drop_duplicates, merge, read_cube, read_points
+from releo_da.io import Series, drop_duplicates, merge, read_cube, read_points, read_table
 from releo_da.observation.derived import derive, described
 from releo_da.observation.error import ObservationError
 from releo_da.observation.offset import corrected, find_offsets
@@ -122,7 +122,7 @@ OPERATORS = Registry("observation operator", {"prosail": prosail_observation})
 SMOOTHERS = Registry("smoother", {"rts": rts}, call=("steps",), supplied=("transition",))
 READERS = Registry(
     "reader",
-    {"points": read_points, "cube": read_cube},
+    {"points": read_points, "cube": read_cube, "table": read_table},
     supplied=("period",),
     key="reader",
     several=True,

@@ -12,6 +12,7 @@ from releo_da.io.points import read_points
 from releo_da.io.products import Product, products_dataset, read_products, write_products
 from releo_da.io.series import Series, drop_duplicates, merge
 from releo_da.io.state_file import read_state, write_state
+from releo_da.io.table import read_table
 
 __all__ = [
     "InSitu",
@@ -27,6 +28,7 @@ __all__ = [
     "read_points",
     "read_products",
     "read_state",
+    "read_table",
     "write_json",
     "write_products",
     "write_state",

@@ -12,7 +12,8 @@ from releo_da.io.layout import make_layout
 from releo_da.io.masks import Rule
 from releo_da.io.netcdf import opened
 from releo_da.io.place import grid_pixels
-from releo_da.io.reading import assemble, selected
+from releo_da.io.platforms import SensorOption
+from releo_da.io.reading import Content, assemble, selected
 from releo_da.io.series import Series
 from releo_da.io.times import Moment
 from releo_da.io.values import VALID
@@ -20,7 +21,7 @@ from releo_da.io.values import VALID
 
 def read_cube(
     path: str | Path,
-    sensor: str | dict[str, str],
+    sensor: SensorOption,
     values: str,
     dims: dict[str, str],
     channels: dict[str, str | int],
@@ -65,6 +66,9 @@ def read_cube(
     Raises:
         InputError: file, name, rule or sensor is wrong, or nothing is left to assimilate.
     """
+    content = Content(
+        sensor, values, channels, clear, angles, scale, offset, valid, duplicates, product
+    )
     with opened(path) as dataset:
         layout = make_layout(str(path), dims, ("y", "x", "time", "channel"), dataset)
         positions = selected(dataset, layout, select, period)
@@ -72,18 +76,4 @@ def read_cube(
         rows, columns = (positions[dim] for dim in layout.space)
         flat = (rows[:, None] * dataset.sizes[layout.space[1]] + columns).ravel()
         pixels = grid.isel(pixel=np.asarray(flat))
-        return assemble(
-            dataset.isel(positions),
-            layout,
-            pixels,
-            sensor,
-            values,
-            channels,
-            clear,
-            angles,
-            scale,
-            offset,
-            valid,
-            duplicates,
-            product,
-        )
+        return assemble(dataset.isel(positions), layout, pixels, content)

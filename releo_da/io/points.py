@@ -10,7 +10,8 @@ from releo_da.io.layout import make_layout
 from releo_da.io.masks import Rule
 from releo_da.io.netcdf import opened
 from releo_da.io.place import point_pixels
-from releo_da.io.reading import assemble, selected
+from releo_da.io.platforms import SensorOption
+from releo_da.io.reading import Content, assemble, selected
 from releo_da.io.series import Series
 from releo_da.io.times import Moment
 from releo_da.io.values import VALID
@@ -18,7 +19,7 @@ from releo_da.io.values import VALID
 
 def read_points(
     path: str | Path,
-    sensor: str | dict[str, str],
+    sensor: SensorOption,
     values: str,
     dims: dict[str, str],
     channels: dict[str, str | int],
@@ -62,23 +63,12 @@ def read_points(
     Raises:
         InputError: file, name, rule or sensor is wrong, or nothing is left to assimilate.
     """
+    content = Content(
+        sensor, values, channels, clear, angles, scale, offset, valid, duplicates, product
+    )
     with opened(path) as dataset:
         layout = make_layout(str(path), dims, ("pixel", "time", "channel"), dataset)
         positions = selected(dataset, layout, select, period)
         part = dataset.isel(positions)
         pixels = point_pixels(part, layout, positions[layout.space[0]].astype("int64"), crs)
-        return assemble(
-            part,
-            layout,
-            pixels,
-            sensor,
-            values,
-            channels,
-            clear,
-            angles,
-            scale,
-            offset,
-            valid,
-            duplicates,
-            product,
-        )
+        return assemble(part, layout, pixels, content)

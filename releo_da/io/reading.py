@@ -9,7 +9,8 @@ instrument's noise alone; representativeness and operator error are added where 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,13 +20,43 @@ from numpy.typing import NDArray
 from releo_da.io.angles import Option, angles_of
 from releo_da.io.layout import Layout, times_of, variable
 from releo_da.io.masks import Rule
-from releo_da.io.names import listed, refuse
+from releo_da.io.names import listed
+from releo_da.io.platforms import SensorOption, check_sensor, named_sensors, sensor_rule
 from releo_da.io.selection import in_period, kept
 from releo_da.io.series import Series, check_duplicates_rule, in_time_order
 from releo_da.io.times import Moment, isoformat
-from releo_da.io.values import channel_positions, clear_of, reflectances, screened
-from releo_da.sensors import channel_error, load_sensor
+from releo_da.io.values import VALID, channel_positions, clear_of, reflectances, screened
+from releo_da.sensors import channel_error
 from releo_da.types import Acquisition, InputError
+
+
+@dataclass(frozen=True)
+class Content:
+    """What is read of a file and how: the options that all readers have.
+
+    Attributes:
+        sensor: name in the catalogue, or `SensorOption`.
+        values: the variable of reflectances.
+        channels: ``{agency's name: name in the file}``; their order is that of the channel axis.
+        clear: rules of `releo_da.io.masks`; all must hold.
+        angles: sources of `releo_da.io.angles`.
+        scale: reflectance = scale * number + offset.
+        offset: see `scale`.
+        valid: reflectances outside (low, high] are rejected and counted.
+        duplicates: which of several products of one pass is kept.
+        product: variable along time that names the products.
+    """
+
+    sensor: SensorOption
+    values: str
+    channels: Mapping[str, str | int]
+    clear: Mapping[str, Rule] | None = None
+    angles: Mapping[str, Option] | None = None
+    scale: float = 1.0
+    offset: float = 0.0
+    valid: Sequence[float] = VALID
+    duplicates: str = "best"
+    product: str | None = None
 
 
 class NothingClear(InputError):
@@ -54,52 +85,35 @@ def assemble(
     dataset: xr.Dataset,
     layout: Layout,
     pixels: xr.Dataset,
-    sensor: str | Mapping[str, str],
-    values: str,
-    channels: Mapping[str, str | int],
-    clear: Mapping[str, Rule] | None,
-    angles: Mapping[str, Option] | None,
-    scale: float,
-    offset: float,
-    valid: Sequence[float],
-    duplicates: str,
-    product: str | None,
+    content: Content,
+    given: NDArray[np.bool_] | None = None,
 ) -> Series:
-    """The series of a selected part of a file; the options are those of the readers.
+    """The series of a selected part of a file.
 
     Args:
         dataset: the part of the open file that was selected.
         layout: its axes.
         pixels: its pixel axis, as `point_pixels` or `grid_pixels` give it; of a grid those pixels
             stay that were seen at least once.
-        sensor: as `values` and all that follow, the option of `read_points` of that name.
-        values: see there.
-        channels: see there.
-        clear: see there.
-        angles: see there.
-        scale: see there.
-        offset: see there.
-        valid: see there.
-        duplicates: see there.
-        product: see there.
+        content: what is read of it.
+        given: ``[time, pixel]`` where the file has an entry at all; everywhere unless given.
 
     Raises:
         InputError: as the readers.
+        NothingClear: no value is left.
     """
-    check_duplicates_rule(duplicates, layout.where("duplicates"))
-    positions = channel_positions(channels, dataset, layout)
+    check_duplicates_rule(content.duplicates, layout.where("duplicates"))
+    channels = tuple(content.channels)
+    positions = channel_positions(content.channels, dataset, layout)
     days = times_of(dataset, layout)
-    sensors = _sensors(sensor, tuple(channels), dataset, layout)
-    products = _products(product, days, dataset, layout)
-    raw = reflectances(dataset, layout, values, positions, scale, offset)
-    seen, counts = screened(
-        raw,
-        clear_of(clear, dataset, layout, positions),
-        valid,
-        tuple(channels),
-        layout.where("valid"),
-    )
-    geometry = angles_of(angles, dataset, layout, days, pixels)
+    sensors = _sensors(content.sensor, dataset, layout)
+    for name in sorted(set(sensors)):
+        check_sensor(name, channels, layout.where("sensor"))
+    products = _products(content.product, days, dataset, layout)
+    raw = reflectances(dataset, layout, content.values, positions, content.scale, content.offset)
+    clear = clear_of(content.clear, dataset, layout, positions)
+    seen, counts = screened(raw, clear, content.valid, channels, layout.where("valid"), given)
+    geometry = angles_of(content.angles, dataset, layout, days, pixels)
     seen, geometry = _illuminated(seen, geometry, counts)
     if not seen.any():
         raise NothingClear(
@@ -113,32 +127,54 @@ def assemble(
         used = np.flatnonzero(seen.any((0, 2)))
         pixels, raw, seen = pixels.isel(pixel=used), raw[:, used], seen[:, used]
         geometry = geometry[:, used]
+    dark = ~np.any(seen, axis=(1, 2))
+    told = _Told(layout.path, days, sensors, products, dark, pixels.sizes["pixel"])
     acquisitions = [
-        _acquisition(
-            days[t], sensors[t], tuple(channels), raw[t], seen[t], geometry[t], products[t]
-        )
-        for t in range(days.size)
-        if seen[t].any()
+        _acquisition(days[t], sensors[t], channels, raw[t], seen[t], geometry[t], products[t])
+        for t in np.flatnonzero(~dark)
     ]
-    log: list[dict[str, Any]] = [
-        {
+    names = {name: channels for name in sorted(set(sensors))}
+    log = told.log(counts)
+    return Series(in_time_order(acquisitions), pixels, log, names, content.duplicates)
+
+
+class _Told(NamedTuple):
+    """What the log of a reading says.
+
+    Attributes:
+        path: the file.
+        days: ``[time]``.
+        sensors: ``[time]``.
+        products: ``[time]``.
+        dark: ``[time]`` whether nothing was seen.
+        pixels: length of the pixel axis.
+    """
+
+    path: str
+    days: NDArray[np.float64]
+    sensors: list[str]
+    products: list[str]
+    dark: NDArray[np.bool_]
+    pixels: int
+
+    def log(self, counts: dict[str, Any]) -> list[dict[str, Any]]:
+        """Records of the log: what was read, which values were rejected, which times are dark."""
+        read = {
             "kind": "read",
-            "path": layout.path,
-            "sensors": sorted(set(sensors)),
-            "acquisitions": len(acquisitions),
-            "pixels": pixels.sizes["pixel"],
-            "first": isoformat(days.min()),
-            "last": isoformat(days.max()),
-        },
-        {"kind": "values", "path": layout.path, **counts},
-    ]
-    dark = [products[t] for t in range(days.size) if not seen[t].any()]
-    if dark:
-        log.append(
-            {"kind": "all_masked", "path": layout.path, "count": len(dark), "products": dark}
-        )
-    names = {name: tuple(channels) for name in sorted(set(sensors))}
-    return Series(in_time_order(acquisitions), pixels, log, names, duplicates)
+            "path": self.path,
+            "sensors": sorted(set(self.sensors)),
+            "acquisitions": int((~self.dark).sum()),
+            "pixels": self.pixels,
+            "first": isoformat(self.days.min()),
+            "last": isoformat(self.days.max()),
+        }
+        records = [read, {"kind": "values", "path": self.path, **counts}]
+        names = [self.products[t] for t in np.flatnonzero(self.dark)]
+        if names:
+            records.append(
+                {"kind": "all_masked", "path": self.path, "count": len(names), "products": names}
+            )
+        return records
 
 
 def _acquisition(
@@ -181,30 +217,14 @@ def _illuminated(
     return seen, np.where(good, geometry, mean)
 
 
-def _sensors(
-    option: str | Mapping[str, str], channels: tuple[str, ...], dataset: xr.Dataset, layout: Layout
-) -> list[str]:
-    """Name of the sensor of each time; every one is in the catalogue and has the channels."""
-    where = layout.where("sensor")
+def _sensors(option: SensorOption, dataset: xr.Dataset, layout: Layout) -> list[str]:
+    """Name of the sensor of each time."""
     if isinstance(option, str):
-        names = [option] * dataset.sizes[layout.time]
-    else:
-        if "from" not in option:
-            raise InputError(
-                f"{where}: 'from' is missing; write {{from: <its variable>, S2A: sentinel2a}}"
-            )
-        array = variable(dataset, option["from"], [layout.time], f"{where}, 'from'", whole=True)
-        known = {str(key): name for key, name in option.items() if key != "from"}
-        platforms = [str(platform) for platform in array.values]
-        for platform in sorted(set(platforms) - set(known)):
-            refuse(platform, known, where, f"sensor for the value of '{option['from']}'")
-        names = [known[platform] for platform in platforms]
-    for name in sorted(set(names)):
-        try:
-            load_sensor(name).index(channels)
-        except InputError as error:
-            raise InputError(f"{where}: {error}") from None
-    return names
+        return [option] * dataset.sizes[layout.time]
+    where = layout.where("sensor")
+    name, known = sensor_rule(option, where)
+    array = variable(dataset, name, [layout.time], f"{where}, 'from'", whole=True)
+    return named_sensors([str(platform) for platform in array.values], name, known, where)
 
 
 def _products(

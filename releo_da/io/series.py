@@ -28,9 +28,10 @@ class Series(NamedTuple):
     Attributes:
         acquisitions: in time order (equal times allowed), CPU float32, one pixel axis for all.
         pixels: data set with the dimension ``pixel`` and the coordinates ``id`` (int64, global),
-            ``x``, ``y``, and ``lon``, ``lat`` in degrees where they can be derived; for a grid
-            also ``row``, ``col`` and the full axes ``grid_x``, ``grid_y``. Attributes ``kind``
-            ("point" or "grid"), ``crs`` and, for a grid, ``height`` and ``width``.
+            ``x``, ``y``, and ``lon``, ``lat`` in degrees where they can be derived, ``label`` where
+            a table names its pixels; for a grid also ``row``, ``col`` and the full axes ``grid_x``,
+            ``grid_y``. Attributes ``kind`` ("point" or "grid"), ``crs`` and, for a grid,
+            ``height`` and ``width``.
         log: facts found while reading, one dictionary each, ``kind`` says which.
         channels: per sensor the names along the channel axis of its acquisitions.
         duplicates: which of several products of one pass `drop_duplicates` keeps.
@@ -188,6 +189,12 @@ def _same_pixels(one: xr.Dataset, other: xr.Dataset) -> None:
                 "resample them to one grid first"
             )
     _, mine, theirs = np.intersect1d(one["id"], other["id"], return_indices=True)
+    named = "label" in one and "label" in other
+    if named and np.any(one["label"].values[mine] != other["label"].values[theirs]):
+        raise InputError(
+            "source: pixels of the same number have different names in two sources; "
+            "give the pixels whole numbers in both"
+        )
     for axis in ("x", "y"):
         if axis in one and axis in other:
             here, there = one[axis].values[mine], other[axis].values[theirs]
@@ -204,7 +211,9 @@ def _union(pixels: Sequence[xr.Dataset]) -> xr.Dataset:
     if same and np.all(np.diff(pixels[0]["id"]) > 0):
         return pixels[0]
     fixed = [name for name in ("grid_x", "grid_y") if name in pixels[0]]
-    joined = xr.concat([item.drop_vars(fixed) for item in pixels], dim="pixel", join="exact")
+    shared = [name for name in pixels[0].coords if all(name in item.coords for item in pixels)]
+    parts = [item.reset_coords()[shared].set_coords(shared).drop_vars(fixed) for item in pixels]
+    joined = xr.concat(parts, dim="pixel", join="exact")
     _, first = np.unique(joined["id"].values, return_index=True)
     union = joined.isel(pixel=first).assign_coords({name: pixels[0][name] for name in fixed})
     return union.assign_attrs(pixels[0].attrs)

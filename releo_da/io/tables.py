@@ -1,54 +1,153 @@
-"""Small CSV tables: reading them, and keeping the rows that a configuration asks for."""
+"""Tables as text: reading them, and keeping the rows that a configuration asks for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from releo_da.io.names import require
 from releo_da.io.selection import matches
 from releo_da.types import InputError
 
 
-def read_table(path: str | Path, where: str = "") -> pd.DataFrame:
-    """A CSV table with a header row.
+class Style(NamedTuple):
+    """How a table is written.
+
+    Attributes:
+        separator: what stands between cells; a blank means any number of blanks or tabs.
+        header: whether the first row names the columns, or their names where it does not; False
+            names them by their positions, "0", "1", ...
+        comment: a character that begins a comment, up to the end of the line.
+        skip: number of lines before the table.
+    """
+
+    separator: str = ","
+    header: bool | Sequence[str] = True
+    comment: str | None = None
+    skip: int = 0
+
+
+CSV = Style()
+"""Commas, and a header row."""
+
+
+def read_csv(path: str | Path, where: str = "", style: Style = CSV) -> pd.DataFrame:
+    """A table of text; compressed where its name ends in .gz, .bz2, .xz or .zip.
 
     Args:
         path: of the table.
         where: file and key that name the table, for messages, where it goes with another file.
+        style: how it is written.
+
+    Returns:
+        The rows with the columns as texts without blanks around them.
 
     Raises:
-        InputError: the file is missing, empty, not text, or has rows of different lengths.
+        InputError: the file is missing, empty, not text, damaged, or has rows of different lengths
+            or columns of the same name.
     """
     path = Path(path)
     name = f"{where}: {path}" if where else str(path)
     if not path.is_file():
         raise InputError(f"{name}: the file does not exist; give the path of a CSV table")
+    _check_style(style, name)
+    options: dict[str, Any] = {
+        "sep": r"\s+" if style.separator.isspace() else style.separator,
+        "comment": style.comment,
+        "skiprows": style.skip,
+        "skipinitialspace": True,
+        "index_col": False,
+    }
     try:
-        return pd.read_csv(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            head = pd.read_csv(path, header=None, nrows=1, dtype=str, **options).iloc[0]
+            table = pd.read_csv(path, header=0 if style.header is True else None, **options)
     except pd.errors.EmptyDataError:
         raise InputError(f"{name}: the table is empty; it needs a header row and data") from None
     except UnicodeDecodeError:
         raise InputError(f"{name}: not UTF-8 text; save the table as CSV in UTF-8") from None
-    except pd.errors.ParserError as error:
+    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         raise InputError(f"{name}: not a CSV table ({error}); correct that line") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{name}: cannot be read ({error}); copy the file again") from None
+    if table.empty:
+        raise InputError(f"{name}: the table is empty; it needs rows of data")
+    if style.header is True and head.dropna().duplicated().any():
+        twice = head[head.notna() & head.duplicated()].iloc[0]
+        raise InputError(f"{name}: several columns are named '{twice}'; rename all but one")
+    return _named(table, style, name)
 
 
-def rows_where(table: pd.DataFrame, rules: Mapping[str, object] | None, where: str) -> pd.DataFrame:
+def _check_style(style: Style, name: str) -> None:
+    """Refuse what no table is written with."""
+    if not style.separator:
+        raise InputError(f"{name}: key 'separator': it is empty; write ',' or ';' or ' '")
+    if style.comment is not None and len(style.comment) != 1:
+        raise InputError(
+            f"{name}: key 'comment': '{style.comment}' is not one character; write '#'"
+        )
+    if style.skip < 0:
+        raise InputError(f"{name}: key 'skip': {style.skip} is no number of lines; give 0 or more")
+
+
+def _named(table: pd.DataFrame, style: Style, name: str) -> pd.DataFrame:
+    """The table with its columns named, texts without blanks around them."""
+    if isinstance(style.header, bool):
+        names = [str(column).strip() for column in table.columns]
+    else:
+        names = [str(column) for column in style.header]
+        if len(names) != table.shape[1]:
+            raise InputError(
+                f"{name}: key 'header': it names {len(names)} columns and the table has "
+                f"{table.shape[1]}; name each of them once"
+            )
+        if len(set(names)) < len(names):
+            raise InputError(f"{name}: key 'header': it names a column twice; name each once")
+    table.columns = pd.Index(names)
+    for column in names:
+        if pd.api.types.is_string_dtype(table[column]):
+            table[column] = table[column].str.strip()
+    table.attrs["first"] = style.skip + (2 if style.header is True else 1)
+    table.attrs["numbered"] = style.comment is None
+    return table
+
+
+def row_name(table: pd.DataFrame, index: int) -> str:
+    """How a row is called in messages: by its line, or where comments hide that, by its number."""
+    if table.attrs.get("numbered", True):
+        return f"line {index + int(table.attrs.get('first', 2))}"
+    return f"row {index + 1}"
+
+
+def rows_where(
+    table: pd.DataFrame, rules: Mapping[str, object] | None, where: str, key: str = "where"
+) -> pd.DataFrame:
     """The rows that obey every rule ``column: value | [values] | {contains|excludes|min|max}``.
+
+    Args:
+        table: all rows.
+        rules: the option.
+        where: file and key that name the table, for messages.
+        key: name of the option.
 
     Raises:
         InputError: a column does not exist, or no row is left.
     """
     for column, rule in (rules or {}).items():
-        require(column, table.columns, f"{where}: key 'where'", "column")
-        passed = matches(table[column].to_numpy(), rule, f"{where}: key 'where.{column}'")
+        require(column, table.columns, f"{where}: key '{key}'", "column")
+        passed = matches(table[column].to_numpy(), rule, f"{where}: key '{key}.{column}'")
         if not passed.any():
             found = ", ".join(sorted({str(value) for value in table[column]})[:12])
             raise InputError(
-                f"{where}: key 'where.{column}': no row has {rule!r}; the column holds {found}"
+                f"{where}: key '{key}.{column}': no row has {rule!r}; the column holds {found}"
             )
         table = table[passed]
     return table
@@ -71,7 +170,23 @@ def number_column(table: pd.DataFrame, column: str, where: str) -> pd.Series:
     wrong = table.index[numbers.isna() & table[column].notna()]
     if len(wrong):
         raise InputError(
-            f"{where}, line {wrong[0] + 2}: '{table[column][wrong[0]]}' in the column '{column}' "
-            "is not a number; correct or empty the cell"
+            f"{where}, {row_name(table, wrong[0])}: '{table[column][wrong[0]]}' in the column "
+            f"'{column}' is not a number; correct or empty the cell"
         )
     return numbers.astype("float64")
+
+
+def text_column(table: pd.DataFrame, column: str, where: str) -> NDArray[np.object_]:
+    """A column as text, whole numbers without a decimal point.
+
+    Raises:
+        InputError: the column does not exist, or a cell is empty; its line is named.
+    """
+    require(column, table.columns, where, "column")
+    empty = table.index[table[column].isna()]
+    if len(empty):
+        raise InputError(
+            f"{where}, {row_name(table, int(empty[0]))}: the cell in the column '{column}' is "
+            "empty; fill it, or leave the row out by 'select'"
+        )
+    return table[column].convert_dtypes().astype(str).to_numpy(dtype=object)

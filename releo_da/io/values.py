@@ -107,6 +107,7 @@ def screened(
     valid: Sequence[float],
     channels: Sequence[str],
     where: str,
+    given: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.bool_], dict[str, Any]]:
     """Which values may be assimilated, ``[time, pixel, channel]``, and how many were rejected why.
 
@@ -116,6 +117,7 @@ def screened(
         valid: lower limit (rejected) and upper limit (kept).
         channels: their names, for the counts.
         where: file and key, for messages.
+        given: ``[time, pixel]`` where the file has an entry at all; the rest is not counted.
 
     Raises:
         InputError: `valid` is not two numbers in ascending order.
@@ -132,6 +134,9 @@ def screened(
         "above range": values > high,
     }
     seen = np.ones(values.shape, dtype=bool)
+    if given is not None:
+        seen &= given[..., None]
+    read = int(seen.sum())
     rejected: dict[str, dict[str, int]] = {}
     for reason, wrong in reasons.items():
         counts = (seen & wrong).sum((0, 1))
@@ -139,4 +144,4 @@ def screened(
         if counts.any():
             rejected[reason] = dict(zip(channels, counts.tolist(), strict=True))
     totals = {reason: sum(counts.values()) for reason, counts in rejected.items()}
-    return seen, {"read": int(seen.size), "rejected": totals, "by_channel": rejected}
+    return seen, {"read": read, "rejected": totals, "by_channel": rejected}

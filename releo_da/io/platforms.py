@@ -1,0 +1,54 @@
+"""Which sensor an entry of a file comes from: the option ``sensor``.
+
+sensor: sentinel2a                                          one for the whole file
+sensor: {from: platform, S2A: sentinel2a, S2B: sentinel2b}  by a variable or column
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from releo_da.io.names import refuse
+from releo_da.sensors import load_sensor
+from releo_da.types import InputError
+
+SensorOption = str | dict[str | int, str]
+"""A name of the catalogue, or ``{from: variable or column, its value: name, ...}``."""
+
+
+def sensor_rule(option: Mapping[str | int, str], where: str) -> tuple[str, dict[str, str]]:
+    """What a mapping of sensors reads, and the sensor for each of its values.
+
+    Raises:
+        InputError: ``from`` is missing.
+    """
+    if "from" not in option:
+        raise InputError(
+            f"{where}: 'from' is missing; write {{from: <its variable>, S2A: sentinel2a}}"
+        )
+    return option["from"], {str(key): name for key, name in option.items() if key != "from"}
+
+
+def named_sensors(
+    platforms: Sequence[str], source: str, known: Mapping[str, str], where: str
+) -> list[str]:
+    """The sensor of each value.
+
+    Raises:
+        InputError: a value has no sensor.
+    """
+    for platform in sorted(set(platforms) - set(known)):
+        refuse(platform, known, where, f"sensor for the value of '{source}'")
+    return [known[platform] for platform in platforms]
+
+
+def check_sensor(name: str, channels: Sequence[str], where: str) -> None:
+    """Refuse a sensor that is not in the catalogue or lacks one of the channels.
+
+    Raises:
+        InputError: with the valid names.
+    """
+    try:
+        load_sensor(name).index(channels)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None

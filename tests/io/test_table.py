@@ -1,0 +1,309 @@
+"""Tables of text in every supported layout: what was written is read back, or refused by name."""
+
+import datetime
+import gzip
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from releo_da.io import Series, drop_duplicates, merge, read_table
+from releo_da.io.geometry import sun_position
+from releo_da.types import InputError
+
+DAYS = [datetime.date(2024, 2, 28), datetime.date(2024, 2, 29), datetime.date(2024, 12, 31)]
+EPOCH = datetime.date(1970, 1, 1)
+VALUES = np.array([[0.05, 0.31], [0.06, 0.29], [0.07, 0.27]])
+S2 = {"B04": "red", "B08": "nir"}
+
+TIMES: dict[str, tuple[list[str], list[list[Any]], Any]] = {
+    "iso": (["day"], [[d.isoformat()] for d in DAYS], "day"),
+    "compact": (["day"], [[f"{d:%Y%m%d}"] for d in DAYS], "day"),
+    "ordinal": (["day"], [[d.toordinal()] for d in DAYS], {"ordinal": "day"}),
+    "since": (
+        ["day"],
+        [[(d - datetime.date(1999, 12, 31)).days] for d in DAYS],
+        {"days": "day", "since": "1999-12-31"},
+    ),
+    "of year": (
+        ["year", "doy"],
+        [[d.year, d.timetuple().tm_yday] for d in DAYS],
+        {"year": "year", "day_of_year": "doy"},
+    ),
+    "of one year": (
+        ["doy"],
+        [[d.timetuple().tm_yday] for d in DAYS],
+        {"year": 2024, "day_of_year": "doy"},
+    ),
+}
+
+
+def write(path: Path, columns: list[str], rows: list[list[Any]], separator: str = ",") -> Path:
+    lines = [separator.join(columns), *(separator.join(map(str, row)) for row in rows)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def plain(tmp_path: Path, rows: list[list[Any]] | None = None, **options: Any) -> dict[str, Any]:
+    """Three dates of one pixel, and the options that read them."""
+    if rows is None:
+        rows = [[d, *v] for d, v in zip(DAYS, VALUES, strict=True)]
+    path = write(tmp_path / "t.csv", ["day", "red", "nir"], rows)
+    return {
+        "path": path,
+        "time": "day",
+        "sensor": "sentinel2a",
+        "channels": S2,
+        "position": {"lon": 8.0, "lat": 47.0},
+        "overpass": "10:30",
+    } | options
+
+
+def seen_values(series: Series) -> np.ndarray:
+    return torch.stack([a.values for a in series.acquisitions]).numpy()
+
+
+@given(
+    kind=st.sampled_from(sorted(TIMES)),
+    separator=st.sampled_from([",", ";", "\t", " ", " ; ", "|"]),
+    named=st.sampled_from(["header", "names", "positions"]),
+    packed=st.booleans(),
+    comment=st.booleans(),
+    skip=st.integers(0, 2),
+    scale=st.sampled_from([1.0, 1e-4]),
+    order=st.permutations(range(3)),
+)
+def test_every_layout_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory,
+    kind: str,
+    separator: str,
+    named: str,
+    packed: bool,
+    comment: bool,
+    skip: int,
+    scale: float,
+    order: list[int],
+) -> None:
+    names, times, option = TIMES[kind]
+    columns = [*names, "red", "mask", "nir"]
+    numbers = VALUES if scale == 1 else np.rint(VALUES / scale).astype(int)
+    rows = [[*times[k], numbers[k][0], 0, numbers[k][1]] for k in order]
+    lines = [separator.join(map(str, row)) for row in rows]
+    if named == "header":
+        lines.insert(0, separator.join(columns))
+    if comment:
+        lines.insert(1, "# a remark")
+        lines[-1] += "  # another"
+    text = "\n".join(["anything, at all"] * skip + lines) + "\n"
+    path = tmp_path_factory.mktemp("t") / ("t.csv.gz" if packed else "t.csv")
+    path.write_bytes(gzip.compress(text.encode()) if packed else text.encode())
+    place = {name: name if named != "positions" else str(k) for k, name in enumerate(columns)}
+    if isinstance(option, str):
+        option = place[option]
+    else:
+        option = {key: place.get(value, value) for key, value in option.items()}
+    series = read_table(
+        path,
+        option,
+        "sentinel2a",
+        {"B08": place["nir"], "B04": place["red"]},
+        clear={place["mask"]: [0]},
+        angles={"sun_zenith": 40.0},
+        scale=scale,
+        separator=separator.strip() or separator[0],
+        header={"header": True, "names": columns, "positions": False}[named],
+        comment="#" if comment else None,
+        skip=skip,
+    )
+    assert [a.time for a in series.acquisitions] == [(d - EPOCH).days for d in DAYS]
+    np.testing.assert_allclose(seen_values(series)[:, 0], VALUES[:, ::-1], rtol=1e-6)
+    assert all(a.seen.all() for a in series.acquisitions)
+    assert series.channels == {"sentinel2a": ("B08", "B04")}
+
+
+def test_sensors_have_channels_of_their_own_from_the_same_columns(tmp_path: Path) -> None:
+    rows = [[735600, 8, 210, 1858], [735601, 2, 200, 1800], [735605, 8, 220, 1900]]
+    path = write(tmp_path / "t.csv", ["dates", "sensor", "blue", "nir"], rows)
+    series = read_table(
+        path,
+        {"ordinal": "dates"},
+        {"from": "sensor", 8: "hls_l30", 2: "hls_s30"},
+        {"hls_l30": {"B05": "nir", "B02": "blue"}, "hls_s30": {"B8A": "nir"}},
+        position={"lon": 103.0, "lat": 30.0},
+        overpass="03:45",
+        scale=1e-4,
+    )
+    assert series.channels == {"hls_l30": ("B05", "B02"), "hls_s30": ("B8A",)}
+    assert [a.sensor for a in series.acquisitions] == ["hls_l30", "hls_s30", "hls_l30"]
+    found = [a.values[0].tolist() for a in series.acquisitions]
+    assert found == [pytest.approx(v) for v in ([0.1858, 0.021], [0.18], [0.19, 0.022])]
+    first = series.acquisitions[0]
+    assert first.time == (datetime.date.fromordinal(735600) - EPOCH).days + 225 / 1440
+    zenith, _ = sun_position(first.time, 103.0, 30.0)
+    assert first.angles[0].tolist() == pytest.approx([float(zenith), 0, 0], rel=1e-6)
+
+
+def test_pixels_without_a_row_are_unseen_and_not_counted(tmp_path: Path) -> None:
+    rows = [
+        ["2024-05-01", "b", 0.1, 0.3, 10.0],
+        ["2024-05-02", "a", 0.2, 0.4, 11.0],
+        ["2024-05-02", "b", 0.3, -9999, 10.0],
+    ]
+    path = write(tmp_path / "t.csv", ["day", "site", "red", "nir", "lon"], rows)
+    series = read_table(
+        path, "day", "sentinel2a", S2, pixel="site", position={"lon": "lon", "lat": 47},
+        overpass=630, fill=-9999,
+    )  # fmt: skip
+    assert series.pixels["label"].values.tolist() == ["a", "b"]
+    assert series.pixels["lon"].values.tolist() == [11.0, 10.0]
+    assert [a.seen.tolist() for a in series.acquisitions] == [
+        [[False, False], [True, True]],
+        [[True, True], [True, False]],
+    ]
+    counts = next(entry for entry in series.log if entry["kind"] == "values")
+    assert counts["read"] == 6 and counts["seen"] == 5
+    assert counts["rejected"] == {"not a number": 1}
+
+
+def test_whole_numbers_are_ids(tmp_path: Path) -> None:
+    rows = [["2024-05-01", 700, 0.1, 0.3], ["2024-05-01", 30, 0.2, 0.4]]
+    path = write(tmp_path / "t.csv", ["day", "id", "red", "nir"], rows)
+    series = read_table(path, "day", "sentinel2a", S2, pixel="id", angles={"sun_zenith": 30.0})
+    assert series.pixels["id"].values.tolist() == [30, 700]
+    assert series.acquisitions[0].values[:, 0].tolist() == pytest.approx([0.2, 0.1])
+
+
+def test_rows_of_one_pass_are_products_of_which_one_stays(tmp_path: Path) -> None:
+    rows = [["2024-05-01", 0.1, ""], ["2024-05-01", 0.2, 0.4], ["2024-05-03", 0.3, 0.5]]
+    series = read_table(**plain(tmp_path, rows))
+    assert len(series.acquisitions) == 3
+    kept = drop_duplicates(series).acquisitions
+    assert [a.values[0, 0].item() for a in kept] == pytest.approx([0.2, 0.3])
+
+
+def test_a_composite_runs_into_the_next_year(tmp_path: Path) -> None:
+    rows = [[2005, 353, 355, 0.1, 0.3], [2005, 361, 2, 0.2, 0.4]]
+    path = write(tmp_path / "t.csv", ["year", "first", "day", "red", "nir"], rows)
+    series = read_table(
+        path, {"year": "year", "day_of_year": "day", "composite": "first"}, "sentinel2a", S2,
+        angles={"sun_zenith": 30.0},
+    )  # fmt: skip
+    days = [datetime.date(2005, 12, 21), datetime.date(2006, 1, 2)]
+    assert [a.time for a in series.acquisitions] == [(d - EPOCH).days for d in days]
+
+
+def test_angles_by_column_and_by_another_table(tmp_path: Path) -> None:
+    write(tmp_path / "orbits.csv", ["orbit", "zenith"], [[51, 3.5], [8, 9.5]])
+    rows = [["2024-05-01", 51, 40, -170, 0.1, 0.3], ["2024-05-02", 8, 41, 200, 0.2, 0.4]]
+    columns = ["day", "orbit", "sza", "raa", "red", "nir"]
+    path = write(tmp_path / "t.csv", columns, rows)
+    view = {"table": "orbits.csv", "by": ["orbit"], "column": "zenith"}
+    angles = {"sun_zenith": "sza", "view_zenith": view, "relative_azimuth": "raa"}
+    series = read_table(path, "day", "sentinel2a", S2, angles=angles)
+    found = [a.angles[0].tolist() for a in series.acquisitions]
+    assert found == [[40, 3.5, 170], [41, 9.5, 160]]
+
+
+def test_select_and_period(tmp_path: Path) -> None:
+    series = read_table(**plain(tmp_path, select={"red": {"max": 0.06}}))
+    assert len(series.acquisitions) == 2
+    series = read_table(**plain(tmp_path, period=["2024-02-29", "2024-12-31"]))
+    assert len(series.acquisitions) == 2
+
+
+def test_a_sensor_with_nothing_clear_is_told_and_the_others_are_read(tmp_path: Path) -> None:
+    rows = [["2024-05-01", "A", 0.1, 0.3, 0], ["2024-05-02", "B", 0.2, 0.4, 1]]
+    path = write(tmp_path / "t.csv", ["day", "sat", "red", "nir", "qa"], rows)
+    options: dict[str, Any] = {
+        "path": path, "time": "day", "angles": {"sun_zenith": 30.0}, "channels": S2,
+        "sensor": {"from": "sat", "A": "sentinel2a", "B": "sentinel2b"},
+    }  # fmt: skip
+    series = read_table(**options, clear={"qa": [0]})
+    assert [a.sensor for a in series.acquisitions] == ["sentinel2a"]
+    assert series.log[-1]["kind"] == "nothing_clear"
+    with pytest.raises(InputError, match="nothing clear"):
+        read_table(**options, clear={"qa": [7]})
+
+
+def test_tables_and_other_sources_are_merged_by_id(tmp_path: Path) -> None:
+    one = read_table(**plain(tmp_path))
+    rows = [["2024-05-01", "x", 0.1, 0.3]]
+    other = write(tmp_path / "u.csv", ["day", "site", "red", "nir"], rows)
+    named = read_table(
+        other, "day", "sentinel2a", S2, pixel="site", angles={"sun_zenith": 30.0},
+        position={"lon": 8.0, "lat": 47.0},
+    )  # fmt: skip
+    assert len(merge([one, named]).acquisitions) == 4
+    again = named._replace(pixels=named.pixels.assign_coords(label=("pixel", ["y"])))
+    with pytest.raises(InputError, match="different names"):
+        merge([named, again])
+
+
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"time": "date"}, "no column 'date'; did you mean 'day'"),
+    ({"time": {"ordinal": "red"}}, "line 2 gives '0.05', which is no date"),
+    ({"time": "red"}, "holds numbers such as"),
+    ({"time": {"days": "day"}}, "is not a time"),
+    ({"time": {"year": "day", "day_of_year": "red"}}, "line 2: '2024-02-28'"),
+    ({"overpass": "25:00"}, "no time of day"),
+    ({"channels": {"B04": "rde"}}, "no column 'rde'"),
+    ({"channels": {"B99": "red"}}, "no channel 'B99'"),
+    ({"channels": {"sentinel2b": {"B04": "red"}}}, "no entry for the sensor 'sentinel2a'"),
+    ({"channels": {"sentinel2a": {"B04": "red"}, "B08": "nir"}}, "some entries are channels"),
+    ({"sensor": "sentinel9"}, "unknown sensor"),
+    ({"sensor": {"from": "nir", "A": "sentinel2a"}}, "no sensor for the value of 'nir'"),
+    ({"sensor": {"A": "sentinel2a"}}, "'from' is missing"),
+    ({"position": {"lon": 8.0}}, "in degrees"),
+    ({"position": {"lon": "red", "lat": 47}}, "several places"),
+    ({"position": None}, "the position of the pixels is not known"),
+    ({"clear": {"cloud": [0]}}, "no column 'cloud'"),
+    ({"angles": {"sun_zenith": "sza"}}, "no column 'sza'"),
+    ({"select": {"red": 7}}, "key 'select.red': no row has 7"),
+    ({"period": ["2020-01-01", "2020-02-01"]}, "no acquisition between"),
+    ({"separator": ""}, "key 'separator'"),
+    ({"separator": ";"}, "no column 'day'"),
+    ({"comment": "//"}, "not one character"),
+    ({"skip": -1}, "key 'skip'"),
+    ({"header": ["day", "red"]}, "names 2 columns and the table has 3"),
+    ({"header": ["day", "red", "red"]}, "a column twice"),
+    ({"product": "name"}, "no column 'name'"),
+]
+
+
+@pytest.mark.parametrize(("change", "said"), BAD, ids=[said for _, said in BAD])
+def test_wrong_options_are_named(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError) as error:
+        read_table(**plain(tmp_path) | change)
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "empty"),
+        ("day,red,nir\n", "the table is empty"),
+        ("day,red,nir\n2024-05-01,0.1,0.2,0.3\n", "not a CSV table"),
+        ("day,red,red,nir\n2024-05-01,0.1,0.2,0.3\n", "several columns are named 'red'"),
+        ("day,red,nir\n2024-05-01,0.1,low\n", "line 2: 'low' in the column 'nir'"),
+        ("day,red,nir\n2024-05-01,0.1,0.2\nsoon,0.1,0.2\n", "line 3 gives 'soon'"),
+        ("day,red,nir\n2024-05-01,0.1,0.2\n,0.1,0.2\n", "line 3 gives 'nan'"),
+        ("day,red,nir\n2024-05-01T10:10,0.1,0.2\n", "have a time of day already"),
+    ],
+)
+def test_damaged_tables_are_named(tmp_path: Path, text: str, said: str) -> None:
+    options = plain(tmp_path)
+    Path(options["path"]).write_text(text)
+    with pytest.raises(InputError) as error:
+        read_table(**options)
+    assert said in str(error.value)
+
+
+def test_a_packed_table_that_was_cut_short_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(gzip.compress(b"day,red,nir\n" + b"2024-05-01,0.1,0.2\n" * 99)[:40])
+    with pytest.raises(InputError, match="copy the file again"):
+        read_table(**plain(tmp_path, path=path))
