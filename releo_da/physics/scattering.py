@@ -47,8 +47,9 @@ class Extinction(NamedTuple):
 def _interception(cc: Tensor, ss: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """chi, b and the amplitude that multiplies in `_bidirectional`."""
     partly = ss > cc
-    cosine = torch.where(partly, -cc / torch.where(partly, ss, torch.ones_like(ss)), -1.0)
-    b = torch.acos(cosine)
+    # acos has no finite slope at -1, so b = pi is put in after it and not as acos(-1).
+    cosine = torch.where(partly, -cc / torch.where(partly, ss, torch.ones_like(ss)), 0.0)
+    b = torch.where(partly, torch.acos(cosine), math.pi)
     chi = 2.0 / math.pi * ((b - math.pi / 2.0) * cc + b.sin() * ss)
     return chi, b, torch.where(partly, ss, cc)
 
