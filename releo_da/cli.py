@@ -195,7 +195,7 @@ def simulate(
         Path | None, typer.Option(metavar="CSV", help="Result; standard output if not given.")
     ] = None,
     sensor: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Sensor whose channels to simulate.")
+        str | None, typer.Option(metavar="NAME", help="Name or file of the sensor to simulate.")
     ] = None,
     spectrum: Annotated[
         bool, typer.Option("--spectrum", help="400 ... 2500 nm instead of a sensor's channels.")
@@ -219,7 +219,7 @@ def simulate(
 @app.command()
 def sensors(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Show one sensor's channels.")
+        str | None, typer.Argument(metavar="[NAME]", help="Name or file of one sensor to show.")
     ] = None,
 ) -> None:
     """The catalogue of sensors; channels, centres, widths and noise of one sensor."""

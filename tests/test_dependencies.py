@@ -17,8 +17,9 @@ PACKAGE = Path(__file__).resolve().parents[1] / "releo_da"
 # room -> the siblings it may import, besides itself and `types`
 SIBLINGS: dict[str, set[str]] = {
     "types": set(),
+    "strict_yaml": set(),
     "physics": set(),
-    "sensors": set(),
+    "sensors": {"strict_yaml"},
     "assimilation": set(),
     "state": set(),
     "observation": {"physics", "sensors", "state"},
@@ -31,7 +32,7 @@ SIBLINGS: dict[str, set[str]] = {
     "runs": {"cycling", "learning", "io", "diagnostics", "sensors", "state"},
     "config": {
         "physics", "sensors", "assimilation", "state", "observation", "dynamics", "cycling",
-        "learning", "io", "diagnostics", "runs", "simulator",
+        "learning", "io", "diagnostics", "runs", "simulator", "strict_yaml",
     },
     "cli": {
         "physics", "sensors", "assimilation", "state", "observation", "dynamics", "cycling",
@@ -42,6 +43,7 @@ SIBLINGS: dict[str, set[str]] = {
 # room -> what it may import from outside, where that is part of its promise
 OUTSIDE: dict[str, set[str]] = {
     "types": {"torch"},
+    "strict_yaml": {"yaml"},
     "physics": {"torch", "numpy"},
     "sensors": {"torch", "numpy"},
     "assimilation": {"torch"},

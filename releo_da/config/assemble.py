@@ -31,7 +31,7 @@ from releo_da.observation.error import ObservationError
 from releo_da.observation.offset import corrected, find_offsets
 from releo_da.observation.prosail import ProsailOperator
 from releo_da.runs.model import Model, Reasons
-from releo_da.sensors.sensor import load_sensor
+from releo_da.sensors import load_sensor
 from releo_da.state.layout import Layout
 from releo_da.state.variables import variables
 from releo_da.types import InputError, Scheme
@@ -93,7 +93,8 @@ def prosail_observation(
     """PROSAIL at band-quadrature nodes with the data's own angles.
 
     Args:
-        quadrature_error: rms reflectance error allowed to the quadrature; it enters R.
+        quadrature_error: rms reflectance error allowed to the quadrature; it enters R. 0 for every
+            wavelength of the response, some hundred times slower.
         representativeness: standard deviation (reflectance) that R holds beside the instrument's,
             where no fitted weights give it.
     """
@@ -192,17 +193,21 @@ def read_sources(document: Document) -> Series:
     period = document.period
     series = merge(READERS.build(resolved, "source", {"period": period}))
     offsets = find_offsets(series.acquisitions, series.channels)
-    series = series._replace(acquisitions=corrected(series.acquisitions, offsets))
+    mended = corrected(series.acquisitions, offsets, series.channels)
+    series = series._replace(acquisitions=mended)
     log = [{"kind": "offset", **o._asdict(), "message": str(o)} for o in offsets]
     series = series._replace(log=[*series.log, *log])
     return drop_duplicates(series, frozenset(o.product for o in offsets))
 
 
 def knots_of(channels: Mapping[str, tuple[str, ...]]) -> tuple[float, ...]:
-    """Centre wavelengths of the sensor with most channels: where residuals live."""
-    sensor, names = max(channels.items(), key=lambda item: len(item[1]))
-    described = load_sensor(sensor)
-    return tuple(described.centres[k] for k in described.index(names))
+    """Centre wavelengths of the sensor with most bands: where residuals live."""
+
+    def centres(sensor: str) -> tuple[float, ...]:
+        described = load_sensor(sensor)
+        return tuple(described.band_centres[k] for k in described.behind(channels[sensor])[0])
+
+    return max(map(centres, channels), key=len)
 
 
 def assemble(

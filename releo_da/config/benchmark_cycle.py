@@ -18,7 +18,7 @@ from releo_da.runs.block import Task
 from releo_da.runs.hindcast import Withhold, hindcast
 from releo_da.runs.model import Model
 from releo_da.runs.timing import Clock
-from releo_da.sensors.sensor import load_sensor
+from releo_da.sensors import load_sensor
 from releo_da.types import Acquisition
 
 SENSOR = "sentinel2a"

@@ -6,12 +6,17 @@ can be searched and piped.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from releo_da.sensors.sensor import load_sensor, sensor_names
+from releo_da.sensors import Sensor, load_sensor, sensor_names
 from releo_da.state.variables import variables
+
+SHOWN = 20
+"""Channels that the catalogue lists by name."""
 
 UNLIMITED = 10_000
 """Characters per line where there is no terminal."""
@@ -19,35 +24,53 @@ UNLIMITED = 10_000
 
 def show_sensors() -> None:
     """The catalogue, one sensor per row."""
-    table = _table("sensor", "channels", "from nm", "to nm", "source", right=(2, 3))
+    table = _table("sensor", "channels", "from nm", "to nm", "response", "source", right=(2, 3))
     for name in sensor_names():
         sensor = load_sensor(name)
-        low, high = min(sensor.centres), max(sensor.centres)
-        channels = " ".join(sensor.channels)
-        table.add_row(name, channels, f"{low:.0f}", f"{high:.0f}", sensor.source)
+        low, high = min(sensor.band_centres), max(sensor.band_centres)
+        known = ", ".join(dict.fromkeys(sensor.forms))
+        names = _listed(sensor.channels)
+        table.add_row(name, names, f"{low:.0f}", f"{high:.0f}", known, sensor.source)
     _show(table)
 
 
 def show_sensor(name: str) -> None:
-    """Channels of one sensor: centre, width and noise.
+    """Channels of one sensor: centre, width, how the response is known, and noise.
+
+    Args:
+        name: in the catalogue, or the path of a sensor file.
 
     Raises:
-        InputError: the catalogue has no sensor of that name.
+        InputError: there is no such sensor, or its file is wrong.
     """
     sensor = load_sensor(name)
-    heads = ("channel", "centre nm", "width nm", "additive noise", "multiplicative noise")
-    table = _table(*heads, right=range(1, 5))
+    heads = ("channel", "centre nm", "width nm", "response", "additive noise")
+    table = _table(*heads, "multiplicative noise", right=(1, 2, 4, 5))
     table.title = sensor.name
-    table.caption = (
-        f"noise sd = sqrt(additive^2 + (multiplicative x reflectance)^2); {sensor.source}"
-    )
-    columns = (sensor.centres, sensor.widths, sensor.additive, sensor.multiplicative)
-    for channel, centre, width, additive, multiplicative in zip(
-        sensor.channels, *columns, strict=True
-    ):
-        numbers = (f"{centre:.1f}", f"{width:.1f}", f"{additive:g}", f"{multiplicative:g}")
-        table.add_row(channel, *numbers)
+    table.caption = f"noise sd = sqrt(additive^2 + (multiplicative x value)^2); {sensor.source}"
+    for k, channel in enumerate(sensor.channels):
+        noise = (f"{sensor.additive[k]:g}", f"{sensor.multiplicative[k]:g}")
+        table.add_row(channel, *_seen(sensor, sensor.parts[k]), *noise)
+    for row, band in enumerate(sensor.bands):
+        if (row,) not in sensor.parts:
+            table.add_row(f"({band})", *_seen(sensor, (row,)), "not reported", "")
     _show(table)
+
+
+def _seen(sensor: Sensor, part: tuple[int, ...]) -> tuple[str, str, str]:
+    """Centre, width and form of a band; the bands of an index."""
+    if len(part) == 2:
+        high, low = (sensor.bands[row] for row in part)
+        return "", "", f"({high} - {low}) / ({high} + {low})"
+    (row,) = part
+    return f"{sensor.band_centres[row]:.1f}", f"{sensor.band_widths[row]:.1f}", sensor.forms[row]
+
+
+def _listed(channels: Sequence[str]) -> str:
+    """Names of channels; of a hundred the first and the last."""
+    if len(channels) <= SHOWN:
+        return " ".join(channels)
+    return f"{' '.join(channels[:3])} ... {channels[-1]} ({len(channels)} in all)"
 
 
 def show_variables() -> None:

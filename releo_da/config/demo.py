@@ -33,7 +33,7 @@ from releo_da.runs.hindcast import clear
 from releo_da.runs.landscape import VARIABLES, Array, Landscape, landscape, truth
 from releo_da.runs.nature import Orbit, Pass, Samples, field_work, products, shadow
 from releo_da.runs.timeline import hide
-from releo_da.sensors.sensor import load_sensor
+from releo_da.sensors import load_sensor
 
 YEAR = 2023
 FIRST, LAST = date(YEAR, 3, 1), date(YEAR, 9, 30)

@@ -23,8 +23,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from releo_da.strict_yaml import parse
 from releo_da.types import InputError
 
 KEYS = (
@@ -153,51 +152,6 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Document:
     for override in overrides:
         values = override_one(values, override)
     return Document(file, _checked(values, str(file)))
-
-
-def parse(text: str, where: str) -> Any:
-    """YAML text as plain Python values, refusing repeated keys.
-
-    Raises:
-        InputError: no valid YAML, a repeated key, or a tag that would build an object.
-    """
-    try:
-        loader = yaml.SafeLoader(text)
-        node = loader.get_single_node()
-        if node is None:
-            return None
-        _refuse_repeated(node, where, set())
-        return loader.construct_document(node)
-    except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise InputError(f"{where}{line}: not valid YAML: {error.problem}; correct it") from None
-    except (yaml.YAMLError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{where}: not valid YAML: {error}; correct it") from None
-
-
-def _refuse_repeated(node: yaml.Node, where: str, visited: set[int]) -> None:
-    """Walks the tree of nodes before it becomes values: afterwards the first entry is lost."""
-    if id(node) in visited:
-        return
-    visited.add(id(node))
-    if isinstance(node, yaml.SequenceNode):
-        for child in node.value:
-            _refuse_repeated(child, where, visited)
-    if isinstance(node, yaml.MappingNode):
-        first: dict[tuple[str, str], int] = {}
-        for key, value in node.value:
-            _refuse_repeated(value, where, visited)
-            if not isinstance(key, yaml.ScalarNode):
-                continue
-            line = key.start_mark.line + 1
-            if (key.tag, key.value) in first:
-                raise InputError(
-                    f"{where}, line {line}: key '{key.value}' appears twice (first on line "
-                    f"{first[key.tag, key.value]}); keep one of them"
-                )
-            first[key.tag, key.value] = line
 
 
 def override_one(values: dict[str, Any], override: str) -> dict[str, Any]:

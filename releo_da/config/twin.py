@@ -27,7 +27,7 @@ from releo_da.runs.acquire import Nature, nature
 from releo_da.runs.block import Task
 from releo_da.runs.twin import TwinOutcome, turns, twin
 from releo_da.runs.twin import score as scores_of
-from releo_da.sensors.sensor import load_sensor
+from releo_da.sensors import load_sensor
 from releo_da.types import Acquisition, InputError
 
 LOWEST_SUN = 85.0

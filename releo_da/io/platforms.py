@@ -13,7 +13,7 @@ from releo_da.sensors import load_sensor
 from releo_da.types import InputError
 
 SensorOption = str | dict[str | int, str]
-"""A name of the catalogue, or ``{from: variable or column, its value: name, ...}``."""
+"""A name (of the catalogue, or a file) or ``{from: variable or column, its value: name, ...}``."""
 
 
 def sensor_rule(option: Mapping[str | int, str], where: str) -> tuple[str, dict[str, str]]:
@@ -42,13 +42,22 @@ def named_sensors(
     return [known[platform] for platform in platforms]
 
 
-def check_sensor(name: str, channels: Sequence[str], where: str) -> None:
-    """Refuse a sensor that is not in the catalogue or lacks one of the channels.
+def check_sensors(names: Sequence[str], channels: Sequence[str], where: str) -> tuple[bool, ...]:
+    """Refuse sensors that are unknown, lack a channel, or do not agree what is an index.
+
+    Returns:
+        which of the channels are indices.
 
     Raises:
         InputError: with the valid names.
     """
     try:
-        load_sensor(name).index(channels)
+        kinds = {name: load_sensor(name).are_indices(channels) for name in sorted(set(names))}
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
+    if len(set(kinds.values())) > 1:
+        raise InputError(
+            f"{where}: a channel is an index for one of {', '.join(kinds)} and a band for another; "
+            "read them as two sources"
+        )
+    return next(iter(kinds.values()))

@@ -38,7 +38,7 @@ def read_points(
 
     Args:
         path: netCDF file.
-        sensor: name in the catalogue, or ``{from: variable along time, its value: name, ...}``.
+        sensor: name or path of a file, or ``{from: variable along time, its value: name, ...}``.
         values: the variable of reflectances.
         dims: ``{pixel: .., time: .., channel: ..}``, the dimensions of `values` in any order.
         channels: ``{agency's name: name in the file}``, or its position where the file has no

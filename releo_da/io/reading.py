@@ -21,7 +21,7 @@ from releo_da.io.angles import Option, angles_of
 from releo_da.io.layout import Layout, times_of, variable
 from releo_da.io.masks import Rule
 from releo_da.io.names import listed
-from releo_da.io.platforms import SensorOption, check_sensor, named_sensors, sensor_rule
+from releo_da.io.platforms import SensorOption, check_sensors, named_sensors, sensor_rule
 from releo_da.io.selection import in_period, kept
 from releo_da.io.series import Series, check_duplicates_rule, in_time_order
 from releo_da.io.times import Moment, isoformat
@@ -107,12 +107,13 @@ def assemble(
     positions = channel_positions(content.channels, dataset, layout)
     days = times_of(dataset, layout)
     sensors = _sensors(content.sensor, dataset, layout)
-    for name in sorted(set(sensors)):
-        check_sensor(name, channels, layout.where("sensor"))
+    indices = check_sensors(sensors, channels, layout.where("sensor"))
     products = _products(content.product, days, dataset, layout)
     raw = reflectances(dataset, layout, content.values, positions, content.scale, content.offset)
     clear = clear_of(content.clear, dataset, layout, positions)
-    seen, counts = screened(raw, clear, content.valid, channels, layout.where("valid"), given)
+    seen, counts = screened(
+        raw, clear, content.valid, channels, indices, layout.where("valid"), given
+    )
     geometry = angles_of(content.angles, dataset, layout, days, pixels)
     seen, geometry = _illuminated(seen, geometry, counts)
     if not seen.any():

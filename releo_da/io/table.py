@@ -67,7 +67,7 @@ def read_table(
     Args:
         path: the table; compressed where its name ends in .gz, .bz2, .xz or .zip.
         time: column of ISO dates, or how days are counted (`releo_da.io.dates`).
-        sensor: name in the catalogue, or ``{from: column, its value: name, ...}``.
+        sensor: name or path of a file, or ``{from: column, its value: name, ...}``.
         channels: ``{agency's name: column}``, or the same for each sensor by its name; the order
             is that of the channel axis.
         pixel: column that names the pixels; whole numbers are their ids, other names are numbered

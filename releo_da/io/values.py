@@ -11,7 +11,8 @@ Every value is counted once, under the first reason that rejects it:
     below range, above range    outside ``valid``
 
 The lower limit itself is rejected and the upper one is kept, so that the default (0, 1.6) refuses
-zeros. The upper limit leaves room for bright snow and sloping terrain.
+zeros. The upper limit leaves room for bright snow and sloping terrain. These are limits of
+reflectances; a channel that is an index is valid from -1 to 1, both included.
 """
 
 from __future__ import annotations
@@ -106,16 +107,18 @@ def screened(
     clear: NDArray[np.bool_],
     valid: Sequence[float],
     channels: Sequence[str],
+    indices: Sequence[bool],
     where: str,
     given: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.bool_], dict[str, Any]]:
     """Which values may be assimilated, ``[time, pixel, channel]``, and how many were rejected why.
 
     Args:
-        values: reflectances, possibly NaN or infinite.
+        values: ``[time, pixel, channel]``, possibly NaN or infinite.
         clear: broadcasts against `values`.
-        valid: lower limit (rejected) and upper limit (kept).
+        valid: lower limit (rejected) and upper limit (kept) of reflectances.
         channels: their names, for the counts.
+        indices: which of them are indices.
         where: file and key, for messages.
         given: ``[time, pixel]`` where the file has an entry at all; the rest is not counted.
 
@@ -124,7 +127,8 @@ def screened(
     """
     if isinstance(valid, str) or len(valid) != 2 or not valid[0] < valid[1]:
         raise InputError(f"{where}: '{valid}' is not a range; write [0, 1.6]")
-    low, high = valid
+    low = np.where(indices, np.nextafter(-1.0, -2.0), valid[0])
+    high = np.where(indices, 1.0, valid[1])
     reasons = {
         "masked": ~clear,
         "not a number": np.isnan(values),

@@ -18,15 +18,15 @@ from torch import Tensor
 
 from releo_da.physics.absorbed import PAR, fapar, fcover
 from releo_da.physics.optics import load_optics
+from releo_da.sensors import load_sensor
 from releo_da.sensors.indices import (
     INDICES,
     Index,
     find_index,
     index_long_name,
     is_index,
-    normalised_difference,
+    of_channels,
 )
-from releo_da.sensors.sensor import load_sensor
 from releo_da.state.variables import variables
 from releo_da.types import Acquisition, InputError, ObservationOperator
 
@@ -127,8 +127,8 @@ def derive(
             sensor: observe(ensemble, Acquisition(0.0, sensor, nothing, nothing, angles))
             for sensor in {sensor: None for sensor, _ in indices.values()}
         }
-        for name, (sensor, (high, low)) in indices.items():
-            found[name] = normalised_difference(seen[sensor][..., high], seen[sensor][..., low])
+        for name, (sensor, index) in indices.items():
+            found[name] = of_channels(seen[sensor], index)
         return {name: found[name] for name in names}
 
     return compute

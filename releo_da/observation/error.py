@@ -5,8 +5,15 @@ r"""Observation error R: instrument, representativeness and quadrature, per chan
 The instrument's part is read with the data (`releo_da.sensors`). Representativeness is what a
 channel's value varies by from date to date for reasons that no state carries: residual atmosphere
 and haze, adjacency, registration. It is a standard deviation per knot wavelength, learned with the
-dynamics by the likelihood of innovations; a channel takes that of the nearest knot. The
+dynamics by the likelihood of innovations; a channel takes that of the knot nearest to its band. The
 quadrature's part is the error of the band rule (`releo_da.observation.quadrature`).
+
+An index of two bands takes the representativeness of both by propagation of error,
+
+    representativeness^2 = sum_b E[(d index / d r_b)^2] representativeness_b^2,
+
+the expectation over canopies of all kinds, since the reflectances themselves are not observed: with
+NDVI 0.01 of each band comes to 0.06.
 """
 
 from __future__ import annotations
@@ -16,9 +23,24 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.func import jacrev, vmap
 
 from releo_da.observation.prosail import nearest_knots
+from releo_da.observation.quadrature import CHECK_DRAWS, prior_spectra
+from releo_da.sensors import load_sensor
+from releo_da.sensors.indices import combine
 from releo_da.types import Acquisition
+
+
+def squared_gains(sensor: str, channels: tuple[str, ...]) -> Tensor | None:
+    """Mean squared derivative of channels by bands, ``[channel, band]``; None for identity."""
+    described = load_sensor(sensor)
+    rows, parts = described.behind(channels)
+    if not any(described.are_indices(channels)):
+        return None
+    bands = prior_spectra(CHECK_DRAWS, 1) @ described.response[list(rows)].T
+    derivatives = vmap(jacrev(lambda r: combine(r, parts)))(bands)
+    return derivatives.square().mean(0)
 
 
 class ObservationError(nn.Module):
@@ -41,6 +63,7 @@ class ObservationError(nn.Module):
         super().__init__()
         self.quadrature = dict(quadrature)
         self.knots = {s: nearest_knots(s, names, knots) for s, names in channels.items()}
+        self.gains = {s: squared_gains(s, names) for s, names in channels.items()}
         self.log_representativeness = nn.Parameter(
             torch.full((len(knots),), math.log(representativeness), dtype=torch.float64)
         )
@@ -51,6 +74,9 @@ class ObservationError(nn.Module):
         if not sensor:
             return acquisition
         added = self.log_representativeness[self.knots[sensor]].exp().square()
+        gains = self.gains[sensor]
+        if gains is not None:
+            added = gains.to(added) @ added
         added = added + self.quadrature[sensor].to(added).square()
         total = (acquisition.error.square() + added.to(acquisition.error)).sqrt()
         error = torch.where(acquisition.seen, total, acquisition.error)

@@ -30,6 +30,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from releo_da.sensors import load_sensor
 from releo_da.types import Acquisition
 
 FAULTS = {
@@ -85,22 +86,48 @@ def find_offsets(
     found: list[Offset] = []
     for names in dict.fromkeys(channels.values()):
         index = [k for k, a in enumerate(acquisitions) if channels.get(a.sensor) == names]
-        if len(names) >= 3 and len(index) >= 3:
-            found += _find([acquisitions[k] for k in index], index, least, unexplained, within_days)
+        if not index:
+            continue
+        # A constant added to reflectances is no constant of an index, so those are left out.
+        plain = [not i for i in load_sensor(acquisitions[index[0]].sensor).are_indices(names)]
+        if sum(plain) >= 3 and len(index) >= 3:
+            series = [_only(acquisitions[k], plain) for k in index]
+            found += _find(series, index, least, unexplained, within_days)
     return sorted(found)
 
 
-def corrected(acquisitions: Sequence[Acquisition], offsets: Sequence[Offset]) -> list[Acquisition]:
-    """Acquisitions with known faults undone and unexplained offsets rejected (infinite error)."""
+def corrected(
+    acquisitions: Sequence[Acquisition],
+    offsets: Sequence[Offset],
+    channels: Mapping[str, tuple[str, ...]],
+) -> list[Acquisition]:
+    """Acquisitions with known faults undone and unexplained offsets rejected (infinite error).
+
+    Indices of an acquisition with a known fault are rejected: they were made of faulty bands.
+
+    Args:
+        acquisitions: those that were checked.
+        offsets: what was found.
+        channels: channel names of each sensor.
+    """
     mended = list(acquisitions)
     for o in offsets:
         a = mended[o.position]
         if o.known:
-            a = a._replace(values=torch.where(a.seen, a.values - o.offset, a.values))
+            index = torch.tensor(load_sensor(a.sensor).are_indices(channels[a.sensor]))
+            index = index.to(a.values.device)
+            moved = torch.where(a.seen & ~index, a.values - o.offset, a.values)
+            a = a._replace(values=moved, error=a.error.masked_fill(index, torch.inf))
         else:
             a = a._replace(error=torch.full_like(a.error, torch.inf))
         mended[o.position] = a
     return mended
+
+
+def _only(a: Acquisition, kept: Sequence[bool]) -> Acquisition:
+    """The acquisition with some of its channels."""
+    mask = torch.tensor(kept, device=a.values.device)
+    return a._replace(values=a.values[:, mask], error=a.error[:, mask])
 
 
 def _find(

@@ -1,10 +1,12 @@
 r"""The observation operator: latents -> variables -> radiative transfer -> channels of any sensor.
 
-    H(x)[pixel, member, channel] = sum_k w[channel, k] SDR(variables(x), angles, wavelength_k)
-                                   + residual(x)[nearest knot of channel]
+    r(x)[pixel, member, band] = sum_k w[band, k] SDR(variables(x), angles, wavelength_k)
+                                + residual(x)[nearest knot of band]
+    H(x)[pixel, member, channel] = r[band],  or  (r[high] - r[low]) / (r[high] + r[low])
 
-with the K band-quadrature nodes and weights of `releo_da.observation.quadrature`. Angles are those
-of the acquisition, per pixel. Cost: K nodes of radiative transfer per member, most of a run.
+with the K band-quadrature nodes and weights of `releo_da.observation.quadrature`; the second form
+is that of a channel which is an index. Angles are those of the acquisition, per pixel. Cost: K
+nodes of radiative transfer per member, most of a run.
 """
 
 from __future__ import annotations
@@ -18,29 +20,31 @@ from torch import Tensor
 from releo_da.observation.quadrature import Quadrature, band_quadrature
 from releo_da.physics.optics import Optics, load_optics
 from releo_da.physics.prosail import prosail
-from releo_da.sensors.sensor import load_sensor
+from releo_da.sensors import load_sensor
+from releo_da.sensors.indices import combine
 from releo_da.types import Acquisition
 
 Decode = Callable[[Tensor], Mapping[str, Tensor]]
 
 
 def nearest_knots(sensor: str, channels: tuple[str, ...], knots: tuple[float, ...]) -> Tensor:
-    """Index of the residual knot nearest to each channel's centre, ``[channel]``."""
+    """Index of the residual knot nearest to the centre of each band behind channels, ``[band]``."""
     described = load_sensor(sensor)
-    centres = [described.centres[described.channels.index(name)] for name in channels]
+    centres = [described.band_centres[row] for row in described.behind(channels)[0]]
     distance = torch.tensor(centres)[:, None] - torch.tensor(knots)
     return distance.abs().argmin(1)
 
 
 class ProsailOperator:
-    """Predicts the channels of any catalogued sensor from an ensemble of latents.
+    """Predicts the channels of any sensor from an ensemble of latents.
 
     Args:
         decode: latents ``[..., latent]`` to physical variables by name, each ``[...]``.
         residual: latents to residual reflectances ``[..., knot]``.
         channels: for each sensor, the channels in the order of its acquisitions.
         knots: centre wavelengths (nm) of the residuals; empty for none.
-        quadrature_error: rms reflectance error allowed to the band quadrature.
+        quadrature_error: rms reflectance error allowed to the band quadrature; 0 for the full
+            response at every wavelength, some hundred times slower.
     """
 
     def __init__(
@@ -77,4 +81,4 @@ class ProsailOperator:
         knots = self.knots[sensor]
         if knots is not None:
             predicted = predicted + self.residual(ensemble)[..., knots]
-        return predicted
+        return combine(predicted, self.quadratures[sensor].parts)

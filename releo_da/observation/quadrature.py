@@ -41,8 +41,9 @@ from torch import Tensor
 
 from releo_da.physics.optics import load_optics
 from releo_da.physics.prosail import VARIABLES, prosail
-from releo_da.sensors import Sensor
-from releo_da.sensors.sensor import FIRST_NM
+from releo_da.sensors import FIRST_NM, Sensor
+from releo_da.sensors.indices import combine
+from releo_da.sensors.sensor import Parts
 from releo_da.types import InputError
 
 RANGES = {
@@ -72,41 +73,47 @@ RIDGE = 1e-9  # relative; neighbouring wavelengths are nearly collinear
 
 
 class Quadrature(NamedTuple):
-    """Nodes shared by the channels of a sensor, and the weights of each channel on them.
+    """Nodes shared by the bands of a sensor, and the weights of each band on them.
 
     Attributes:
         wavelengths: K nodes in nm, ascending.
-        weights: ``[channel, K]`` float64, non-negative, rows sum to 1.
-        error: ``[channel]`` float64, rms difference in reflectance from the full response over
-            spectra that were not used in the fit.
+        weights: ``[band, K]`` float64, non-negative, rows sum to 1.
+        parts: per channel its bands, by position; a channel is a band or an index of two.
+        error: ``[channel]`` float64, rms difference in reflectance (or index) from the full
+            response over spectra that were not used in the fit.
     """
 
     wavelengths: tuple[int, ...]
     weights: Tensor
+    parts: Parts
     error: Tensor
 
 
 def band_quadrature(
     sensor: Sensor, channels: Sequence[str] | None = None, tolerance: float = 3e-4
 ) -> Quadrature:
-    """The rule with few nodes whose rms error is within `tolerance` in every channel.
+    """The rule with few nodes whose rms error is within `tolerance` in every band.
 
     Deterministic, and computed once in a process for each combination of arguments.
 
     Args:
         sensor: whose channels they are.
         channels: names in the order wanted; all channels of the sensor by default.
-        tolerance: rms error in reflectance, at least 1e-5.
+        tolerance: rms error in reflectance, at least 1e-5; 0 for every wavelength at which a band
+            responds, with the response as weights and no error.
 
     Raises:
         InputError: a channel is unknown, none is given, or the tolerance is too small.
     """
-    if not tolerance >= FINEST:
-        raise InputError(f"quadrature tolerance {tolerance:g} is too small; use {FINEST:g} or more")
+    if tolerance != 0 and not tolerance >= FINEST:
+        raise InputError(
+            f"quadrature tolerance {tolerance:g} is too small; use {FINEST:g} or more, or 0 for "
+            "every wavelength at which a band responds"
+        )
     names = sensor.channels if channels is None else tuple(channels)
     if not names:
         raise InputError(f"no channel of sensor {sensor.name} is chosen; name at least one")
-    return _rule(sensor, sensor.index(names), float(tolerance))
+    return _rule(sensor, *sensor.behind(names), float(tolerance))
 
 
 @lru_cache
@@ -124,10 +131,22 @@ def prior_spectra(draws: int, seed: int) -> Tensor:
 
 
 @lru_cache
-def _rule(sensor: Sensor, rows: tuple[int, ...], tolerance: float) -> Quadrature:
-    """The rule for the channels at `rows` of the sensor's channel axis."""
-    fit, check = prior_spectra(FIT_DRAWS, 0), prior_spectra(CHECK_DRAWS, 1)
+def _rule(sensor: Sensor, rows: tuple[int, ...], parts: Parts, tolerance: float) -> Quadrature:
+    """The rule for the bands at `rows` of the sensor's band axis, and for channels of these."""
     response = sensor.response[list(rows)]
+    if tolerance == 0:
+        weights, error = response, response.new_zeros(len(parts))
+    else:
+        check = prior_spectra(CHECK_DRAWS, 1)
+        weights = _fitted(response, prior_spectra(FIT_DRAWS, 0), check, tolerance)
+        seen, exact = (combine(check @ share.T, parts) for share in (weights, response))
+        error = (seen - exact).square().mean(0).sqrt()
+    nodes = weights.any(0).nonzero().flatten()
+    return Quadrature(tuple((nodes + FIRST_NM).tolist()), weights[:, nodes], parts, error)
+
+
+def _fitted(response: Tensor, fit: Tensor, check: Tensor, tolerance: float) -> Tensor:
+    """Weights ``[band, 2101]``, zero but at the nodes, of bands taken from narrow to wide."""
     support = response > 0
     chosen = torch.zeros(response.shape[1], dtype=torch.bool)
     weights = torch.zeros_like(response)
@@ -142,9 +161,7 @@ def _rule(sensor: Sensor, rows: tuple[int, ...], tolerance: float) -> Quadrature
         )
         weights[row, inside[nodes]] = share
         chosen = weights.sum(0) > 0
-    error = (check @ (weights - response).T).square().mean(0).sqrt()
-    nodes = chosen.nonzero().flatten()
-    return Quadrature(tuple((nodes + FIRST_NM).tolist()), weights[:, nodes], error)
+    return weights
 
 
 def _choose(fit: Tensor, check: Tensor, taken: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:

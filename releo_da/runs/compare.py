@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from releo_da.sensors.indices import Index, find_index, normalised_difference
-from releo_da.sensors.sensor import load_sensor
+from releo_da.sensors import load_sensor
+from releo_da.sensors.indices import Index, find_index, of_channels
 from releo_da.types import Acquisition, Noise
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -29,8 +29,7 @@ def with_index(values: Tensor, index: Index | None) -> Tensor:
     """Values with the index appended as one more channel, ``[..., channel + 1]``."""
     if index is None:
         return torch.cat([values, torch.full_like(values[..., :1], torch.nan)], -1)
-    normalised = normalised_difference(values[..., index.high], values[..., index.low])
-    return torch.cat([values, normalised[..., None]], -1)
+    return torch.cat([values, of_channels(values, index)[..., None]], -1)
 
 
 def quantiles(ordered: Tensor, levels: tuple[float, ...] = QUANTILES) -> Tensor:
@@ -50,10 +49,10 @@ def quantiles(ordered: Tensor, levels: tuple[float, ...] = QUANTILES) -> Tensor:
 
 
 def both_asked(mask: Tensor, index: Index | None) -> Tensor:
-    """Where an index is compared: where both its channels are, ``[pixel]`` bool."""
+    """Where an index is compared: where all its channels are, ``[pixel]`` bool."""
     if index is None:
         return torch.zeros_like(mask[:, 0])
-    return mask[:, index.high] & mask[:, index.low]
+    return mask[:, index.high] & mask[:, index.high if index.low is None else index.low]
 
 
 def compare(

@@ -5,7 +5,8 @@
 An index of the table `INDICES` is named by what it measures, and a sensor's channels are found by
 their centres: of those within the limits of a role, the one nearest to the wavelength that the
 source of the index gives. Any other pair is written ``nd_HIGH_LOW`` with the sensor's own channel
-names, as in ``nd_B08_B11``. The same formula serves scores, products and the simulator.
+names, as in ``nd_B08_B11``. The same formula serves scores, products and the simulator, and the
+channels of a sensor that reports an index itself.
 
 References: Tucker (1979), Remote Sens. Environ. 8, 127-150 (ndvi); Gitelson, Kaufman and Merzlyak
 (1996), Remote Sens. Environ. 58, 289-298 (gndvi); Barnes et al. (2000), Proc. 5th Int. Conf.
@@ -20,9 +21,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
-from releo_da.sensors.sensor import Sensor
+from releo_da.sensors.sensor import Parts, Sensor
 
 DARK = 0.02
 """Smallest sum of the two channels of which an index is formed (reflectance)."""
@@ -31,10 +33,13 @@ PAIR = "nd_"
 
 
 class Index(NamedTuple):
-    """A normalised difference of two channels, by position."""
+    """A normalised difference of two channels, by position.
+
+    ``low`` is None where the channel at ``high`` is the index itself.
+    """
 
     high: int
-    low: int
+    low: int | None
 
 
 class Role(NamedTuple):
@@ -92,6 +97,9 @@ def find_index(name: str, sensor: Sensor, channels: Sequence[str] | None = None)
         channels: those that may be used, positions refer to them; all of the sensor by default.
     """
     names = sensor.channels if channels is None else tuple(channels)
+    for position, reported in enumerate(sensor.are_indices(names)):
+        if reported and names[position].lower() == name:
+            return Index(position, None)
     if name in INDICES:
         centres = [sensor.centres[position] for position in sensor.index(names)]
         high, low = (_nearest(role, centres) for role in INDICES[name][:2])
@@ -113,6 +121,28 @@ def index_names(sensor: Sensor, channels: Sequence[str] | None = None) -> tuple[
 def normalised_difference(high: Tensor, low: Tensor) -> Tensor:
     """(high - low) / (high + low) within [-1, 1]; nearly black surfaces count as `DARK`."""
     return ((high - low) / (high + low).clamp_min(DARK)).clamp(-1.0, 1.0)
+
+
+def of_channels(values: Tensor, index: Index) -> Tensor:
+    """The index ``[...]`` of values ``[..., channel]``."""
+    high = values[..., index.high]
+    return high if index.low is None else normalised_difference(high, values[..., index.low])
+
+
+def combine(bands: Tensor, parts: Parts) -> Tensor:
+    """Channels of bands: a band as it is, or the index of two.
+
+    Args:
+        bands: reflectance ``[..., band]``.
+        parts: per channel the positions of its bands.
+
+    Returns:
+        ``[..., channel]``.
+    """
+    if parts == tuple((k,) for k in range(bands.shape[-1])):
+        return bands
+    channels = [of_channels(bands, Index(part[0], *(part[1:] or (None,)))) for part in parts]
+    return torch.stack(channels, -1)
 
 
 def _nearest(role: Role, centres: Sequence[float]) -> int | None:

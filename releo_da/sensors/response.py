@@ -6,14 +6,18 @@ maximum. Where an agency gives only these two, the response is taken as Gaussian
 
     response(w)  ~  exp(-4 ln 2 ((w - centre) / width)^2),
 
-which has that centre and that width. What of it lies outside the grid is cut off; a channel of
-which more than `OUTSIDE` is cut off is refused, since its band average would be another channel's.
+and as 0 below `TAIL` of its peak. A table at other wavelengths is linear between its points: of a
+table in steps of 1 nm or more the values at whole nanometres are taken, of a finer one the averages
+over 1 nm, so that no narrow line is lost. What lies outside the grid is cut off; a band of which
+more than `OUTSIDE` is cut off is refused, since its average would be another band's.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,53 +27,123 @@ FIRST_NM, LAST_NM = 400, 2500
 OUTSIDE = 0.02
 """Largest share of a response that may lie outside the grid."""
 
+TAIL = 1e-5
+"""Smallest value of a Gaussian response relative to its peak; tables have five decimals."""
+
+MICROMETRES = 100.0
+"""Wavelengths below this are in um, others in nm: no band of either unit is on the other side."""
+
 
 def grid() -> Tensor:
     """The wavelengths in nm, ``[2101]`` float64."""
     return torch.arange(FIRST_NM, LAST_NM + 1, dtype=torch.float64)
 
 
+def normalised(response: Tensor) -> Tensor:
+    """A response that sums to one."""
+    return response / response.sum()
+
+
 def gaussian(centre: float, width: float, where: str) -> Tensor:
     """Normalised Gaussian response ``[2101]`` float64.
 
     Args:
-        centre: nm.
-        width: full width at half maximum, nm.
+        centre: nm, or um where it is below `MICROMETRES`.
+        width: full width at half maximum, in the unit of the centre.
         where: place in the file, for messages.
 
     Raises:
-        InputError: the width is 0, or more than 2 % of the response is outside 400-2500 nm.
+        InputError: the width is 0 or in another unit, or more than 2 % of the response is outside
+            400-2500 nm.
     """
-    if not width > 0:
-        raise InputError(f"{where}: the width is {width:g} nm; give the full width at half maximum")
-    if centre < 10:
-        raise InputError(f"{where}: a centre of {centre:g} is in micrometres; give nanometres")
+    if centre < MICROMETRES:
+        if width > centre:
+            raise InputError(
+                f"{where}: a centre of {centre:g} is in um and a width of {width:g} is not; "
+                "give both in nm, or both in um"
+            )
+        centre, width = 1000.0 * centre, 1000.0 * width
+    if width < 0.1:
+        raise InputError(
+            f"{where}: a width of {width:g} nm; give the full width at half maximum in nm, "
+            "0.1 or more"
+        )
     scale = 2.0 * math.sqrt(math.log(2.0)) / width
     below = 0.5 * math.erfc(scale * (centre - FIRST_NM))
     above = 0.5 * math.erfc(scale * (LAST_NM - centre))
-    refuse_outside(below + above, where)
-    distance = grid() - centre
+    _refuse_outside(below + above, where)
+    exponent = -(scale * (grid() - centre)).square()
     # Relative to the nearest grid point: a line narrower than the grid keeps its place.
-    exponent = -((scale * distance).square())
-    return normalised((exponent - exponent.max()).exp())
+    response = (exponent - exponent.max()).exp()
+    return normalised(response.where(response >= TAIL, 0.0))
 
 
-def refuse_outside(share: float, where: str) -> None:
-    """Raise where more than `OUTSIDE` of a response lies outside the grid.
+def from_table(
+    wavelength: Sequence[float],
+    values: Sequence[float],
+    where: str,
+    place: Callable[[int], str],
+) -> Tensor:
+    """Normalised response ``[2101]`` float64 of a table.
+
+    Args:
+        wavelength: ascending, all in nm or all in um.
+        values: the response there, not negative, in any unit.
+        where: place of the values in the file, for messages.
+        place: place in the file of the wavelength at a position, for messages.
 
     Raises:
-        InputError: as said, with the share.
+        InputError: the wavelengths do not ascend or mix units, the response is zero, or more than
+            2 % of it is outside 400-2500 nm.
     """
+    at = _nanometres(wavelength, place)
+    response = np.array(values, dtype=np.float64)
+    if len(at) < 2:
+        raise InputError(f"{where}: a table of {len(at)} wavelengths; give two or more")
+    whole = np.trapezoid(response, at)
+    if not whole > 0:
+        raise InputError(f"{where}: the response is zero; leave the channel out or correct it")
+    nodes = grid().numpy()
+    inside = np.union1d(at[(at > FIRST_NM) & (at < LAST_NM)], nodes[[0, -1]])
+    covered = np.trapezoid(np.interp(inside, at, response, 0.0, 0.0), inside)
+    _refuse_outside(1.0 - covered / whole, where)
+    if np.diff(at).min() >= 1.0 - 1e-6:
+        sampled = np.interp(nodes, at, response, 0.0, 0.0)
+    else:
+        edges = np.append(nodes - 0.5, nodes[-1] + 0.5)
+        points = np.union1d(at, edges)
+        between = np.interp(points, at, response, 0.0, 0.0)
+        steps = 0.5 * (between[1:] + between[:-1]) * np.diff(points)
+        area = np.concatenate([[0.0], np.cumsum(steps)])
+        sampled = np.diff(area[np.searchsorted(points, edges)])
+    return normalised(torch.from_numpy(sampled))
+
+
+def _nanometres(wavelength: Sequence[float], place: Callable[[int], str]) -> np.ndarray:
+    """Ascending wavelengths in nm, rounded so that 0.427 um is the grid point 427 nm."""
+    at = np.array(wavelength, dtype=np.float64)
+    small = at < MICROMETRES
+    if small.any() and not small.all():
+        odd = int(np.flatnonzero(small != small[0])[0])
+        raise InputError(
+            f"{place(odd)}: {at[odd]:g} and {at[0]:g} cannot both be in "
+            f"{'um' if small[0] else 'nm'}; give all wavelengths in nm, or all in um"
+        )
+    falls = np.flatnonzero(np.diff(at) <= 0)
+    if falls.size:
+        k = int(falls[0]) + 1
+        fault = "appears twice" if at[k] == at[k - 1] else f"comes after {at[k - 1]:g}"
+        raise InputError(f"{place(k)}: {at[k]:g} {fault}; let the wavelengths ascend")
+    return np.round(at * 1000.0, 6) if small.any() else at
+
+
+def _refuse_outside(share: float, where: str) -> None:
+    """Raise where more than `OUTSIDE` of a response lies outside the grid."""
     if share > OUTSIDE:
         raise InputError(
             f"{where}: {min(share, 1.0):.0%} of the response lies outside {FIRST_NM} to {LAST_NM} "
             "nm, which the canopy model does not cover; leave the channel out"
         )
-
-
-def normalised(response: Tensor) -> Tensor:
-    """A response that sums to one."""
-    return response / response.sum()
 
 
 def centre_of(response: Tensor) -> float:

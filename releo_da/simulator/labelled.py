@@ -16,7 +16,7 @@ import xarray as xr
 
 from releo_da.io.times import to_days
 from releo_da.observation.derived import described
-from releo_da.sensors.sensor import FIRST_NM, LAST_NM
+from releo_da.sensors import FIRST_NM, LAST_NM
 from releo_da.simulator.angles import angles_of, place, together
 from releo_da.simulator.rows import Plan, plan, simulated
 from releo_da.simulator.validity import ANGLES, check, check_together, settle
@@ -39,7 +39,7 @@ def simulate(
             car, ant (ug/cm2), cbrown (-), cw (cm), cm (g/cm2), lai (m2/m2), ala (degrees), hspot
             (-), psoil (dry fraction, 0-1), rsoil (-); lidfa and lidfb may take the place of ala.
             Without ``geometry`` they hold the angles.
-        sensor: name in the catalogue; None gives the spectrum at 400, 401, ..., 2500 nm.
+        sensor: name in the catalogue, or path of a file; None gives the spectrum at 400, 401, ..., 2500 nm.
         geometry: angles in degrees, by name: ``tts``, ``tto``, ``psi``, or ``sun_zenith``,
             ``view_zenith``, and ``sun_azimuth`` with ``view_azimuth`` or ``relative_azimuth``. Any
             real azimuth is accepted. Without a view the sensor looks straight down.

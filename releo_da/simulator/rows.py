@@ -19,10 +19,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from releo_da.observation.derived import DERIVED, described, quantities
+from releo_da.observation.quadrature import band_quadrature
 from releo_da.physics.optics import load_optics
 from releo_da.physics.prosail import prosail
-from releo_da.sensors.indices import find_index, index_names, is_index, normalised_difference
-from releo_da.sensors.sensor import FIRST_NM, LAST_NM, Sensor, load_sensor
+from releo_da.sensors import FIRST_NM, LAST_NM, Sensor, load_sensor
+from releo_da.sensors.indices import (
+    Index,
+    combine,
+    find_index,
+    index_names,
+    is_index,
+    of_channels,
+)
 from releo_da.simulator.validity import ANGLES, Place, check_result
 from releo_da.types import InputError
 
@@ -52,7 +60,7 @@ def plan(sensor: str | None, derived: Sequence[str] = ()) -> Plan:
     """Prepares a simulation.
 
     Args:
-        sensor: name in the catalogue; None gives the spectrum, 400 ... 2500 nm.
+        sensor: name in the catalogue, or path of a file; None gives the spectrum, 400 ... 2500 nm.
         derived: names of derived variables and of indices.
 
     Raises:
@@ -70,20 +78,18 @@ def plan(sensor: str | None, derived: Sequence[str] = ()) -> Plan:
         )
     if instrument is None:
         channels = tuple(str(w) for w in range(FIRST_NM, LAST_NM + 1))
-        optics, response = load_optics(dtype=torch.float64), None
+        optics, rule = load_optics(dtype=torch.float64), None
     else:
-        channels, response = instrument.channels, instrument.response
-        used = response.any(0).nonzero().flatten()
-        optics = load_optics((used + FIRST_NM).tolist(), dtype=torch.float64)
-        response = response[:, used]
+        channels, rule = instrument.channels, band_quadrature(instrument, tolerance=0)
+        optics = load_optics(rule.wavelengths, dtype=torch.float64)
 
     def compute(columns: Mapping[str, Tensor]) -> Tensor:
         tts, tto, psi = (columns[name] for name in ANGLES)
         spectra = prosail(columns, tts, tto, psi, optics)
-        seen = spectra if response is None else spectra @ response.T
+        seen = spectra if rule is None else combine(spectra @ rule.weights.T, rule.parts)
         found = quantities(plain, columns, tts)
-        for name, (high, low) in indices.items():
-            found[name] = normalised_difference(seen[:, high], seen[:, low])
+        for name, index in indices.items():
+            found[name] = of_channels(seen, index)
         return torch.cat([seen, *(found[name][:, None] for name in derived)], 1)
 
     return Plan(instrument, (*channels, *derived), tuple(derived), compute)
@@ -117,7 +123,7 @@ def simulated(
         yield part, values
 
 
-def _positions(name: str, sensor: Sensor | None) -> tuple[int, int]:
+def _positions(name: str, sensor: Sensor | None) -> Index:
     """Channels of an index."""
     if sensor is None:
         raise InputError(f"simulate: {name} is formed of channels; name a sensor")

@@ -12,7 +12,7 @@ import torch
 from releo_da.config.simulate import simulate_table
 from releo_da.physics.optics import load_optics
 from releo_da.physics.prosail import VARIABLES, prosail
-from releo_da.sensors.sensor import load_sensor
+from releo_da.sensors import load_sensor
 from releo_da.simulator import rows
 from releo_da.simulator.validity import ANGLES
 from releo_da.types import InputError

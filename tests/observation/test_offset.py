@@ -60,7 +60,7 @@ def test_offsets_are_found_named_and_undone(where: set[int]) -> None:
         assert "-1000 digital counts" in o.cause
         assert o.product in str(o)
         assert "+0.100" in str(o)
-    for mended, a in zip(corrected(faulty, found), clean, strict=True):
+    for mended, a in zip(corrected(faulty, found, CHANNELS), clean, strict=True):
         torch.testing.assert_close(mended.values, a.values)
         assert torch.equal(mended.error, a.error)
     changed = faulty[min(where)].values - clean[min(where)].values
@@ -90,7 +90,7 @@ def test_a_constant_without_a_name_is_rejected_whole() -> None:
     assert found.offset == pytest.approx(0.2, abs=0.01)
     assert not found.known
     assert "rejected" in str(found)
-    mended = corrected(faulty, [found])
+    mended = corrected(faulty, [found], CHANNELS)
     assert not mended[12].seen.any()
     assert torch.equal(mended[12].values, faulty[12].values)
     assert torch.equal(mended[11].error, faulty[11].error)

@@ -12,7 +12,7 @@ from releo_da.observation.error import ObservationError
 from releo_da.observation.prosail import ProsailOperator, nearest_knots
 from releo_da.physics.optics import load_optics
 from releo_da.physics.prosail import prosail
-from releo_da.sensors.sensor import load_sensor
+from releo_da.sensors import load_sensor
 from releo_da.state.layout import Layout
 from releo_da.state.prior import prior_ensemble
 from releo_da.state.variables import variables

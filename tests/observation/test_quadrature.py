@@ -7,6 +7,7 @@ import torch
 
 from releo_da.observation.quadrature import Quadrature, band_quadrature, prior_spectra
 from releo_da.sensors import Sensor, load_sensor
+from releo_da.sensors.sensor import Band, Channel, make_sensor
 from releo_da.types import InputError
 
 LAND = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12")
@@ -125,9 +126,11 @@ def test_the_rule_is_computed_once_and_computed_alike():
 
 
 def test_a_channel_of_one_wavelength_is_that_wavelength():
-    response = torch.zeros(1, 2101, dtype=torch.float64)
-    response[0, 265] = 1.0
-    laser = Sensor("laser", ("L",), (665.0,), (1.0,), response, (0.0,), (0.0,), "made up")
+    response = torch.zeros(2101, dtype=torch.float64)
+    response[265] = 1.0
+    laser = make_sensor(
+        "laser", "made up", [Band("L", response, "tabulated")], [Channel("L", ("L",), 0.0, 0.0)]
+    )
     rule = band_quadrature(laser)
     assert rule.wavelengths == (665,)
     assert rule.weights.tolist() == [[1.0]]
@@ -147,7 +150,7 @@ def test_responses_of_satellites_are_not_interchangeable(fresh):
 
 def test_bad_arguments_are_answered_with_the_remedy():
     sensor = load_sensor("sentinel2a")
-    with pytest.raises(InputError, match="no channel 'B2', did you mean 'B02'"):
+    with pytest.raises(InputError, match="no channel 'B2'; did you mean 'B02'"):
         band_quadrature(sensor, ["B2"])
     with pytest.raises(InputError, match="name at least one"):
         band_quadrature(sensor, [])

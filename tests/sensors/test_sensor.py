@@ -36,13 +36,14 @@ def test_a_line_of_one_wavelength_and_the_ends_of_the_grid_are_channels(tmp_path
 
 def test_gaussian_rows_have_their_centre_and_width(tmp_path):
     head = "# source: a laboratory\nchannel,additive,multiplicative,centre_nm,width_nm\n"
-    sensor = read_sensor(write(tmp_path, head + "A,0.01,0.03,600.4,20\nL,0,0,700.3,0.01\n"))
+    sensor = read_sensor(write(tmp_path, head + "A,0.01,0.03,600.4,20\nL,0,0,700.3,0.2\n"))
     assert sensor.centres == pytest.approx((600.4, 700.0))
     assert sensor.widths == pytest.approx((20.0, 1.0), rel=0.01)
     w = torch.arange(400, 2501, dtype=torch.float64)
     sigma = 20 / 2.354820045
     expected = torch.exp(-0.5 * ((w - 600.4) / sigma) ** 2)
-    torch.testing.assert_close(sensor.response[0], expected / expected.sum())
+    torch.testing.assert_close(sensor.response[0], expected / expected.sum(), rtol=0, atol=1e-6)
+    assert sensor.forms == ("Gaussian", "Gaussian")
 
 
 @pytest.mark.parametrize(
@@ -50,9 +51,11 @@ def test_gaussian_rows_have_their_centre_and_width(tmp_path):
     [
         ("A,0,0,400,10", "channel A: 50% of the response lies outside 400 to 2500 nm"),
         ("A,0,0,3000,10", "channel A: 100% of the response lies outside"),
-        ("A,0,0,0.65,0.01", "a centre of 0.65 is in micrometres; give nanometres"),
-        ("A,0,0,650,0", "the width is 0 nm"),
-        ("A,0,0,650", "channel A, width_nm: '' is not a finite number"),
+        ("A,0,0,0.65,30", "channel A, centre_nm: 0.65 is in um; give nanometres"),
+        ("A,0,0,650,0", "a width of 0 nm"),
+        ("A,0,0,650,0.03", "a width of 0.03 nm"),
+        ("A,0,0,650", "line 3: 4 cells under 5 columns"),
+        ("A,0,0,650,", "channel A, width_nm: '' is not a finite number"),
     ],
 )
 def test_a_broken_gaussian_row_is_answered_with_its_place(tmp_path, row, message):
@@ -82,7 +85,9 @@ def test_a_sensor_is_loaded_once():
     [("sentinel-2a", "sentinel2a"), ("S2B", "sentinel2b"), ("Landsat_9", "landsat9")],
 )
 def test_an_unknown_sensor_is_answered_with_the_nearest_name(wrong, nearest):
-    with pytest.raises(InputError, match=f"'{wrong}', did you mean '{nearest}'"):
+    with pytest.raises(
+        InputError, match=rf"'{wrong}'; did you mean '{nearest}'\? the catalogue has"
+    ):
         load_sensor(wrong)
 
 
@@ -100,13 +105,13 @@ def test_an_unknown_channel_is_answered_with_the_nearest_name(wrong, nearest):
         ("# source: x\n", "lacks the column channel, additive"),
         ("# source: x\nchannel,additive,first_nm,response\n", "lacks the column multiplicative"),
         (HEADER, "has no channel"),
-        (HEADER + "A,0,0,500,1\nA,0,0,600,1\n", "names a channel twice"),
+        (HEADER + "A,0,0,500,1\nA,0,0,600,1\n", "names the channel A twice"),
         (HEADER + ",0,0,500,1\n", "line 3: the channel has no name"),
         (HEADER + "A,0,0,500,1\nB,0,x,500,1\n", "line 4, channel B, multiplicative: 'x'"),
         (HEADER + "A,-1,0,500,1\n", "channel A, additive: '-1' is not a finite number"),
         (HEADER + "A,0,0,500,1 nan 1\n", "channel A, response: 'nan'"),
         (HEADER + "A,0,0,500,1 -0.1 1\n", "channel A, response: '-0.1'"),
-        (HEADER + "A,0,0,500\n", "the response is empty or zero"),
+        (HEADER + "A,0,0,500\n", "line 3: 4 cells under 5 columns"),
         (HEADER + "A,0,0,500,0 0\n", "the response is empty or zero"),
         (HEADER + "A,0,0,0.65,1 1\n", "within 400 to 2500 nm"),
         (HEADER + "A,0,0,399,1 1\n", "covers 399 to 400 nm"),

@@ -16,7 +16,7 @@ from releo_da.io.geometry import sun_position
 from releo_da.physics.absorbed import fcover
 from releo_da.physics.optics import load_optics
 from releo_da.physics.prosail import prosail
-from releo_da.sensors.sensor import load_sensor
+from releo_da.sensors import load_sensor
 from releo_da.simulator import CANOPY, rows
 from releo_da.types import InputError
 
