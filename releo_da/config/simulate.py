@@ -60,7 +60,7 @@ def simulate_table(
     Args:
         table: CSV with a column for each variable and angle; psi is any real number of degrees.
         output: CSV of reflectances, 0-1, in the order of the rows; standard output when None.
-        sensor: name in the catalogue, or path of a file; the columns of the result are its channels.
+        sensor: name or path of a file; the columns of the result are its channels.
         spectrum: instead of a sensor, the columns 400 ... 2500 (nm).
         derived: derived variables, the last columns of the result.
         quiet: no progress bar.

@@ -39,7 +39,7 @@ def simulate(
             car, ant (ug/cm2), cbrown (-), cw (cm), cm (g/cm2), lai (m2/m2), ala (degrees), hspot
             (-), psoil (dry fraction, 0-1), rsoil (-); lidfa and lidfb may take the place of ala.
             Without ``geometry`` they hold the angles.
-        sensor: name in the catalogue, or path of a file; None gives the spectrum at 400, 401, ..., 2500 nm.
+        sensor: name or path of a file; None gives the spectrum at 400, 401, ..., 2500 nm.
         geometry: angles in degrees, by name: ``tts``, ``tto``, ``psi``, or ``sun_zenith``,
             ``view_zenith``, and ``sun_azimuth`` with ``view_azimuth`` or ``relative_azimuth``. Any
             real azimuth is accepted. Without a view the sensor looks straight down.
