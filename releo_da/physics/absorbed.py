@@ -46,7 +46,7 @@ def absorptance(variables: Mapping[str, Tensor], tts: Angle, optics: Optics) -> 
         InputError: a variable is missing.
     """
     light = canopy(variables, tts, 0.0, 0.0, optics)
-    soil = soil_reflectance(variables["psoil"], variables["rsoil"], optics)
+    soil = soil_reflectance(variables, optics)
     return 1.0 - light.dhr - (1.0 - soil) * light.down_direct
 
 

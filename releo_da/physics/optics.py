@@ -1,28 +1,20 @@
-"""Wavelength tables of leaf and soil, and the transmissivity of the leaf's surface.
+"""What depends on wavelength alone: absorption of leaf and water, soil spectra, surfaces.
 
-Everything that depends on wavelength alone is worked out once, in float64, when the tables are
-read: the specific absorption coefficients, the soil spectra, and how much isotropic light passes
-the interface between air and a medium of refractive index n (Stern 1964; Allen 1973),
-
-    tav(a, n) = 1 / sin(a)^2  *  integral over sin^2 from 0 to sin(a)^2 of
-                (transmissivity of both polarisations, averaged) d(sin^2)
-
-for a cone of half-angle a = 40 degrees (light that enters the leaf) and 90 degrees (light that is
-diffuse already). The integral has the closed form used below.
+All of it is worked out once, in float64, when the tables are read: the specific absorption
+coefficients of the leaf model asked for, the soil spectra (published, or a user's own), and how
+much light passes the surfaces of leaves and of water films on soil (`interface`). The equations
+that use them are those of `prospect` and `soil`.
 
 References:
-    Stern F. (1964), Applied Optics 3(1), 111-113. Allen W.A. (1973), J. Opt. Soc. Am. 63(6),
-    664-666. Jacquemoud S. and Baret F. (1990), Remote Sensing of Environment 34, 75-91. Sources of
-    the coefficients stand in the head of each file in `tables/`.
+    Jacquemoud S. and Baret F. (1990), Remote Sensing of Environment 34, 75-91. Sources of the
+    coefficients stand in the head of each file in `tables/`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import lru_cache
-from importlib import resources
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -30,8 +22,17 @@ from torch import Tensor
 
 from releo_da.types import InputError
 
-FIRST, LAST = 400, 2500
-"""The tables cover these wavelengths, in nm, in steps of 1 nm."""
+from .interface import interface_transmissivity
+from .published import FIRST, LAST, published
+from .soil_spectra import SoilSpectra
+
+LeafModel = Literal["prospect_d", "prospect_5"]
+
+FILM = 0.015
+"""Thickness of a film of water on soil, cm (Verhoef, van der Tol and Middleton 2018)."""
+
+SOIL_INDEX = 2.0
+"""Refractive index of soil particles (Bach and Mauser 1994)."""
 
 
 class Optics(NamedTuple):
@@ -48,9 +49,14 @@ class Optics(NamedTuple):
         k_dry: of dry matter, cm2/g.
         soil_dry: reflectance of a dry soil.
         soil_wet: reflectance of a wet soil.
-        enter: transmissivity of the surface for light in a cone of 40 degrees.
+        enter: transmissivity of the leaf's surface for light in a cone of 40 degrees.
         enter_diffuse: transmissivity from air to leaf for isotropic light.
         leave: transmissivity from leaf to air for isotropic light.
+        soak: transmissivity from water to soil particles over that from air to soil particles,
+            isotropic light.
+        film_enter: transmissivity from air to water for light in a cone of 40 degrees.
+        film_leave: transmissivity from water to air for isotropic light.
+        film_pass: transmittance of a film of water, down and up again.
     """
 
     wavelength: Tensor
@@ -66,65 +72,48 @@ class Optics(NamedTuple):
     enter: Tensor
     enter_diffuse: Tensor
     leave: Tensor
+    soak: Tensor
+    film_enter: Tensor
+    film_leave: Tensor
+    film_pass: Tensor
 
 
-def interface_transmissivity(angle: float, refractive: Tensor) -> Tensor:
-    """Average transmissivity of a plane interface for light within a cone.
-
-    Args:
-        angle: half-angle of the cone in degrees, in (0, 90].
-        refractive: index of refraction n > 1 of the medium entered, any shape.
-
-    Returns:
-        Transmissivity (0-1), shaped as ``refractive``.
-    """
-    n2 = refractive**2
-    plus, minus = n2 + 1.0, n2 - 1.0
-    sine2 = math.sin(math.radians(angle)) ** 2
-    k = -(minus**2) / 4.0
-    # b runs from its value at normal incidence (b0) to that at the rim of the cone (b1).
-    b0 = (refractive + 1.0) ** 2 / 2.0
-    shift = sine2 - plus / 2.0
-    b1 = (shift**2 + k).clamp_min(0.0).sqrt() - shift
-
-    def perpendicular(b: Tensor) -> Tensor:
-        return k**2 / (6.0 * b**3) + k / b - b / 2.0
-
-    def parallel(b: Tensor) -> Tensor:
-        c = 2.0 * plus * b - minus**2
-        return (
-            -2.0 * n2 * b / plus**2
-            - 2.0 * n2 * plus * b.log() / minus**2
-            + n2 / (2.0 * b)
-            + 16.0 * n2**2 * (n2**2 + 1.0) * c.log() / (plus**3 * minus**2)
-            + 16.0 * n2**3 / (plus**3 * c)
-        )
-
-    total = perpendicular(b1) - perpendicular(b0) + parallel(b1) - parallel(b0)
-    return total / (2.0 * sine2)
-
-
-@lru_cache(maxsize=1)
-def _tables() -> Optics:
-    """All wavelengths, float64."""
-    folder = resources.files(__package__) / "tables"
-    columns: list[Tensor] = []
-    for name in ("leaf.csv", "soil.csv"):
-        with (folder / name).open(encoding="utf-8") as file:
-            rows = (line for line in file if not line.startswith(("#", "wavelength")))
-            columns.extend(torch.from_numpy(np.loadtxt(rows, delimiter=",").T.copy()).unbind())
-    del columns[8]  # the wavelengths of the soil table
-    refractive = columns[1]
+@lru_cache
+def _tables(leaf: LeafModel) -> Optics:
+    """All wavelengths, float64, with the published soils."""
+    table, soil, water = published(leaf), published("soil"), published("water")
+    wavelength, refractive = table["wavelength"], table["refractive"]
     diffuse = interface_transmissivity(90.0, refractive)
-    enter = interface_transmissivity(40.0, refractive)
-    columns += [enter, diffuse, diffuse / refractive**2]
-    return Optics(*columns)
+    index = torch.from_numpy(np.interp(wavelength, water["wavelength"], water["refractive"]))
+    particles = torch.full_like(index, SOIL_INDEX)
+    return Optics(
+        wavelength=wavelength,
+        refractive=refractive,
+        k_cab=table["cab"],
+        k_car=table["car"],
+        k_ant=table.get("ant", torch.zeros_like(wavelength)),
+        k_brown=table["brown"],
+        k_water=table["water"],
+        k_dry=table["dry"],
+        soil_dry=soil["dry"],
+        soil_wet=soil["wet"],
+        enter=interface_transmissivity(40.0, refractive),
+        enter_diffuse=diffuse,
+        leave=diffuse / refractive**2,
+        soak=interface_transmissivity(90.0, particles / index)
+        / interface_transmissivity(90.0, particles),
+        film_enter=interface_transmissivity(40.0, index),
+        film_leave=interface_transmissivity(90.0, index) / index**2,
+        film_pass=torch.exp(-2.0 * FILM * table["water"]),
+    )
 
 
 def load_optics(
     wavelengths: Sequence[int] | None = None,
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
+    leaf: LeafModel = "prospect_d",
+    soil: SoilSpectra | None = None,
 ) -> Optics:
     """The coefficient tables at the wavelengths asked for.
 
@@ -132,12 +121,15 @@ def load_optics(
         wavelengths: whole nanometres within 400..2500, in any order; default all 2101.
         dtype: float32 or float64; derived quantities are worked out in float64 first.
         device: where the tensors live.
+        leaf: whose absorption coefficients; those of PROSPECT-5 know no anthocyanins.
+        soil: soil spectra instead of the published ones, for instance of `read_soil`.
 
     Returns:
         `Optics` with fields ``[w]``.
 
     Raises:
-        InputError: a wavelength is not a whole number of nm within 400..2500.
+        InputError: a wavelength is not a whole number of nm within 400..2500; no such leaf model;
+            soil spectra of another length than 2101.
     """
     if wavelengths is None:
         wavelengths = range(FIRST, LAST + 1)
@@ -147,5 +139,17 @@ def load_optics(
             f"wavelength {wrong[0]} is not in the optical tables; "
             f"give whole nanometres from {FIRST} to {LAST}"
         )
+    if leaf not in get_args(LeafModel):
+        raise InputError(
+            f"leaf model '{leaf}' is unknown; choose {' or '.join(get_args(LeafModel))}"
+        )
+    tables = _tables(leaf)
+    if soil is not None:
+        if any(s.shape != tables.wavelength.shape for s in soil):
+            raise InputError(
+                f"soil spectra need {LAST - FIRST + 1} values, one for each nm from {FIRST} to "
+                f"{LAST}; read_soil makes them from a CSV file"
+            )
+        tables = tables._replace(soil_dry=soil.dry.cpu().double(), soil_wet=soil.wet.cpu().double())
     index = torch.tensor([int(w) - FIRST for w in wavelengths])
-    return Optics(*(t[index].to(device=device, dtype=dtype) for t in _tables()))
+    return Optics(*(t[index].to(device=device, dtype=dtype) for t in tables))

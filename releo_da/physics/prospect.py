@@ -1,4 +1,4 @@
-"""PROSPECT-D: reflectance and transmittance of a leaf from its contents.
+"""PROSPECT: reflectance and transmittance of a leaf from its contents.
 
 The leaf is a pile of n plates (Jacquemoud and Baret 1990). One plate absorbs the fraction
 A0 = 1 - 2 E3(k), k = sum of content x specific absorption / n, of the light that crosses it, and
@@ -17,12 +17,16 @@ Written with A, a - 1 and 1 - y as primary quantities (instead of differences of
 nothing cancels as absorption goes to 0, so float32 suffices, and the absorptance of the leaf comes
 out with full relative accuracy, which the canopy needs.
 
+PROSPECT-5 and PROSPECT-D have these equations in common and differ in their tables of coefficients
+(`load_optics`).
+
 Shapes: variables and wavelengths meet by broadcasting; 1 exp, 1 log, 1 expm1 and about 70 cheap
 operations per wavelength.
 
 References:
     Jacquemoud and Baret (1990), Remote Sensing of Environment 34, 75-91.
-    Feret, Gitelson, Noble and Jacquemoud (2017), Remote Sensing of Environment 193, 204-215.
+    Feret et al. (2008), Remote Sensing of Environment 112, 3030-3043: PROSPECT-5.
+    Feret, Gitelson, Noble and Jacquemoud (2017), same journal 193, 204-215: PROSPECT-D.
     Stokes (1862), Proc. Royal Society of London 11, 545-556.
 """
 
@@ -98,7 +102,7 @@ def pile(depth: Tensor, n: Tensor, optics: Optics) -> Leaf:
     return Leaf(rho, tau, torch.addcmul(ratio * lost, share, kept, value=-1.0))
 
 
-def prospect_d(
+def prospect(
     n: Tensor,
     cab: Tensor,
     car: Tensor,
@@ -114,7 +118,7 @@ def prospect_d(
         n: structure parameter, the number of plates, >= 1; all variables broadcast to ``[...]``.
         cab: chlorophyll a+b, ug/cm2.
         car: carotenoids, ug/cm2.
-        ant: anthocyanins, ug/cm2.
+        ant: anthocyanins, ug/cm2; without effect by the tables of PROSPECT-5.
         cbrown: brown pigments, arbitrary units.
         cw: equivalent water thickness, cm.
         cm: dry matter, g/cm2.

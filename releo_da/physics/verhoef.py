@@ -7,8 +7,8 @@ The fraction of leaves less steep than theta is F = 2 (x - theta) / pi, where x 
 Named cases (a, b): planophile (1, 0), erectophile (-1, 0), plagiophile (0, -1), extremophile
 (0, 1), uniform (0, 0), close to spherical (-0.35, -0.15). With |a| + |b| <= 1, G does not decrease
 and there is one root. Laguerre's iteration takes the slope and the curvature of G, and from
-x = 2 theta + a sin 2 theta + (b / 2) sin 4 theta it is at rounding error after 4 steps anywhere in
-that domain. Derivatives are those of the implicit function,
+x = 2 theta + a sin 2 theta + (b / 2) sin 4 theta it reaches rounding error in 6 steps. Derivatives
+are those of the implicit function,
 
     dx/da = sin x / G',   dx/db = sin 2x / (2 G'),   G' = 1 - a cos x - b cos 2x.
 
@@ -27,13 +27,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_STEPS = 4
-_DEGREE = 5.0
-"""Laguerre's iteration is that of a polynomial of this degree; 5 is Conway's choice for Kepler's
-equation, of which G is a relative."""
+_STEPS = 6
+_DEGREE = 3.0
+"""Laguerre's iteration is that of a polynomial of this degree: G is close to a cubic at (0, -1),
+the one place where roots are hard to find."""
 _FLOOR = 1e-6
 """Least slope G' by which a derivative is divided."""
-_TINY = 1e-10
+_TINY = 1e-8
 """Keeps a step at (0, -1) small, where G and its first two derivatives are rounding errors."""
 
 

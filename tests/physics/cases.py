@@ -78,6 +78,14 @@ def with_slopes(cases: Cases, seed: int = 2, margin: float = 0.0) -> Cases:
     return Cases({**kept, "lidfa": a, "lidfb": b}, cases.angles)
 
 
+def with_moisture(cases: Cases, seed: int = 3) -> Cases:
+    """The cases with soil moisture, 0-0.6; one row is dry, one is where water begins to act."""
+    generator = torch.Generator().manual_seed(seed)
+    moisture = 0.6 * torch.rand(len(cases.angles[0]), generator=generator, dtype=torch.float64)
+    moisture[:2] = torch.tensor([0.0, 0.05])[: len(moisture)]
+    return Cases({**cases.variables, "soil_moisture": moisture}, cases.angles)
+
+
 # What each edge case changes in an otherwise random one; "tts", "tto", "psi" are angles.
 EDGES: tuple[dict[str, float], ...] = (
     {"lai": 0.0},

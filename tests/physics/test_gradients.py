@@ -7,7 +7,7 @@ from releo_da.physics.leaf_angles import VERHOEF
 from releo_da.physics.optics import load_optics
 from releo_da.physics.prosail import VARIABLES, canopy, prosail
 
-from .cases import CONTENTS, EDGES, all_cases, edge_cases, random_cases, with_slopes
+from .cases import CONTENTS, EDGES, all_cases, edge_cases, random_cases, with_moisture, with_slopes
 
 WAVELENGTHS = (443, 490, 560, 665, 705, 783, 865, 1240, 1610, 1940, 2190)
 OPTICS = load_optics(WAVELENGTHS, dtype=torch.float64)
@@ -27,6 +27,7 @@ STEPS = {
     "lidfa": (1e-3, -1.0),
     "lidfb": (1e-3, -1.0),
     "hspot": (1e-4, 0.02),
+    "soil_moisture": (1e-3, 0.06),
     "psoil": (1e-3, 0.0),
     "rsoil": (1e-3, 0.0),
 }
@@ -34,6 +35,8 @@ STEPS = {
 
 def having(cases, name, margin=0.0):
     """The cases, with a variable that stands beside the usual ones."""
+    if name == "soil_moisture":
+        return with_moisture(cases)
     return with_slopes(cases, margin=margin) if name in VERHOEF else cases
 
 

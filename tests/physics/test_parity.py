@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from scipy.optimize import brentq
 
 from releo_da.physics.optics import load_optics
 from releo_da.physics.prosail import VARIABLES, canopy, prosail
-from releo_da.physics.prospect import prospect_d
+from releo_da.physics.prospect import prospect
 from releo_da.physics.sail import four_sail
 from releo_da.physics.soil import soil_reflectance
 
@@ -36,7 +37,7 @@ def tight_verhoef(a: float, b: float, n_elements: int = 18) -> np.ndarray:
     return np.diff([0.0, *(less_steep(edge) for edge in edges), 1.0])
 
 
-def oracle_spectra(cases: Cases) -> np.ndarray:
+def oracle_spectra(cases: Cases, version: str = "D") -> np.ndarray:
     """Its four factors, ``[case, factor, 2101]``."""
     rows = []
     for i in range(len(cases.angles[0])):
@@ -51,33 +52,44 @@ def oracle_spectra(cases: Cases) -> np.ndarray:
             factors = oracle.run_prosail(
                 v["n"], v["cab"], v["car"], v["cbrown"], v["cw"], v["cm"], v["lai"],
                 hspot=v["hspot"], tts=angles[0], tto=angles[1], psi=angles[2], ant=v["ant"],
-                prospect_version="D", rsoil=v["rsoil"], psoil=v["psoil"], factor="ALL", **leaves,
+                prospect_version=version, rsoil=v["rsoil"], psoil=v["psoil"], factor="ALL",
+                **leaves,
             )  # fmt: skip
         rows.append(np.stack([np.broadcast_to(f, 2101) for f in factors]))
     return np.stack(rows)
 
 
-KINDS = {"campbell": all_cases(200), "verhoef": with_slopes(all_cases(170))}
+class Kind(NamedTuple):
+    cases: Cases
+    leaf: str
+    version: str
+
+
+KINDS = {
+    "campbell": Kind(all_cases(400), "prospect_d", "D"),
+    "verhoef": Kind(with_slopes(all_cases(270, seed=2)), "prospect_d", "D"),
+    "prospect_5": Kind(all_cases(170, seed=4), "prospect_5", "5"),
+    "prospect_5_verhoef": Kind(with_slopes(all_cases(50, seed=6)), "prospect_5", "5"),
+}
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def kind(request) -> str:
-    return request.param
+def kind(request) -> Kind:
+    return KINDS[request.param]
 
 
 @pytest.fixture(scope="module")
-def cases(kind) -> Cases:
-    return KINDS[kind]
-
-
-@pytest.fixture(scope="module")
-def reference(cases) -> np.ndarray:
+def reference(kind) -> np.ndarray:
     """Verhoef's equation is solved to 1e-8 at best by the oracle, so here it gets exact weights."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(FourSAIL, "verhoef_bimodal", tight_verhoef)
-        spectra = oracle_spectra(cases)
+        spectra = oracle_spectra(kind.cases, kind.version)
     assert np.isfinite(spectra).all()
     return spectra
+
+
+def test_there_are_a_thousand_cases():
+    assert sum(len(kind.cases.angles[0]) for kind in KINDS.values()) >= 1000
 
 
 def test_verhoef_as_the_oracle_solves_it():
@@ -89,46 +101,52 @@ def test_verhoef_as_the_oracle_solves_it():
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-7), (torch.float32, 2e-5)])
-def test_all_factors(cases, reference, dtype, tolerance):
-    part = cases.to(dtype)
-    result = canopy(part.variables, *part.angles, load_optics(dtype=dtype))
+def test_all_factors(kind, reference, dtype, tolerance):
+    part = kind.cases.to(dtype)
+    result = canopy(part.variables, *part.angles, load_optics(dtype=dtype, leaf=kind.leaf))
     for i, name in enumerate(FACTORS):
         error = np.abs(getattr(result, name).double().numpy() - reference[:, i]).max(-1)
         assert error.max() <= tolerance, f"{name}: {error.max():.2e} in row {error.argmax()}"
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-7), (torch.float32, 2e-5)])
-def test_few_wavelengths_take_the_other_layout(cases, reference, dtype, tolerance):
-    part = cases.to(dtype)
+def test_few_wavelengths_take_the_other_layout(kind, reference, dtype, tolerance):
+    part = kind.cases.to(dtype)
     wavelengths = range(400, 2501, 70)
-    optics = load_optics(wavelengths, dtype=dtype)
+    optics = load_optics(wavelengths, dtype=dtype, leaf=kind.leaf)
     assert len(part.angles[0]) > len(wavelengths)
     result = prosail(part.variables, *part.angles, optics).double().numpy()
     assert np.abs(result - reference[:, 0, ::70]).max() <= tolerance
 
 
-def test_parts_equal_the_whole(cases, reference):
-    optics = load_optics(dtype=torch.float64)
+def test_parts_equal_the_whole(kind, reference):
+    optics = load_optics(dtype=torch.float64, leaf=kind.leaf)
+    cases = kind.cases
     v = cases.variables
-    rho, tau = prospect_d(*(v[k] for k in ("n", "cab", "car", "ant", "cbrown", "cw", "cm")), optics)
-    soil = soil_reflectance(v["psoil"], v["rsoil"], optics)
+    rho, tau = prospect(*(v[k] for k in ("n", "cab", "car", "ant", "cbrown", "cw", "cm")), optics)
+    soil = soil_reflectance(v, optics)
     result = four_sail(rho, tau, soil, v, *cases.angles)
     for i, name in enumerate(FACTORS):
         assert np.abs(getattr(result, name).numpy() - reference[:, i]).max() <= 1e-7
 
 
-def test_leaf():
+# The oracle holds the coefficients of PROSPECT-5 rounded to float32.
+@pytest.mark.parametrize(
+    ("version", "table", "tolerance"), [("D", "prospect_d", 1e-9), ("5", "prospect_5", 5e-8)]
+)
+def test_leaf(version, table, tolerance):
     generator = np.random.default_rng(2)
-    optics = load_optics(dtype=torch.float64)
+    optics = load_optics(dtype=torch.float64, leaf=table)
     for _ in range(20):
         n, cab, car, ant, brown, cw, cm = generator.uniform(
             [1.0, 0, 0, 0, 0, 0, 1e-4], [3.0, 100, 25, 10, 2, 0.08, 0.02]
         )
-        _, r, t = oracle.run_prospect(n, cab, car, brown, cw, cm, ant=ant, prospect_version="D")
+        given = {"ant": ant, "prospect_version": version}
+        _, r, t = oracle.run_prospect(n, cab, car, brown, cw, cm, **given)
         values = torch.tensor([n, cab, car, ant, brown, cw, cm], dtype=torch.float64)
-        rho, tau = prospect_d(*values, optics)
-        assert np.abs(rho.numpy() - r).max() < 1e-9
-        assert np.abs(tau.numpy() - t).max() < 1e-9
+        rho, tau = prospect(*values, optics)
+        assert np.abs(rho.numpy() - r).max() < tolerance
+        assert np.abs(tau.numpy() - t).max() < tolerance
 
 
 # Interior points: a sparse, a usual and a dense canopy; angles of the sun and the view.
