@@ -6,8 +6,13 @@ upwards. The rest is absorbed by the canopy:
 
     absorbed = 1 - DHR - (1 - r_soil) D,    fAPAR = its mean over 400-700 nm,
 
-all wavelengths weighing the same. What the soil sees from straight above is the gap fraction
-exp(-k L), and its complement is the fraction of ground covered.
+all wavelengths weighing the same. Diffuse light obeys the same with BHR for DHR, and
+
+    total fAPAR = (1 - d) direct fAPAR + d diffuse fAPAR,
+
+d being the diffuse share of light in 400-700 nm (`light`: of a clear sky, unless it is given). What
+the soil sees from straight above is the gap fraction exp(-k L), and its complement is the fraction
+of ground covered.
 
 Reference: Verhoef, Jia, Xiao and Su (2007), IEEE Trans. Geosci. Remote Sensing 45, 1808-1822.
 """
@@ -21,11 +26,15 @@ from torch import Tensor
 
 from releo_da.types import InputError
 
+from .layer import fluxes
 from .leaf_angles import steeper_than
+from .light import band_diffuse_share
 from .optics import Optics
-from .prosail import Angle, canopy
+from .prosail import Angle, evaluate
+from .prospect import Leaf
+from .sail import balance
 from .scattering import class_scattering, extinction
-from .soil import soil_reflectance
+from .structure import Structure
 
 PAR = (400, 700)
 """Limits of photosynthetically active radiation, nm."""
@@ -45,9 +54,15 @@ def absorptance(variables: Mapping[str, Tensor], tts: Angle, optics: Optics) -> 
     Raises:
         InputError: a variable is missing.
     """
-    light = canopy(variables, tts, 0.0, 0.0, optics)
-    soil = soil_reflectance(variables, optics)
-    return 1.0 - light.dhr - (1.0 - soil) * light.down_direct
+    return evaluate(_direct, variables, (tts, 0.0, 0.0), optics)[0]
+
+
+def absorptance_diffuse(variables: Mapping[str, Tensor], optics: Optics) -> Tensor:
+    """Fraction of diffuse light that the canopy absorbs, per wavelength.
+
+    Takes, returns and raises what `absorptance` does, without a sun.
+    """
+    return evaluate(_diffuse, variables, (0.0, 0.0, 0.0), optics)[0]
 
 
 def fapar(variables: Mapping[str, Tensor], tts: Angle, optics: Optics) -> Tensor:
@@ -65,13 +80,68 @@ def fapar(variables: Mapping[str, Tensor], tts: Angle, optics: Optics) -> Tensor
     Raises:
         InputError: a variable is missing, or a wavelength lies outside 400-700 nm.
     """
-    low, high = float(optics.wavelength.min()), float(optics.wavelength.max())
+    return evaluate(_direct, variables, (tts, 0.0, 0.0), optics, _mean(optics))[0].squeeze(-1)
+
+
+def fapar_diffuse(variables: Mapping[str, Tensor], optics: Optics) -> Tensor:
+    """Fraction of diffuse photosynthetically active radiation that the canopy absorbs.
+
+    Takes, returns and raises what `fapar` does, without a sun.
+    """
+    return evaluate(_diffuse, variables, (0.0, 0.0, 0.0), optics, _mean(optics))[0].squeeze(-1)
+
+
+def fapar_total(
+    variables: Mapping[str, Tensor], tts: Angle, optics: Optics, share: Angle | None = None
+) -> Tensor:
+    """Fraction of all photosynthetically active radiation that the canopy absorbs.
+
+    Takes, returns and raises what `fapar` does.
+
+    Args:
+        variables: see `fapar`.
+        tts: see `fapar`.
+        optics: see `fapar`.
+        share: diffuse share of the light in 400-700 nm, 0-1, broadcastable to ``[...]``; default
+            that of a clear sky under this sun, `band_diffuse_share`.
+    """
+    weights = _mean(optics)
+    direct, diffuse = (
+        part.squeeze(-1) for part in evaluate(_both, variables, (tts, 0.0, 0.0), optics, weights)
+    )
+    if share is None:
+        share = band_diffuse_share(torch.as_tensor(tts).to(direct), *PAR)
+    return torch.lerp(direct, diffuse, torch.as_tensor(share).to(direct))
+
+
+def _both(leaf: Leaf, soil: Tensor, frame: Structure) -> tuple[Tensor, Tensor]:
+    """Absorbed fractions of direct and of diffuse light."""
+    light = balance(fluxes(leaf, frame), soil, frame)
+    kept = 1.0 - soil
+    return (
+        1.0 - light.dhr - kept * light.down_direct,
+        1.0 - light.bhr - kept * light.down_diffuse,
+    )
+
+
+def _direct(leaf: Leaf, soil: Tensor, frame: Structure) -> tuple[Tensor]:
+    return _both(leaf, soil, frame)[:1]
+
+
+def _diffuse(leaf: Leaf, soil: Tensor, frame: Structure) -> tuple[Tensor]:
+    return _both(leaf, soil, frame)[1:]
+
+
+def _mean(optics: Optics) -> Tensor:
+    """Equal weights of wavelengths that lie within 400-700 nm, ``[1, w]``."""
+    wavelength = optics.wavelength
+    low, high = float(wavelength.min()), float(wavelength.max())
     if low < PAR[0] or high > PAR[1]:
         raise InputError(
             f"fapar averages {PAR[0]}-{PAR[1]} nm, but its optics cover {low:g}-{high:g} nm; "
             f"use load_optics(range({PAR[0] + 5}, {PAR[1]}, 10))"
         )
-    return absorptance(variables, tts, optics).mean(-1)
+    return torch.full_like(wavelength, 1.0 / len(wavelength)).unsqueeze(0)
 
 
 def fcover(variables: Mapping[str, Tensor]) -> Tensor:

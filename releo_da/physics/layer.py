@@ -52,6 +52,15 @@ class Layer(NamedTuple):
     rso: Tensor
 
 
+class Fluxes(NamedTuple):
+    """What an observer does not see of `Layer`: hemispherical reflectances and transmittances."""
+
+    rdd: Tensor
+    tdd: Tensor
+    rsd: Tensor
+    tsd: Tensor
+
+
 class Diffuse(NamedTuple):
     """The diffuse streams; symbols as in the module's equations.
 
@@ -151,6 +160,12 @@ def _beam(k: Tensor, gap: Tensor, lai: Tensor, d: Diffuse) -> Beam:
     return Beam(j1, rate, far, mean - tilt, mean + tilt, both, difference, even + odd, even - odd)
 
 
+def _between(d: Diffuse) -> tuple[Tensor, Tensor]:
+    """Rdd and tdd."""
+    even, odd = (d.e + d.rinf) * d.plus, (d.drop + d.deficit) * d.minus
+    return even - odd, even + odd
+
+
 def _multiple(leaf: Leaf, c: Structure, d: Diffuse, s: Beam, o: Beam) -> Tensor:
     """Light from the sun to the observer by way of diffuse light.
 
@@ -186,5 +201,14 @@ def scatter(leaf: Leaf, c: Structure) -> Layer:
     s, o = _beam(c.ks, c.gap_s, c.lai, d), _beam(c.ko, c.gap_o, c.lai, d)
     rso = torch.addcmul(_multiple(leaf, c, d, s, o), c.once_rho, leaf.rho)
     rso = torch.addcmul(rso, c.once_tau, leaf.tau)
-    even, odd = (d.e + d.rinf) * d.plus, (d.drop + d.deficit) * d.minus
-    return Layer(even - odd, even + odd, s.r, s.t, o.r, o.t, rso)
+    return Layer(*_between(d), s.r, s.t, o.r, o.t, rso)
+
+
+def fluxes(leaf: Leaf, c: Structure) -> Fluxes:
+    """Hemispherical fluxes alone, at less than half of the cost of `scatter`.
+
+    Takes what `scatter` does.
+    """
+    d = _diffuse(leaf, c)
+    s = _beam(c.ks, c.gap_s, c.lai, d)
+    return Fluxes(*_between(d), s.r, s.t)

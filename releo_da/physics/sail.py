@@ -21,7 +21,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .layer import Layer, scatter
+from .layer import Fluxes, Layer, scatter
 from .leaf_angles import angle_names
 from .prospect import Leaf
 from .structure import Structure, structure
@@ -56,17 +56,30 @@ def seen(layer: Layer, soil: Tensor, c: Structure) -> Tensor:
     return torch.addcmul(once, soil / (1.0 - again), seen_again)
 
 
-def ground(layer: Layer, soil: Tensor, c: Structure) -> Canopy:
-    """All reflectance factors of canopy and soil; shapes as in `scatter`."""
+class Balance(NamedTuple):
+    """What becomes of direct and of diffuse light; the fields are those of `Canopy`."""
+
+    bhr: Tensor
+    dhr: Tensor
+    down_direct: Tensor
+    down_diffuse: Tensor
+
+
+def balance(layer: Layer | Fluxes, soil: Tensor, c: Structure) -> Balance:
+    """Light that leaves upwards and light at the soil; shapes as in `scatter`."""
     amplify = 1.0 / (1.0 - soil * layer.rdd)
     direct, diffuse = (c.gap_s + layer.tsd) * amplify, layer.tdd * amplify
+    returned = layer.tdd * soil
+    return Balance(layer.rdd + returned * diffuse, layer.rsd + returned * direct, direct, diffuse)
+
+
+def ground(layer: Layer, soil: Tensor, c: Structure) -> Canopy:
+    """All reflectance factors of canopy and soil; shapes as in `scatter`."""
+    light = balance(layer, soil, c)
     return Canopy(
         sdr=seen(layer, soil, c),
-        bhr=layer.rdd + layer.tdd * soil * diffuse,
-        dhr=layer.rsd + layer.tdd * soil * direct,
-        hdr=layer.rdo + (c.gap_o + layer.tdo) * soil * diffuse,
-        down_direct=direct,
-        down_diffuse=diffuse,
+        hdr=layer.rdo + (c.gap_o + layer.tdo) * soil * light.down_diffuse,
+        **light._asdict(),
     )
 
 

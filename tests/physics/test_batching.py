@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from releo_da.physics import prosail as module
 from releo_da.physics.absorbed import fcover
+from releo_da.physics.hotspot import STEPS
 from releo_da.physics.optics import load_optics
 from releo_da.physics.prosail import VARIABLES, canopy, prosail
 from releo_da.physics.sail import four_sail
@@ -42,6 +44,50 @@ def test_many_members_are_cut_too(monkeypatch):
     expected = prosail(variables, *angles, OPTICS)
     monkeypatch.setattr(module, "BLOCK", 64)
     assert torch.equal(prosail(variables, *angles, OPTICS), expected)
+
+
+@pytest.mark.parametrize("optics", [OPTICS, load_optics()])
+def test_weighted_sums_are_those_of_the_spectra(monkeypatch, optics):
+    monkeypatch.setattr(module, "CHUNK", 1 << 15)
+    variables, angles = grid(8, 40)
+    weights = torch.rand(3, len(optics.wavelength), generator=torch.Generator().manual_seed(0))
+    weights /= weights.sum(1, keepdim=True)
+    expected = prosail(variables, *angles, optics) @ weights.T
+    found = prosail(variables, *angles, optics, weights)
+    assert found.shape == (8, 40, 3)
+    assert torch.allclose(found, expected, atol=1e-6)
+
+
+class Allocations(TorchDispatchMode):
+    """The sizes of the tensors that are made, in numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self.sizes = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        made = result if isinstance(result, tuple | list) else (result,)
+        inputs = {a.untyped_storage().data_ptr() for a in args if isinstance(a, torch.Tensor)}
+        self.sizes += [
+            r.numel()
+            for r in made
+            if isinstance(r, torch.Tensor) and r.untyped_storage().data_ptr() not in inputs
+        ]
+        return result
+
+
+@pytest.mark.parametrize(("optics", "pixels"), [(OPTICS, 256), (load_optics(), 16)])
+def test_without_a_tape_only_the_result_is_large(optics, pixels):
+    """Whatever the number of spectra, all else stays at the size of a chunk or a block."""
+    variables, angles = grid(pixels, 64)
+    limit = 2 * max(module.CHUNK, (STEPS + 1) * module.BLOCK)
+    with torch.no_grad(), Allocations() as seen:
+        result = prosail(variables, *angles, optics)
+    assert [size for size in seen.sizes if size > limit] == [result.numel()]
+    with torch.no_grad(), Allocations() as seen:
+        prosail(variables, *angles, optics, torch.ones(2, len(optics.wavelength)))
+    assert max(seen.sizes) <= limit
 
 
 def test_layouts_agree():

@@ -3,11 +3,21 @@
 import pytest
 import torch
 
+from releo_da.physics import prosail as module
 from releo_da.physics.leaf_angles import VERHOEF
 from releo_da.physics.optics import load_optics
 from releo_da.physics.prosail import VARIABLES, canopy, prosail
 
-from .cases import CONTENTS, EDGES, all_cases, edge_cases, random_cases, with_moisture, with_slopes
+from .cases import (
+    CONTENTS,
+    CORNERS,
+    EDGES,
+    all_cases,
+    edge_cases,
+    random_cases,
+    with_moisture,
+    with_slopes,
+)  # fmt: skip
 
 WAVELENGTHS = (443, 490, 560, 665, 705, 783, 865, 1240, 1610, 1940, 2190)
 OPTICS = load_optics(WAVELENGTHS, dtype=torch.float64)
@@ -97,35 +107,48 @@ def test_gradcheck_of_all_factors():
     assert torch.autograd.gradcheck(factors, values, check_forward_ad=True, atol=1e-6, rtol=1e-5)
 
 
-def bare_leaf(dtype):
-    """The edge rows, and below them the same with leaves that hold nothing at all."""
+def bare_leaf(dtype, verhoef=False):
+    """The edge rows, and below them the same with leaves that hold nothing at all.
+
+    With Verhoef's leaf angles, those of `CORNERS` in turn, and soils from dry to wet.
+    """
     cases = edge_cases(seed=7)
     empty = edge_cases(seed=7)
     for name in CONTENTS:
         empty.variables[name] = torch.zeros_like(empty.variables[name])
     variables = {k: torch.cat((cases.variables[k], empty.variables[k])) for k in VARIABLES}
     angles = tuple(torch.cat((a, a)) for a in cases.angles)
+    rows = torch.arange(len(angles[0]))
+    if verhoef:
+        corners = torch.tensor(CORNERS, dtype=torch.float64)[rows % len(CORNERS)]
+        del variables["ala"]
+        variables |= {"lidfa": corners[:, 0], "lidfb": corners[:, 1]}
+        variables["soil_moisture"] = torch.tensor([0.0, 0.05, 0.3, 0.9]).double()[rows % 4]
     return {k: v.to(dtype) for k, v in variables.items()}, tuple(a.to(dtype) for a in angles)
 
 
+@pytest.mark.parametrize("verhoef", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("wavelengths", [WAVELENGTHS, range(400, 2501, 10)])
-def test_finite_on_every_edge(dtype, wavelengths):
-    variables, angles = bare_leaf(dtype)
+def test_finite_on_every_edge(dtype, wavelengths, verhoef):
+    variables, angles = bare_leaf(dtype, verhoef)
     assert len(angles[0]) == 2 * len(EDGES)
     inputs = {k: v.clone().requires_grad_() for k, v in variables.items()}
-    result = canopy(inputs, *angles, load_optics(wavelengths, dtype=dtype))
+    inputs |= {f"angle {i}": a.clone().requires_grad_() for i, a in enumerate(angles)}
+    moved = [inputs[f"angle {i}"] for i in range(3)]
+    result = canopy(inputs, *moved, load_optics(wavelengths, dtype=dtype))
     for name, field in zip(result._fields, result, strict=True):
         assert torch.isfinite(field).all(), name
         slopes = torch.autograd.grad(
             field.sum(), list(inputs.values()), retain_graph=True, allow_unused=True
         )
-        for variable, slope in zip(VARIABLES, slopes, strict=True):
+        for variable, slope in zip(inputs, slopes, strict=True):
             assert slope is None or torch.isfinite(slope).all(), (name, variable)
 
 
-def test_float32_is_close_to_float64_on_every_edge():
-    variables, angles = bare_leaf(torch.float32)
+@pytest.mark.parametrize("verhoef", [False, True])
+def test_float32_is_close_to_float64_on_every_edge(verhoef):
+    variables, angles = bare_leaf(torch.float32, verhoef)
     single = canopy(variables, *angles, load_optics(WAVELENGTHS))
     double = canopy(
         {k: v.double() for k, v in variables.items()}, *(a.double() for a in angles), OPTICS
@@ -135,10 +158,9 @@ def test_float32_is_close_to_float64_on_every_edge():
 
 
 def test_float32_gradients_are_accurate():
-    cases = random_cases(300, seed=8)
-    single = cases.to(torch.float32)
-    rounded = single.to(torch.float64)
-    for name in VARIABLES:
+    for name in STEPS:
+        single = having(random_cases(100, seed=8), name, margin=0.1).to(torch.float32)
+        rounded = single.to(torch.float64)
         a = derivative(single, name, optics=load_optics(WAVELENGTHS)).double()
         b = derivative(rounded, name)
         assert (a - b).abs().max() < 1e-4 * b.abs().max(), name
@@ -157,17 +179,35 @@ def test_second_derivatives():
     assert torch.autograd.gradgradcheck(spectra, values, atol=1e-5, rtol=1e-3)
 
 
-def test_vmap_and_jacobians():
-    cases = random_cases(4, seed=10)
-    expected = prosail(cases.variables, *cases.angles, OPTICS)
+@pytest.mark.parametrize("function", [prosail, lambda *inputs: canopy(*inputs).bhr])
+@pytest.mark.parametrize("grad", [True, False])
+@pytest.mark.parametrize("chunk", [module.CHUNK, 32 * len(WAVELENGTHS)])
+def test_vmap_and_jacobians(monkeypatch, function, grad, chunk):
+    """Of one chunk and of several, and with the tape switched off."""
+    monkeypatch.setattr(module, "CHUNK", chunk)
+    cases = with_moisture(with_slopes(random_cases(4 * 40, seed=10), margin=0.1))
+    variables = {k: v.reshape(4, 40) for k, v in cases.variables.items()}
+    angles = [a.reshape(4, 40) for a in cases.angles]
+    expected = function(variables, *angles, OPTICS)
+    names = ("cab", "lai", "lidfa", "soil_moisture")
 
-    def one(variables, tts, tto, psi):
-        return prosail(variables, tts, tto, psi, OPTICS)
+    def one(free, rest, *angles):
+        return function({**rest, **free}, *angles, OPTICS)
 
-    mapped = torch.func.vmap(one)(cases.variables, *cases.angles)
-    assert torch.allclose(mapped, expected, rtol=1e-12, atol=1e-14)
-    forward = torch.func.vmap(torch.func.jacfwd(one))(cases.variables, *cases.angles)
-    reverse = torch.func.vmap(torch.func.jacrev(one))(cases.variables, *cases.angles)
-    for name in VARIABLES:
-        assert forward[name].shape == (4, len(WAVELENGTHS))
+    def total(*inputs):
+        return one(*inputs).sum(0)
+
+    free = {k: variables[k] for k in names}
+    rest = {k: v for k, v in variables.items() if k not in names}
+    with torch.set_grad_enabled(grad):
+        mapped = torch.func.vmap(one)(free, rest, *angles)
+        assert torch.allclose(mapped, expected, rtol=1e-12, atol=1e-14)
+        ones = {k: torch.ones_like(v) for k, v in free.items()}
+        pushed = torch.func.jvp(lambda free: one(free, rest, *angles), (free,), (ones,))[1]
+        forward = torch.func.vmap(torch.func.jacfwd(total))(free, rest, *angles)
+    reverse = torch.func.vmap(torch.func.jacrev(total))(free, rest, *angles)
+    for name in names:
+        assert forward[name].shape == (4, len(WAVELENGTHS), 40)
         assert torch.allclose(forward[name], reverse[name], rtol=1e-8, atol=1e-10), name
+    together = sum(reverse[name] for name in names).movedim(1, 2)
+    assert torch.allclose(pushed, together, rtol=1e-8, atol=1e-10)

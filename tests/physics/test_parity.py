@@ -121,13 +121,12 @@ def test_few_wavelengths_take_the_other_layout(kind, reference, dtype, tolerance
 
 def test_parts_equal_the_whole(kind, reference):
     optics = load_optics(dtype=torch.float64, leaf=kind.leaf)
-    cases = kind.cases
+    cases = kind.cases[-40:]
     v = cases.variables
     rho, tau = prospect(*(v[k] for k in ("n", "cab", "car", "ant", "cbrown", "cw", "cm")), optics)
-    soil = soil_reflectance(v, optics)
-    result = four_sail(rho, tau, soil, v, *cases.angles)
+    result = four_sail(rho, tau, soil_reflectance(v, optics), v, *cases.angles)
     for i, name in enumerate(FACTORS):
-        assert np.abs(getattr(result, name).numpy() - reference[:, i]).max() <= 1e-7
+        assert np.abs(getattr(result, name).numpy() - reference[-40:, i]).max() <= 1e-7
 
 
 # The oracle holds the coefficients of PROSPECT-5 rounded to float32.
