@@ -12,8 +12,9 @@ and integrated exactly against the light,
 
     albedo = sum over k of w_k r(lambda_k),    w_k = sum over lambda of hat_k(lambda) E(lambda),
 
-so that few wavelengths suffice where they stand well. `NODES` has 24: over random canopies its rms
-error against every nm is 2e-4, the largest 1.5e-3.
+so that few wavelengths suffice where they stand well. `NODES` has 24: over 400 random canopies on
+dry and wet soils the rms error of blue-sky albedo against every nm is 1.7e-4 for PROSPECT-D and
+2.3e-4 for PROSPECT-5; of white-sky albedo 2.5e-4 and 3.3e-4, the largest error of all being 3e-3.
 """
 
 from __future__ import annotations

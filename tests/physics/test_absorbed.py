@@ -131,11 +131,3 @@ def test_total_fapar_lies_between_direct_and_diffuse():
     total = fapar_total(v, tts, PAR)
     assert (total >= torch.minimum(direct, diffuse)).all()
     assert (total <= torch.maximum(direct, diffuse)).all()
-
-
-def test_diffuse_fapar_does_not_depend_on_the_sun():
-    """A black canopy intercepts direct light as its gaps say, and diffuse light by its decay."""
-    v = random_cases(20, seed=28).variables
-    low, high = fapar(v, 10.0, PAR), fapar(v, 70.0, PAR)
-    assert (high >= low - 1e-3).all()
-    assert fapar_diffuse(v, PAR).shape == low.shape

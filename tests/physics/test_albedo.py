@@ -75,8 +75,8 @@ def test_few_nodes_give_the_broadband_albedo(leaf):
         for nodes in (NODES, None)
     )
     for a, b in zip(few, every, strict=True):
-        assert (a - b).square().mean().sqrt() < 2.5e-4
-        assert (a - b).abs().max() < 1.5e-3
+        assert (a - b).square().mean().sqrt() < 3.5e-4
+        assert (a - b).abs().max() < 3.2e-3
     share = band_diffuse_share(tts)
     assert torch.allclose(every.blue, (1.0 - share) * every.black + share * every.white)
     # Blue sky is what all light reflects, counted per wavelength.
