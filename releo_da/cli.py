@@ -104,7 +104,7 @@ def twin(config: Config, options: Options) -> int | None:
 
 @run_command
 def hindcast(config: Config, options: Options) -> int | None:
-    """Filter and smoother over archived acquisitions, with scores against what was withheld."""
+    """Analyse and smooth archived acquisitions, with scores against what was withheld."""
     from releo_da.config import commands
 
     return commands.hindcast(config, options)
@@ -166,11 +166,14 @@ def plot(run: Run, options: Options) -> int | None:
 
 
 @app.command()
-def status(run: Run) -> None:
-    """Where a cycling run stands: last cycle, what was refused and why."""
+def status(
+    run: Run,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+) -> None:
+    """Where a cycling run stands: last cycle, what was left out and why."""
     from releo_da.config import commands
 
-    commands.status(run)
+    commands.status(run, as_json)
 
 
 @run_command

@@ -15,6 +15,7 @@ from releo_da.config import demo as demos
 from releo_da.config import experiment as studies
 from releo_da.config import forecast as forecasts
 from releo_da.config import hindcast as hindcasts
+from releo_da.config import status as standing
 from releo_da.config import twin as twins
 from releo_da.config.assemble import (
     FORECASTERS,
@@ -60,7 +61,7 @@ def twin(config: Path, options: Options) -> int | None:
 
 
 def hindcast(config: Path, options: Options) -> int | None:
-    """Archived acquisitions, filter and smoother, scores against withheld data."""
+    """Archived acquisitions, analysed and smoothed, scored against withheld data."""
     document = load(config, options.settings)
     _finished(options, hindcasts.command(document, options))
     return None
@@ -83,10 +84,12 @@ def forecast(run: Path, until: date, options: Options) -> int | None:
     return None
 
 
-def status(run: Path) -> int | None:
+def status(run: Path, as_json: bool) -> int | None:
     """Where a cycling run stands."""
-    for name, text in cycling.status(run):
-        Console().print(f"{name}: {text}", soft_wrap=True, highlight=False, markup=False)
+    found = standing.status(run)
+    told = [json.dumps(found, indent=2)] if as_json else standing.lines(found)
+    for line in told:
+        Console().print(line, soft_wrap=True, highlight=False, markup=False)
     return None
 
 
@@ -107,8 +110,10 @@ def experiment(name: str, options: Options) -> int | None:
 
 
 def plot(run: Path, options: Options) -> int | None:
-    """Redraw the figures and the report of a finished run."""
-    _finished(options, report(run))
+    """Redraw the figures and the report of a finished run; says where they are."""
+    path = report(run)
+    _tell(options, f"figures: {(path.parent / 'figures').resolve()}")
+    _tell(options, f"report: {path.resolve()}")
     return None
 
 

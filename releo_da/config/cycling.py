@@ -222,6 +222,7 @@ def _attributes(made: Mapping[str, Any]) -> dict[str, str]:
     return {
         "title": "land-surface variables by assimilation of satellite reflectances",
         "source": f"releo_da {made['version']} {made['commit'] or ''}".strip(),
+        "estimate": "analysis",
     }
 
 
@@ -257,26 +258,3 @@ def publish(root: Path, ledger: Ledger, seed: int) -> Path:
     }
     write_json(root / "scores.json", found)
     return report(root)
-
-
-def status(root: Path) -> list[tuple[str, str]]:
-    """Where a cycling run stands, as names and texts.
-
-    Raises:
-        InputError: the directory holds no ledger.
-    """
-    if not (root / LEDGER).is_file():
-        raise InputError(f"{root}: holds no {LEDGER}, so no cycling run; give its run directory")
-    with Ledger(root / LEDGER) as ledger:
-        last, counts = ledger.last(), ledger.counts()
-        lines = [(name, str(count)) for name, count in counts.items()]
-        if last is not None:
-            lines += [
-                ("last acquisition", f"{isoformat(last.arrival.time)} {last.arrival.sensor}"),
-                ("product", last.arrival.product),
-                ("state", str(root / last.state)),
-                ("diverged pixels", str(last.scores["diverged"])),
-            ]
-        return lines + [
-            (f"refused {name}", error) for name, error in ledger.refused_files().items()
-        ]

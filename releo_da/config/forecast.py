@@ -1,4 +1,9 @@
-"""`releo-da forecast`: from the files of a run to `forecast.nc` and its figure."""
+"""`releo-da forecast`: from the files of a run to `forecast.nc`, `climatology.nc` and the figures.
+
+The dynamics know a season, a rate of return to it and noise, and nothing of what people do: after
+harvest a forecast greens up because the season does. So the files say what they assume, and the
+climatology that the forecast returns to is written and drawn beside it.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +16,23 @@ from releo_da.config.cycling import LEDGER
 from releo_da.config.document import load
 from releo_da.config.hindcast import SEED
 from releo_da.config.options import Options
-from releo_da.config.report import report
+from releo_da.config.report import CLIMATOLOGY, FORECAST, report
+from releo_da.config.run_files import weights_of
 from releo_da.config.sections import days, products, section
 from releo_da.cycling.ledger import Ledger
 from releo_da.io import products_dataset, read_state, write_products
 from releo_da.io.lock import locked
 from releo_da.io.times import isoformat
-from releo_da.runs.forecast import dates, forecast
+from releo_da.runs.forecast import climatology, dates, forecast
 from releo_da.runs.store import last_state, pixels_of
 from releo_da.types import InputError, State
 
-FORECAST = "forecast.nc"
+ASSUMED = (
+    "No observation is used after the first date. Every variable returns to its {season} season, "
+    "the climatology, at its {season} rate. Sowing, harvest, mowing and the weather to come are "
+    "not known: a field that was harvested greens up again where the season does."
+)
+"""What a forecast of the mean-reverting dynamics takes for granted."""
 
 
 def state_of(root: Path) -> State:
@@ -76,11 +87,20 @@ def command(root: Path, until: date, options: Options) -> Path:
     times = dates(state.time, last, section(document, "products", products).every_days)
     seed = document.values.get("seed", SEED)
     found = forecast(model, state, pixels, times, seed, device)
-    attributes = {
-        "title": "forecast of land-surface variables from the last state of a run",
-        "forecast_reference_time": isoformat(state.time),
-    }
-    write_products(root / FORECAST, products_dataset(times, pixels, found, attributes))
+    members = state.ensemble.shape[1]
+    expected = climatology(model, pixels, state.pixels, members, times, seed, device)
+    assumed = ASSUMED.format(season="default" if weights_of(document) is None else "fitted")
+    for name, what, title in (
+        (FORECAST, found, "forecast of land-surface variables from the last state of a run"),
+        (CLIMATOLOGY, expected, "what the forecaster expects without any observation"),
+    ):
+        attributes = {
+            "title": title,
+            "forecast_reference_time": isoformat(state.time),
+            "comment": assumed,
+            "estimate": name.removesuffix(".nc"),
+        }
+        write_products(root / name, products_dataset(times, pixels, what, attributes))
     try:
         with locked(root):
             return report(root)

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import xarray as xr
+import pandas as pd
 
 from releo_da.config.assemble import Assembly, assemble, read_sources
 from releo_da.config.document import Document
@@ -31,6 +30,7 @@ from releo_da.io import (
     write_text_atomic,
 )
 from releo_da.io.series import Series
+from releo_da.io.times import isoformat
 from releo_da.runs.block import Task
 from releo_da.runs.field import FieldRows
 from releo_da.runs.hindcast import Outcome, Withhold, hindcast, turns
@@ -142,12 +142,12 @@ def write_outcome(
         "history": f"{made['written']} releo-da {made['command']}",
     }
     times, pixels = outcome.product_times, series.pixels
-    write_products(
-        root / "analysis.nc", products_dataset(times, pixels, outcome.products, attributes)
-    )
-    write_products(
-        root / "filter.nc", products_dataset(times, pixels, outcome.filtered, attributes)
-    )
+    for name, found, estimate in (
+        ("analysis.nc", outcome.products, outcome.estimate),
+        ("unsmoothed.nc", outcome.analysed, "analysis"),
+    ):
+        told = {**attributes, "estimate": estimate}
+        write_products(root / name, products_dataset(times, pixels, found, told))
     write_products(root / "verification.nc", outcome.verification)
     for number, rows in enumerate(outcome.field):
         repeated = any(rows.variable == other.variable for other in outcome.field[:number])
@@ -159,11 +159,11 @@ def write_outcome(
 
 
 def field_csv(rows: FieldRows) -> str:
-    """Field measurements and estimates as a table, one row per measurement."""
-    columns = {
+    """Field measurements and estimates as a table, one row per measurement; times as ISO 8601."""
+    columns: dict[str, Any] = {
         "row": rows.row,
         "pixel": rows.pixel,
-        "time": rows.time,
+        "time": [isoformat(time) for time in rows.time],
         "measured": rows.measured,
         "stage": rows.stage,
         "ndvi": rows.ndvi,
@@ -171,5 +171,4 @@ def field_csv(rows: FieldRows) -> str:
     for case, members in rows.estimates.items():
         columns[f"{case}_mean"] = members.mean(1)
         columns[f"{case}_sd"] = members.std(1, ddof=1)
-    table = xr.Dataset({k: ("n", np.asarray(v)) for k, v in columns.items()}).to_dataframe()
-    return str(table.to_csv(index=False, float_format="%.6g"))
+    return str(pd.DataFrame(columns).to_csv(index=False, float_format="%.6g"))

@@ -11,16 +11,20 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from releo_da.diagnostics.ahead import forecast_pictures
 from releo_da.diagnostics.gallery import gallery
 from releo_da.diagnostics.picture import FieldPairs
-from releo_da.diagnostics.places import forecast_pictures
 from releo_da.diagnostics.plots.style import words
 from releo_da.diagnostics.report import write_report
 from releo_da.diagnostics.truth import twin_pictures
 from releo_da.io import read_products
+from releo_da.io.times import to_days
 from releo_da.observation.derived import described
 from releo_da.runs.field import measurement_error
 from releo_da.types import InputError
+
+FORECAST, CLIMATOLOGY = "forecast.nc", "climatology.nc"
+"""What `releo-da forecast` leaves in a run directory."""
 
 DRAWN = 100
 """Products of a cycling run that its report shows, counted from the last."""
@@ -49,17 +53,16 @@ def report(root: Path) -> Path:
     if held["analysis"] is None:
         held["analysis"] = published(root)
     said, found = held["verification"], held["analysis"]
+    ids = np.empty(0, int) if said is None else said.pixel.values
+    field = [field_pairs(path, ids) for path in sorted(root.glob("field_*.csv"))]
     if (root / "truth.nc").is_file() and said is not None and found is not None:
         truth = read_products(root / "truth.nc")
         pictures = twin_pictures(scores, said, found, truth, made.get("seed", 0))
     else:
-        ids = np.empty(0, int) if said is None else said.pixel.values
-        field = [field_pairs(path, ids) for path in sorted(root.glob("field_*.csv"))]
-        pictures = gallery(
-            scores, held["verification"], held["analysis"], field, made.get("seed", 0)
-        )
-    if (root / "forecast.nc").is_file():
-        pictures += forecast_pictures(held["analysis"], read_products(root / "forecast.nc"))
+        pictures = gallery(scores, said, found, field, made.get("seed", 0))
+    if (root / FORECAST).is_file():
+        usual = read_products(root / CLIMATOLOGY) if (root / CLIMATOLOGY).is_file() else None
+        pictures += forecast_pictures(read_products(root / FORECAST), found, usual, said, field)
     content = {
         "title": f"releo_da {made.get('command', 'run')}: {root.name}",
         "summary": summary(scores),
@@ -77,23 +80,22 @@ def published(root: Path) -> xr.Dataset | None:
     if not paths:
         return None
     found = [read_products(path) for path in paths]
-    return xr.concat(found, "time", data_vars="minimal").assign_attrs(role="filter")
+    return xr.concat(found, "time", data_vars="minimal").assign_attrs(estimate="analysis")
 
 
 def field_pairs(path: Path, ids: np.ndarray) -> FieldPairs:
     """A table of field measurements as the figures want it; ``ids`` of the run's pixels."""
     table = pd.read_csv(path)
     variable = path.stem.removeprefix("field_").split("-")[0]
-    names = {"analysis": "filter", "smoothed": "smoother"}
-    cases = {c: n for c, n in names.items() if f"{c}_mean" in table}
+    cases = [c for c in ("analysis", "smoothed") if f"{c}_mean" in table]
     return FieldPairs(
         variable,
         described((variable,))[variable][0],
         table["measured"].to_numpy(),
         measurement_error(table["measured"].to_numpy()),
-        {n: table[f"{c}_mean"].to_numpy() for c, n in cases.items()},
-        {n: table[f"{c}_sd"].to_numpy() for c, n in cases.items()},
-        table["time"].to_numpy(),
+        {c: table[f"{c}_mean"].to_numpy() for c in cases},
+        {c: table[f"{c}_sd"].to_numpy() for c in cases},
+        to_days(pd.to_datetime(table["time"]).to_numpy()),
         pd.Index(ids).get_indexer(table["pixel"].to_numpy()),
     )
 

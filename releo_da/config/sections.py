@@ -60,7 +60,7 @@ def score(
     """What a run is scored on.
 
     Args:
-        withhold: ``{every: 3, offset: 0}``, clear dates hidden from the smoother and
+        withhold: ``{every: 3, offset: 0}``, clear dates hidden from the analysis and
             scored; ``offset: all`` takes every offset in turn and scores their mean.
         horizons: lead times of forecasts in days.
         forecast_period: first and last day of forecast targets; the whole run unless given.

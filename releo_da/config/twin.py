@@ -294,8 +294,12 @@ def write_outcome(
         "source": f"releo_da {provenance['version']} {provenance['commit'] or ''}".strip(),
         "history": f"{provenance['written']} releo-da {provenance['command']}",
     }
-    for name, held in (("analysis", outcome.products), ("truth", outcome.truth)):
-        dataset = products_dataset(outcome.product_times, pixels, held, told)
+    for name, held, estimate in (
+        ("analysis", outcome.products, outcome.estimate),
+        ("truth", outcome.truth, "truth"),
+    ):
+        what = {**told, "estimate": estimate}
+        dataset = products_dataset(outcome.product_times, pixels, held, what)
         write_products(root / f"{name}.nc", dataset)
     write_products(root / "verification.nc", outcome.verification)
     write_state(root / "state.safetensors", outcome.state)

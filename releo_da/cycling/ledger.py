@@ -7,6 +7,7 @@ synchronisation: a committed row survives the loss of power.
 
     cycle     number, acquisition, state file with its checksum, scores      one row per analysis
     passed    acquisitions that were not assimilated, and why
+    unclear   products without a clear pixel, by file
     file      files of the inbox as they were when they were read, with the error of the unreadable
     settings  what the results depend on, from which cycle on
 
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +34,8 @@ CREATE TABLE IF NOT EXISTS cycle (
 CREATE TABLE IF NOT EXISTS passed (
     identity TEXT PRIMARY KEY, time REAL NOT NULL, sensor TEXT NOT NULL, product TEXT NOT NULL,
     file TEXT NOT NULL, reason TEXT NOT NULL, recorded TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS unclear (
+    file TEXT NOT NULL, product TEXT NOT NULL, recorded TEXT NOT NULL, PRIMARY KEY (file, product));
 CREATE TABLE IF NOT EXISTS file (
     name TEXT PRIMARY KEY, size INTEGER NOT NULL, modified INTEGER NOT NULL, reader TEXT NOT NULL,
     acquisitions INTEGER NOT NULL, known INTEGER NOT NULL, error TEXT, recorded TEXT NOT NULL);
@@ -170,30 +173,58 @@ class Ledger:
         reader: str,
         acquisitions: int = 0,
         known: int = 0,
+        unclear: Sequence[str] = (),
         error: str | None = None,
     ) -> None:
-        """Record that a file was dealt with, or could not be read."""
+        """Record that a file was dealt with, or could not be read.
+
+        Args:
+            name: within the inbox.
+            size: in bytes.
+            modified: nanoseconds.
+            reader: what reading depends on.
+            acquisitions: number of them that it holds.
+            known: how many of these were dealt with before, from another file.
+            unclear: products in it that have no clear pixel.
+            error: why it could not be read.
+        """
         values = (name, size, modified, reader, acquisitions, known, error, _now())
         with self.db:
             self.db.execute("INSERT OR REPLACE INTO file VALUES (?,?,?,?,?,?,?,?)", values)
+            self.db.execute("DELETE FROM unclear WHERE file=?", (name,))
+            rows = [(name, product, _now()) for product in unclear]
+            self.db.executemany("INSERT OR IGNORE INTO unclear VALUES (?,?,?)", rows)
 
     def refused_files(self) -> dict[str, str]:
         """Unreadable files with their errors."""
         rows = self.db.execute("SELECT name, error FROM file WHERE error IS NOT NULL ORDER BY name")
         return {name: error for name, error in rows}
 
+    def passed(self) -> list[tuple[Arrival, str]]:
+        """Acquisitions that were not assimilated, in time order, with the reason."""
+        columns = "identity, time, sensor, product, file, reason"
+        rows = self.db.execute(f"SELECT {columns} FROM passed ORDER BY time")
+        return [(Arrival(*row[:5]), str(row[5])) for row in rows]
+
+    def unclear(self) -> list[tuple[str, str]]:
+        """Products without a clear pixel, each with its file."""
+        rows = self.db.execute("SELECT product, file FROM unclear ORDER BY product, file")
+        return [(str(product), str(file)) for product, file in rows]
+
     def counts(self) -> dict[str, int]:
-        """How many cycles, acquisitions passed over by reason, files read and refused."""
+        """How many cycles, files read and refused, and acquisitions left out, by reason."""
         found: dict[str, int] = {}
         for name, query in {
             "cycles": "SELECT count(*) FROM cycle",
             "files": "SELECT count(*) FROM file WHERE error IS NULL",
             "refused": "SELECT count(*) FROM file WHERE error IS NOT NULL",
             "known": "SELECT coalesce(sum(known), 0) FROM file",
+            "duplicate": "SELECT count(*) FROM passed WHERE reason='duplicate'",
+            "late": "SELECT count(*) FROM passed WHERE reason='late'",
+            "unclear": "SELECT count(*) FROM unclear",
         }.items():
             found[name] = int(self.db.execute(query).fetchone()[0])
-        rows = self.db.execute("SELECT reason, count(*) FROM passed GROUP BY reason ORDER BY 1")
-        return found | {str(reason): int(count) for reason, count in rows}
+        return found
 
     def settings(self) -> dict[str, Any] | None:
         """What the last cycles depended on, or None in a new ledger."""

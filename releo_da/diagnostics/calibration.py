@@ -63,10 +63,14 @@ def pit(rank: Array, members: int, generator: np.random.Generator) -> Array:
 
 
 def rank_histogram(rank: Array, members: int, bins: int = 17) -> Histogram:
-    """Ranks 0..N counted in at most `bins` bins; NaN ranks are absent."""
+    """Ranks 0..N counted in at most `bins` bins, of equal width where possible; NaN is absent.
+
+    Equal are the most bins, from `bins` down to half of it, whose number divides N + 1.
+    """
     rank = np.asarray(rank, float)
     rank = rank[np.isfinite(rank)].astype(int)
-    bins = min(bins, members + 1)
+    even = [b for b in range(bins, bins // 2, -1) if (members + 1) % b == 0]
+    bins = min([*even[:1], bins, members + 1])
     place = np.arange(members + 1) * bins // (members + 1)
     width = np.bincount(place, minlength=bins) / (members + 1)
     counts = np.bincount(place[rank], minlength=bins)

@@ -34,7 +34,7 @@ class FieldPairs(NamedTuple):
         unit: of all values.
         measured: ``[row]``.
         measured_sd: ``[row]`` measurement error.
-        predicted: ``{"filter": [row], "smoother": [row]}``.
+        predicted: ``{"analysis": [row], "smoothed": [row]}``.
         predicted_sd: the same, spread.
         times: ``[row]`` days, or None.
         pixel: ``[row]`` position on the point axis, or None.

@@ -18,6 +18,13 @@ from releo_da.diagnostics.plots import style
 from releo_da.diagnostics.plots.products import band, spread_places, variables
 from releo_da.diagnostics.scores import Array
 
+SEEN = (
+    "Median, 50 % and 90 % range of the ensemble through time. Dots were assimilated, crosses "
+    "refused by screening; squares are field measurements with their error. Hollow marks were "
+    "assimilated as well, but withheld from a second pass that is scored on them."
+)
+"""How to read a series."""
+
 
 def series_pictures(
     analysis: xr.Dataset, verification: xr.Dataset | None, field: Sequence[FieldPairs]
@@ -32,11 +39,14 @@ def series_pictures(
         Picture(
             "series",
             f"Output variables at {place_name(analysis, place)}",
-            "Median, 50 % and 90 % range of the ensemble through time. Filled dots were "
-            "assimilated, hollow ones withheld, crosses refused by screening; squares are field "
-            "measurements with their error.",
+            f"{SEEN} The range is that of the state, without the error of an observation.",
             plots.series(
-                [panel(analysis, n, place, verification, field, style.words(n)) for n in names],
+                [
+                    panel(analysis, n, place, verification, field, style.words(n))._replace(
+                        label=style.written(analysis[n].attrs.get("units", ""))
+                    )
+                    for n in names
+                ],
                 height=1.7,
             ),
         )
@@ -44,30 +54,6 @@ def series_pictures(
     ]
     if len(places) > 1:
         pictures += [multiples(analysis, n, places, verification, field) for n in names]
-    return pictures
-
-
-def forecast_pictures(analysis: xr.Dataset | None, ahead: xr.Dataset) -> list[Picture]:
-    """The forecast of each variable at several places, after the year before it."""
-    names = variables(ahead)
-    before = None
-    if analysis is not None:
-        year = ahead.time.values[0] - np.timedelta64(365, "D")
-        before = analysis.isel(time=analysis.time.values >= year)
-    pictures = []
-    for name in names:
-        panels = []
-        for place in spread_places(ahead, name, 6):
-            bands = [band(ahead, name, place, "forecast")]
-            if before is not None and before.sizes["time"] and name in before:
-                bands = [band(before, name, place), *bands]
-            unit = style.label(style.words(name), ahead[name].attrs.get("units", ""))
-            panels.append(plots.Panel(place_name(ahead, place), unit, bands))
-        if panels:
-            title = f"Forecast of {style.words(name)}"
-            text = "From the last state onwards no observation is used; the range widens with time."
-            made = plots.series(panels, columns=3, height=1.6)
-            pictures.append(Picture(f"ahead_{name}", title, text, made))
     return pictures
 
 
@@ -99,7 +85,7 @@ def multiples(
     return Picture(
         f"series_{name}",
         f"{style.words(name)} at {len(places)} places",
-        "The same at several places of the run, on one vertical scale.",
+        f"The same at several places of the run, on one vertical scale. {SEEN}",
         plots.series(
             [
                 panel(analysis, name, place, verification, field, place_name(analysis, place))
@@ -183,4 +169,4 @@ def place_name(analysis: xr.Dataset, place: Mapping[str, int]) -> str:
     """Words for a place."""
     if "point" in place:
         return f"point {analysis.point.values[place['point']]}"
-    return ", ".join(f"{axis} {place[axis]}" for axis in ("y", "x"))
+    return f"row {place['y']}, column {place['x']}"

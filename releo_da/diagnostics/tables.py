@@ -87,9 +87,10 @@ def truth_tables(scores: Mapping[str, Any]) -> list[Table]:
 
 
 def by_variable(title: str, note: str, rows: Mapping[str, Any]) -> Table:
-    """One row per variable or channel."""
+    """One row per variable or channel, without columns that nobody fills."""
     named = {words(name): row for name, row in rows.items()}
-    return Table(title, note, head(COLUMNS), cells(named, COLUMNS, mark=False))
+    used = filled(named, COLUMNS)
+    return Table(title, note, head(used), cells(named, used, mark=False))
 
 
 def withheld_tables(scores: Mapping[str, Any]) -> list[Table]:
@@ -168,10 +169,13 @@ def field_table(name: str, rows: Mapping[str, Any]) -> Table:
 
 def ladder(title: str, note: str, rows: Mapping[str, Any], columns: Sequence[str]) -> Table:
     """Methods down, scores across, without columns that nobody fills."""
-    used = [
-        c for c in columns if any(number(row.get(c)) == number(row.get(c)) for row in rows.values())
-    ]
+    used = filled(rows, columns)
     return Table(title, note, head(used), cells({words(n): r for n, r in rows.items()}, used))
+
+
+def filled(rows: Mapping[str, Mapping[str, Any]], columns: Sequence[str]) -> list[str]:
+    """The columns in which at least one row has a number."""
+    return [c for c in columns if any(v == v for r in rows.values() for v in [number(r.get(c))])]
 
 
 def methods(scores: Mapping[str, Any], part: str) -> dict[str, Mapping[str, Any]]:

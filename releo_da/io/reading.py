@@ -60,7 +60,15 @@ class Content:
 
 
 class NothingClear(InputError):
-    """A file was read and holds no value to assimilate: wrong options, or cloud everywhere."""
+    """A file was read and holds no value to assimilate: wrong options, or cloud everywhere.
+
+    Attributes:
+        products: names of what it holds.
+    """
+
+    def __init__(self, message: str, products: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.products = list(products)
 
 
 def selected(
@@ -121,7 +129,8 @@ def assemble(
             f"{layout.path}: nothing clear between {isoformat(days.min())} and "
             f"{isoformat(days.max())}: of {counts['read']} values were rejected "
             f"{listed(f'{n} {reason}' for reason, n in counts['rejected'].items())}; "
-            "check 'clear', 'valid', 'scale' and 'period'"
+            "check 'clear', 'valid', 'scale' and 'period'",
+            products,
         )
     counts["seen"] = int(seen.sum())
     if pixels.attrs["kind"] == "grid":

@@ -1,4 +1,4 @@
-"""A hindcast of one block of pixels: filter, smoother, forecasts, and what each said.
+"""A hindcast of one block of pixels: analyses, smoothing, forecasts, and what each said.
 
 Two passes of the same loop. With every acquisition: background and analysis records, forecasts at
 each horizon, states at the requested dates. With part of the values withheld: the smoothed
@@ -39,9 +39,9 @@ class BlockResult:
 
     Attributes:
         records: comparisons with observations, for `releo_da.diagnostics.verification`.
-        analysis: output variables after the filter at each requested time,
+        analysis: output variables of the analysis at each requested time,
             ``{name: [time, pixel, member]}`` float32 arrays.
-        smoothed: the same after the smoother.
+        smoothed: the same after smoothing.
         state: the last analysis.
         diverged: number of pixels whose ensemble stopped being finite.
         refused: number of values that screening refused, by reason.
@@ -107,7 +107,7 @@ class Block:
     def everything(self) -> BlockResult:
         """The pass with every acquisition."""
         asked = requests(self.task.asked, self.acquisitions)
-        steps = self._filter(merged(self.acquisitions, asked), "filter")
+        steps = self._filter(merged(self.acquisitions, asked), "analysis")
         result = BlockResult(steps[-1].analysis)
         result.diverged = int((~torch.isfinite(steps[-1].analysis.ensemble)).any(-1).any(-1).sum())
         date = -1

@@ -9,7 +9,7 @@ and commits them one by one. What it finds is one of
     duplicate    another product of a pass that was assimilated, or that is assimilated instead
     refused      a file that cannot be read: recorded with its error, tried again when it changes
 
-and a file without a clear pixel is recorded as read.
+and a product without a clear pixel is recorded with its file.
 
 A sweep may end between any two cycles, or be killed within one; the next goes on from the last
 committed row. As long as acquisitions come in time order and the products of a pass together, the
@@ -73,18 +73,32 @@ class Found(NamedTuple):
         return self.arrival.sensor
 
 
+class Content(NamedTuple):
+    """What a readable file holds.
+
+    Attributes:
+        acquisitions: number of them.
+        known: how many were dealt with before, from another file.
+        unclear: products without a clear pixel.
+    """
+
+    acquisitions: int
+    known: int
+    unclear: list[str]
+
+
 class Scan(NamedTuple):
     """What the new files of an inbox hold.
 
     Attributes:
         found: acquisitions, file by file.
-        whole: readable files, with the number of their acquisitions and of those known before.
+        whole: readable files with their content.
         empty: what reading said of files without a clear pixel.
         refused: errors of the files that could not be read.
     """
 
     found: list[Found]
-    whole: dict[Arrived, tuple[int, int]]
+    whole: dict[Arrived, Content]
     empty: list[str]
     refused: list[str]
 
@@ -150,9 +164,9 @@ class Service:
                 count += 1
             else:
                 changed.add(one.file)
-        for file, (acquisitions, known) in scan.whole.items():
+        for file, content in scan.whole.items():
             if file not in changed:
-                self.ledger.record_file(*file[1:], self.reader, acquisitions, known)
+                self.ledger.record_file(*file[1:], self.reader, *content)
         return Swept(count, scan.empty, scan.refused)
 
     def _scan(self, files: Sequence[Arrived], read: Callable[[Path], Series]) -> Scan:
@@ -165,7 +179,7 @@ class Service:
                 axis = merge([_only(series, axis), _only(series)]).pixels
             except NothingClear as error:
                 scan.empty.append(str(error))
-                scan.whole[file] = 0, 0
+                scan.whole[file] = Content(0, 0, error.products)
                 self.log.write({"kind": "all_masked", "path": file.name, "message": str(error)})
             except READABLE as error:
                 text = str(error) if isinstance(error, InputError) else f"{file.path}: {error!r}"
@@ -176,7 +190,8 @@ class Service:
                 here = _found(series, file)
                 before = [self.ledger.file_of(one.arrival.identity) for one in here]
                 known = sum(name not in (None, file.name) for name in before)
-                scan.whole[file] = len(here), known
+                dark = [p for r in series.log if r["kind"] == "all_masked" for p in r["products"]]
+                scan.whole[file] = Content(len(here), known, dark)
                 scan.found.extend(here)
                 for record in series.log:
                     self.log.write(record)

@@ -1,17 +1,19 @@
 """Forecast from the last state of a run: the loop again, over dates on which nothing is seen.
 
 Each date is an acquisition without channels, so members move through the same forecaster and the
-same draws as in any other run, and the spread grows towards that of the climatology. Output
-variables that depend on light (fapar, ndvi) are given for the sun of mid-morning at each date.
+same draws as in any other run. What they move towards is `climatology`: the distribution that the
+forecaster gives to a day of the year where nothing was ever observed. Output variables that depend
+on light (fapar, ndvi) are given for the sun of mid-morning at each date.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
 import xarray as xr
+from torch import Tensor
 
 from releo_da.cycling.cycle import cycle
 from releo_da.cycling.draws import block_draws
@@ -30,7 +32,7 @@ ZENITH, LOWEST = 45.0, 80.0
 """Sun zenith where the place is not known, and the largest one that is used (degrees)."""
 
 
-def sun_angles(time: float, pixels: xr.Dataset) -> torch.Tensor:
+def sun_angles(time: float, pixels: xr.Dataset) -> Tensor:
     """Angles of a nadir view in mid-morning of a day, ``[pixel, 3]`` float32 degrees.
 
     Args:
@@ -47,7 +49,7 @@ def sun_angles(time: float, pixels: xr.Dataset) -> torch.Tensor:
 
 
 def dates(start: float, until: float, every_days: float) -> list[float]:
-    """Noons every so many days after ``start`` up to that of the last day, which is the last one.
+    """The time of the state, then noons every so many days up to that of the last day.
 
     Args:
         start: time of the state (days).
@@ -57,7 +59,7 @@ def dates(start: float, until: float, every_days: float) -> list[float]:
     last = np.floor(until) + 0.5
     first = np.floor(start) + 0.5 + every_days
     found = np.arange(first, last, every_days)
-    return [float(t) for t in found] + [float(last)]
+    return [float(start), *(float(t) for t in found), float(last)]
 
 
 def forecast(
@@ -74,27 +76,81 @@ def forecast(
         model: the joined system.
         state: the last of a run, on the CPU.
         pixels: its pixel axis.
-        times: after the state's, in order (days).
+        times: from that of the state on, in order (days).
         seed: of the run.
+        device: where a block lives while it is worked on.
+    """
+
+    def ensembles(rows: Tensor) -> Iterable[Tensor]:
+        memory = {name: held[rows].to(device) for name, held in state.memory.items()}
+        ensemble = state.ensemble[rows].to(device)
+        held = State(state.time, ensemble, state.pixels[rows], memory)
+        nothing, angles = ensemble.new_zeros((len(rows), 0)), ensemble.new_zeros((len(rows), 3))
+        asked = [Acquisition(time, "", nothing, nothing, angles) for time in times]
+        draws = block_draws(seed, held.pixels, ensemble)
+        return (step.analysis.ensemble for step in cycle(held, asked, model.system, draws))
+
+    return outputs(model, ensembles, pixels, state.pixels, times, device)
+
+
+def climatology(
+    model: Model,
+    pixels: xr.Dataset,
+    ids: Tensor,
+    members: int,
+    times: Sequence[float],
+    seed: int,
+    device: torch.device | str = "cpu",
+) -> dict[str, Product]:
+    """Output variables that the forecaster expects where nothing was ever observed.
+
+    The same draws serve all dates, so that the curves are as smooth as the season is.
+
+    Args:
+        model: the joined system.
+        pixels: the pixel axis.
+        ids: ``[pixel]`` global ids.
+        members: ensemble size.
+        times: dates (days).
+        seed: of the run.
+        device: where a block lives while it is worked on.
+    """
+
+    def ensembles(rows: Tensor) -> Iterable[Tensor]:
+        draws = block_draws(seed, ids[rows], torch.zeros((), device=device))
+        for time in times:
+            noise = draws(times[0], "climatology")
+            yield model.initial(time, ids[rows], members, noise).ensemble
+
+    return outputs(model, ensembles, pixels, ids, times, device)
+
+
+def outputs(
+    model: Model,
+    ensembles: Callable[[Tensor], Iterable[Tensor]],
+    pixels: xr.Dataset,
+    ids: Tensor,
+    times: Sequence[float],
+    device: torch.device | str,
+) -> dict[str, Product]:
+    """Statistics of the output variables of ensembles at dates, block by block.
+
+    Args:
+        model: the joined system.
+        ensembles: ``[pixel, member, latent]`` at each date, of the given rows of the pixel axis.
+        pixels: the pixel axis.
+        ids: ``[pixel]`` global ids.
+        times: dates (days).
         device: where a block lives while it is worked on.
     """
     angles = [sun_angles(time, pixels) for time in times]
     found: dict[str, Array] = {}
     with torch.no_grad():
-        for rows in blocks(state.pixels):
-            memory = {name: held[rows].to(device) for name, held in state.memory.items()}
-            ensemble = state.ensemble[rows].to(device)
-            held = State(state.time, ensemble, state.pixels[rows], memory)
-            nothing = ensemble.new_zeros((len(rows), 0))
-            asked = [
-                Acquisition(time, "", nothing, nothing, one[rows].to(device))
-                for time, one in zip(times, angles, strict=True)
-            ]
-            draws = block_draws(seed, held.pixels, ensemble)
-            for k, step in enumerate(cycle(held, asked, model.system, draws)):
-                derived = model.derive(step.analysis.ensemble, asked[k].angles)
+        for rows in blocks(ids):
+            for k, ensemble in enumerate(ensembles(rows)):
+                derived = model.derive(ensemble, angles[k][rows].to(device))
                 for name, members in derived.items():
                     values = statistics(members[None].float().cpu().numpy())
-                    empty = np.empty((len(values), len(times), len(state.pixels)), values.dtype)
+                    empty = np.empty((len(values), len(times), len(ids)), values.dtype)
                     found.setdefault(name, empty)[:, k, rows.numpy()] = values[:, 0]
-    return products([found], np.arange(len(state.pixels)), model.described)
+    return products([found], np.arange(len(ids)), model.described)

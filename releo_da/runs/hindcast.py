@@ -1,4 +1,4 @@
-"""Hindcast: archived acquisitions, filter and smoother, scores against what was withheld.
+"""Hindcast: archived acquisitions, analysed and smoothed, scored against what was withheld.
 
 The loop runs block by block (256 pixels), so memory does not grow with the map. Outputs are joined
 along the pixel axis: records of every comparison, output variables at the requested dates, the rows
@@ -62,7 +62,8 @@ class Outcome:
         verification: every comparison with an observation (`releo_da.diagnostics.verification`).
         products: output variables at the product dates, ready for `releo_da.io.products`.
         product_times: ``[time]`` days.
-        filtered: the same variables before smoothing.
+        analysed: the same variables before smoothing.
+        estimate: what `products` holds, "smoothed", or "analysis" without a smoother.
         field: field measurements and their estimates, per variable.
         state: the last analysis of all pixels.
         withheld: withheld dates by case, ``{case: [pixel, acquisition] bool}``.
@@ -72,7 +73,8 @@ class Outcome:
 
     verification: xr.Dataset
     products: dict[str, Product]
-    filtered: dict[str, Product]
+    analysed: dict[str, Product]
+    estimate: str
     product_times: Array
     field: list[FieldRows]
     state: State
@@ -111,7 +113,7 @@ def hindcast(
     device: torch.device | str = "cpu",
     tick: Tick = lambda label: None,
 ) -> Outcome:
-    """Run filter and smoother over a series and compare with everything observed.
+    """Analyse and smooth a series and compare with everything observed.
 
     Args:
         model: the joined system.
@@ -151,6 +153,7 @@ def hindcast(
         verification(times, sensors, ids, records, task.members),
         products([r.smoothed or r.analysis for _, r in results], place, model.described),
         products([r.analysis for _, r in results], place, model.described),
+        "smoothed" if any(r.smoothed for _, r in results) else "analysis",
         np.array(sorted(set(product_times))),
         [
             field_rows(table, k, results, ids, nearest_index(table, times, seen, index))

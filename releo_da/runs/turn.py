@@ -3,7 +3,7 @@
 A service holds one state at a time, however long it runs. A turn carries every block of 256 pixels
 through forecast and analysis and puts it back; beside the two states, memory is that of one block.
 The loop and the draws are those of a hindcast, so a service that was fed one acquisition at a time
-stands where the filter of a hindcast over the same acquisitions stands, bit for bit.
+stands where the analysis of a hindcast over the same acquisitions stands, bit for bit.
 """
 
 from __future__ import annotations

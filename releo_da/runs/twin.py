@@ -48,7 +48,8 @@ class TwinOutcome:
 
     Attributes:
         verification: every estimate beside the truth (`releo_da.diagnostics.verification`).
-        products: output variables of the smoother (or filter) at the product dates.
+        products: output variables at the product dates, smoothed where there is a smoother.
+        estimate: what they are, "smoothed", or "analysis" without a smoother.
         truth: the same variables as they were.
         product_times: ``[time]`` days.
         state: the last analysis.
@@ -57,6 +58,7 @@ class TwinOutcome:
 
     verification: xr.Dataset
     products: dict[str, Product]
+    estimate: str
     truth: dict[str, Product]
     product_times: Array
     state: State
@@ -107,6 +109,7 @@ def twin(
     return TwinOutcome(
         verification(np.array(times), sensors, pixels.numpy(), records, task.members),
         products([r.estimated for r in found], place, model.described),
+        "analysis" if model.smooth is None else "smoothed",
         {name: Product(p.mean, p.unit, p.long_name) for name, p in true.items()},
         np.array(sorted(set(task.asked))),
         state,
@@ -146,7 +149,7 @@ class _Block:
     def run(self) -> _BlockResult:
         """All estimates of the block beside the truth."""
         asked = requests(self.task.asked, self.acquisitions)
-        steps = self._filter(merged(self.acquisitions, asked), "filter")
+        steps = self._filter(merged(self.acquisitions, asked), "analysis")
         smoothed = [s.analysis.ensemble for s in steps]
         if self.model.smooth is not None:
             smoothed = self.model.smooth(steps)

@@ -18,6 +18,7 @@ import yaml
 from releo_da.cli import main
 from releo_da.config import commands
 from releo_da.config.cycling import configured_channels
+from releo_da.config.status import LABELS, lines
 from releo_da.cycling.ledger import Ledger
 from releo_da.io import read_products
 from releo_da.io.lock import locked
@@ -100,10 +101,24 @@ def test_cycle_resume_status_forecast(tmp_path: Path, run: Run, capsys) -> None:
     told = capsys.readouterr().out
     assert "cycles: 3" in told
     assert "last acquisition: 2020-05-11T10:50:00 sentinel2a" in told
+    assert "duplicates: 0" in told
+    assert run("status", "run", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["counts"]["cycles"] == 3
+    assert told["last"]["time"] == "2020-05-11T10:50:00"
+    assert told["duplicate"] == told["late"] == told["unclear"] == told["refused"] == []
 
     assert run("forecast", "run", "--until", "2020-06-02", "--quiet") == 0
     ahead = read_products(root / "forecast.nc")
-    assert [str(t)[:10] for t in ahead.time.values] == ["2020-05-21", "2020-05-31", "2020-06-02"]
+    days = ["2020-05-11", "2020-05-21", "2020-05-31", "2020-06-02"]
+    assert [str(t)[:10] for t in ahead.time.values] == days
+    last = read_products(sorted((root / "products").iterdir())[-1])
+    assert ahead.time.values[0] == last.time.values[0]  # it starts where the run stands
+    np.testing.assert_allclose(ahead.lai.values[0], last.lai.values[0], rtol=1e-6)
+    usual = read_products(root / "climatology.nc")
+    assert usual.time.equals(ahead.time)
+    assert "harvest" in ahead.attrs["comment"] and "default season" in ahead.attrs["comment"]
+    assert "greens up again" in (root / "report.html").read_text("utf-8")
     assert np.isfinite(ahead.lai.values).all()
     assert np.all(np.diff(ahead.lai_quantile.values, axis=0) >= 0)
     assert ahead.attrs["Conventions"].startswith("CF-")
@@ -154,6 +169,45 @@ def test_a_first_call_that_can_read_nothing_says_why(tmp_path: Path, run: Run, c
     assert "reflectance" in capsys.readouterr().err
     assert run(*CYCLE) == 0  # the same file, read as it should be
     assert json.loads((tmp_path / "run" / "scores.json").read_text("utf-8"))["cycles"] == 1
+
+
+def test_status_names_what_was_left_out(tmp_path: Path, run: Run, capsys) -> None:
+    deliver(tmp_path / "inbox", 1)
+    assert run(*CYCLE) == 0
+    deliver(tmp_path / "inbox", 0)
+    brighter = xr.load_dataset(tmp_path / "inbox" / "1.nc")
+    brighter["reflectance"] += 0.01
+    brighter.to_netcdf(tmp_path / "inbox" / "again.nc")
+    brighter["reflectance"] *= np.nan
+    brighter.assign_coords(time=brighter.time + np.timedelta64(5, "D")).to_netcdf(
+        tmp_path / "inbox" / "dark.nc"
+    )
+    (tmp_path / "inbox" / "broken.nc").write_bytes(b"half a file")
+    assert run(*CYCLE) == 0
+    capsys.readouterr()
+    assert run("status", "run") == 0
+    told = capsys.readouterr().out
+    assert "duplicate: 2020-05-06T10:50:00 sentinel2a" in told and "(again.nc)" in told
+    assert "late: 2020-05-01T10:50:00 sentinel2a" in told and "(0.nc)" in told
+    assert "unclear: 2020-05-11T10:50:00 (dark.nc)" in told
+    assert "refused: broken.nc" in told
+    assert run("status", "run", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [one["file"] for one in found["duplicate"]] == ["again.nc"]
+    assert [one["file"] for one in found["late"]] == ["0.nc"]
+    assert found["unclear"] == [{"product": "2020-05-11T10:50:00", "file": "dark.nc"}]
+    assert found["refused"][0]["file"] == "broken.nc"
+    assert run("status", "inbox") == 2
+    assert "no cycling run" in capsys.readouterr().err
+
+
+def test_long_lists_of_status_are_cut() -> None:
+    late = [dict(time=f"t{k}", sensor="s", product="p", file="f") for k in range(20)]
+    counts = dict.fromkeys(LABELS, 0) | {"late": 20}
+    empty: dict[str, list] = {"duplicate": [], "unclear": [], "refused": []}
+    told = lines({"counts": counts, "last": None, "late": late, **empty})
+    assert "late: 20 in all, --json lists them; the last 12:" in told
+    assert told[-1].startswith("late: t19") and sum("p (f)" in line for line in told) == 12
 
 
 def test_a_run_directory_in_use_is_not_touched(tmp_path: Path, run: Run, capsys) -> None:

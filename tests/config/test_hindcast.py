@@ -21,8 +21,8 @@ from releo_da.runs.hindcast import Outcome
 
 FIELDS = ("mean", "sd", "crps", "rank", "q05", "q50", "q95")
 FILES = {
-    "config.yaml", "scores.json", "analysis.nc", "filter.nc", "verification.nc", "field_lai.csv",
-    "state.safetensors", "log.jsonl", "report.html", "figures",
+    "config.yaml", "scores.json", "analysis.nc", "unsmoothed.nc", "verification.nc",
+    "field_lai.csv", "state.safetensors", "log.jsonl", "report.html", "figures",
 }  # fmt: skip
 Run = Callable[..., tuple[int, str, str]]
 Workplace = Callable[..., Path]
@@ -106,7 +106,7 @@ def numbers(found: Outcome, pixels: list[int] | None = None) -> dict[str, np.nda
     chosen = slice(None) if pixels is None else pixels
     table = found.verification.isel(pixel=chosen)
     whole = {name: table[name].values for name in ("observed", "rejected", *FIELDS)}
-    for case, products in {"smoothed": found.products, "filter": found.filtered}.items():
+    for case, products in {"smoothed": found.products, "analysis": found.analysed}.items():
         for name, product in products.items():
             whole[f"{case} {name}"] = product.mean[:, chosen]
             whole[f"{case} {name} spread"] = product.spread[:, chosen]

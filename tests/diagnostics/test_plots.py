@@ -23,10 +23,10 @@ def labels(figure: Figure) -> set[str]:
 def test_series_draws_bands_points_units_and_one_legend() -> None:
     times = np.arange(17000.0, 17050.0, 5)
     quantiles = np.linspace(1, 2, 5)[:, None] + np.zeros(10)
-    smoother = plots.Band("smoother", times, quantiles)
+    smoothed = plots.Band("smoothed", times, quantiles)
     seen = plots.Points("observed", times[:3], np.array([1.4, 1.5, 1.6]))
     field = plots.Points("in_situ", times[4:5], np.array([1.7]), np.array([0.3]))
-    panels = [plots.Panel(f"point {i}", "LAI (m² m⁻²)", [smoother], [seen, field]) for i in (1, 2)]
+    panels = [plots.Panel(f"point {i}", "LAI (m² m⁻²)", [smoothed], [seen, field]) for i in (1, 2)]
     figure = plots.series(panels)
     assert [axes.get_title("left") for axes in figure.axes] == ["point 1", "point 2"]
     assert figure.axes[0].get_ylabel() == "LAI (m² m⁻²)"
@@ -58,7 +58,8 @@ def test_departures_are_the_bias_and_spread_of_observation_minus_prediction(
     expected = right.get_lines()[0].get_ydata()
     sd = said.sd.sel(case="background").values.reshape(-1, 2)
     np.testing.assert_allclose(expected, np.sqrt(np.nanmean(sd**2, 0)), rtol=1e-5)
-    assert "standard deviation (reflectance)" in labels(figure)
+    assert right.get_title("left") == "sentinel2a: standard deviation"
+    assert "reflectance" in labels(figure)
 
 
 def test_rejections_count_every_value(run_verification: xr.Dataset) -> None:
@@ -103,9 +104,10 @@ def test_skill_shows_every_method_and_puts_the_best_on_top(run_scores: dict) -> 
 
 def test_scatter_states_its_scores() -> None:
     measured = np.array([1.0, 2.0, 3.0, np.nan])
-    figure = plots.scatter(measured, {"smoother": measured + 0.5}, "LAI", "m2 m-2", np.full(4, 0.3))
-    text = figure.axes[0].texts[0].get_text()
-    assert "RMSE 0.50" in text and "bias +0.50" in text and "n 3" in text
+    figure = plots.scatter(measured, {"smoothed": measured + 0.5}, "LAI", "m2 m-2", np.full(4, 0.3))
+    text = figure.axes[0].get_title("left")
+    assert "RMSE 0.50" in text and "bias +0.50" in text and "n = 3" in text
+    assert figure.axes[0].get_xlim()[1] >= 3.8  # the longest bar is inside
     assert "measured LAI (m² m⁻²)" in labels(figure)
 
 

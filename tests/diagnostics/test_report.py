@@ -45,7 +45,7 @@ def field() -> FieldPairs:
         unit="m2 m-2",
         measured=measured,
         measured_sd=np.full(9, 0.3),
-        predicted={"smoother": measured + 0.1},
+        predicted={"smoothed": measured + 0.1},
         times=17000 + 10.0 * np.arange(9),
         pixel=np.array([4, 4, 4, 2, 2, 1, 1, 1, 1]),
     )
@@ -173,6 +173,16 @@ def test_tables_mark_the_best_and_keep_baselines_beside(run_scores: dict) -> Non
     assert "CRPS" not in field.head  # nobody fills it
     assert dict(field.rows)["constant"][field.head.index("r²") - 1].text == "–"
     assert tables({}) == []
+
+
+def test_a_column_without_a_number_is_left_out() -> None:
+    rows = {"B04": {"rmse": 0.03, "median_abs": None, "n": 6}, "ndvi": {"rmse": None, "n": 6}}
+    (table,) = tables({"background": rows})
+    assert list(table.head) == ["", "RMSE", "n"]
+    assert [[cell.text for cell in cells] for _, cells in table.rows] == [
+        ["0.030", "6"],
+        ["–", "6"],
+    ]
 
 
 def test_numbers_are_written_as_they_are_read() -> None:

@@ -143,12 +143,15 @@ def test_ranks_are_uniform_with_ties_and_follow_the_generator() -> None:
 
 
 def test_rank_histogram_counts_all_and_expects_what_unequal_bins_hold() -> None:
-    rank = np.repeat(np.arange(65), 10)
-    found = rank_histogram(np.r_[rank, np.nan], 64, bins=17)
-    assert found.counts.sum() == 650 and len(found.counts) == 17
+    rank = np.repeat(np.arange(67), 10)
+    found = rank_histogram(np.r_[rank, np.nan], 66, bins=17)
+    assert found.counts.sum() == 670 and len(found.counts) == 17
     np.testing.assert_allclose(found.counts, found.expected)
     assert found.edges[0] == 0 and found.edges[-1] == pytest.approx(1)
     assert len(rank_histogram(rank[:10], 4).counts) == 5
+    even = rank_histogram(rank[:10], 32)
+    assert len(even.counts) == 11  # 33 ranks, three to a bin
+    np.testing.assert_allclose(np.diff(even.edges), 1 / 11)
 
 
 def test_pit_and_reliability(rng: np.random.Generator) -> None:

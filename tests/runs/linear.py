@@ -1,5 +1,6 @@
 """A small linear system over two reflectances, and an inbox of point files."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from releo_da.assimilation.etkf import etkf
 from releo_da.assimilation.inflation import relaxed
 from releo_da.assimilation.screening import screened
 from releo_da.io import Series, read_points
+from releo_da.runs.cycle import Service
 from releo_da.runs.model import Model
 from releo_da.types import State
 
@@ -21,6 +23,8 @@ OPTIONS = {
     "angles": {"sun_zenith": 40.0},
 }
 SEED, MEMBERS = 5, 6
+ALL = list(range(7))
+Open = Callable[..., Service]
 CHANNELS = {name: ("B04", "B08") for name in ("sentinel2a", "sentinel2b")}
 DESCRIBED = {"lai": ("m2 m-2", "leaf area index")}
 
@@ -43,7 +47,7 @@ def linear_model() -> Model:
     """Latents are the reflectances of red and near infrared."""
     return Model(
         forecast,
-        lambda ensemble, acquisition: ensemble,
+        lambda ensemble, acquisition: ensemble[..., : acquisition.values.shape[-1]],
         screened(relaxed(etkf, 0.3), 4.0),
         lambda acquisition: acquisition,
         initial,
@@ -91,3 +95,17 @@ def deliver(inbox: Path, data: xr.Dataset, dates: list[int], name: str = "") -> 
 
 def read(path: Path) -> Series:
     return read_points(path, **OPTIONS)
+
+
+def states(root: Path) -> dict[str, bytes]:
+    """Everything that a cycle leaves, byte by byte."""
+    return {
+        f"{path.parent.name}/{path.name}": path.read_bytes()
+        for folder in ("states", "products")
+        for path in sorted((root / folder).iterdir())
+    }
+
+
+def rows(service: Service) -> list[tuple]:
+    """Everything that the ledger says of the cycles of a service."""
+    return list(service.ledger.cycles())

@@ -46,7 +46,7 @@ def departures(found: xr.Dataset, cases: tuple[str, ...] = ("background", "analy
             panel.set_xticks(np.arange(len(names)), names)
             panel.tick_params(axis="x", rotation=45)
             panel.grid(False, axis="x")
-            style.name_axes(panel, y=f"{name} ({unit})", title=f"{sensor}: {name}")
+            style.name_axes(panel, y=unit, title=f"{sensor}: {name}")
     style.legend_above(made, axes[0])
     return made
 

@@ -18,11 +18,11 @@ def scatter(
     measured_sd: Array | None = None,
     predicted_sd: dict[str, Array] | None = None,
 ) -> Figure:
-    """One panel per prediction (filter, smoother), one dot per field measurement.
+    """One panel per estimate (analysis, smoothed), one dot per field measurement.
 
     Args:
         measured: ``[row]``.
-        predicted: ``{role: [row]}``, "filter" and "smoother" have their colours.
+        predicted: ``{role: [row]}``, "analysis" and "smoothed" have their colours.
         name: of the variable.
         unit: of both.
         measured_sd: ``[row]`` measurement error.
@@ -30,8 +30,11 @@ def scatter(
     """
     made, axes = style.figure(1, len(predicted), 3.5, width=3.75 * max(len(predicted), 1.2))
     everything = np.concatenate([measured, *predicted.values()])
-    top = 1.08 * float(np.nanmax(everything))
-    bottom = min(0.0, 1.08 * float(np.nanmin(everything)))
+    bars = [np.zeros(1) if measured_sd is None else measured_sd]
+    bars += [] if predicted_sd is None else list(predicted_sd.values())
+    bar = max(float(np.nanmax(b)) for b in bars)
+    top = float(np.nanmax(everything)) + bar
+    bottom = min(-0.03 * top, float(np.nanmin(everything)))
     for one, (role, values) in zip(axes[0], predicted.items(), strict=True):
         one.plot([bottom, top], [bottom, top], color=style.FAINT, linewidth=1, linestyle="--")
         one.errorbar(
@@ -46,13 +49,14 @@ def scatter(
             elinewidth=0.6,
         )
         text = (
-            f"RMSE {scores.rmse(measured, values):.2f}   bias {scores.bias(measured, values):+.2f}"
-            f"\nunbiased {scores.unbiased_rmse(measured, values):.2f}   "
-            f"r² {scores.r2(measured, values):.2f}   n {len(scores.pairs(measured, values)[0])}"
+            f"{style.words(role)}, n = {len(scores.pairs(measured, values)[0])}\n"
+            f"RMSE {scores.rmse(measured, values):.2f}, bias {scores.bias(measured, values):+.2f}, "
+            f"unbiased RMSE {scores.unbiased_rmse(measured, values):.2f}, "
+            f"r² {scores.r2(measured, values):.2f}"
         )
-        one.text(0.03, 0.97, text, transform=one.transAxes, va="top", fontsize=7.5)
         one.set(xlim=(bottom, top), ylim=(bottom, top), aspect="equal")
         style.name_axes(
-            one, style.label(f"measured {name}", unit), style.label(name, unit), style.words(role)
+            one, style.label(f"measured {name}", unit), style.label(f"estimated {name}", unit)
         )
+        one.set_title(text, fontsize=8, loc="left", color=style.INK)
     return made

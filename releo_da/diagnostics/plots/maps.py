@@ -69,10 +69,12 @@ def maps(
     height = float(np.clip((style.WIDTH - 1.3) / count * ratio + 0.45, 1.5, 4.2))
     made, axes = style.figure(2, count, height, sharex=True, sharey=True)
     days = np.datetime_as_string(style.instants(times), "D")
-    rows = ((both[0], "viridis", name), (both[1], "cividis", f"spread of {name}"))
+    rows = ((both[0], "viridis", name), (both[1], "cividis", "spread"))
     for line, (grids, palette, what) in zip(axes, rows, strict=True):
         drawn = draw_row(line, grids, x, y, palette)
-        bar = made.colorbar(drawn, ax=list(line), shrink=0.9, pad=0.01)
+        bar = made.colorbar(
+            drawn, ax=list(line), shrink=0.9, pad=0.01, extend=clipped(grids, drawn)
+        )
         bar.set_label(style.label(what, unit), fontsize=8)
         bar.ax.tick_params(labelsize=7)
     for one, day in zip(axes[0], days, strict=True):
@@ -82,9 +84,8 @@ def maps(
 
 
 def draw_row(line: Sequence[Axes], grids: Array, x: Array, y: Array, palette: str) -> AxesImage:
-    """Images of one quantity on one scale (1 to 99 %, so that single pixels do not set it)."""
-    known = grids[np.isfinite(grids)]
-    low, high = np.percentile(known, (1, 99)) if known.size else (0.0, 1.0)
+    """Images of one quantity on one scale, see `limits`."""
+    low, high = limits(grids)
     width, height = (extent(axis) for axis in (x, y))
     if y[0] < y[-1]:
         grids = grids[:, ::-1]
@@ -102,6 +103,29 @@ def draw_row(line: Sequence[Axes], grids: Array, x: Array, y: Array, palette: st
         one.tick_params(labelsize=6.5)
         one.locator_params(nbins=4)
     return drawn
+
+
+def limits(grids: Array) -> tuple[float, float]:
+    """Ends of a colour scale: all values, unless a few lie so far out that they hide the rest.
+
+    The range of the inner 98 %, widened to the extremes where these lie within a half of it.
+    """
+    known = grids[np.isfinite(grids)]
+    if not known.size:
+        return 0.0, 1.0
+    low, high = np.percentile(known, (1, 99))
+    reach = 0.5 * (high - low)
+    least, most = float(known.min()), float(known.max())
+    return max(least, low - reach), min(most, high + reach)
+
+
+def clipped(grids: Array, drawn: AxesImage) -> str:
+    """Which ends of a colour bar hide larger or smaller values, as Matplotlib calls it."""
+    low, high = drawn.get_clim()
+    below, above = bool((grids < low).any()), bool((grids > high).any())
+    return {(True, True): "both", (True, False): "min", (False, True): "max"}.get(
+        (below, above), "neither"
+    )
 
 
 def extent(axis: Array) -> float:

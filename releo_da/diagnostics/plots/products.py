@@ -37,9 +37,9 @@ def band(found: xr.Dataset, name: str, place: Mapping[str, int], role: str = "")
         found: analysis.nc.
         name: of the variable.
         place: position along the axes of space, ``{"point": 3}`` or ``{"y": 3, "x": 7}``.
-        role: its colour and its name; the attribute ``role`` of the data set, or "smoother".
+        role: its colour and its name; the attribute ``estimate`` of the file, or "smoothed".
     """
-    role = role or str(found.attrs.get("role", "smoother"))
+    role = role or str(found.attrs.get("estimate", "smoothed"))
     stored = f"{name}_quantile"
     if stored in found and {round(float(q), 4) for q in found["quantile"].values} >= set(LEVELS):
         quantiles = found[stored].isel(dict(place)).sel(quantile=list(LEVELS), method="nearest")

@@ -1,6 +1,6 @@
 """Series of a variable through time: what the ensemble says, and what was seen.
 
-A panel holds bands (filter, smoother, forecast: median with the ranges 25-75 % and 5-95 %) and
+A panel holds bands (analysis, smoothed, forecast: median with the ranges 25-75 % and 5-95 %) and
 points (observations used, withheld or rejected, field measurements with their error). The same
 function draws one large panel per variable, or small multiples over pixels.
 """
@@ -22,7 +22,7 @@ class Band(NamedTuple):
     """Quantiles of an ensemble through time.
 
     Attributes:
-        role: "filter", "smoother", "forecast", "background", "truth": its colour and its name.
+        role: "analysis", "smoothed", "forecast", "climatology", "truth": its colour and name.
         times: ``[time]`` days since 1970-01-01 or datetime64.
         quantiles: ``[level, time]`` for 5, 25, 50, 75 and 95 %; one row draws a line only.
     """
@@ -96,18 +96,25 @@ def series(panels: Sequence[Panel], columns: int = 1, height: float = 2.4) -> Fi
 
 
 def draw_band(axes: Axes, band: Band) -> None:
-    """Median and two ranges; a single row is a line."""
+    """Median and two ranges; of a climatology the edges only; a single row is a line."""
     times, quantiles = style.instants(band.times), np.atleast_2d(band.quantiles)
     colour = style.COLOURS.get(band.role, style.FAINT)
     name = style.words(band.role)
-    if len(quantiles) == 5:
+    style_of_line = "-"
+    if band.role == "climatology":
+        style_of_line = ":"
+        name += " (median and 90 %)"
+        median = quantiles[len(quantiles) // 2]
+        for edge in (quantiles[0], quantiles[-1]):
+            axes.plot(times, edge, style_of_line, color=colour, linewidth=0.7)
+    elif len(quantiles) == 5:
         low, lower, median, upper, high = quantiles
         axes.fill_between(times, low, high, color=colour, alpha=0.16, linewidth=0)
         axes.fill_between(times, lower, upper, color=colour, alpha=0.26, linewidth=0)
         name += " (median, 50 % and 90 %)"
     else:
         median = quantiles[0]
-    axes.plot(times, median, color=colour, linewidth=1.3, label=name)
+    axes.plot(times, median, style_of_line, color=colour, linewidth=1.3, label=name)
 
 
 def draw_points(axes: Axes, points: Points) -> None:

@@ -38,7 +38,7 @@ def by_horizon(scores: Mapping[str, Any], variable: str) -> Figure:
         panel.set_xticks(sorted({day for rows in lines.values() for day in rows}))
         variable_score = f"{style.words(score)} of {style.words(variable)}"
         style.name_axes(panel, "horizon (days)", variable_score)
-    style.legend(axes[0, 0], ncols=2, loc="lower right")
+    style.legend_above(made, axes[0, :1])
     return made
 
 

@@ -22,15 +22,15 @@ Array = NDArray[Any]
 
 WIDTH = 7.6  # inches, the text width of the report
 DPI = 144
+LONG = 18  # characters of a label that fit beside a small panel
 INK, FAINT, GRID = "#222222", "#6b6b6b", "#e3e3e3"
 
 COLOURS = {
     "background": "#56B4E9",
     "analysis": "#0072B2",
-    "filter": "#0072B2",
     "smoothed": "#D55E00",
-    "smoother": "#D55E00",
     "forecast": "#CC79A7",
+    "climatology": "#6b6b6b",
     "in_situ": "#009E73",
     "observed": INK,
     "withheld": "#E69F00",
@@ -87,9 +87,9 @@ def dress(axes: Axes) -> None:
 
 
 def name_axes(axes: Axes, x: str = "", y: str = "", title: str = "") -> None:
-    """Labels of both axes and a title at the left, where given."""
+    """Labels of both axes and a title at the left, where given; a long y label takes two lines."""
     axes.set_xlabel(x, fontsize=8.5, color=INK)
-    axes.set_ylabel(y, fontsize=8.5, color=INK)
+    axes.set_ylabel(y if len(y) <= LONG else y.replace(" (", "\n("), fontsize=8.5, color=INK)
     if title:
         axes.set_title(title, fontsize=9.5, loc="left", color=INK)
 
@@ -122,8 +122,12 @@ def dates(axes: Axes) -> None:
 
 def label(name: str, unit: str = "") -> str:
     """``name (unit)``, without the bracket where there is no unit."""
-    written = UNITS.get(unit, unit)
-    return f"{name} ({written})" if written else name
+    return f"{name} ({written(unit)})" if written(unit) else name
+
+
+def written(unit: str) -> str:
+    """A unit as it is read, ``m2 m-2 -> m² m⁻²``; nothing for 1."""
+    return UNITS.get(unit, unit)
 
 
 def colour(name: str, rivals: Iterable[str] = ()) -> tuple[str, str]:
@@ -147,7 +151,7 @@ def words(name: str) -> str:
         "cwc": "CWC",
         "fapar": "FAPAR",
         "fcover": "FCOVER",
-        "cab": "chlorophyll (cab)",
+        "cab": "chlorophyll cab",
         "rmse": "RMSE",
         "mae": "MAE",
         "crps": "CRPS",
@@ -157,6 +161,9 @@ def words(name: str) -> str:
         "in_situ": "field measurement",
         "r2": "r²",
     }
+    head, _, days = name.rpartition("_")
+    if head == "forecast" and days.replace(".", "").isdigit():
+        return f"forecast, {days} days"
     return known.get(name, name.replace("_", " "))
 
 

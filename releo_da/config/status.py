@@ -1,0 +1,84 @@
+"""Where a cycling run stands, from its ledger: for people as lines, for programs as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from releo_da.config.cycling import LEDGER
+from releo_da.cycling.ledger import Ledger
+from releo_da.io.times import isoformat
+from releo_da.types import InputError
+
+LABELS = {
+    "cycles": "cycles",
+    "files": "files read",
+    "refused": "files refused",
+    "known": "acquisitions that had arrived before",
+    "duplicate": "duplicates",
+    "late": "late",
+    "unclear": "without a clear pixel",
+}
+"""Words for the counts of a ledger."""
+
+SHOWN = 12
+"""Names of one kind that are written as lines, the latest."""
+
+
+def status(root: Path) -> dict[str, Any]:
+    """Where a run stands, as plain values.
+
+    ``counts`` by the names of `LABELS`; ``last``, the last cycle, or None; and what was left out:
+    ``duplicate`` and ``late`` acquisitions in time order, ``unclear`` products, ``refused`` files
+    with their errors.
+
+    Raises:
+        InputError: the directory holds no ledger.
+    """
+    if not (root / LEDGER).is_file():
+        raise InputError(f"{root}: holds no {LEDGER}, so no cycling run; give its run directory")
+    with Ledger(root / LEDGER) as ledger:
+        last, passed = ledger.last(), ledger.passed()
+        found: dict[str, Any] = {"counts": ledger.counts(), "last": None}
+        if last is not None:
+            found["last"] = {
+                **_told(last.arrival),
+                "state": str(root / last.state),
+                "diverged": last.scores["diverged"],
+            }
+        for reason in ("duplicate", "late"):
+            found[reason] = [_told(arrival) for arrival, why in passed if why == reason]
+        found["unclear"] = [{"product": p, "file": file} for p, file in ledger.unclear()]
+        found["refused"] = [{"file": f, "error": e} for f, e in ledger.refused_files().items()]
+    return found
+
+
+def _told(arrival: Any) -> dict[str, str]:
+    """An acquisition as it is named to people: time, sensor, product, file."""
+    named: dict[str, str] = arrival._asdict() | {"time": isoformat(arrival.time)}
+    del named["identity"]
+    return named
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """The same as lines; of long lists the latest, and how many there are."""
+    told = [f"{label}: {found['counts'][name]}" for name, label in LABELS.items()]
+    last = found["last"]
+    if last is not None:
+        told += [
+            f"last acquisition: {last['time']} {last['sensor']}",
+            f"product: {last['product']}",
+            f"state: {last['state']}",
+            f"diverged pixels: {last['diverged']}",
+        ]
+    for kind, words in {
+        "duplicate": "{time} {sensor} {product} ({file})",
+        "late": "{time} {sensor} {product} ({file})",
+        "unclear": "{product} ({file})",
+        "refused": "{file}: {error}",
+    }.items():
+        named = [f"{kind}: {words.format(**one)}" for one in found[kind]]
+        if len(named) > SHOWN:
+            told.append(f"{kind}: {len(named)} in all, --json lists them; the last {SHOWN}:")
+        told += named[-SHOWN:]
+    return told
