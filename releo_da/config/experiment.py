@@ -39,7 +39,8 @@ from releo_da.io import create_run_directory, write_json, write_text_atomic
 from releo_da.io.series import Series
 from releo_da.runs.baselines import Said, tables
 from releo_da.runs.field import FieldRows
-from releo_da.runs.folds import clusters, folds
+from releo_da.runs.folds import Units, clusters, folds
+from releo_da.runs.folds import units as redrawn_units
 from releo_da.runs.model import on
 from releo_da.runs.scoring import score, score_baselines
 from releo_da.types import InputError
@@ -85,13 +86,14 @@ class Unit:
 
 @dataclass(frozen=True)
 class Found:
-    """What a unit leaves behind: comparisons, baselines, field rows."""
+    """What a unit leaves behind: comparisons, baselines, field rows, and what is redrawn."""
 
     run: str
     seed: int
     fold: int
     verification: xr.Dataset
     said: Said
+    redrawn: Units
     field: list[FieldRows] = field(default_factory=list)
 
 
@@ -164,7 +166,8 @@ def work(unit: Unit) -> Found:
         options = replace(unit.options, out=unit.out / unit.run)
         opened = hindcasts.begin(document, options, scored, "experiment", weights)
         hindcasts.finish(opened, scored, outcome, score(outcome, task, said))
-    return Found(unit.run, task.seed, unit.fold, outcome.verification, said, outcome.field)
+    redrawn = redrawn_units(scored.pixels)
+    return Found(unit.run, task.seed, unit.fold, outcome.verification, said, redrawn, outcome.field)
 
 
 def units(folder: Path, options: Options, out: Path) -> list[Unit]:

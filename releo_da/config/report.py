@@ -80,7 +80,9 @@ def published(root: Path) -> xr.Dataset | None:
     if not paths:
         return None
     found = [read_products(path) for path in paths]
-    return xr.concat(found, "time", data_vars="minimal").assign_attrs(estimate="analysis")
+    return xr.concat(  # pixels that joined later are missing before
+        found, "time", data_vars="minimal", coords="minimal", compat="no_conflicts", join="outer"
+    )
 
 
 def field_pairs(path: Path, ids: np.ndarray) -> FieldPairs:

@@ -2,9 +2,8 @@
 
 Every figure of the assimilation is the mean over seeds, with the standard deviation over seeds
 behind it; every baseline is deterministic. ``against`` columns are relative differences of a loss
-on the same values (negative: the assimilation is better) with the 95 % interval over pixels, from
-the losses averaged over seeds. Neighbouring pixels of a map are not independent, so intervals of
-maps are narrower than they should be.
+on the same values (negative: the assimilation is better) with the 95 % interval over points, of a
+map over square blocks of pixels (`releo_da.runs.folds.units`), from the losses averaged over seeds.
 """
 
 from __future__ import annotations
@@ -19,7 +18,9 @@ from releo_da.diagnostics.paired import paired_interval
 from releo_da.diagnostics.scores import Array
 from releo_da.diagnostics.verification import summaries
 from releo_da.runs.baselines import Said, by_part, rows
-from releo_da.runs.field import FieldRows, pooled
+from releo_da.runs.field import FieldRows
+from releo_da.runs.field import pooled as pooled_rows
+from releo_da.runs.folds import Units
 from releo_da.runs.scoring import field_scores
 
 if TYPE_CHECKING:
@@ -58,7 +59,10 @@ def _pooled(parts: list[Found]) -> dict[str, Any]:
     scores["in_situ"] = _field([r for p in parts for r in p.field], parts[0].seed)
     refused = int(ours.rejected.sum())
     scores["refused"] = refused / max(1, int(np.isfinite(ours.observed.values).sum()))
-    return {"scores": scores, "ours": ours, "said": said}
+    offset = np.cumsum([0, *(p.redrawn.label.max() + 1 for p in parts[:-1])])
+    label = np.concatenate([p.redrawn.label + k for p, k in zip(parts, offset, strict=True)])
+    redrawn = Units(label, parts[0].redrawn.words)
+    return {"scores": scores, "ours": ours, "said": said, "redrawn": redrawn}
 
 
 def _concatenated(parts: Sequence[xr.Dataset]) -> xr.Dataset:
@@ -69,7 +73,7 @@ def _field(found: Sequence[FieldRows], seed: int) -> dict[str, Any]:
     """Field rows of several folds or runs, pooled by title and scored."""
     parts = [r for r in found if len(r.measured)]
     titles = dict.fromkeys(r.title for r in parts)
-    return field_scores([pooled([r for r in parts if r.title == t]) for t in titles], seed)
+    return field_scores([pooled_rows([r for r in parts if r.title == t]) for t in titles], seed)
 
 
 def _over_seeds(values: Sequence[float], digits: int = 3) -> str:
@@ -94,7 +98,11 @@ def _run_text(pooled: list[dict[str, Any]]) -> str:
     if scores[0]["in_situ"]:
         parts.append(_field_text([s["in_situ"] for s in scores]))
     share = np.mean([s["refused"] for s in scores])
-    parts.append(f"Screening refused {100 * share:.1f} % of the values.")
+    redrawn: Units = pooled[0]["redrawn"]
+    parts.append(
+        f"Brackets: 95 % interval, {len(np.unique(redrawn.label))} {redrawn.words} redrawn. "
+        f"Screening refused {100 * share:.1f} % of the values."
+    )
     return "\n\n".join(parts)
 
 
@@ -169,7 +177,7 @@ def _against(pooled: list[dict[str, Any]], rival: str, case: str, root: bool) ->
         observed, mean, crps = said[rival, one, "ndvi"]
         theirs.append((mean - observed) ** 2 if root else crps)
         ours.append(np.mean([_loss(p["ours"], one, root) for p in pooled], 0))
-        groups.append(np.broadcast_to(np.arange(len(mean))[:, None], mean.shape))
+        groups.append(np.broadcast_to(pooled[0]["redrawn"].label[:, None], mean.shape))
     if not ours:
         return ""
     flat = [np.concatenate([p.ravel() for p in parts]) for parts in (ours, theirs, groups)]

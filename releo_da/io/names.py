@@ -6,7 +6,7 @@ same words through this one function.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import NoReturn
 
@@ -44,6 +44,26 @@ def require(name: object, names: Iterable[object], where: str, what: str) -> Non
     known = [str(n) for n in names]
     if str(name) not in known:
         refuse(name, known, where, what)
+
+
+def require_in_file(
+    channels: Mapping[str, object], names: Iterable[object], where: str, what: str
+) -> None:
+    """Refuse an entry of the option ``channels`` whose right side is not in the file.
+
+    Args:
+        channels: agency's name -> name in the file.
+        names: what the file has.
+        where: the file, the beginning of the message.
+        what: the kind of thing that the right side names, as in "column".
+
+    Raises:
+        InputError: the message says which side is wrong and lists what the file has.
+    """
+    known = list(names)
+    for agency, name in channels.items():
+        side = f"{where}: key 'channels', {agency}: {name}: the right side, the name in the file"
+        require(name, known, side, what)
 
 
 def refuse(name: object, names: Iterable[object], where: str, what: str) -> NoReturn:

@@ -42,8 +42,13 @@ def named_sensors(
     return [known[platform] for platform in platforms]
 
 
-def check_sensors(names: Sequence[str], channels: Sequence[str], where: str) -> tuple[bool, ...]:
+def check_sensors(names: Sequence[str], channels: Sequence[str], path: str) -> tuple[bool, ...]:
     """Refuse sensors that are unknown, lack a channel, or do not agree what is an index.
+
+    Args:
+        names: of sensors.
+        channels: the left sides of the option ``channels``.
+        path: of the file, for messages.
 
     Returns:
         which of the channels are indices.
@@ -52,12 +57,17 @@ def check_sensors(names: Sequence[str], channels: Sequence[str], where: str) -> 
         InputError: with the valid names.
     """
     try:
-        kinds = {name: load_sensor(name).are_indices(channels) for name in sorted(set(names))}
+        sensors = [load_sensor(name) for name in sorted(set(names))]
     except InputError as error:
-        raise InputError(f"{where}: {error}") from None
+        raise InputError(f"{path}: key 'sensor': {error}") from None
+    key = f"{path}: key 'channels': the left side, the agency's name"
+    try:
+        kinds = {sensor.name: sensor.are_indices(channels) for sensor in sensors}
+    except InputError as error:
+        raise InputError(f"{key}: {error}") from None
     if len(set(kinds.values())) > 1:
         raise InputError(
-            f"{where}: a channel is an index for one of {', '.join(kinds)} and a band for another; "
+            f"{key}: one is an index for one of {', '.join(kinds)} and a band for another; "
             "read them as two sources"
         )
     return next(iter(kinds.values()))

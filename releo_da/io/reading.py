@@ -70,6 +70,10 @@ class NothingClear(InputError):
         super().__init__(message)
         self.products = list(products)
 
+    def told(self) -> dict[str, Any]:
+        """What a log says of it."""
+        return {"count": len(self.products), "products": self.products, "message": str(self)}
+
 
 def selected(
     dataset: xr.Dataset,
@@ -115,7 +119,7 @@ def assemble(
     positions = channel_positions(content.channels, dataset, layout)
     days = times_of(dataset, layout)
     sensors = _sensors(content.sensor, dataset, layout)
-    indices = check_sensors(sensors, channels, layout.where("sensor"))
+    indices = check_sensors(sensors, channels, layout.path)
     products = _products(content.product, days, dataset, layout)
     raw = reflectances(dataset, layout, content.values, positions, content.scale, content.offset)
     clear = clear_of(content.clear, dataset, layout, positions)

@@ -22,7 +22,7 @@ from releo_da.io.angles import Option
 from releo_da.io.dates import TimeOption, row_days
 from releo_da.io.layout import Layout
 from releo_da.io.masks import Rule
-from releo_da.io.names import listed, require
+from releo_da.io.names import listed, require, require_in_file
 from releo_da.io.place import point_pixels
 from releo_da.io.platforms import SensorOption, named_sensors, sensor_rule
 from releo_da.io.reading import Content, NothingClear, assemble
@@ -126,9 +126,9 @@ def read_table(
         except NothingClear as error:
             dark.append(error)
     if not series:
-        raise dark[0]
+        raise NothingClear(str(dark[0]), [product for error in dark for product in error.products])
     merged = merge(series)
-    told = [{"kind": "nothing_clear", "path": name, "message": str(error)} for error in dark]
+    told = [{"kind": "all_masked", "path": name, **error.told()} for error in dark]
     return merged._replace(log=[*merged.log, *told])
 
 
@@ -136,6 +136,7 @@ def _dataset(rows: Rows, content: Content, missing: Sequence[float]) -> xr.Datas
     """The columns that are used, as variables along time and pixel."""
     columns = list(dict.fromkeys(str(column) for column in content.channels.values()))
     where = rows.where
+    require_in_file(content.channels, rows.table.columns, where, "column")
     values = [rows.numbers(column, f"{where}: key 'channels'", missing) for column in columns]
     variables: dict[str, tuple[tuple[str, ...], NDArray]] = {
         VALUES: ((TIME, PIXEL, CHANNEL), np.stack(values, -1))

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from releo_da.io.layout import Layout, flat, variable
 from releo_da.io.masks import Rule, holds
-from releo_da.io.names import require
+from releo_da.io.names import require_in_file
 from releo_da.types import InputError
 
 VALID = (0.0, 1.6)
@@ -52,8 +52,7 @@ def channel_positions(
         names = [str(name) for name in dataset[layout.channel].values]
     else:
         names = [str(position) for position in range(dataset.sizes[layout.channel])]
-    for agency, name in channels.items():
-        require(name, names, f"{where}, {agency}", "channel")
+    require_in_file(channels, names, layout.path, "channel")
     positions = [names.index(str(name)) for name in channels.values()]
     if len(set(positions)) < len(positions):
         raise InputError(f"{where}: a channel of the file is named twice; name each once")

@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from releo_da.assimilation.screening import remembered
 from releo_da.learning.anchors import Parametrised, anchored
 from releo_da.learning.likelihood import innovation_likelihood
 from releo_da.types import (
@@ -107,19 +109,11 @@ def filter_likelihood(
         full = error(acquisition)
         prior = background.ensemble
         predicted = observe(prior, full)
-
-        def remembered(
-            ensemble: Tensor,
-            prior: Tensor = prior,
-            predicted: Tensor = predicted,
-            full: Acquisition = full,
-        ) -> Tensor:
-            return predicted if ensemble is prior else observe(ensemble, full)
-
+        known = remembered(partial(observe, acquisition=full), prior, predicted)
         terms = innovation_likelihood(predicted, full.values, full.precision)
         total = total + terms.log_density.sum()
         used = (terms.clean * ~hide[k].to(terms.clean.device))[:, None] * full.precision
-        analysis = analyse(prior, remembered, full.values, used, noise, {})
+        analysis = analyse(prior, known, full.values, used, noise, {})
         state = background._replace(ensemble=analysis.ensemble)
         if (k + 1) % truncate == 0 or k + 1 == len(acquisitions):
             yield total

@@ -180,7 +180,7 @@ class Service:
             except NothingClear as error:
                 scan.empty.append(str(error))
                 scan.whole[file] = Content(0, 0, error.products)
-                self.log.write({"kind": "all_masked", "path": file.name, "message": str(error)})
+                self.log.write({"kind": "all_masked", "path": file.name, **error.told()})
             except READABLE as error:
                 text = str(error) if isinstance(error, InputError) else f"{file.path}: {error!r}"
                 scan.refused.append(text)

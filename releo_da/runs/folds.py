@@ -1,13 +1,20 @@
-"""Splits without leakage: clusters of neighbouring points, dealt to folds.
+"""Splits without leakage: clusters of neighbouring points, dealt to folds, and blocks of maps.
 
 Points linked by steps of at most ``within`` metres form a cluster (single linkage); a cluster is in
 one fold as a whole, so that no scored point has a neighbour among the fitted ones. Clusters are
 dealt, largest first and ties by a seeded shuffle, to the fold that holds fewest points.
+
+Neighbouring pixels of a map share field, weather and processing, so a bootstrap that redraws single
+pixels gives intervals that are far too narrow. It redraws square blocks instead (Künsch 1989, Ann.
+Statist. 17, 1217-1241), which are nearly independent where they are larger than a field.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+import xarray as xr
 from scipy.sparse.csgraph import connected_components
 
 from releo_da.diagnostics.scores import Array
@@ -15,6 +22,36 @@ from releo_da.types import InputError
 
 EARTH = 6_371_008.8
 """Mean radius of the Earth (m)."""
+
+
+SIDE = 10
+"""Pixels along a block of a map that a bootstrap redraws as one."""
+
+
+class Units(NamedTuple):
+    """What a bootstrap redraws.
+
+    Attributes:
+        label: ``[pixel]`` int64, equal within a unit.
+        words: what a unit is, in the plural.
+    """
+
+    label: Array
+    words: str
+
+
+def units(pixels: xr.Dataset, side: int = SIDE) -> Units:
+    """Points each by itself, pixels of a grid in square blocks.
+
+    Args:
+        pixels: the pixel axis, `releo_da.io.series.Series`.
+        side: pixels along a block.
+    """
+    if pixels.attrs["kind"] != "grid":
+        return Units(np.arange(pixels.sizes["pixel"]), "points")
+    across = -(-int(pixels.attrs["width"]) // side)
+    label = pixels["row"].values // side * across + pixels["col"].values // side
+    return Units(label, f"blocks of {side} x {side} pixels")
 
 
 def distances(lon: Array, lat: Array) -> Array:

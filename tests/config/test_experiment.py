@@ -90,6 +90,7 @@ def test_a_study_pools_its_folds_and_writes_its_table(workplace: Workplace, rele
     assert scores["in_situ"]["lai"]["smoothed"]["n"] == 16  # four points, four dates, both folds
     assert len(list(Path("found").glob("points-*.safetensors"))) == 2
     assert "### All runs" in table
+    assert "95 % interval, 4 points redrawn" in table
     assert Path("found/other/report.html").is_file()  # one series of one seed: a run of its own
     assert not Path("found/points").exists()
 

@@ -224,7 +224,8 @@ def test_a_sensor_with_nothing_clear_is_told_and_the_others_are_read(tmp_path: P
     }  # fmt: skip
     series = read_table(**options, clear={"qa": [0]})
     assert [a.sensor for a in series.acquisitions] == ["sentinel2a"]
-    assert series.log[-1]["kind"] == "nothing_clear"
+    assert series.log[-1]["kind"] == "all_masked"
+    assert series.log[-1]["count"] == len(series.log[-1]["products"]) == 1
     with pytest.raises(InputError, match="nothing clear"):
         read_table(**options, clear={"qa": [7]})
 

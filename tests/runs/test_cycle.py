@@ -1,12 +1,13 @@
 """A service stands, to the bit, where a hindcast stands, however often it ends or is killed."""
 
 import os
+import re
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-import xarray as xr
 
 from releo_da.cycling.ledger import Ledger
 from releo_da.io import drop_duplicates, merge, read_state
@@ -17,7 +18,7 @@ from releo_da.types import InputError
 from .linear import ALL, MEMBERS, SEED, deliver, linear_model, read, rows, season, states
 
 
-def test_the_service_stands_where_the_filter_of_a_hindcast_stands(tmp_path, service):
+def test_the_service_stands_where_a_hindcast_stands(tmp_path, service):
     data = season(points=300)  # two blocks of randomness
     path = deliver(tmp_path / "inbox", data, ALL)
     one = service()
@@ -132,10 +133,17 @@ def test_another_state_than_the_committed_one_is_refused(tmp_path, service, unin
         service("whole")
 
 
-def test_products_open_as_one_data_set(tmp_path, uninterrupted):
-    paths = str(tmp_path / "whole" / "products" / "*.nc")
-    found = xr.open_mfdataset(paths, data_vars="minimal", compat="override", coords="minimal")
-    with found:
+@pytest.mark.filterwarnings("error")
+def test_products_open_as_one_data_set(tmp_path, uninterrupted, project_root, monkeypatch):
+    """As docs/how-to/cycle.md says, without a warning."""
+    page = (project_root / "docs" / "how-to" / "cycle.md").read_text("utf-8")
+    (block,) = re.findall(r"^```python\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "whole").rename(tmp_path / "runs" / "my_cycle")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(block, names)
+    with names["found"] as found:
         assert found.sizes["time"] == 7
         assert np.all(np.diff(found.time.values).astype(int) > 0)
         assert np.isfinite(found.lai.values).all()
