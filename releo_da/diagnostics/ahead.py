@@ -63,8 +63,8 @@ def forecast_pictures(
                 bands.insert(0, band(climatology, name, there, "climatology"))
             if before is not None and before.sizes["time"] and name in before:
                 bands.insert(0, band(before, name, place))
-            unit = style.written(ahead[name].attrs.get("units", ""))
-            panels.append(plots.Panel(place_name(drawn, place), unit, bands))
+            label = style.label(style.words(name), ahead[name].attrs.get("units", ""))
+            panels.append(plots.Panel(place_name(drawn, place), label, bands))
         title = f"Forecast of {style.words(name)} at {len(places)} places"
         made = plots.series(panels, columns=3, height=1.6)
         pictures.append(Picture(f"ahead_{name}", title, caption, made))
