@@ -227,11 +227,12 @@ def sensors(
 ) -> None:
     """The catalogue of sensors; channels, centres, widths and noise of one sensor."""
     from releo_da.config.catalogue import show_sensor, show_sensors
+    from releo_da.config.sensor_paths import sensor_at
 
     if name is None:
         show_sensors()
     else:
-        show_sensor(name)
+        show_sensor(sensor_at(name))
 
 
 @app.command()

@@ -23,7 +23,8 @@ from releo_da.assimilation.smoother import rts
 from releo_da.config.document import Document
 from releo_da.config.registry import Registry
 from releo_da.config.sections import products, section
-from releo_da.config.weights import load_weights
+from releo_da.config.sensor_paths import placed
+from releo_da.config.weights import fitted_knots, load_weights
 from releo_da.dynamics.mean_reverting import MeanReverting
 from releo_da.io import Series, drop_duplicates, merge, read_cube, read_points, read_table
 from releo_da.observation.derived import derive, described
@@ -189,7 +190,7 @@ def read_sources(document: Document) -> Series:
     for position, entry in enumerate(entries):
         if not isinstance(entry, dict) or "path" not in entry:
             raise InputError(f"{document.path}: source[{position}]: needs the key 'path'")
-        resolved.append({**entry, "path": document.resolve(entry["path"])})
+        resolved.append({**placed(document, entry), "path": document.resolve(entry["path"])})
     period = document.period
     series = merge(READERS.build(resolved, "source", {"period": period}))
     offsets = find_offsets(series.acquisitions, series.channels)
@@ -229,12 +230,13 @@ def assemble(
     """
     values = document.values
     names, fixed = STATES.build(values.get("state", "prosail"), "state")
-    knots = knots_of(channels)
     spec = values.get("forecast", "mean_reverting")
     if isinstance(spec, dict) and "weights" in spec:
         spec = dict(spec)
         named = spec.pop("weights")
         weights = weights or document.resolve(named)
+    fitted = () if weights is None else fitted_knots(weights, channels)
+    knots = fitted or knots_of(channels)
     forecaster = FORECASTERS.build(spec, "forecast", {"layout": Layout(names, fixed, True, knots)})
     layout = forecaster.layout
     options = OPERATORS.build(values.get("observe", "prosail"), "observe")

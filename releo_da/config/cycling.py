@@ -25,6 +25,7 @@ from releo_da.config.options import Options
 from releo_da.config.report import report
 from releo_da.config.run_files import open_run, run_root, weights_of
 from releo_da.config.sections import days, section
+from releo_da.config.sensor_paths import placed, sensor_files
 from releo_da.cycling.ledger import Ledger
 from releo_da.diagnostics.streaming import row, total
 from releo_da.io import create_run_directory, write_json
@@ -112,6 +113,9 @@ def settings_of(document: Document, source: Mapping[str, Any], device: str) -> d
     said = {key: document.values.get(key) for key in DECIDING}
     said |= {"seed": document.values.get("seed", SEED), "source": source}
     said["members"] = document.values.get("members", MEMBERS)
+    files = sensor_files(document)
+    if files:
+        said["sensors"] = {n: hashlib.sha256(f.read_bytes()).hexdigest() for n, f in files.items()}
     path = weights_of(document)
     if path is not None:
         said["weights"] = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -168,8 +172,9 @@ def command(
     wanted, source = section(document, "cycle", cycle), source_of(document)
     folder, pattern = folder_and_pattern(wanted.inbox)
     inbox, device = document.resolve(folder), options.torch_device()
+    settings, source = settings_of(document, source, device.type), placed(document, source)
     channels = configured_channels(source, f"{document.path}: source[0]")
-    read, settings = reader_of(document, source), settings_of(document, source, device.type)
+    read = reader_of(document, source)
     model = assemble(document, channels, device=device).model
     root = create_run_directory(run_root(document, options, "cycle"), FOLDERS)
     with locked(root), Ledger(root / LEDGER) as ledger, stopping() as stop:

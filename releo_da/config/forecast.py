@@ -19,6 +19,7 @@ from releo_da.config.options import Options
 from releo_da.config.report import CLIMATOLOGY, FORECAST, report
 from releo_da.config.run_files import weights_of
 from releo_da.config.sections import days, products, section
+from releo_da.config.sensor_paths import kept_sensor
 from releo_da.cycling.ledger import Ledger
 from releo_da.io import products_dataset, read_state, write_products
 from releo_da.io.lock import locked
@@ -63,7 +64,7 @@ def channels_of(root: Path) -> dict[str, tuple[str, ...]]:
     found = [record["channels"] for record in said if record["kind"] == "channels"]
     if not found:
         raise InputError(f"{root}: its log names no channels; make the run again")
-    return {sensor: tuple(names) for sensor, names in found[-1].items()}
+    return {kept_sensor(root, sensor): tuple(names) for sensor, names in found[-1].items()}
 
 
 def command(root: Path, until: date, options: Options) -> Path:

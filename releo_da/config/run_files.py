@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from releo_da import __version__
 from releo_da.config.document import Document
 from releo_da.config.options import Options
+from releo_da.config.sensor_paths import keep_sensors
 from releo_da.io import JsonLines, create_run_directory, write_text_atomic
 from releo_da.io.archive import yaml_text
 from releo_da.io.atomic import write_bytes_atomic
@@ -78,6 +79,7 @@ def open_run(
     head = "".join(f"# {name}: {value}\n" for name, value in made.items())
     resolved = {**document.values, "seed": seed}
     weights = weights or weights_of(document)
+    keep_sensors(document, root)
     if weights is not None:
         # A copy, so that the run directory holds all that a forecast from it needs.
         write_bytes_atomic(root / WEIGHTS, weights.read_bytes())

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
+from releo_da.config.sensor_paths import sensor_at
 from releo_da.io.atomic import replacing
 from releo_da.io.geometry import fold
 from releo_da.simulator.rows import BLOCK, plan, simulated
@@ -74,7 +75,7 @@ def simulate_table(
         raise InputError(
             f"--output {output}: not a file in an existing folder; create {output.parent}"
         )
-    made = plan(sensor, derived)
+    made = plan(None if sensor is None else sensor_at(sensor), derived)
     rows = read_canopies(table)
     blocks = simulated(made, rows.columns, len(rows.lines), rows.place)
     silent = quiet or not sys.stderr.isatty()

@@ -21,6 +21,7 @@ from releo_da.config.registry import bind
 from releo_da.config.report import report
 from releo_da.config.run_files import open_run, progress
 from releo_da.config.sections import as_date, days, products, score, section
+from releo_da.config.sensor_paths import placed
 from releo_da.io import products_dataset, write_json, write_products, write_state
 from releo_da.io.geometry import relative_azimuth, sun_position
 from releo_da.runs.acquire import Nature, nature
@@ -59,7 +60,7 @@ def satellite(
     """A satellite of a twin experiment.
 
     Args:
-        sensor: name in the catalogue.
+        sensor: name in the catalogue, or path of a sensor file.
         channels: names of the channels that are assimilated.
         first: day of the first pass; the first of the period unless given.
         every_days: days between passes.
@@ -136,6 +137,10 @@ def source_of(document: Document) -> Twin:
     options = source["twin"]
     if isinstance(options, Mapping) and options.get("truth") is not None:
         FORECASTERS.find(options["truth"], "source.twin.truth")
+    if isinstance(options, Mapping) and isinstance(options.get("satellites"), list):
+        satellites = options["satellites"]
+        named = [placed(document, s) if isinstance(s, Mapping) else s for s in satellites]
+        options = {**options, "satellites": named}
     made: Twin = bind(twin_source, options, "source.twin")()
     return made
 

@@ -2,12 +2,15 @@
 
 A safetensors file with the parameters of the forecaster and of the observation error. Many systems
 have parameters of the same names and shapes but of another meaning (a first-order and a
-second-order process, the channels of two sensors), so the latent axis is written beside them and
-compared when they are loaded.
+second-order process), so the latent axis is written beside them and compared when they are loaded.
+
+What was fitted per channel is tied to the wavelength of its band, so weights serve other sensors
+too: a band takes what was fitted at the nearest wavelength.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -16,11 +19,13 @@ from safetensors.torch import save_file
 from torch import nn
 
 from releo_da.io.atomic import replacing
+from releo_da.sensors import load_sensor
 from releo_da.state.layout import Layout
 from releo_da.types import InputError
 
-NEAR = 20.0
-"""Channels of two sensors are taken for the same when their centres are within this (nm)."""
+FAR = 400.0
+"""A band may be this far (nm) from the nearest wavelength that weights were fitted at. The widest
+gap between Sentinel-2's land channels, 865 to 1614 nm, leaves every wavelength within it."""
 
 
 def parameters(forecaster: nn.Module, error: nn.Module) -> dict[str, torch.Tensor]:
@@ -48,6 +53,45 @@ def write_weights(path: Path, layout: Layout, forecaster: nn.Module, error: nn.M
         save_file(parameters(forecaster, error), str(temporary), metadata=meaning(layout))
 
 
+def _opened(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
+    """What a file of weights says of its latent axis, and its tensors."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file of weights; make one with `releo-da train`")
+    try:
+        with safe_open(path, framework="pt") as file:
+            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as problem:
+        raise InputError(
+            f"{path}: is no file of weights ({problem}); make one with `releo-da train`"
+        ) from None
+
+
+def fitted_knots(path: Path, channels: Mapping[str, tuple[str, ...]]) -> tuple[float, ...]:
+    """The centre wavelengths (nm) that weights were fitted at, for bands of these or other sensors.
+
+    Args:
+        path: file of weights.
+        channels: for each sensor of the run, its channels.
+
+    Raises:
+        InputError: the file is missing or no file of weights, or a band lies far from all that the
+            weights were fitted at.
+    """
+    text = _opened(path)[0].get("channels", "")
+    knots = tuple(float(word) for word in text.split())
+    for sensor, names in channels.items():
+        described = load_sensor(sensor)
+        for row in described.behind(names)[0]:
+            centre = described.band_centres[row]
+            if min((abs(centre - knot) for knot in knots), default=0.0) > FAR:
+                raise InputError(
+                    f"{path}: weights were fitted for another configuration (at {text} nm; "
+                    f"{described.bands[row]} of {described.name} is at {centre:.0f} nm); leave the "
+                    "channel out, or fit them again with `releo-da train`"
+                )
+    return knots
+
+
 def load_weights(path: Path, layout: Layout, forecaster: nn.Module, error: nn.Module) -> None:
     """Load fitted parameters into the modules.
 
@@ -55,20 +99,11 @@ def load_weights(path: Path, layout: Layout, forecaster: nn.Module, error: nn.Mo
         InputError: the file is missing, no file of weights, or was fitted for another state,
             kernel or set of channels.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file of weights; make one with `releo-da train`")
-    try:
-        with safe_open(path, framework="pt") as file:
-            told = file.metadata() or {}
-            held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as problem:
-        raise InputError(
-            f"{path}: is no file of weights ({problem}); make one with `releo-da train`"
-        ) from None
+    told, held = _opened(path)
     wanted = parameters(forecaster, error)
     wrong = [n for n in wanted if n not in held or held[n].shape != wanted[n].shape]
     wrong += [n for n in held if n not in wanted]
-    wrong += [key for key, text in meaning(layout).items() if not _same(told.get(key, text), text)]
+    wrong += [key for key, text in meaning(layout).items() if told.get(key, text) != text]
     if wrong:
         raise InputError(
             f"{path}: weights were fitted for another configuration ({', '.join(wrong)} differ); "
@@ -76,15 +111,3 @@ def load_weights(path: Path, layout: Layout, forecaster: nn.Module, error: nn.Mo
         )
     for part, module in {"forecast": forecaster, "error": error}.items():
         module.load_state_dict({n: held[f"{part}.{n}"] for n in module.state_dict()})
-
-
-def _same(one: str, other: str) -> bool:
-    """Equal words, or numbers that are near each other."""
-    if one == other:
-        return True
-    left, right = one.split(), other.split()
-    try:
-        apart = [abs(float(a) - float(b)) for a, b in zip(left, right, strict=True)]
-    except ValueError:
-        return False
-    return max(apart, default=0.0) <= NEAR

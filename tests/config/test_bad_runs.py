@@ -137,7 +137,6 @@ def test_weights_of_another_configuration_are_refused(workplace: Workplace, rele
     for override in (
         "forecast.kernel=ou",
         "state.fixed={hspot: 0.1}",
-        "source.0.channels={B04: B04}",
         "source.0.channels={B03: B03, B04: B04, B08: B08, B12: B11}",
     ):
         status, _, err = releo(*fitted, "--set", override)

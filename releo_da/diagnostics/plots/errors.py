@@ -7,6 +7,7 @@ spread squared plus observation error squared (short black marks).
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def departures(found: xr.Dataset, cases: tuple[str, ...] = ("background", "analy
             panel.set_xticks(np.arange(len(names)), names)
             panel.tick_params(axis="x", rotation=45)
             panel.grid(False, axis="x")
-            style.name_axes(panel, y=unit, title=f"{sensor}: {name}")
+            style.name_axes(panel, y=unit, title=f"{PurePath(sensor).stem}: {name}")
     style.legend_above(made, axes[0])
     return made
 
