@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from difflib import get_close_matches
+from difflib import SequenceMatcher
+
+LIKE = 0.4
+"""Least likeness, from 0 to 1, of a name that is suggested."""
 
 
 def nearest(name: str, names: Sequence[str]) -> str:
-    """``did you mean 'x'? `` for the valid name that resembles `name` most, or nothing."""
-    plain = {_plain(known): known for known in names}
-    close = get_close_matches(_plain(name), plain, n=1, cutoff=0.4)
-    return f"did you mean '{plain[close[0]]}'? " if close else ""
+    """``did you mean 'x'? `` for the valid name that resembles `name` most, or nothing.
+
+    Of names that are equally alike the first is meant.
+    """
+
+    def likeness(known: str) -> float:
+        return SequenceMatcher(None, _plain(known), _plain(name)).ratio()
+
+    best = max(names, key=likeness, default="")
+    return f"did you mean '{best}'? " if best and likeness(best) >= LIKE else ""
 
 
 def _plain(name: str) -> str:
