@@ -46,7 +46,7 @@ OUTSIDE: dict[str, set[str]] = {
     "strict_yaml": {"yaml"},
     "physics": {"torch", "numpy"},
     "sensors": {"torch", "numpy"},
-    "assimilation": {"torch"},
+    "assimilation": {"torch", "numpy", "filterpy"},  # the last two for the reference scheme
     "cycling": {"torch"},
     "dynamics": {"torch"},
     "observation": {"torch", "numpy", "scipy"},

@@ -10,23 +10,39 @@ Every array is ``[pixel, member, ...]`` and pixels never mix. The laws that each
 declared and checked in ``tests/laws``.
 """
 
+from releo_da.assimilation.denkf import denkf
 from releo_da.assimilation.enkf import enkf
+from releo_da.assimilation.enkf_n import enkf_n
+from releo_da.assimilation.ensrf import ensrf
 from releo_da.assimilation.etkf import etkf
 from releo_da.assimilation.inflation import inflated, relaxed, relaxed_spread, rotated
 from releo_da.assimilation.iterated import iterated, multiple
+from releo_da.assimilation.localization import grouped, letkf, localized, neighbours, sl_eakf
+from releo_da.assimilation.reference import filterpy
 from releo_da.assimilation.screening import screen, screened
 from releo_da.assimilation.smoother import rts
+from releo_da.assimilation.tapers import Places
 
 __all__ = [
+    "Places",
+    "denkf",
     "enkf",
+    "enkf_n",
+    "ensrf",
     "etkf",
+    "filterpy",
+    "grouped",
     "inflated",
     "iterated",
+    "letkf",
+    "localized",
     "multiple",
+    "neighbours",
     "relaxed",
     "relaxed_spread",
     "rotated",
     "rts",
     "screen",
     "screened",
+    "sl_eakf",
 ]

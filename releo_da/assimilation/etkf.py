@@ -14,13 +14,17 @@ The result is written as prior plus increment: where nothing was seen the increm
 and the analysis is the background, bit by bit. A channel of precision 0 acts exactly like a channel
 that is not there. Gradients reach the prior, the observations and the precision.
 
-Cost per pixel: N C^2 + 3 N C L + C^2 (C/3 + 2L) multiplications, beside one evaluation of H.
+Cost per pixel: N C^2 + 3 N C L + C^2 (C/3 + 2L) multiplications, beside one evaluation of H. The
+option ``root: symmetric`` takes the symmetric square root instead (`square_root`), which moves the
+members least and costs 5 to 15 times the time.
 
 Reference: Bishop, Etherton and Majumdar (2001), Adaptive sampling with the ensemble transform
 Kalman filter, Mon. Wea. Rev. 129, 420-436; the square root is Andrews' (1968), AIAA J. 6.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -33,6 +37,7 @@ from releo_da.assimilation.linalg import (
     solve_lower_transposed,
     weighted,
 )
+from releo_da.assimilation.square_root import symmetric_contraction
 from releo_da.types import Analysis, Noise, Observe
 
 
@@ -60,6 +65,16 @@ def update(prior: Tensor, predicted: Tensor, y: Tensor, precision: Tensor) -> Te
     return prior + mean - s @ solve_lower_transposed(plus_identity(lower), b)
 
 
+def symmetric_update(prior: Tensor, predicted: Tensor, y: Tensor, precision: Tensor) -> Tensor:
+    """`update` with the symmetric square root: the same mean and covariance, other members."""
+    s, d = weighted(predicted, y, precision)
+    a, z = anomalies(prior), symmetric_contraction(s)
+    w = s @ d[..., None]
+    w = w + z @ w
+    w = (w + z @ w) * (prior.shape[1] - 1) ** -0.5  # T T (S d)
+    return prior + w.mT @ a + z @ a
+
+
 def etkf(
     prior: Tensor,
     observe: Observe,
@@ -67,6 +82,8 @@ def etkf(
     precision: Tensor,
     noise: Noise,
     memory: dict[str, Tensor],
+    *,
+    root: Literal["triangular", "symmetric"] = "triangular",
 ) -> Analysis:
     """Deterministic square-root analysis; the default scheme (Bishop et al. 2001).
 
@@ -80,9 +97,11 @@ def etkf(
         precision: 1 / error**2, ``[pixel, channel]``, 0 where not seen.
         noise: not used; the scheme is deterministic.
         memory: returned as it is.
+        root: ``triangular`` is fastest; ``symmetric`` moves the members least.
 
     Raises:
         ValueError: fewer than two members.
     """
     predicted = observe(prior)
-    return Analysis(update(prior, predicted, y, precision), predicted, precision, memory)
+    chosen = symmetric_update if root == "symmetric" else update
+    return Analysis(chosen(prior, predicted, y, precision), predicted, precision, memory)

@@ -40,6 +40,7 @@ from releo_da.assimilation.linalg import (
     contract,
     expand,
     innovation_factor,
+    settled,
     solve_lower,
     solve_lower_transposed,
     weighted,
@@ -123,7 +124,7 @@ def iterated(
     target = _gauss_newton(best, d)
     moved = (target - best.w).square().sum((1, 2), keepdim=True) > tolerance**2
     for _ in range(iterations - 1):
-        if not moved.any():
+        if settled(moved):
             break
         predicted = observe(_ensemble(prior, target, best))
         tried, d = _evaluate(predicted, y, precision, target, best)

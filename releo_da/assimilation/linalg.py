@@ -41,6 +41,16 @@ def anomalies(ensemble: Tensor) -> Tensor:
     return ensemble - ensemble.mean(1, keepdim=True)
 
 
+def check_members(members: int) -> None:
+    """Refuse an ensemble that has no spread.
+
+    Raises:
+        ValueError: fewer than two members (no spread can be estimated from one).
+    """
+    if members < 2:
+        raise ValueError(f"an ensemble analysis needs at least 2 members, got {members}")
+
+
 def weighted(predicted: Tensor, y: Tensor, precision: Tensor) -> tuple[Tensor, Tensor]:
     """Weighted anomalies S ``[pixel, member, channel]`` and innovation d ``[pixel, channel]``.
 
@@ -53,8 +63,7 @@ def weighted(predicted: Tensor, y: Tensor, precision: Tensor) -> tuple[Tensor, T
         ValueError: fewer than two members (no spread can be estimated from one).
     """
     members = predicted.shape[1]
-    if members < 2:
-        raise ValueError(f"an ensemble analysis needs at least 2 members, got {members}")
+    check_members(members)
     root = precision_root(precision)
     mean = predicted.mean(1)
     s = (predicted - mean[:, None]) * (root * (members - 1) ** -0.5)[:, None]
@@ -101,3 +110,12 @@ def expand(s: Tensor, lower: Tensor, members: Tensor) -> Tensor:
 def acted(precision: Tensor) -> Tensor:
     """True for pixels where at least one channel was used, ``[pixel, 1, 1]``."""
     return (precision > 0).any(-1)[:, None, None]
+
+
+def settled(moving: Tensor) -> bool:
+    """Whether an iteration may stop for all pixels, asked only where asking is free.
+
+    On an accelerator the answer would make the host wait for every kernel before; there all
+    iterations run, and pixels that have arrived stand still.
+    """
+    return moving.device.type == "cpu" and not bool(moving.any())

@@ -103,9 +103,8 @@ def _all_bright(
     d: Tensor, deviation: Tensor, seen: Tensor, bright: Sequence[int], threshold: float
 ) -> Tensor:
     """True for pixels whose seen channels in ``bright`` are all too bright, ``[pixel]``."""
-    chosen = torch.zeros_like(seen)
-    chosen[:, [k for k in bright if k < seen.shape[-1]]] = True  # a request has no channels
-    chosen &= seen
+    listed = [k in bright for k in range(seen.shape[-1])]
+    chosen = seen & torch.tensor(listed, dtype=torch.bool, device=seen.device)
     too_bright = d > threshold * deviation
     return chosen.any(-1) & (too_bright | ~chosen).all(-1)
 

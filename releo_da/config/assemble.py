@@ -14,10 +14,15 @@ from typing import Literal
 
 import torch
 
+from releo_da.assimilation.denkf import denkf
 from releo_da.assimilation.enkf import enkf
+from releo_da.assimilation.enkf_n import enkf_n
+from releo_da.assimilation.ensrf import ensrf
 from releo_da.assimilation.etkf import etkf
 from releo_da.assimilation.inflation import inflated, relaxed, relaxed_spread, rotated
 from releo_da.assimilation.iterated import iterated, multiple
+from releo_da.assimilation.localization import letkf, localized, neighbours, sl_eakf
+from releo_da.assimilation.reference import filterpy
 from releo_da.assimilation.screening import REASONS, screen, screened
 from releo_da.assimilation.smoother import rts
 from releo_da.config.document import Document
@@ -107,6 +112,14 @@ SCHEMES = Registry(
     {
         "etkf": etkf,
         "enkf": enkf,
+        "ensrf": ensrf,
+        "denkf": denkf,
+        "enkf_n": enkf_n,
+        "letkf": letkf,
+        "sl_eakf": sl_eakf,
+        "filterpy": filterpy,
+        "localized": localized,
+        "neighbours": neighbours,
         "iterated": iterated,
         "multiple": multiple,
         "inflated": inflated,
@@ -116,6 +129,7 @@ SCHEMES = Registry(
         "screened": screened,
     },
     call=("prior", "observe", "y", "precision", "noise", "memory"),
+    supplied=("places",),
     inner="scheme",
 )
 STATES = Registry("state", {"prosail": prosail_state})

@@ -22,17 +22,25 @@ import torch
 from torch import Tensor
 
 from releo_da.assimilation import (
+    Places,
+    denkf,
     enkf,
+    enkf_n,
+    ensrf,
     etkf,
+    filterpy,
     inflated,
     iterated,
+    letkf,
+    localized,
     multiple,
     relaxed,
     relaxed_spread,
     rotated,
     screened,
+    sl_eakf,
 )
-from releo_da.types import Scheme
+from releo_da.types import Analysis, Scheme
 
 EXACT = "exact"
 IN_DISTRIBUTION = "in distribution"
@@ -47,6 +55,8 @@ class Case:
         scale: factor of the covariance that a wrapper adds on purpose.
         evaluations: how often the operator may be evaluated.
         tuned: the scheme as a function of its parameter, where gradients may reach one.
+        gradients: whether the analysis can be differentiated.
+        device: whether it runs where its tensors are.
     """
 
     name: str
@@ -55,6 +65,24 @@ class Case:
     scale: float = 1.0
     evaluations: int = 1
     tuned: Callable[[Tensor], Scheme] | None = None
+    gradients: bool = True
+    device: bool = True
+
+
+def on_a_line(make: Callable[[Places], Scheme]) -> Scheme:
+    """A localized scheme for a problem of any size: latents and channels along a line of length 1.
+
+    The same channel keeps its place when channels after it are dropped.
+    """
+
+    def analyse(prior, observe, y, precision, noise, memory) -> Analysis:
+        def line(count: int) -> Tensor:
+            return 0.2 * torch.arange(count, dtype=y.dtype, device=y.device)[:, None]
+
+        places = Places(line(prior.shape[-1]), line(y.shape[-1]))
+        return make(places)(prior, observe, y, precision, noise, memory)
+
+    return analyse
 
 
 KALMAN = {"mean": EXACT, "covariance": EXACT}
@@ -63,6 +91,37 @@ MEAN = {"mean": EXACT, "members": EXACT}
 
 CASES = [
     Case("etkf", etkf, ALL),
+    Case("etkf_symmetric", partial(etkf, root="symmetric"), ALL),
+    Case("ensrf", ensrf, ALL),
+    Case("denkf", denkf, MEAN),
+    Case(
+        "enkf_n",
+        enkf_n,
+        {"members": EXACT},
+        tuned=lambda x: partial(enkf_n, tuning=x),
+    ),
+    Case("letkf", on_a_line(partial(letkf, radius=0.3)), {"members": EXACT}),
+    Case("letkf_wide", on_a_line(partial(letkf, radius=9.0, taper="step")), ALL),
+    Case(
+        "localized",
+        on_a_line(lambda places: localized(etkf, places, 9.0, "step", batch=3)),
+        ALL,
+    ),
+    Case(
+        "localized_iterated",
+        on_a_line(lambda places: localized(partial(iterated, iterations=2), places, 0.4, batch=1)),
+        {"members": EXACT},
+        evaluations=2,
+    ),
+    Case("sl_eakf", on_a_line(partial(sl_eakf, radius=0.3)), {"members": EXACT}),
+    Case("sl_eakf_wide", on_a_line(partial(sl_eakf, radius=9.0, taper="step")), ALL),
+    Case(
+        "filterpy",
+        filterpy,
+        {"mean": IN_DISTRIBUTION, "covariance": IN_DISTRIBUTION, "serial": IN_DISTRIBUTION},
+        gradients=False,
+        device=False,
+    ),
     Case("enkf", enkf, {**MEAN, "covariance": IN_DISTRIBUTION, "serial": IN_DISTRIBUTION}),
     Case("iterated", partial(iterated, iterations=3), ALL, evaluations=3),
     Case("multiple", multiple(etkf, 3), ALL, evaluations=3),
@@ -95,6 +154,7 @@ CASES = [
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "law(name, level): run over the schemes that declare it")
+    config.addinivalue_line("markers", "needs(name): run over the schemes with that property")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -102,10 +162,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     marker = metafunc.definition.get_closest_marker("law")
     law, level = (*marker.args, None)[:2] if marker else (None, None)
+    needed = [marker.args[0] for marker in metafunc.definition.iter_markers("needs")]
     cases = [
         case
         for case in CASES
-        if law is None or (law in case.laws and level in (None, case.laws[law]))
+        if (law is None or (law in case.laws and level in (None, case.laws[law])))
+        and all(getattr(case, name) for name in needed)
     ]
     assert cases, f"no scheme declares the law {law} ({level})"
     metafunc.parametrize("case", cases, ids=[case.name for case in cases])

@@ -1,0 +1,253 @@
+r"""Local analyses: each group of latents, or each pixel, listens to what is near.
+
+`grouped`     one analysis per group of latents g, with precision c[g, channel] / R: what is far
+              from the group is down-weighted, and what is beyond reach is masked (R-localization)
+`localized`   the same, with coefficients from places and a radius (`tapers`)
+`letkf`       `localized` around the `etkf` with the symmetric square root
+`sl_eakf`     the other way: the serial filter (`ensrf`), where the regression of each latent on
+              each channel is multiplied by a coefficient (B-localization)
+`neighbours`  one analysis per pixel that also sees what its neighbours saw
+
+All local analyses of a pixel are rows of the pixel axis of one call, ``[pixel * group, ...]``: the
+scheme inside stays unaware. H is evaluated on whole states only, so schemes that observe more than
+once may be localized too; their local results are put together before H sees them.
+
+Why the symmetric root: the square roots of neighbouring groups have to fit together, and the
+symmetric one depends continuously on S whatever the number of channels (`square_root`), at the cost
+of eigenvectors of size min(N, C). The triangular factor of the plain `etkf` is as exact within one
+group, but turns the members of each group differently.
+
+Cost: the scheme's, times the number of groups.
+
+Reference: Hunt, Kostelich and Szunyogh (2007), Efficient data assimilation for spatiotemporal
+chaos: a local ensemble transform Kalman filter, Physica D 230, 112-126; Anderson (2003), Mon. Wea.
+Rev. 131, 634-642; Bishop, Whitaker and Lei (2017), Mon. Wea. Rev. 145, 4575-4592 on what the first
+kind can not do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from releo_da.assimilation.ensrf import serial_update
+from releo_da.assimilation.etkf import etkf
+from releo_da.assimilation.screening import remembered
+from releo_da.assimilation.tapers import Places, Taper, coefficients, distances, located
+from releo_da.types import Analysis, InputError, Noise, Observe, Scheme
+
+
+def grouped(scheme: Scheme, reach: Tensor, groups: Tensor) -> Scheme:
+    """One analysis per group of latents, each with its own tapered precision.
+
+    Every group meets the same draws of ``noise``. ``memory`` is passed through: a scheme that keeps
+    one belongs outside of the localization.
+
+    Args:
+        scheme: used for every group.
+        reach: ``[group, channel]``, coefficients in [0, 1].
+        groups: ``[latent]``, the group of each latent.
+    """
+    count = reach.shape[0]
+
+    def analyse(
+        prior: Tensor,
+        observe: Observe,
+        y: Tensor,
+        precision: Tensor,
+        noise: Noise,
+        memory: dict[str, Tensor],
+    ) -> Analysis:
+        predicted = observe(prior)
+        weights = _fitting(reach, precision)
+        local = _repeat(prior, count)
+
+        def local_observe(ensemble: Tensor) -> Tensor:
+            return _repeat(observe(_assemble(ensemble, groups, count)), count)
+
+        def local_noise(shape: Sequence[int]) -> Tensor:
+            return _repeat(noise((shape[0] // count, *shape[1:])), count)
+
+        known = remembered(local_observe, local, _repeat(predicted, count))
+        tapered = (precision[:, None] * weights).flatten(0, 1)
+        result = scheme(local, known, _repeat(y, count), tapered, local_noise, {})
+        used = (result.precision.unflatten(0, (-1, count)) > 0).any(1)
+        return Analysis(
+            _assemble(result.ensemble, groups, count),
+            predicted,
+            torch.where(used, precision, 0.0),
+            memory,
+        )
+
+    return analyse
+
+
+def _fitting(reach: Tensor, precision: Tensor) -> Tensor:
+    """Coefficients for the channels of an acquisition; a request has none."""
+    channels = precision.shape[-1]
+    if channels not in (0, reach.shape[-1]):
+        raise InputError(
+            f"localization: coefficients for {reach.shape[-1]} channels, but the "
+            f"acquisition has {channels}; give the places of its channels"
+        )
+    return reach[:, :channels].to(precision)
+
+
+def _repeat(x: Tensor, count: int) -> Tensor:
+    """``[pixel, ...]`` to ``[pixel * group, ...]``, the same for every group."""
+    return x[:, None].expand(-1, count, *x.shape[1:]).flatten(0, 1)
+
+
+def _assemble(ensemble: Tensor, groups: Tensor, count: int) -> Tensor:
+    """The state made of each group's own latents, ``[pixel, member, latent]``."""
+    apart = ensemble.unflatten(0, (-1, count))
+    own = groups.to(ensemble.device)[None, None, None].expand(len(apart), 1, *ensemble.shape[1:])
+    return apart.gather(1, own)[:, 0]
+
+
+def localized(
+    scheme: Scheme,
+    places: Places | None = None,
+    radius: float = 4.0,
+    taper: Taper = "gaspari_cohn",
+    batch: int = 2,
+) -> Scheme:
+    """Groups of ``batch`` adjacent latents; a group's distance is the mean of its latents'.
+
+    Args:
+        scheme: used for every group.
+        places: of latents and channels.
+        radius: how far observations reach, in the unit of the places (see `tapers`).
+        taper: function of the distance.
+        batch: latents of a group; more are cheaper and coarser.
+
+    Raises:
+        InputError: no places, ``batch`` below 1 or ``radius`` not positive.
+    """
+    if batch < 1:
+        raise InputError(f"localization: batch must be at least 1, got {batch}")
+    places = located(places, "localized")
+    apart = distances(places.latents, places.channels, places.period)
+    mean = torch.stack([part.mean(0) for part in apart.split(batch)])
+    groups = torch.arange(len(apart), device=apart.device) // batch
+    return grouped(scheme, coefficients(mean, radius, taper), groups)
+
+
+def letkf(
+    places: Places | None = None, radius: float = 4.0, taper: Taper = "gaspari_cohn", batch: int = 2
+) -> Scheme:
+    """Local ensemble transform Kalman filter (Hunt et al. 2007); options of `localized`.
+
+    Raises:
+        InputError: no places, ``batch`` below 1 or ``radius`` not positive.
+    """
+    return localized(partial(etkf, root="symmetric"), places, radius, taper, batch)
+
+
+def sl_eakf(
+    places: Places | None = None, radius: float = 6.0, taper: Taper = "gaspari_cohn"
+) -> Scheme:
+    """Serial filter with localized regressions (Anderson 2003).
+
+    Args:
+        places: of latents and channels.
+        radius: how far observations reach, in the unit of the places (see `tapers`).
+        taper: function of the distance.
+
+    Raises:
+        InputError: no places, or ``radius`` is not positive.
+    """
+    places = located(places, "sl_eakf")
+    everything = torch.cat([places.latents, places.channels])
+    reach = coefficients(distances(places.channels, everything, places.period), radius, taper)
+    latents = len(places.latents)
+
+    def analyse(
+        prior: Tensor,
+        observe: Observe,
+        y: Tensor,
+        precision: Tensor,
+        noise: Noise,
+        memory: dict[str, Tensor],
+    ) -> Analysis:
+        predicted = observe(prior)
+        among = _fitting(reach[:, latents:], precision)[: precision.shape[-1]]
+        both = torch.cat([reach[: len(among), :latents].to(among), among], -1)
+        ensemble = serial_update(prior, predicted, y, precision, both)
+        return Analysis(ensemble, predicted, precision, memory)
+
+    return analyse
+
+
+def neighbours(
+    scheme: Scheme, radius: float = 1.0, most: int = 9, taper: Taper = "gaspari_cohn"
+) -> Scheme:
+    """Let every pixel also see what the pixels near it saw, with tapered precision.
+
+    Pixels are found by ``memory["place"]``, ``[pixel, dimension]``, among those of the call: the
+    pixels of a block of 256 ids. A neighbour informs through the spatial correlation of the
+    ensemble: member i of all pixels must be one field. Errors of neighbours count as independent.
+    Prefer a scheme that does not depend on the order of channels (``root: symmetric``).
+
+    Args:
+        scheme: used for every pixel with the channels of its neighbours side by side.
+        radius: how far observations reach, in the unit of the places (see `tapers`).
+        most: pixels that one pixel listens to, itself included.
+        taper: function of the distance.
+
+    Raises:
+        InputError: ``most`` is below 1 or ``radius`` not positive; in use: no places.
+    """
+    if most < 1:
+        raise InputError(f"neighbours: most must be at least 1 (the pixel itself), got {most}")
+    coefficients(torch.zeros(1), radius, taper)  # refuses a radius that is none
+
+    def analyse(
+        prior: Tensor,
+        observe: Observe,
+        y: Tensor,
+        precision: Tensor,
+        noise: Noise,
+        memory: dict[str, Tensor],
+    ) -> Analysis:
+        if "place" not in memory:
+            raise InputError(
+                "neighbours: the state does not say where its pixels lie (memory 'place'); "
+                "use a source with coordinates, or leave 'neighbours' out"
+            )
+        near, weights = nearest_pixels(memory["place"].to(y), radius, most, taper)
+        channels, predicted = y.shape[-1], observe(prior)
+
+        def gathered(seen: Tensor) -> Tensor:
+            return seen[near].movedim(1, 2).flatten(2)  # [pixel, member, neighbour * channel]
+
+        known = remembered(lambda x: gathered(observe(x)), prior, gathered(predicted))
+        tapered = (precision[near] * weights[..., None]).flatten(1)
+        result = scheme(prior, known, y[near].flatten(1), tapered, noise, memory)
+        used = torch.where(result.precision[:, :channels] > 0, precision, 0.0)
+        return Analysis(result.ensemble, predicted, used, result.memory)
+
+    return analyse
+
+
+def nearest_pixels(
+    place: Tensor, radius: float, most: int, taper: Taper = "gaspari_cohn"
+) -> tuple[Tensor, Tensor]:
+    """The nearest pixels of each pixel, itself first, and their coefficients.
+
+    Args:
+        place: ``[pixel, dimension]``.
+        radius: see `tapers`.
+        most: largest number of neighbours, the pixel included.
+        taper: function of the distance.
+
+    Returns:
+        Positions and coefficients, ``[pixel, neighbour]`` each; coefficient 0 is out of reach.
+    """
+    apart = distances(place, place)
+    apart.fill_diagonal_(-1.0)  # itself first, also among pixels of one place
+    found = apart.topk(min(most, len(place)), dim=-1, largest=False, sorted=True)
+    return found.indices, coefficients(found.values.clamp(min=0.0), radius, taper)
