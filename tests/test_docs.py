@@ -202,6 +202,28 @@ def test_the_point_example_runs(
     assert 0.0 < scores["smoothed"]["ndvi"]["rmse"] < 0.3
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("source.twin.steps=40", "score.burn_in=1.0"),
+        pytest.param((), marks=pytest.mark.slow),
+    ],
+    ids=["short", "as written"],
+)
+def test_the_benchmark_example_runs(tmp_path: Path, settings: tuple[str, ...]) -> None:
+    config = write_example("config: benchmark", tmp_path)
+    options = [word for setting in settings for word in ("--set", setting)]
+    with pytest.raises(SystemExit) as done:
+        main(["twin", str(config), "--out", str(tmp_path / "run"), "--quiet", *options])
+    assert done.value.code == 0
+    scores = json.loads((tmp_path / "run" / "scores.json").read_text("utf-8"))
+    row = scores["analysis"]["state"]
+    assert 0.0 < row["rmse"] < 0.5
+    if not settings:  # published: 0.18
+        assert row["rmse"] == pytest.approx(0.18, rel=0.15)
+        assert row["n"] == 40 * 601
+
+
 @pytest.mark.slow
 def test_strict_build(tmp_path: Path) -> None:
     if not importlib.util.find_spec("mkdocs"):

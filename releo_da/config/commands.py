@@ -33,6 +33,8 @@ from releo_da.config.schema import options as options_schema
 from releo_da.config.sections import products, score
 from releo_da.config.sections import train as train_section
 from releo_da.config.show import show_scores
+from releo_da.config.toy import TOY_OPERATORS
+from releo_da.config.toy_source import TOYS, toy_source
 from releo_da.io import write_json
 
 
@@ -130,17 +132,18 @@ def benchmark(options: Options, output: Path | None) -> int | None:
 
 def sections() -> Mapping[str, Any]:
     """What each section of a configuration accepts, for the schema."""
+    made = [options_schema(f) for f in (twins.twin_source, toy_source)]
     twin_schema = {
         "type": "object",
-        "properties": {"twin": options_schema(twins.twin_source)},
+        "properties": {"twin": {"anyOf": made}},
         "required": ["twin"],
         "additionalProperties": False,
     }
     return {
         "source": {"anyOf": [component(READERS), twin_schema]},
         "state": STATES,
-        "forecast": FORECASTERS,
-        "observe": OPERATORS,
+        "forecast": {"anyOf": [component(FORECASTERS), component(TOYS)]},
+        "observe": {"anyOf": [component(OPERATORS), component(TOY_OPERATORS)]},
         "analyse": SCHEMES,
         "smooth": SMOOTHERS,
         "score": score,

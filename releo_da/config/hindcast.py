@@ -37,6 +37,7 @@ from releo_da.runs.hindcast import Outcome, Withhold, hindcast, turns
 from releo_da.runs.scoring import score as scores_of
 from releo_da.runs.scoring import score_baselines
 from releo_da.runs.store import PIXELS
+from releo_da.types import InputError
 
 SEED, MEMBERS = 0, 64
 """Seed and ensemble size when the configuration gives none."""
@@ -45,6 +46,11 @@ SEED, MEMBERS = 0, 64
 def task_of(document: Document, series: Series) -> Task:
     """What the configuration asks of every block."""
     wanted = section(document, "score", score)
+    if wanted.burn_in:
+        raise InputError(
+            f"{document.path}: score.burn_in: a twin experiment has one; remove it, or give "
+            "score.forecast_period"
+        )
     period = document.period
     start = series.acquisitions[0].time if period is None else days(period[0])
     return Task(

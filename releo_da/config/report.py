@@ -140,7 +140,7 @@ def twin_summary(scores: dict[str, Any]) -> list[str]:
     """The same of a twin experiment."""
     said = []
     for name in ("lai", "cab", "ndvi"):
-        rows = {c: scores[c].get(name) for c in ("free_run", "analysis", "smoothed")}
+        rows = {c: scores.get(c, {}).get(name) for c in ("free_run", "analysis", "smoothed")}
         if all(rows.values()):
             said.append(
                 f"{words(name)} against the truth: RMSE {rows['free_run']['rmse']:.3g} without "
@@ -148,7 +148,21 @@ def twin_summary(scores: dict[str, Any]) -> list[str]:
                 f"{rows['smoothed']['rmse']:.3g} smoothed; 90 % intervals of the analysis hold "
                 f"{100 * rows['analysis']['coverage_90']:.0f} %."
             )
+    if "state" in scores["analysis"]:
+        said.append(toy_summary(scores))
     return said
+
+
+def toy_summary(scores: dict[str, Any]) -> str:
+    """The same of a toy model: error, spread and the references beside them."""
+    row, lost = scores["analysis"]["state"], scores.get("diverged", 0)
+    beside = scores["baselines"]["optimal_interpolation"]["analysis"]["state"]["rmse"]
+    number = len(scores["replicates"]["analysis"]["rmse"])
+    return (
+        f"Analysis of {number} replicates: RMSE {row['rmse']:.4g} (median), spread "
+        f"{row['spread']:.4g}; {scores['free_run']['state']['rmse']:.4g} without observations, "
+        f"{beside:.4g} by optimal interpolation. Diverged: {lost}."
+    )
 
 
 def warnings(log: list[dict[str, Any]], scores: dict[str, Any]) -> list[str]:
@@ -161,7 +175,8 @@ def warnings(log: list[dict[str, Any]], scores: dict[str, Any]) -> list[str]:
         total = int(np.sum(list(rejected.values())))
         notes.append(f"Screening refused {total} values: {listed}" + (f" ({why})" if why else ""))
     if scores.get("diverged"):
-        notes.append(f"{scores['diverged']} pixels diverged")
+        what = "replicates" if "replicates" in scores else "pixels"
+        notes.append(f"{scores['diverged']} {what} diverged")
     return notes
 
 

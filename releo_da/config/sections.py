@@ -43,12 +43,14 @@ class Score:
         horizons: lead times of forecasts, days.
         period: first and last time of forecast targets, days.
         in_situ: options of the tables of field measurements.
+        burn_in: time from the start that a twin experiment does not score.
     """
 
     withhold: Withhold | None = None
     horizons: tuple[float, ...] = ()
     period: tuple[float, float] = (-np.inf, np.inf)
     in_situ: tuple[Mapping[str, Any], ...] = ()
+    burn_in: float = 0.0
 
 
 def score(
@@ -56,6 +58,7 @@ def score(
     horizons: Sequence[float] = (),
     forecast_period: Sequence[Any] | None = None,
     in_situ: dict[str, Any] | Sequence[dict[str, Any]] | None = None,
+    burn_in: float = 0.0,
 ) -> Score:
     """What a run is scored on.
 
@@ -65,6 +68,8 @@ def score(
         horizons: lead times of forecasts in days.
         forecast_period: first and last day of forecast targets; the whole run unless given.
         in_situ: a table of field measurements, or a list of them.
+        burn_in: time from the start (days; model time of a toy model) that a twin experiment
+            does not score.
     """
     rule = None if withhold is None else bind(Withhold, withhold, "score.withhold")()
     if rule is not None and rule.every < 2:
@@ -78,8 +83,10 @@ def score(
     for horizon in horizons:
         if not horizon > 0:
             raise InputError(f"horizons: {horizon} is no lead time; give positive numbers of days")
+    if burn_in < 0.0:
+        raise InputError(f"burn_in is {burn_in}; give 0 or more")
     listed = [in_situ] if isinstance(in_situ, Mapping) else list(in_situ or [])
-    return Score(rule, tuple(float(h) for h in horizons), period, tuple(listed))
+    return Score(rule, tuple(float(h) for h in horizons), period, tuple(listed), burn_in)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""`releo-da twin`: a document becomes a truth, its acquisitions, and a system that estimates it."""
+"""`releo-da twin`: a document becomes a truth, its acquisitions, and a system that estimates it.
+
+Satellites over a landscape here; toy models of published benchmarks in `releo_da.config.toy`.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from releo_da.config import toy
 from releo_da.config.assemble import FORECASTERS, Assembly, assemble
 from releo_da.config.document import Document
 from releo_da.config.hindcast import MEMBERS, SEED
@@ -22,6 +26,7 @@ from releo_da.config.report import report
 from releo_da.config.run_files import open_run, progress
 from releo_da.config.sections import as_date, days, products, score, section
 from releo_da.config.sensor_paths import placed
+from releo_da.config.toy_source import is_toy
 from releo_da.io import products_dataset, write_json, write_products, write_state
 from releo_da.io.geometry import relative_azimuth, sun_position
 from releo_da.runs.acquire import Nature, nature
@@ -234,6 +239,8 @@ def task_of(document: Document, made: Twin) -> Task:
 
 def command(document: Document, options: Options) -> Path:
     """Run a twin experiment and write its run directory; returns the path of the report."""
+    if is_toy(document):
+        return toy.command(document, options)
     made = source_of(document)
     device = options.torch_device()
     looks = passes(document, made, device)
@@ -244,7 +251,8 @@ def command(document: Document, options: Options) -> Path:
     seed = task.seed + 1 if made.seed is None else made.seed
     truth = nature(theirs.model, looks, (task.start, *task.asked), pixels, seed, made.cloud)
     outcome = run(ours, theirs, truth, task, pixels, device, options.quiet)
-    write_outcome(root, outcome, pixels_of(made), scores_of(outcome, task), provenance)
+    burn_in = section(document, "score", score).burn_in
+    write_outcome(root, outcome, pixels_of(made), scores_of(outcome, task, burn_in), provenance)
     log.write({"kind": "finished", "diverged": outcome.diverged})
     return report(root)
 

@@ -65,7 +65,8 @@ def tables(scores: Mapping[str, Any]) -> list[Table]:
 def truth_tables(scores: Mapping[str, Any]) -> list[Table]:
     """A twin experiment: variables down, estimates and lead times across."""
     held = {case: scores[case] for case in TWIN if scores.get(case)}
-    held |= {f"{days} days ahead": rows for days, rows in scores.get("forecast", {}).items()}
+    unit = "" if "replicates" in scores else "days "
+    held |= {f"{lead} {unit}ahead": rows for lead, rows in scores.get("forecast", {}).items()}
     names = sorted(scores["free_run"], key=lambda name: name[:1].isupper())
     found = []
     for score in ("rmse", "coverage_90"):

@@ -20,6 +20,9 @@ from releo_da.diagnostics.plots.products import band, spread_places, variables
 ESTIMATES = ("background", "analysis", "smoothed")
 """Cases that are measured against the free run."""
 
+TOY = "state"
+"""The one variable of a toy model: all its components."""
+
 
 def twin_pictures(
     scores: Mapping[str, Any],
@@ -38,6 +41,8 @@ def twin_pictures(
         seed: of the random numbers that make discrete ranks continuous.
     """
     found = series_beside_truth(analysis, truth)
+    if verification.channel.values.tolist() == [TOY]:
+        found.insert(0, tracking_picture(verification))
     found.append(
         Picture(
             "twin_skill",
@@ -48,9 +53,10 @@ def twin_pictures(
         )
     )
     ahead = {name for rows in scores.get("forecast", {}).values() for name in rows}
-    for name in [n for n in ("lai", "ndvi") if n in ahead]:
+    for name in [n for n in ("lai", "ndvi", TOY) if n in ahead]:
         title = f"Forecasts of {style.words(name)} by lead time"
-        text = "Against the truth, from acquisitions at least so many days older."
+        unit = "model time units" if name == TOY else "days"
+        text = f"Against the truth, from acquisitions at least so many {unit} older."
         picture = plots.by_horizon(scores, name)
         found.append(Picture(f"skill_forecast_{name}", title, text, picture))
     found += calibration(verification, np.random.default_rng(seed))
@@ -73,14 +79,35 @@ def series_beside_truth(analysis: xr.Dataset, truth: xr.Dataset) -> list[Picture
 
     text = "Median, 50 % and 90 % range of the ensemble through time, and the truth."
     where = place_name(analysis, places[0])
-    drawn = plots.series([panel(n, places[0], style.words(n)) for n in names], height=1.7)
+    clock = style.model_time if names == [TOY] else style.dates
+    first = [panel(n, places[0], style.words(n)) for n in names]
+    drawn = plots.series(first, height=1.7, clock=clock)
     found = [Picture("series", f"Output variables at {where}", text, drawn)]
     for name in names:
         panels = [panel(name, place, place_name(analysis, place)) for place in places]
         title = f"{style.words(name)} at {len(places)} places"
-        made = plots.series(panels, columns=3, height=1.6)
+        made = plots.series(panels, columns=3, height=1.6, clock=clock)
         found.append(Picture(f"series_{name}", title, text, made))
     return found
+
+
+def tracking_picture(verification: xr.Dataset) -> Picture:
+    """Error and spread of every estimate through time, of a toy model."""
+    said = verification.sel(channel=TOY)
+    times = said.time.values.astype("datetime64[ms]").astype(float) / 86_400e3
+    cases = {}
+    for case in [c for c in ("free_run", "analysis", "smoothed") if c in said.case.values]:
+        one = said.sel(case=case)
+        error = np.sqrt(((one["mean"] - said.observed) ** 2).mean("pixel"))
+        cases[case] = error.values, np.sqrt((one.sd**2).mean("pixel")).values
+    return Picture(
+        "tracking",
+        "Error and spread through time",
+        "Error of the ensemble mean (full line) and spread of the ensemble (dashed), over all "
+        "components. A filter that follows the truth stays far below the free run, and its spread "
+        "says how large its error is.",
+        plots.tracking(times, cases),
+    )
 
 
 def ordered(names: Sequence[str]) -> list[str]:
@@ -95,6 +122,8 @@ def skill(scores: Mapping[str, Any]) -> Figure:
     made, axes = style.figure(1, 1, 0.6 + 0.19 * len(names))
     one = axes[0, 0]
     for case, marker in zip(ESTIMATES, "so^", strict=True):
+        if case not in scores:
+            continue
         share = [scores[case][name]["rmse"] / free[name]["rmse"] for name in names]
         colour = style.COLOURS[case]
         one.plot(share, range(len(names)), marker, color=colour, markersize=5, label=case)

@@ -30,6 +30,7 @@ from releo_da.cycling.draws import block_draws
 from releo_da.diagnostics.scores import Array
 from releo_da.diagnostics.verification import Record, summaries, verification
 from releo_da.io.products import Product
+from releo_da.io.times import from_days
 from releo_da.runs.acquire import Nature
 from releo_da.runs.block import Task, Tick
 from releo_da.runs.compare import compare, ndvi_index
@@ -205,11 +206,11 @@ class _Block:
             predicted = self.model.observe(ensemble, a)
         channels = self.model.channels[a.sensor]
         exact = self.nature.exact[date][self.rows].to(self.device)
-        parts = [_against(predicted, exact, a, ndvi_index(a.sensor, channels))]
+        parts = [against(predicted, exact, a, ndvi_index(a.sensor, channels))]
         mine, true = self.decode(ensemble), self.decode_truth(self._true(a.time))
         members = torch.stack([mine[n] for n in self.names], -1)
         target = torch.stack([true[n][:, 0] for n in self.names], -1)
-        parts.append(_against(members, target, a, None)[:, :-1])
+        parts.append(against(members, target, a, None)[:, :-1])
         names = (*channels, "ndvi", *self.names)
         told = None if refused is None else refused.cpu().numpy()
         return Record(case, date, names, np.concatenate(parts, 1), told)
@@ -245,18 +246,20 @@ class _Block:
                 into[name] = statistics(members)
 
 
-def _against(predicted: Tensor, truth: Tensor, a: Acquisition, index: Any) -> Array:
+def against(predicted: Tensor, truth: Tensor, a: Acquisition, index: Any) -> Array:
     """Numbers of one comparison with the truth, without any error of observation."""
     exact = a._replace(values=truth, error=torch.zeros_like(truth))
     everywhere = torch.ones_like(truth, dtype=torch.bool)
     return compare(predicted, exact, everywhere, index, predicted.new_zeros)
 
 
-def score(outcome: TwinOutcome, task: Task) -> dict[str, Any]:
-    """scores.json of a twin experiment."""
+def score(outcome: TwinOutcome, task: Task, burn_in: float = 0.0) -> dict[str, Any]:
+    """scores.json of a twin experiment, of all times later than ``burn_in`` days."""
     found: dict[str, Any] = {}
+    first = from_days(task.start + burn_in).astype("datetime64[ns]")
+    scored = outcome.verification.sel(time=outcome.verification.time.values >= first)
     for case in map(str, outcome.verification.case.values):
-        table = summaries(outcome.verification, case)
+        table = summaries(scored, case)
         if case.startswith("forecast_"):
             found.setdefault("forecast", {})[case.removeprefix("forecast_")] = table
         else:

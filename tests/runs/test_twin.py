@@ -190,7 +190,8 @@ LORENZ = (
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        (LORENZ, "source.twin.truth.name: unknown forecaster 'lorenz96'.*mean_reverting"),
+        (LORENZ, "period: a toy model has none"),
+        ("source.twin.truth=lorenz36", "source.twin.truth.name: unknown forecaster 'lorenz36'"),
         ("source={twin: {satellites: []}}", "satellites: the list is empty"),
         ("source.twin.cloud=1.0", "cloud is 1.0; give a probability"),
         ("source.twin.pixels=[1, 2, 3]", "pixels is .*give a number of points"),

@@ -7,6 +7,7 @@ from releo_da.diagnostics.plots.maps import maps, unflatten
 from releo_da.diagnostics.plots.series import Band, Panel, Points, series
 from releo_da.diagnostics.plots.skill import by_horizon, smoothed
 from releo_da.diagnostics.plots.style import png
+from releo_da.diagnostics.plots.tracking import tracking
 
 __all__ = [
     "Band",
@@ -22,5 +23,6 @@ __all__ = [
     "scatter",
     "series",
     "smoothed",
+    "tracking",
     "unflatten",
 ]

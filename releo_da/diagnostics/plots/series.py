@@ -7,7 +7,7 @@ function draws one large panel per variable, or small multiples over pixels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -67,7 +67,12 @@ class Panel(NamedTuple):
 MARKERS = {"observed": "o", "withheld": "D", "rejected": "x", "in_situ": "s"}
 
 
-def series(panels: Sequence[Panel], columns: int = 1, height: float = 2.4) -> Figure:
+def series(
+    panels: Sequence[Panel],
+    columns: int = 1,
+    height: float = 2.4,
+    clock: Callable[[Axes], None] = style.dates,
+) -> Figure:
     """Panels on one time axis; labels and one legend are not repeated.
 
     Args:
@@ -75,6 +80,7 @@ def series(panels: Sequence[Panel], columns: int = 1, height: float = 2.4) -> Fi
         columns: 1 for large panels, 3 or so for small multiples (which share the vertical axis
             if their labels are the same).
         height: inches of a row.
+        clock: dresses a time axis.
     """
     rows = -(-len(panels) // columns)
     same = len({panel.label for panel in panels}) == 1
@@ -86,7 +92,7 @@ def series(panels: Sequence[Panel], columns: int = 1, height: float = 2.4) -> Fi
             draw_points(one, points)
         first = i % columns == 0 or not same
         style.name_axes(one, y=panel.label if first else "", title=panel.title)
-        style.dates(one)
+        clock(one)
     for one in axes.flat[len(panels) :]:
         one.set_visible(False)
     for one in axes.flat[max(len(panels) - columns, 0) : len(panels)]:
