@@ -120,12 +120,17 @@ def data_folder() -> Path:
     return root.parent / "shared" / "data"
 
 
-def load(path: str | Path, overrides: Sequence[str] = ()) -> Document:
+def load(
+    path: str | Path,
+    overrides: Sequence[str] = (),
+    instead: Mapping[str, Any] | None = None,
+) -> Document:
     """Reads a configuration, applies overrides and checks its top level.
 
     Args:
         path: a YAML file.
         overrides: texts ``key.sub=value``, later ones win.
+        instead: top-level keys that replace those of the file, before the overrides.
 
     Raises:
         InputError: the file is missing, is no valid YAML mapping, repeats a key, or holds an
@@ -149,6 +154,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Document:
     if not isinstance(values, dict):
         found = "is empty" if values is None else f"holds a {type(values).__name__}"
         raise InputError(f"{file}: {found} at top level; write keys such as {', '.join(KEYS[:4])}")
+    values = {**values, **(instead or {})}
     for override in overrides:
         values = override_one(values, override)
     return Document(file, _checked(values, str(file)))

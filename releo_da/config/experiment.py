@@ -7,6 +7,8 @@
       toulouse: {config: config.yaml, folds: {count: 5, within_metres: 250}}
       strickhof: {config: strickhof.yaml, fitted_on: arenenberg.yaml}
 
+A file with ``cases`` is a table of published benchmarks (`releo_da.config.published`).
+
 A run with folds is fitted, for each fold, on the pixels of the others; one with ``fitted_on`` on
 the series of another configuration. Every seed fits and runs anew. Units of work (seed, run, fold)
 are independent and go to one process per core.
@@ -19,15 +21,16 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import xarray as xr
-import yaml
 
 from releo_da.config import hindcast as hindcasts
+from releo_da.config import published
 from releo_da.config.assemble import read_sources
-from releo_da.config.document import load, nearest
+from releo_da.config.document import load, nearest, parse
 from releo_da.config.options import Options
 from releo_da.config.registry import bind
 from releo_da.config.run_files import progress
@@ -97,15 +100,27 @@ class Found:
     field: list[FieldRows] = field(default_factory=list)
 
 
+def contents(path: Path) -> dict[str, Any]:
+    """What an ``experiment.yaml`` holds.
+
+    Raises:
+        InputError: it is missing or no mapping.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; name a folder under experiments/ that holds one")
+    values = parse(path.read_text(encoding="utf-8"), str(path)) or {}
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: wants keys at top level, such as runs or cases")
+    return values
+
+
 def study(path: Path) -> tuple[list[int], dict[str, Run]]:
     """Seeds and runs of an ``experiment.yaml``.
 
     Raises:
         InputError: the file is missing or holds unknown keys.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; name a folder under experiments/ that holds one")
-    values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    values = contents(path)
     for key in values:
         if key not in ("seeds", "runs"):
             raise InputError(f"{path}: unknown key '{key}'; {nearest(key, ('seeds', 'runs'))}")
@@ -203,7 +218,22 @@ def command(name: str, options: Options) -> Path:
         folder = Path(__file__).resolve().parents[2] / "experiments" / name
     if not folder.is_dir():
         raise InputError(f"experiment {name!r}: no folder experiments/{name}")
-    out = create_run_directory(options.out or Path("runs") / f"experiment-{folder.name}")
+    out = options.out or Path("runs") / f"experiment-{folder.name}"
+    values = contents(folder / "experiment.yaml")
+    if "cases" in values:
+        text, scores = published.run(folder, values, options)
+        create_run_directory(out)
+    else:
+        text, scores = table(studied(folder, options, create_run_directory(out)))
+    write_text_atomic(out / "table.md", text)
+    write_json(out / "scores.json", scores)
+    if options.seed is None and not options.overrides:  # a part of a study is not its table
+        place_table(folder / "README.md", text)
+    return out / "table.md"
+
+
+def studied(folder: Path, options: Options, out: Path) -> list[Found]:
+    """Run all fits and hindcasts of a study."""
     pending = units(folder, options, out)
     for unit in pending:  # wrong configurations end here, not in a worker
         load(unit.config, unit.options.settings)
@@ -216,12 +246,7 @@ def command(name: str, options: Options) -> Path:
         for result in pool.map(work, pending):
             found.append(result)
             tick(f"{result.run} fold {result.fold} seed {result.seed}")
-    text, scores = table(found)
-    write_text_atomic(out / "table.md", text)
-    write_json(out / "scores.json", scores)
-    if options.seed is None and not options.overrides:  # a part of a study is not its table
-        place_table(folder / "README.md", text)
-    return out / "table.md"
+    return found
 
 
 def place_table(readme: Path, text: str) -> None:
