@@ -137,7 +137,7 @@ def test_parts_of_a_cube_merge_to_the_whole(data_root: Path) -> None:
         assert torch.equal(torch.stack(halves).any(0), full)
 
 
-@pytest.mark.parametrize(("farm", "rows", "tall"), [("Strickhof", 115, 91), ("Arenenberg", 23, 16)])
+@pytest.mark.parametrize(("farm", "rows", "tall"), [("Strickhof", 115, 91), ("Arenenberg", 19, 12)])
 @pytest.mark.parametrize(
     ("x", "y", "crs"), [("x_utm32n", "y_utm32n", None), ("geom_x", "geom_y", "EPSG:3857")]
 )
