@@ -6,7 +6,7 @@ function's arguments. Nothing here computes: it reads, binds and hands instances
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -39,28 +39,39 @@ from releo_da.observation.prosail import ProsailOperator
 from releo_da.runs.model import Model, Reasons
 from releo_da.sensors import load_sensor
 from releo_da.state.layout import Layout
-from releo_da.state.variables import variables
+from releo_da.state.variables import OPTIONAL, variables
 from releo_da.types import InputError, Scheme
 
 
 def prosail_state(
-    prior: Literal["atbd"] = "atbd", fixed: Mapping[str, float] | None = None
+    prior: Literal["atbd"] = "atbd",
+    fixed: Mapping[str, float] | None = None,
+    add: Sequence[str] = (),
 ) -> tuple[tuple[str, ...], dict[str, float]]:
     """The variables of PROSPECT-D, 4SAIL and the soil with the priors of the table.
 
     Args:
         prior: ``atbd``, the truncated normals of the Sentinel-2 biophysical processor.
         fixed: variables held at a value; anthocyanins at 0 unless given.
+        add: variables estimated beside the usual ones: ``soil_moisture``, for which the soil under
+            the water is the dry one (psoil 1) unless fixed or added; ``ant``.
 
     Raises:
-        InputError: a fixed variable is not in the table or outside its bounds.
+        InputError: a variable is not in the table, is fixed outside its bounds, or is both fixed
+            and added.
     """
-    held = {"ant": 0.0, **(fixed or {})}
-    for name, value in held.items():
+    held = {"ant": 0.0, **({"psoil": 1.0} if "soil_moisture" in add else {})}
+    variables(tuple(add))
+    for name, value in (fixed or {}).items():
         known = variables((name,))[name]
+        if name in add:
+            raise InputError(f"{name} is both in fixed and in add; remove it from one")
         if not known.lower <= value <= known.upper:
             raise InputError(f"fixed.{name} is {value}; give {known.lower} to {known.upper}")
-    return tuple(n for n in variables() if n not in held), held
+        held[name] = value
+    names = dict.fromkeys((*variables(), *add))
+    held = {name: value for name, value in held.items() if name not in add}
+    return tuple(n for n in names if n not in held), held
 
 
 def mean_reverting(
@@ -274,6 +285,12 @@ def assemble(
             SMOOTHERS.build(values["smooth"], "smooth"), transition=forecaster.transition
         )
     wanted = section(document, "products", products).variables
+    for name in OPTIONAL:
+        if name in wanted and name not in (*names, *fixed):
+            raise InputError(
+                f"products: {name} is no part of this state; write state: "
+                f"{{name: prosail, add: [{name}]}}, or leave it out"
+            )
     model = Model(
         forecaster,
         operator,

@@ -11,6 +11,10 @@ reason:
 - the mean leaf angle stays within 40-72 degrees instead of 30-80: nearly vertical leaves trade
   against leaf area without changing reflectance;
 - the soil brightness ends at 2, beyond which a dry soil would reflect more light than it receives.
+
+The water content of the soil surface is no variable of that processor: its prior reaches from
+air-dry to saturated, with the mass on the dry side. It takes the part of the dry fraction `psoil`,
+so a state has it on request only.
 """
 
 from __future__ import annotations
@@ -56,7 +60,11 @@ _TABLE = (
     Variable("hspot", "hot spot size parameter", "1", 0.01, 0.5, 0.2, 0.2),
     Variable("psoil", "dry fraction of the soil", "1", 0.0, 1.0, 0.5, 0.5),
     Variable("rsoil", "soil brightness factor", "1", 0.3, 2.0, 1.0, 0.4),
+    Variable("soil_moisture", "water content of the soil surface", "m3 m-3", 0.0, 0.55, 0.2, 0.15),
 )
+
+OPTIONAL = ("soil_moisture",)
+"""Variables that are part of a state on request only."""
 
 CORRELATIONS = {
     ("cab", "car"): 0.7,
@@ -79,14 +87,14 @@ def variables(names: tuple[str, ...] | None = None) -> dict[str, Variable]:
     """The table of variables by name.
 
     Args:
-        names: keep these, in this order; all in the order of the table when None.
+        names: these, in this order; when None all but the `OPTIONAL` ones, in the table's order.
 
     Raises:
         InputError: a name is not in the table.
     """
     table = {variable.name: variable for variable in _TABLE}
     if names is None:
-        return table
+        return {name: variable for name, variable in table.items() if name not in OPTIONAL}
     for name in names:
         if name not in table:
             raise InputError(f"{name!r} is not a state variable; the table has: {', '.join(table)}")
