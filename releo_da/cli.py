@@ -42,6 +42,13 @@ class Device(StrEnum):
     auto = "auto"
 
 
+class Leaf(StrEnum):
+    """Leaf models of the simulator."""
+
+    prospect_d = "prospect_d"
+    prospect_5 = "prospect_5"
+
+
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="Configuration, a YAML file.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a run.")]
 
@@ -204,11 +211,18 @@ def simulate(
         bool, typer.Option("--spectrum", help="400 ... 2500 nm instead of a sensor's channels.")
     ] = False,
     derived: Annotated[
-        bool, typer.Option("--derived", help="Add the columns fapar and fcover.")
+        bool, typer.Option("--derived", help="Add the columns fapar, fcover and albedo.")
     ] = False,
     also: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Add a derived variable or an index; repeatable."),
+    ] = None,
+    leaf: Annotated[
+        Leaf, typer.Option(help="Leaf model; prospect_5 knows no anthocyanins.")
+    ] = Leaf.prospect_d,
+    soil: Annotated[
+        Path | None,
+        typer.Option(metavar="CSV", help="Soil spectra: wavelength, dry and perhaps wet."),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
 ) -> None:
@@ -216,7 +230,7 @@ def simulate(
     from releo_da.config.simulate import DERIVED, simulate_table
 
     names = dict.fromkeys((*(DERIVED if derived else ()), *(also or ())))
-    simulate_table(table, output, sensor, spectrum, tuple(names), quiet)
+    simulate_table(table, output, sensor, spectrum, tuple(names), quiet, leaf.value, soil)
 
 
 @app.command()

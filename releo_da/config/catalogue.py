@@ -1,4 +1,4 @@
-"""What the program knows, as tables on standard output: sensors, and variables of the state.
+"""What the program knows, as tables on standard output: sensors, and variables.
 
 On a terminal a table fits its width; anywhere else nothing is cut or wrapped, so that the output
 can be searched and piped.
@@ -12,8 +12,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from releo_da.observation.derived import DERIVED
+from releo_da.observation.essential import ESSENTIAL
 from releo_da.sensors import Sensor, load_sensor, sensor_names
-from releo_da.state.variables import variables
+from releo_da.sensors.indices import INDICES
+from releo_da.state.variables import OPTIONAL, variables
 
 SHOWN = 20
 """Channels that the catalogue lists by name."""
@@ -74,17 +77,29 @@ def _listed(channels: Sequence[str]) -> str:
 
 
 def show_variables() -> None:
-    """The table of state variables: unit, bounds and prior."""
-    heads = ("variable", "meaning", "unit", "lower", "upper", "prior mean", "prior sd")
+    """Variables of the state, derived ones, and the essential variables of the mission."""
+    heads = ("state variable", "meaning", "unit", "lower", "upper", "prior mean", "prior sd")
     table = _table(*heads, right=range(3, 7))
     table.caption = "priors are normal distributions truncated to the bounds"
-    for name, variable in variables().items():
+    for name, variable in variables((*variables(), *OPTIONAL)).items():
         numbers = (variable.lower, variable.upper, variable.mean, variable.sd)
         table.add_row(name, variable.long_name, variable.unit, *(f"{x:g}" for x in numbers))
     _show(table)
+    table = _table("derived variable", "meaning", "unit")
+    for name, (unit, long_name) in DERIVED.items():
+        table.add_row(name, long_name, unit)
+    for name, recipe in INDICES.items():
+        pair = f"channels near {recipe.high.wavelength:g} and {recipe.low.wavelength:g} nm"
+        table.add_row(name, f"{recipe.long_name}, {pair}", "1")
+    table.add_row("nd_HIGH_LOW", "normalised difference of any two channels, as in nd_B08_B11", "1")
+    _show(table)
+    table = _table("essential variable", "here")
+    for one in ESSENTIAL:
+        table.add_row(one.name, one.sentence)
+    _show(table)
 
 
-def _table(*heads: str, right: tuple[int, ...] | range) -> Table:
+def _table(*heads: str, right: tuple[int, ...] | range = ()) -> Table:
     """An empty table whose columns at ``right`` hold numbers."""
     table = Table(box=box.SIMPLE_HEAD)
     for position, head in enumerate(heads):
@@ -93,7 +108,7 @@ def _table(*heads: str, right: tuple[int, ...] | range) -> Table:
 
 
 def _show(table: Table) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = UNLIMITED
     console.print(table)

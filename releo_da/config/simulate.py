@@ -23,14 +23,15 @@ from rich.progress import track
 from releo_da.config.sensor_paths import sensor_at
 from releo_da.io.atomic import replacing
 from releo_da.io.geometry import fold
+from releo_da.physics.optics import LeafModel
 from releo_da.simulator.rows import BLOCK, plan, simulated
-from releo_da.simulator.validity import ANGLES, check, check_together, repeated, settle
+from releo_da.simulator.validity import ANGLES, PLAIN, check, check_together, repeated, settle
 from releo_da.types import InputError
 
 if TYPE_CHECKING:
     from _csv import Reader
 
-DERIVED = ("fapar", "fcover")
+DERIVED = ("fapar", "fcover", "albedo")
 """What ``--derived`` adds to the result."""
 
 DECIMALS = 8
@@ -55,6 +56,8 @@ def simulate_table(
     spectrum: bool,
     derived: Sequence[str] = (),
     quiet: bool = False,
+    leaf: LeafModel = PLAIN,
+    soil: Path | None = None,
 ) -> None:
     """Simulates every row of a CSV file.
 
@@ -65,6 +68,8 @@ def simulate_table(
         spectrum: instead of a sensor, the columns 400 ... 2500 (nm).
         derived: derived variables, the last columns of the result.
         quiet: no progress bar.
+        leaf: leaf model; the column ant may be left out with ``prospect_5``.
+        soil: CSV of soil spectra instead of the published ones.
 
     Raises:
         InputError: files, columns or values are wrong; row and column are named.
@@ -75,8 +80,8 @@ def simulate_table(
         raise InputError(
             f"--output {output}: not a file in an existing folder; create {output.parent}"
         )
-    made = plan(None if sensor is None else sensor_at(sensor), derived)
-    rows = read_canopies(table)
+    made = plan(None if sensor is None else sensor_at(sensor), derived, leaf, soil)
+    rows = read_canopies(table, leaf)
     blocks = simulated(made, rows.columns, len(rows.lines), rows.place)
     silent = quiet or not sys.stderr.isatty()
     with _opened(output) as file:
@@ -98,7 +103,7 @@ def _opened(output: Path | None) -> Iterator[TextIO]:
         yield file
 
 
-def read_canopies(path: Path) -> Table:
+def read_canopies(path: Path, leaf: LeafModel = PLAIN) -> Table:
     """Reads and checks the input of `simulate_table`; psi is folded to [0, 180].
 
     Raises:
@@ -106,25 +111,25 @@ def read_canopies(path: Path) -> Table:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            table = _read(path, csv.reader(file))
+            table = _read(path, csv.reader(file), leaf)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; give a CSV of canopy variables") from None
     except (IsADirectoryError, PermissionError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a readable UTF-8 text file ({error})") from None
     for name, values in table.columns.items():
         check(name, values, table.place)
-    check_together(table.columns, table.place)
+    check_together(table.columns, table.place, leaf)
     table.columns["psi"] = fold(table.columns["psi"])
     return table
 
 
-def _read(path: Path, reader: Reader) -> Table:
+def _read(path: Path, reader: Reader, leaf: LeafModel) -> Table:
     """The rows that are not blank as numbers, each column 8 bytes a row."""
     header = [name.strip() for name in next(reader, [])]
     twice = repeated(header)
     if twice is not None:
         raise InputError(f"{path}, line 1: column '{twice}' appears twice; keep one of them")
-    names = settle(header, f"{path}, line 1", "column", ANGLES)
+    names = settle(header, f"{path}, line 1", "column", ANGLES, leaf)
     columns, lines = {name: array("d") for name in header}, array("q")
     for row in reader:
         if not any(cell.strip() for cell in row):

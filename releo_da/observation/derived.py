@@ -1,23 +1,28 @@
 """Output variables: the state itself and what follows from it by the same radiative transfer.
 
-    ccc  = lai cab        canopy chlorophyll, g m-2       cwc = lai cw        canopy water, kg m-2
-    fapar                 direct light absorbed, 400-700 nm, under the sun of the date
+    ccc = lai cab   canopy chlorophyll, g m-2        cwc = lai cw   canopy water, kg m-2
+    fapar           light of 400-700 nm that leaves absorb: direct, diffuse, or both (total)
+    albedo          light of 400-2500 nm sent back: of both (blue sky), direct (black), diffuse
+                    (white)
     fcover = 1 - gap fraction at nadir
-    ndvi, nbr, nd_B08_B11 indices of channels of the run's sensors, with the angles of the date
+    ndvi, nbr, nd_B08_B11 ...   indices of channels of the run's sensors
 
-All are functions of each member, so their spread is that of the ensemble. An index is made of the
-channels of the sensor with most channels among those that have both
+Sun and view are those of the date, the sky is clear (`releo_da.physics.light`). All are
+differentiable functions of each member, so their spread is that of the ensemble. An index is made
+of the channels of the sensor with most channels among those that have both
 (`releo_da.sensors.indices`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, partial
 
 from torch import Tensor
 
-from releo_da.physics.absorbed import PAR, fapar, fcover
-from releo_da.physics.optics import load_optics
+from releo_da.physics.absorbed import PAR, fapar, fapar_diffuse, fapar_total, fcover
+from releo_da.physics.albedo import NODES, Albedo, broadband_albedo
+from releo_da.physics.optics import Optics, load_optics
 from releo_da.sensors import load_sensor
 from releo_da.sensors.indices import (
     INDICES,
@@ -27,18 +32,26 @@ from releo_da.sensors.indices import (
     is_index,
     of_channels,
 )
-from releo_da.state.variables import variables
+from releo_da.state.variables import OPTIONAL, variables
 from releo_da.types import Acquisition, InputError, ObservationOperator
+
+FAPAR = "fraction of absorbed photosynthetically active radiation"
+ALBEDO = "albedo of 400-2500 nm"
 
 DERIVED = {
     "ccc": ("g m-2", "canopy chlorophyll content"),
     "cwc": ("kg m-2", "canopy water content"),
-    "fapar": ("1", "fraction of absorbed photosynthetically active radiation"),
+    "fapar": ("1", f"{FAPAR}, direct sunlight"),
+    "fapar_diffuse": ("1", f"{FAPAR}, diffuse light"),
+    "fapar_total": ("1", f"{FAPAR}, direct and diffuse light of a clear sky"),
     "fcover": ("1", "fraction of ground covered by green vegetation"),
+    "albedo": ("1", f"{ALBEDO}, direct and diffuse light of a clear sky (blue sky)"),
+    "albedo_black_sky": ("1", f"{ALBEDO}, direct sunlight"),
+    "albedo_white_sky": ("1", f"{ALBEDO}, diffuse light"),
 }
 """Unit and long name of each derived variable that needs no channel."""
 
-OUTPUTS = (*variables(), *DERIVED, *INDICES)
+OUTPUTS = (*variables(), *OPTIONAL, *DERIVED, *INDICES)
 """Names of output variables; beside them ``nd_HIGH_LOW`` of any two channels."""
 
 PAR_STEP = 20
@@ -53,7 +66,8 @@ def described(names: Iterable[str]) -> dict[str, tuple[str, str]]:
     Raises:
         InputError: a name is no output variable.
     """
-    known = {v.name: (v.unit, v.long_name) for v in variables().values()} | DERIVED
+    table = variables((*variables(), *OPTIONAL)).values()
+    known = {v.name: (v.unit, v.long_name) for v in table} | DERIVED
     found = {}
     for name in names:
         if is_index(name):
@@ -68,30 +82,41 @@ def described(names: Iterable[str]) -> dict[str, tuple[str, str]]:
     return found
 
 
-def quantities(names: Sequence[str], state: Mapping[str, Tensor], tts: Tensor) -> dict[str, Tensor]:
+def quantities(
+    names: Sequence[str],
+    state: Mapping[str, Tensor],
+    tts: Tensor,
+    at: Callable[[Sequence[int]], Optics],
+) -> dict[str, Tensor]:
     """Derived variables that need no channel.
 
     Args:
         names: of `DERIVED`.
         state: physical variables, each ``[...]``.
         tts: sun zenith in degrees, broadcastable to ``[...]``.
+        at: the coefficient tables of leaf and soil at wavelengths.
 
     Returns:
         ``{name: [...]}``; units as in `DERIVED`.
     """
-    found = {}
-    for name in names:
-        if name == "ccc":
-            found[name] = state["lai"] * state["cab"] * 0.01
-        elif name == "cwc":
-            found[name] = state["lai"] * state["cw"] * 10.0
-        elif name == "fcover":
-            found[name] = fcover(state)
-        else:
-            wavelengths = list(range(PAR[0], PAR[1] + 1, PAR_STEP))
-            optics = load_optics(wavelengths, state["lai"].dtype, state["lai"].device)
-            found[name] = fapar(state, tts, optics)
-    return found
+    par = at(range(PAR[0], PAR[1] + 1, PAR_STEP))
+
+    @cache
+    def light() -> Albedo:
+        return broadband_albedo(state, tts, at(NODES))
+
+    compute = {
+        "ccc": lambda: state["lai"] * state["cab"] * 0.01,
+        "cwc": lambda: state["lai"] * state["cw"] * 10.0,
+        "fapar": lambda: fapar(state, tts, par),
+        "fapar_diffuse": lambda: fapar_diffuse(state, par),
+        "fapar_total": lambda: fapar_total(state, tts, par),
+        "fcover": lambda: fcover(state),
+        "albedo": lambda: light().blue,
+        "albedo_black_sky": lambda: light().black,
+        "albedo_white_sky": lambda: light().white,
+    }
+    return {name: compute[name]() for name in names}
 
 
 def derive(
@@ -121,7 +146,8 @@ def derive(
     def compute(ensemble: Tensor, angles: Tensor) -> dict[str, Tensor]:
         state = decode(ensemble)
         found = dict(state)
-        found |= quantities(plain, state, angles[:, None, 0].to(ensemble))
+        at = partial(load_optics, dtype=ensemble.dtype, device=ensemble.device)
+        found |= quantities(plain, state, angles[:, None, 0].to(ensemble), at)
         nothing = angles[:, :0]
         seen = {
             sensor: observe(ensemble, Acquisition(0.0, sensor, nothing, nothing, angles))

@@ -8,6 +8,7 @@ of a table each (dimension ``row``); a number holds everywhere.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,11 @@ import xarray as xr
 
 from releo_da.io.times import to_days
 from releo_da.observation.derived import described
+from releo_da.physics.optics import LeafModel
 from releo_da.sensors import FIRST_NM, LAST_NM
 from releo_da.simulator.angles import angles_of, place, together
 from releo_da.simulator.rows import Plan, plan, simulated
-from releo_da.simulator.validity import ANGLES, check, check_together, settle
+from releo_da.simulator.validity import ANGLES, PLAIN, check, check_together, settle
 from releo_da.types import InputError
 
 ROW = "row"
@@ -28,23 +30,28 @@ ROW = "row"
 
 def simulate(
     variables: xr.Dataset | pd.DataFrame | Mapping[str, Any],
-    sensor: str | None = None,
+    sensor: str | Path | None = None,
     geometry: xr.Dataset | pd.DataFrame | Mapping[str, Any] | None = None,
     derived: Sequence[str] = (),
+    leaf: LeafModel = PLAIN,
+    soil: str | Path | None = None,
 ) -> xr.Dataset:
     """Reflectances of canopies as a sensor sees them.
 
     Args:
         variables: by name, each a number, an array of one dimension or a DataArray: n (-), cab,
             car, ant (ug/cm2), cbrown (-), cw (cm), cm (g/cm2), lai (m2/m2), ala (degrees), hspot
-            (-), psoil (dry fraction, 0-1), rsoil (-); lidfa and lidfb may take the place of ala.
-            Without ``geometry`` they hold the angles.
+            (-), psoil (dry fraction, 0-1), rsoil (-); lidfa and lidfb may take the place of ala,
+            and soil_moisture (m3 m-3) puts water on the soil. Without ``geometry`` they hold the
+            angles.
         sensor: name or path of a file; None gives the spectrum at 400, 401, ..., 2500 nm.
         geometry: angles in degrees, by name: ``tts``, ``tto``, ``psi``, or ``sun_zenith``,
             ``view_zenith``, and ``sun_azimuth`` with ``view_azimuth`` or ``relative_azimuth``. Any
             real azimuth is accepted. Without a view the sensor looks straight down.
         derived: further variables: fapar, fcover, ccc, cwc, and indices of the sensor's channels
             such as ndvi, nbr or nd_B08_B11.
+        leaf: leaf model, ``prospect_d`` or ``prospect_5``, which takes no anthocyanins.
+        soil: path of a CSV of soil spectra, with the columns wavelength, dry and perhaps wet.
 
     Returns:
         A data set with ``reflectance[..., channel]`` (0-1, float64), or ``[..., wavelength]``, and
@@ -55,13 +62,13 @@ def simulate(
         InputError: names are unknown, missing or twice, values are unphysical or not finite, or
             arrays do not fit together.
     """
-    made = plan(sensor, derived)
+    made = plan(None if sensor is None else str(sensor), derived, leaf, soil)
     held = _arrays(variables, "variables")
     if geometry is None:
         angles = {name: held.pop(name) for name in ANGLES if name in held}
     else:
         angles = _arrays(geometry, "geometry")
-    names = settle(held, "simulate: variables", "variable")
+    names = settle(held, "simulate: variables", "variable", leaf=leaf)
     columns = {name: held[name] for name in names} | angles_of(angles)
     for name, array in columns.items():
         check(name, array.values, place(array))
@@ -72,7 +79,7 @@ def simulate(
         name: array.values.reshape(-1) if array.size == 1 else one.values.reshape(-1)
         for (name, array), one in zip(columns.items(), whole, strict=True)
     }
-    check_together(flat, place(frame))
+    check_together(flat, place(frame), leaf)
     values = np.empty((frame.size, len(made.names)))
     for part, block in simulated(made, flat, frame.size, place(frame)):
         values[part] = block

@@ -11,6 +11,8 @@ what fits a core's cache.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -20,8 +22,9 @@ from torch import Tensor
 
 from releo_da.observation.derived import DERIVED, described, quantities
 from releo_da.observation.quadrature import band_quadrature
-from releo_da.physics.optics import load_optics
+from releo_da.physics.optics import LeafModel, load_optics
 from releo_da.physics.prosail import prosail
+from releo_da.physics.soil_spectra import read_soil
 from releo_da.sensors import FIRST_NM, LAST_NM, Sensor, load_sensor
 from releo_da.sensors.indices import (
     Index,
@@ -31,7 +34,7 @@ from releo_da.sensors.indices import (
     is_index,
     of_channels,
 )
-from releo_da.simulator.validity import ANGLES, Place, check_result
+from releo_da.simulator.validity import ANGLES, PLAIN, Place, check_result
 from releo_da.types import InputError
 
 BLOCK = 2048
@@ -47,25 +50,38 @@ class Plan(NamedTuple):
         sensor: whose channels they are, or None for the spectrum.
         names: columns of the result: channels or wavelengths, then derived variables.
         derived: the derived variables among them.
+        leaf: the leaf model.
         compute: variables and angles, each ``[row]`` or of one value, to ``[row, column]``.
     """
 
     sensor: Sensor | None
     names: tuple[str, ...]
     derived: tuple[str, ...]
+    leaf: LeafModel
     compute: Callable[[Mapping[str, Tensor]], Tensor]
 
 
-def plan(sensor: str | None, derived: Sequence[str] = ()) -> Plan:
+def plan(
+    sensor: str | None,
+    derived: Sequence[str] = (),
+    leaf: LeafModel = PLAIN,
+    soil: Path | str | None = None,
+) -> Plan:
     """Prepares a simulation.
 
     Args:
         sensor: name in the catalogue, or path of a file; None gives the spectrum, 400 ... 2500 nm.
         derived: names of derived variables and of indices.
+        leaf: ``prospect_d``, or ``prospect_5``, which knows no anthocyanins.
+        soil: CSV file of soil spectra instead of the published ones
+            (`releo_da.physics.soil_spectra.read_soil`).
 
     Raises:
-        InputError: an unknown sensor or variable, or an index that the channels do not allow.
+        InputError: an unknown sensor, leaf model or variable, a soil file that is wrong, or an
+            index that the channels do not allow.
     """
+    spectra_of_soil = None if soil is None else read_soil(soil)
+    at = partial(load_optics, dtype=torch.float64, leaf=leaf, soil=spectra_of_soil)
     instrument = None if sensor is None else load_sensor(sensor)
     described(derived)
     indices = {name: _positions(name, instrument) for name in derived if is_index(name)}
@@ -78,21 +94,22 @@ def plan(sensor: str | None, derived: Sequence[str] = ()) -> Plan:
         )
     if instrument is None:
         channels = tuple(str(w) for w in range(FIRST_NM, LAST_NM + 1))
-        optics, rule = load_optics(dtype=torch.float64), None
+        optics, rule = at(), None
     else:
         channels, rule = instrument.channels, band_quadrature(instrument, tolerance=0)
-        optics = load_optics(rule.wavelengths, dtype=torch.float64)
+        optics = at(rule.wavelengths)
 
     def compute(columns: Mapping[str, Tensor]) -> Tensor:
+        columns = {"ant": torch.zeros(1, dtype=torch.float64), **columns}
         tts, tto, psi = (columns[name] for name in ANGLES)
         spectra = prosail(columns, tts, tto, psi, optics)
         seen = spectra if rule is None else combine(spectra @ rule.weights.T, rule.parts)
-        found = quantities(plain, columns, tts)
+        found = quantities(plain, columns, tts, at)
         for name, index in indices.items():
             found[name] = of_channels(seen, index)
         return torch.cat([seen, *(found[name][:, None] for name in derived)], 1)
 
-    return Plan(instrument, (*channels, *derived), tuple(derived), compute)
+    return Plan(instrument, (*channels, *derived), tuple(derived), leaf, compute)
 
 
 @torch.no_grad()

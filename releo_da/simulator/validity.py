@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from releo_da.io.names import nearest
 from releo_da.physics.leaf_angles import CAMPBELL, VERHOEF, angle_names
+from releo_da.physics.optics import LeafModel
 from releo_da.physics.prosail import VARIABLES, variable_names
 from releo_da.types import InputError
 
@@ -26,8 +27,14 @@ CANOPY = {
 }  # fmt: skip
 """A green canopy with half of the variables' range on either side: a place to start from."""
 
-KNOWN = (*VARIABLES, *VERHOEF)
+KNOWN = (*VARIABLES, *VERHOEF, "soil_moisture")
 """Every variable that a simulation may take."""
+
+PLAIN: LeafModel = "prospect_d"
+"""The leaf model unless another is asked for."""
+
+WITHOUT = ("ant",)
+"""Variables that the other one, PROSPECT-5, does not know."""
 
 INFINITE = float("inf")
 LIMITS = {
@@ -35,7 +42,7 @@ LIMITS = {
     "n": (1.0, INFINITE),
     "ala": (0.0, 90.0),
     **dict.fromkeys(VERHOEF, (-1.0, 1.0)),
-    "psoil": (0.0, 1.0),
+    **dict.fromkeys(("psoil", "soil_moisture"), (0.0, 1.0)),
     "rsoil": (0.0, INFINITE),
     "tts": (0.0, 90.0),
     "tto": (0.0, 90.0),
@@ -47,7 +54,11 @@ Place = Callable[[str, int], str]
 
 
 def settle(
-    given: Iterable[str], where: str, what: str, angles: tuple[str, ...] = ()
+    given: Iterable[str],
+    where: str,
+    what: str,
+    angles: tuple[str, ...] = (),
+    leaf: LeafModel = PLAIN,
 ) -> tuple[str, ...]:
     """Names of what a simulation takes from the names given.
 
@@ -56,9 +67,10 @@ def settle(
         where: file or function, the beginning of a message.
         what: the kind of thing named, as in "column".
         angles: those that must be among them.
+        leaf: the leaf model; anthocyanins may be left out of one that knows none.
 
     Raises:
-        InputError: a name is unknown, or one is missing.
+        InputError: a name is unknown, one is missing, or leaf angles are given in two ways.
     """
     names, known = tuple(given), (*KNOWN, *angles)
     for name in names:
@@ -67,7 +79,8 @@ def settle(
                 f"{where}: unknown {what} '{name}'{nearest(name, known)} Correct or remove it; "
                 f"known are {', '.join(known)}"
             )
-    needed = [name for name in (*VARIABLES, *angles) if name not in CAMPBELL]
+    spare = CAMPBELL if leaf == PLAIN else (*CAMPBELL, *WITHOUT)
+    needed = [name for name in (*VARIABLES, *angles) if name not in spare]
     missing = [name for name in needed if name not in names]
     if missing:
         raise InputError(
@@ -78,7 +91,7 @@ def settle(
         angle_names(names)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
-    return (*variable_names(names), *angles)
+    return tuple(n for n in (*variable_names((*names, *WITHOUT)), *angles) if n in names)
 
 
 def check(name: str, values: NDArray[np.float64], place: Place) -> None:
@@ -104,16 +117,25 @@ def check(name: str, values: NDArray[np.float64], place: Place) -> None:
         )
 
 
-def check_together(columns: Mapping[str, NDArray[np.float64]], place: Place) -> None:
+def check_together(
+    columns: Mapping[str, NDArray[np.float64]], place: Place, leaf: LeafModel = PLAIN
+) -> None:
     """Refuse values that are physical alone and not together.
 
     Args:
         columns: variables by name, each ``[row]`` or of one value.
         place: begins the message.
+        leaf: the leaf model.
 
     Raises:
-        InputError: the first row in which ``|lidfa| + |lidfb|`` exceeds 1.
+        InputError: the first row in which ``|lidfa| + |lidfb|`` exceeds 1, or in which there are
+            pigments that the leaf model does not know.
     """
+    if leaf != PLAIN and "ant" in columns and columns["ant"].any():
+        raise InputError(
+            f"{place('ant', int(np.flatnonzero(columns['ant'])[0]))}: PROSPECT-5 knows no "
+            "anthocyanins; give 0, or use the leaf model prospect_d"
+        )
     if set(VERHOEF) <= set(columns):
         size = np.abs(columns["lidfa"]) + np.abs(columns["lidfb"])
         # Two decimal fractions that add up to 1 may differ from it in the last bit.

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import torch
 
-from releo_da.config.simulate import simulate_table
+from releo_da.cli import main
+from releo_da.config.simulate import DERIVED, simulate_table
 from releo_da.physics.optics import load_optics
 from releo_da.physics.prosail import VARIABLES, prosail
 from releo_da.sensors import load_sensor
@@ -115,6 +116,27 @@ def test_leaf_angles_by_two_slopes(tmp_path: Path) -> None:
     frame.to_csv(table, index=False)
     erect = simulated(table)["B08"]
     assert erect[1] > erect[0]  # flatter leaves look brighter from above
+
+
+def test_the_command_line_reaches_leaf_soil_and_water(tmp_path: Path) -> None:
+    soil = tmp_path / "soil.csv"
+    soil.write_text("wavelength,dry\n400,0.2\n2500,0.2\n")
+    table = write(
+        tmp_path, {"soil_moisture": 0.05, "ant": 0, "lai": 0}, {"soil_moisture": 0.4, "ant": 0}
+    )
+    output = tmp_path / "refl.csv"
+    line = ["simulate", "--input", str(table), "--output", str(output), "--sensor", "landsat8"]
+    line += ["--leaf", "prospect_5", "--soil", str(soil), "--derived", "--also", "ndvi"]
+    with pytest.raises(SystemExit) as done:
+        main([*line, "--also", "fcover", "--quiet"])
+    assert done.value.code == 0
+    result = pd.read_csv(output)
+    derived = (*DERIVED, "ndvi")
+    assert tuple(result.columns) == (*load_sensor("landsat8").channels, *derived)
+    np.testing.assert_allclose(result.loc[0, ["B2", "B6"]].astype(float), 0.2, atol=1e-8)
+    output.unlink()
+    table = write(tmp_path, {"soil_moisture": 0.2}, {"soil_moisture": 1.4})
+    assert "row 2 (line 3), column 'soil_moisture': 1.4 is unphysical; give a" in refusal(table)
 
 
 def test_unknown_columns_are_named_with_the_nearest(tmp_path: Path) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from releo_da.observation.derived import OUTPUTS, derive, described
+from releo_da.observation.derived import DERIVED, OUTPUTS, derive, described
 from releo_da.observation.prosail import ProsailOperator
+from releo_da.physics.absorbed import fapar, fapar_diffuse, fapar_total
+from releo_da.physics.albedo import broadband_albedo
+from releo_da.physics.optics import load_optics
 from releo_da.state.layout import Layout
-from releo_da.state.variables import variables
+from releo_da.state.variables import OPTIONAL, variables
 from releo_da.types import Acquisition, InputError
 
 BANDS = ("B04", "B8A", "B11", "B12")
@@ -61,8 +64,45 @@ def test_fractions_stay_fractions_and_grow_with_leaf_area() -> None:
     assert (found["fapar"][1] > found["fapar"][0] - 1e-9)[5:20].all()  # a lower sun, a longer path
 
 
+def test_light_is_that_of_the_canopy_model_at_every_wavelength() -> None:
+    state, tts = LAYOUT.decode(ensemble()), ANGLES[:, :1]
+    par, every = load_optics(range(400, 701), torch.float64), load_optics(dtype=torch.float64)
+    names = ("fapar", "fapar_diffuse", "fapar_total")
+    found = computed(*names, "albedo", "albedo_black_sky", "albedo_white_sky")
+    for name, exact in zip(
+        names,
+        (fapar(state, tts, par), fapar_diffuse(state, par), fapar_total(state, tts, par)),
+        strict=True,
+    ):
+        # Sixteen wavelengths instead of 301, in dense and sparse canopies alike.
+        assert (found[name] - exact).square().mean().sqrt() < 2e-3
+        torch.testing.assert_close(found[name], exact, rtol=0, atol=6e-3)
+    light = broadband_albedo(state, tts, every)
+    for name, exact in (("_black_sky", light.black), ("_white_sky", light.white), ("", light.blue)):
+        torch.testing.assert_close(found[f"albedo{name}"], exact, rtol=0, atol=3e-3)
+    low, high = torch.minimum(light.black, light.white), torch.maximum(light.black, light.white)
+    assert ((light.blue >= low) & (light.blue <= high)).all()
+
+
+def test_every_derived_variable_is_differentiable() -> None:
+    names = (*DERIVED, "ndvi", "nbr", "nd_B11_B04")
+    function = derive(names, LAYOUT.decode, OPERATOR, CHANNELS)
+    z = (0.5 * ensemble()[:1, :2]).requires_grad_()
+    direction = torch.ones_like(z)
+    for name in names:
+        (slope,) = torch.autograd.grad(function(z, ANGLES[:1])[name].sum(), z)
+        step = 1e-5
+        with torch.no_grad():
+            ahead, behind = (
+                function(z + sign * step * direction, ANGLES[:1])[name].sum() for sign in (1, -1)
+            )
+        expected = ((ahead - behind) / (2 * step)).item()
+        assert (slope * direction).sum().item() == pytest.approx(expected, rel=1e-5, abs=1e-8)
+
+
 def test_every_variable_can_be_computed_and_is_described() -> None:
-    names = (*(name for name in OUTPUTS if name not in ("gndvi", "ndre", "ndwi")), "nd_B8A_B12")
+    without = {"gndvi", "ndre", "ndwi", *OPTIONAL}
+    names = (*(name for name in OUTPUTS if name not in without), "nd_B8A_B12")
     found = computed(*names)
     assert list(found) == list(described(names)) == list(names)
     assert set(variables()) < set(names)

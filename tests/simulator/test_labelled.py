@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -69,6 +70,58 @@ def test_leaf_angles_by_two_slopes() -> None:
         simulate({**canopy, "lidfa": 0.1}, "landsat8", SUN)
 
 
+def test_water_on_the_soil() -> None:
+    moisture = xr.DataArray([0.05, 0.2, 0.4], dims="time")
+    bare = {**CANOPY, "lai": 0.0, "psoil": 1.0}
+    seen = simulate({**bare, "soil_moisture": moisture}, "sentinel2a", SUN).reflectance
+    dry = simulate(bare, "sentinel2a", SUN).reflectance
+    np.testing.assert_allclose(seen[0], dry, rtol=0, atol=1e-12)
+    left = seen[2] / dry
+    assert (seen.diff("time") < 0).all()
+    assert left.sel(channel="B12") < left.sel(channel="B11") < left.sel(channel="B08") < 1.0
+
+
+def test_the_other_leaf_model_takes_no_anthocyanins() -> None:
+    without = {name: value for name, value in CANOPY.items() if name != "ant"}
+    found = simulate(without, "sentinel2a", SUN, ["fapar"], leaf="prospect_5")
+    same = simulate(CANOPY, "sentinel2a", SUN, ["fapar"], leaf="prospect_5")
+    xr.testing.assert_equal(found, same)
+    other = simulate(CANOPY, "sentinel2a", SUN, ["fapar"])
+    assert abs(found.fapar - other.fapar).item() > 1e-4
+    assert abs(found.reflectance - other.reflectance).max() > 1e-3
+    with pytest.raises(InputError, match="'ant': PROSPECT-5 knows no anthocyanins; give 0, or use"):
+        simulate({**CANOPY, "ant": 1.0}, "sentinel2a", SUN, leaf="prospect_5")
+    with pytest.raises(InputError, match="lacks the variable ant"):
+        simulate(without, "sentinel2a", SUN)
+    with pytest.raises(InputError, match="leaf model 'prospect' is unknown; choose prospect_d or"):
+        simulate(CANOPY, "sentinel2a", SUN, leaf="prospect")
+
+
+def test_a_soil_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "soil.csv").write_text("wavelength,dry\n400,0.1\n2500,0.31\n")
+    bare = {**CANOPY, "lai": 0.0, "rsoil": 2.0}
+    found = simulate(bare, None, SUN, ["fapar"], soil=tmp_path / "soil.csv")
+    np.testing.assert_allclose(found.reflectance, np.linspace(0.2, 0.62, 2101), rtol=0, atol=1e-12)
+    thin = {**CANOPY, "lai": 1.0}
+    mine = simulate(thin, None, SUN, ["fapar"], soil=tmp_path / "soil.csv")
+    assert abs(mine.fapar - simulate(thin, None, SUN, ["fapar"]).fapar).item() > 1e-4
+    with pytest.raises(InputError, match="absent.csv: not a readable text file"):
+        simulate(CANOPY, None, SUN, soil=tmp_path / "absent.csv")
+
+
+def test_a_sensor_of_ones_own(tmp_path: Path) -> None:
+    """A file by its path, with no code; it reports a band and an index."""
+    path = tmp_path / "mine.csv"
+    path.write_text(
+        "# source: a laboratory\nchannel,additive,multiplicative,centre_nm,width_nm\n"
+        "RED,0.01,0.02,660,20\nNIR,0.01,0.02,850,30\n"
+    )
+    found = simulate(CANOPY, path, SUN, ["ndvi"])
+    assert found.channel.values.tolist() == ["RED", "NIR"]
+    red, near = found.reflectance.values
+    assert found.ndvi.item() == pytest.approx((near - red) / (near + red), abs=1e-12)
+
+
 def test_without_a_sensor_the_result_is_the_spectrum() -> None:
     found = simulate({**CANOPY, "lai": 2.0}, geometry=SUN)
     assert found.reflectance.dims == ("wavelength",)
@@ -114,11 +167,12 @@ def test_spectra_are_held_a_block_at_a_time(monkeypatch: pytest.MonkeyPatch) -> 
         return prosail(columns, *rest)
 
     monkeypatch.setattr(rows, "prosail", spy)
-    lai = np.linspace(0.0, 6.0, 5000)
+    monkeypatch.setattr(rows, "BLOCK", 64)
+    lai = np.linspace(0.0, 6.0, 150)
     found = simulate({**CANOPY, "lai": lai}, "landsat9", SUN)
-    assert lengths == [rows.BLOCK, rows.BLOCK, 5000 - 2 * rows.BLOCK]
-    assert found.reflectance.shape == (5000, 8)
-    assert (found.reflectance.sel(channel="B4").diff("row")[:3000] < 0).all()
+    assert lengths == [64, 64, 22]
+    assert found.reflectance.shape == (150, 8)
+    assert (found.reflectance.sel(channel="B4").diff("row")[:90] < 0).all()
 
 
 def test_nothing_is_simulated_of_nothing() -> None:
@@ -189,6 +243,6 @@ def test_names_that_cannot_be_simulated() -> None:
 
 
 def test_the_package_stays_light() -> None:
-    """Importing it brings no torch; the simulator comes when it is named."""
-    code = "import sys, releo_da; assert 'torch' not in sys.modules; releo_da.simulate.__name__"
+    """Importing it brings neither torch nor xarray; the simulator comes when it is named."""
+    code = "import sys, releo_da; assert not {'torch', 'xarray'} & set(sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
