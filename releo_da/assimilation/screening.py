@@ -103,8 +103,10 @@ def _all_bright(
     d: Tensor, deviation: Tensor, seen: Tensor, bright: Sequence[int], threshold: float
 ) -> Tensor:
     """True for pixels whose seen channels in ``bright`` are all too bright, ``[pixel]``."""
-    listed = [k in bright for k in range(seen.shape[-1])]
-    chosen = seen & torch.tensor(listed, dtype=torch.bool, device=seen.device)
+    listed = seen.new_zeros(seen.shape[-1:])
+    for k in bright:
+        listed[k : k + 1] = True  # a slice, since a request has no channels
+    chosen = seen & listed
     too_bright = d > threshold * deviation
     return chosen.any(-1) & (too_bright | ~chosen).all(-1)
 

@@ -169,7 +169,7 @@ def test_neighbours_see_for_each_other() -> None:
     for pixel, shares in ((1, (c, 1.0, c)), (0, (1.0, c, far))):
         seen = observe(prior)[:3, :, 0].T[None]
         weight = (precision[:3, 0] * torch.tensor(shares, dtype=DOUBLE))[None]
-        expected = etkf(
+        expected = inner(
             prior[pixel : pixel + 1], lambda x, s=seen: s, y[:3].T, weight, torch.zeros, {}
         )
         torch.testing.assert_close(found.ensemble[pixel], expected.ensemble[0])
