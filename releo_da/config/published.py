@@ -208,7 +208,8 @@ def work(unit: Unit) -> list[Row]:
     beside = references(truth, scored)
     if unit.case.reference is not None:
         rmse = getattr(beside, unit.case.reference)
-        found, lost = {"analysis": (rmse, np.full_like(rmse, np.nan))}, 0
+        found: Mapping[str, tuple[Any, Any]] = {"analysis": (rmse, np.full_like(rmse, np.nan))}
+        lost = 0
     else:
         pixels = torch.arange(made.replicates)
         outcome = toy_twin(model, truth, task, pixels, detail=False, free_run=False)

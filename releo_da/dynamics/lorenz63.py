@@ -22,6 +22,10 @@ from releo_da.dynamics.stepped import Stepped
 class Lorenz63(nn.Module):
     """One Runge-Kutta step of the Lorenz-63 equations; its three coefficients can be learned."""
 
+    sigma: Tensor
+    rho: Tensor
+    beta: Tensor
+
     def __init__(self, sigma: float, rho: float, beta: float, dt: float) -> None:
         super().__init__()
         self.dt = dt

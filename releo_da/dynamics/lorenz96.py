@@ -32,6 +32,10 @@ LEAST = 4
 class Lorenz96(nn.Module):
     """One Runge-Kutta step of the Lorenz-96 equations; its three coefficients can be learned."""
 
+    constant: Tensor
+    linear: Tensor
+    quadratic: Tensor
+
     def __init__(self, forcing: float, linear: float, quadratic: float, dt: float) -> None:
         super().__init__()
         self.dt = dt
