@@ -208,12 +208,12 @@ def work(unit: Unit) -> list[Row]:
     beside = references(truth, scored)
     if unit.case.reference is not None:
         rmse = getattr(beside, unit.case.reference)
-        found: Mapping[str, tuple[Any, Any]] = {"analysis": (rmse, np.full_like(rmse, np.nan))}
+        found = {"analysis": (rmse, np.full_like(rmse, np.nan))}
         lost = 0
     else:
         pixels = torch.arange(made.replicates)
         outcome = toy_twin(model, truth, task, pixels, detail=False, free_run=False)
-        found = means(outcome, burn_in, task.start)
+        found = dict(means(outcome, burn_in, task.start))
         lost = int(diverged(outcome, scored, beside).sum())
     seconds = time.process_time() - began
     return [

@@ -29,8 +29,8 @@ class Lorenz63(nn.Module):
     def __init__(self, sigma: float, rho: float, beta: float, dt: float) -> None:
         super().__init__()
         self.dt = dt
-        for name, value in {"sigma": sigma, "rho": rho, "beta": beta}.items():
-            self.register_parameter(name, nn.Parameter(torch.tensor(value, dtype=torch.float64)))
+        start = torch.tensor([sigma, rho, beta], dtype=torch.float64)
+        self.sigma, self.rho, self.beta = (nn.Parameter(one.clone()) for one in start)
 
     def tendency(self, state: Tensor) -> Tensor:
         """dx/dt, ``[..., 3]``."""

@@ -39,9 +39,8 @@ class Lorenz96(nn.Module):
     def __init__(self, forcing: float, linear: float, quadratic: float, dt: float) -> None:
         super().__init__()
         self.dt = dt
-        start = {"constant": forcing, "linear": linear, "quadratic": quadratic}
-        for name, value in start.items():
-            self.register_parameter(name, nn.Parameter(torch.tensor(value, dtype=torch.float64)))
+        start = torch.tensor([forcing, linear, quadratic], dtype=torch.float64)
+        self.constant, self.linear, self.quadratic = (nn.Parameter(one.clone()) for one in start)
 
     def tendency(self, x: Tensor) -> Tensor:
         """dx/dt, ``[..., n]``."""
