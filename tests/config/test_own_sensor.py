@@ -64,7 +64,11 @@ def ndvi_only(data: xr.Dataset) -> xr.Dataset:
     red, near = (data.reflectance.sel(band=name) for name in ("B04", "B08"))
     index = ((near - red) / (near + red)).where(data.cloud == 0)
     index[1, 3], index[2, 3] = 1.7, -0.05
-    held = index.drop_vars("band", errors="ignore").expand_dims(band=["NDVI"]).transpose("point", "time", "band")
+    held = (
+        index.drop_vars("band", errors="ignore")
+        .expand_dims(band=["NDVI"])
+        .transpose("point", "time", "band")
+    )
     return xr.Dataset({"reflectance": held, "cloud": data.cloud}, attrs=data.attrs).assign_coords(
         {name: data[name] for name in ("platform", "sun_zenith", "x", "y")}
     )
