@@ -16,6 +16,11 @@ An undetected cloud is seldom far off in every channel, and the channels that ha
 the background are wrong as well; hence the three rules for the whole pixel. A single faulty channel
 costs that channel only, as PIXEL looks at what CHANNEL has left.
 
+Clouds move on, a burnt or felled forest stays as it is. A filter whose model knows no such change
+would refuse all that follows it, so `screened` may be given ``patience``: a pixel of which so many
+acquisitions in a row were refused whole believes the next ones, until one passes the checks by
+itself. That is the rule of consecutive anomalies by which change is detected in series of images.
+
 The quadratic form is T2 = |Lo^-1 R^-1/2 d|^2 with Lo Lo' = G = I + R^-1/2 S R^-1/2 (see `linalg`):
 nothing is divided by R and masked channels add 0. S comes from N members, so T2 is Hotelling's and
 not chi-square: with n channels and nu degrees of freedom
@@ -26,9 +31,11 @@ where nu (Satterthwaite's) is N - 1 if the ensemble dominates S + R and infinite
 case, if R does. Taking chi-square throughout would refuse 2 % of perfect data at 32 members and 10
 channels where 0.01 % is asked. Cost per pixel: N C^2 + C^3.
 
-Reference: Ingleby and Lorenc (1993), Bayesian quality control using multivariate normal
+References: Ingleby and Lorenc (1993), Bayesian quality control using multivariate normal
 distributions, Q. J. R. Meteorol. Soc. 119, 1195-1225; Paulson (1942), An approximate normalization
-of the analysis of variance distribution, Ann. Math. Stat. 13, 233-235.
+of the analysis of variance distribution, Ann. Math. Stat. 13, 233-235; Zhu and Woodcock (2014),
+Continuous change detection and classification of land cover using all available Landsat data,
+Remote Sens. Environ. 144, 152-171.
 """
 
 from __future__ import annotations
@@ -164,19 +171,32 @@ def screened(
     share: float = 0.25,
     bright: Sequence[int] = (),
     bright_threshold: float = 2.5,
+    patience: int = 0,
 ) -> Scheme:
     """Refuse values that the background makes incredible: they enter with precision 0.
 
-    The options are those of `screen`. H of the background is evaluated once and shared with
+    The other options are those of `screen`. H of the background is evaluated once and shared with
     ``scheme``. What was refused is read from the result: ``precision`` is 0 where the acquisition's
     is not. Wrap iterated or tempered schemes, not the other way round, so that the decision is
     taken once, on the background.
 
+    Args:
+        scheme: what analyses the values that are kept.
+        threshold: largest accepted |innovation| of a channel, in its standard deviations.
+        pixel_quantile: probability with which a correct set of channels passes the joint check.
+        share: largest share of the seen channels of a pixel that may fail ``threshold``.
+        bright: positions of channels that a cloud brightens.
+        bright_threshold: all of ``bright`` above this many standard deviations refuse the pixel.
+        patience: a pixel of which so many acquisitions in a row were refused whole believes the
+            next; 0 never does. The number so far is carried in the memory of the state.
+
     Raises:
-        InputError: ``pixel_quantile`` is not strictly between 0 and 1.
+        InputError: ``pixel_quantile`` is not strictly between 0 and 1, or ``patience`` is negative.
     """
     if pixel_quantile is not None:
         _normal_quantile(pixel_quantile)
+    if patience < 0:
+        raise InputError(f"screened: patience is {patience}; give 0 (never) or a number of passes")
 
     def analyse(
         prior: Tensor,
@@ -190,8 +210,30 @@ def screened(
         code = screen(
             predicted, y, precision, threshold, pixel_quantile, share, bright, bright_threshold
         )
+        if patience:
+            code, row = _believed(code, precision > 0, memory.get(IN_A_ROW), patience)
+            memory = {**memory, IN_A_ROW: row.to(y.dtype)}
         trusted = torch.where(code == KEPT, precision, 0.0)
         known = remembered(observe, prior, predicted)
         return scheme(prior, known, y, trusted, noise, memory)
 
     return analyse
+
+
+IN_A_ROW = "refused_in_a_row"
+"""Name in the memory of a state: ``[pixel]`` acquisitions refused whole since one passed."""
+
+
+def _believed(
+    code: Tensor, seen: Tensor, before: Tensor | None, patience: int
+) -> tuple[Tensor, Tensor]:
+    """Codes with all kept where patience has run out, and the rows of refusals so far, ``[pixel]``.
+
+    A row ends where the checks keep a value, not where one is believed against them.
+    """
+    row = torch.zeros_like(seen[:, 0], dtype=torch.float32) if before is None else before
+    some = seen.any(-1)
+    refused = some & ~(seen & (code == KEPT)).any(-1)
+    believed = refused & (row >= patience)
+    after = torch.where(refused, row + 1.0, torch.where(some, 0.0, row))
+    return torch.where(believed[:, None], KEPT, code), after

@@ -23,7 +23,7 @@ from releo_da.assimilation.inflation import inflated, relaxed, relaxed_spread, r
 from releo_da.assimilation.iterated import iterated, multiple
 from releo_da.assimilation.localization import letkf, localized, neighbours, sl_eakf
 from releo_da.assimilation.reference import filterpy
-from releo_da.assimilation.screening import REASONS, screen, screened
+from releo_da.assimilation.screening import KEPT, REASONS, screen, screened
 from releo_da.assimilation.smoother import rts
 from releo_da.config.document import Document
 from releo_da.config.registry import Registry
@@ -161,9 +161,10 @@ def reasons_of(document: Document) -> Reasons | None:
     spec = document.values.get("analyse", "etkf")
     for layer in spec if isinstance(spec, list) else [spec]:
         if (layer if isinstance(layer, str) else layer.get("name")) == "screened":
-            options = SCHEMES.bind(layer, "analyse").keywords
-            return lambda predicted, y, precision: _counted(
-                screen(predicted, y, precision, **options)
+            options = dict(SCHEMES.bind(layer, "analyse").keywords)
+            options.pop("patience", None)  # decides what is done about a reason, not the reason
+            return lambda predicted, y, precision, used: _counted(
+                screen(predicted, y, precision, **options).masked_fill(used > 0, KEPT)
             )
     return None
 

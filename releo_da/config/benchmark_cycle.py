@@ -15,9 +15,10 @@ from releo_da.config.assemble import Assembly, assemble
 from releo_da.config.document import Document
 from releo_da.io import Series
 from releo_da.runs.block import Task
-from releo_da.runs.hindcast import Withhold, hindcast
+from releo_da.runs.hindcast import hindcast
 from releo_da.runs.model import Model
 from releo_da.runs.timing import Clock
+from releo_da.runs.withhold import Withhold
 from releo_da.sensors import load_sensor
 from releo_da.types import Acquisition
 

@@ -6,12 +6,16 @@
     runs:
       toulouse: {config: config.yaml, folds: {count: 5, within_metres: 250}}
       strickhof: {config: strickhof.yaml, fitted_on: arenenberg.yaml}
+      nadir: {config: config.yaml, settings: ["source.0.angles={sun_zenith: sza}"]}
+      angles: {config: config.yaml, against: nadir}
 
 A file with ``cases`` is a table of published benchmarks (`releo_da.config.published`).
 
 A run with folds is fitted, for each fold, on the pixels of the others; one with ``fitted_on`` on
-the series of another configuration. Every seed fits and runs anew. Units of work (seed, run, fold)
-are independent and go to one process per core.
+the series of another configuration; any other on its own ``train.period``. ``settings`` change a
+configuration as ``--set`` does; the O-B of the run named by ``against`` stand beside a run's own.
+Every seed fits and runs anew. Units of work (seed, run, fold) are independent and go to one process
+per core.
 """
 
 from __future__ import annotations
@@ -21,7 +25,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -30,12 +33,13 @@ import xarray as xr
 from releo_da.config import hindcast as hindcasts
 from releo_da.config import published
 from releo_da.config.assemble import read_sources
-from releo_da.config.document import load, nearest, parse
+from releo_da.config.document import load
 from releo_da.config.options import Options
-from releo_da.config.registry import bind
 from releo_da.config.run_files import progress
-from releo_da.config.sections import section
+from releo_da.config.sections import Score, section
+from releo_da.config.sections import score as score_section
 from releo_da.config.sections import train as train_section
+from releo_da.config.study import Folds, contents, study
 from releo_da.config.study_table import table
 from releo_da.config.training import fitted, save_weights
 from releo_da.io import create_run_directory, write_json, write_text_atomic
@@ -50,23 +54,6 @@ from releo_da.types import InputError
 
 MARKS = "<!-- table -->", "<!-- end of table -->"
 """Between these lines of a README stands the table."""
-
-
-@dataclass(frozen=True)
-class Folds:
-    """Split by clusters of points linked within a distance."""
-
-    count: int = 5
-    within_metres: float = 250.0
-
-
-@dataclass(frozen=True)
-class Run:
-    """One configuration of a study and what it is fitted on."""
-
-    config: str
-    fitted_on: str | None = None
-    folds: Folds | None = None
 
 
 @dataclass(frozen=True)
@@ -85,11 +72,12 @@ class Unit:
     options: Options
     out: Path
     reported: bool
+    against: str = ""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a unit leaves behind: comparisons, baselines, field rows, and what is redrawn."""
+    """What a unit leaves behind: comparisons, baselines, field rows, and what it was scored on."""
 
     run: str
     seed: int
@@ -98,42 +86,8 @@ class Found:
     said: Said
     redrawn: Units
     field: list[FieldRows] = field(default_factory=list)
-
-
-def contents(path: Path) -> dict[str, Any]:
-    """What an ``experiment.yaml`` holds.
-
-    Raises:
-        InputError: it is missing or no mapping.
-    """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; name a folder under experiments/ that holds one")
-    values = parse(path.read_text(encoding="utf-8"), str(path)) or {}
-    if not isinstance(values, dict):
-        raise InputError(f"{path}: wants keys at top level, such as runs or cases")
-    return values
-
-
-def study(path: Path) -> tuple[list[int], dict[str, Run]]:
-    """Seeds and runs of an ``experiment.yaml``.
-
-    Raises:
-        InputError: the file is missing or holds unknown keys.
-    """
-    values = contents(path)
-    for key in values:
-        if key not in ("seeds", "runs"):
-            raise InputError(f"{path}: unknown key '{key}'; {nearest(key, ('seeds', 'runs'))}")
-    runs = {}
-    for name, options in values.get("runs", {}).items():
-        options = dict(options)
-        split = options.pop("folds", None)
-        where = f"{path}: runs.{name}"
-        made = bind(Run, options, where)()
-        runs[name] = replace(made, folds=split and bind(Folds, split, f"{where}.folds")())
-    if not runs:
-        raise InputError(f"{path}: runs is empty; name at least one configuration")
-    return [int(s) for s in values.get("seeds", [0, 1, 2])], runs
+    score: Score = Score()  # frozen, so one for all
+    against: str = ""
 
 
 def subset(series: Series, rows: np.ndarray) -> Series:
@@ -168,6 +122,10 @@ def work(unit: Unit) -> Found:
     task = hindcasts.task_of(document, scored)
     outcome = hindcasts.run(document, scored, assembly, unit.options)
     part = subset(source, training_rows)
+    wanted = section(document, "score", score_section)
+    if wanted.withhold is not None:  # a withheld sensor takes no part in fits
+        kept = [a for a in part.acquisitions if a.sensor != wanted.withhold.sensor]
+        part = part._replace(acquisitions=kept)
     said = score_baselines(
         scored.acquisitions,
         scored.channels,
@@ -180,9 +138,18 @@ def work(unit: Unit) -> Found:
     if unit.reported:
         options = replace(unit.options, out=unit.out / unit.run)
         opened = hindcasts.begin(document, options, scored, "experiment", weights)
-        hindcasts.finish(opened, scored, outcome, score(outcome, task, said))
-    redrawn = redrawn_units(scored.pixels)
-    return Found(unit.run, task.seed, unit.fold, outcome.verification, said, redrawn, outcome.field)
+        hindcasts.finish(opened, scored, outcome, score(outcome, task, said, wanted.periods))
+    return Found(
+        unit.run,
+        task.seed,
+        unit.fold,
+        outcome.verification,
+        said,
+        redrawn_units(scored.pixels),
+        outcome.field,
+        wanted,
+        unit.against,
+    )
 
 
 def units(folder: Path, options: Options, out: Path) -> list[Unit]:
@@ -197,9 +164,10 @@ def units(folder: Path, options: Options, out: Path) -> list[Unit]:
             None if run.fitted_on is None else folder / run.fitted_on,
             run.folds,
             fold,
-            replace(options, seed=seed, quiet=True),
+            replace(options, seed=seed, quiet=True, overrides=(*run.settings, *options.overrides)),
             out,
             run.folds is None and seed == seeds[0],
+            run.against,
         )
         for seed in seeds
         for name, run in runs.items()

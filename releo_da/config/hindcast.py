@@ -33,10 +33,11 @@ from releo_da.io.series import Series
 from releo_da.io.times import isoformat
 from releo_da.runs.block import Task
 from releo_da.runs.field import FieldRows
-from releo_da.runs.hindcast import Outcome, Withhold, hindcast, turns
+from releo_da.runs.hindcast import Outcome, hindcast, turns
 from releo_da.runs.scoring import score as scores_of
 from releo_da.runs.scoring import score_baselines
 from releo_da.runs.store import PIXELS
+from releo_da.runs.withhold import Withhold
 from releo_da.types import InputError
 
 SEED, MEMBERS = 0, 64
@@ -98,7 +99,8 @@ def command(document: Document, options: Options) -> Path:
         train_period=fitted.period,
         every=every_of(document),
     )
-    return finish(opened, series, outcome, scores_of(outcome, task, said))
+    periods = section(document, "score", score).periods
+    return finish(opened, series, outcome, scores_of(outcome, task, said, periods))
 
 
 def every_of(document: Document) -> int:

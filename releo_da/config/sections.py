@@ -15,7 +15,7 @@ from releo_da.io import InSitu, read_in_situ
 from releo_da.io.series import Series
 from releo_da.learning.fit import Gaps
 from releo_da.observation.derived import OUTPUTS
-from releo_da.runs.hindcast import Withhold
+from releo_da.runs.withhold import Rule, Withhold, WithholdSensor
 from releo_da.types import InputError
 
 
@@ -34,6 +34,20 @@ def as_date(value: Any, where: str) -> date:
         raise InputError(f"{where}: {value!r} is no date; write YYYY-MM-DD") from None
 
 
+def as_period(value: Any, where: str) -> tuple[float, float]:
+    """Days since 1970-01-01 of the start of a first and the end of a last day.
+
+    Raises:
+        InputError: there are not two dates in order.
+    """
+    if isinstance(value, str) or not isinstance(value, Sequence) or len(value) != 2:
+        raise InputError(f"{where}: {value!r} is no period; write [2024-01-01, 2024-12-31]")
+    first, last = (as_date(d, where) for d in value)
+    if first > last:
+        raise InputError(f"{where}: it starts {first} after its end {last}; swap the dates")
+    return days(first), days(last, end=True)
+
+
 @dataclass(frozen=True)
 class Score:
     """What a run is scored on.
@@ -44,49 +58,61 @@ class Score:
         period: first and last time of forecast targets, days.
         in_situ: options of the tables of field measurements.
         burn_in: time from the start that a twin experiment does not score.
+        periods: first and last time of parts of the run that are scored by themselves, by name.
     """
 
-    withhold: Withhold | None = None
+    withhold: Rule | None = None
     horizons: tuple[float, ...] = ()
     period: tuple[float, float] = (-np.inf, np.inf)
     in_situ: tuple[Mapping[str, Any], ...] = ()
     burn_in: float = 0.0
+    periods: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def score(
-    withhold: dict[str, int | str] | None = None,
+    withhold: dict[str, int | float | str] | None = None,
     horizons: Sequence[float] = (),
     forecast_period: Sequence[Any] | None = None,
     in_situ: dict[str, Any] | Sequence[dict[str, Any]] | None = None,
     burn_in: float = 0.0,
+    periods: dict[str, Sequence[Any]] | None = None,
 ) -> Score:
     """What a run is scored on.
 
     Args:
         withhold: ``{every: 3, offset: 0}``, clear dates hidden from the analysis and
-            scored; ``offset: all`` takes every offset in turn and scores their mean.
+            scored; ``offset: all`` takes every offset in turn and scores their mean. Or ``{sensor:
+            .., within_days: 1}``, a sensor that is predicted only, scored where another saw the
+            pixel within so many days.
         horizons: lead times of forecasts in days.
         forecast_period: first and last day of forecast targets; the whole run unless given.
         in_situ: a table of field measurements, or a list of them.
         burn_in: time from the start (days; model time of a toy model) that a twin experiment
             does not score.
+        periods: ``{name: [first day, last day]}``, parts of the run that are scored by themselves.
     """
-    rule = None if withhold is None else bind(Withhold, withhold, "score.withhold")()
-    if rule is not None and rule.every < 2:
-        raise InputError(f"withhold: every is {rule.every}; give 2 or more, 3 hides a third")
-    if rule is not None and rule.offset != "all" and not 0 <= rule.offset < rule.every:
-        raise InputError(f"withhold: offset is {rule.offset}; give 0 to {rule.every - 1}, or all")
+    kind = WithholdSensor if "sensor" in (withhold or {}) else Withhold
+    rule = None if withhold is None else bind(kind, withhold, "score.withhold")()
+    if isinstance(rule, Withhold):
+        if rule.every < 2:
+            raise InputError(f"withhold: every is {rule.every}; give 2 or more, 3 hides a third")
+        if rule.offset != "all" and not 0 <= rule.offset < rule.every:
+            raise InputError(
+                f"withhold: offset is {rule.offset}; give 0 to {rule.every - 1}, or all"
+            )
+    elif rule is not None and not rule.within_days >= 0:
+        raise InputError(f"withhold: within_days is {rule.within_days}; give 0 or more")
     period = (-np.inf, np.inf)
     if forecast_period is not None:
-        first, last = (as_date(d, "score.forecast_period") for d in forecast_period)
-        period = days(first), days(last, end=True)
+        period = as_period(forecast_period, "score.forecast_period")
     for horizon in horizons:
         if not horizon > 0:
             raise InputError(f"horizons: {horizon} is no lead time; give positive numbers of days")
     if burn_in < 0.0:
         raise InputError(f"burn_in is {burn_in}; give 0 or more")
     listed = [in_situ] if isinstance(in_situ, Mapping) else list(in_situ or [])
-    return Score(rule, tuple(float(h) for h in horizons), period, tuple(listed), burn_in)
+    parts = {n: as_period(p, f"score.periods.{n}") for n, p in (periods or {}).items()}
+    return Score(rule, tuple(float(h) for h in horizons), period, tuple(listed), burn_in, parts)
 
 
 @dataclass(frozen=True)
@@ -146,8 +172,7 @@ def train(
     """
     within = (-np.inf, np.inf)
     if period is not None:
-        first, last = (as_date(d, "train.period") for d in period)
-        within = days(first), days(last, end=True)
+        within = as_period(period, "train.period")
     hidden = bind(Gaps, gaps, "train.gaps")()
     least = {"epochs": 1, "members": 2, "truncate": 1, "pixels": 1}
     given = {"epochs": epochs, "members": members, "truncate": truncate, "pixels": pixels}

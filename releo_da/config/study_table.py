@@ -8,20 +8,24 @@ map over square blocks of pixels (`releo_da.runs.folds.units`), from the losses 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
+from releo_da.config.table_pairs import pairs_table, refusals
+from releo_da.config.table_text import markdown, over_seeds, percent
+from releo_da.config.table_variants import Sides, variants_table
 from releo_da.diagnostics.paired import paired_interval
 from releo_da.diagnostics.scores import Array
-from releo_da.diagnostics.verification import summaries
+from releo_da.diagnostics.verification import summaries, within
 from releo_da.runs.baselines import Said, by_part, rows
 from releo_da.runs.field import FieldRows
 from releo_da.runs.field import pooled as pooled_rows
 from releo_da.runs.folds import Units
 from releo_da.runs.scoring import field_scores
+from releo_da.runs.withhold import WithholdSensor
 
 if TYPE_CHECKING:
     from releo_da.config.experiment import Found
@@ -32,19 +36,53 @@ FIELD = ("rmse", "bias", "unbiased_rmse", "r2", "coverage_90", "n")
 
 
 def table(found: Sequence[Found]) -> tuple[str, dict[str, Any]]:
-    """Markdown and the same figures as numbers, run by run."""
-    text, scores = [], {}
+    """Markdown and the same figures as numbers, run by run; rivals of a run stand in its table."""
+    text: list[str] = []
+    scores: dict[str, Any] = {}
+    runs: dict[str, list[dict[str, Any]]] = {}
+    first = {f.run: f for f in reversed(found)}
     for run in dict.fromkeys(f.run for f in found):
         part = [f for f in found if f.run == run]
-        pooled = [_pooled([f for f in part if f.seed == s]) for s in sorted({f.seed for f in part})]
-        scores[run] = [p["scores"] for p in pooled]
-        text.append(f"### {run}\n\n" + _run_text(pooled))
-    if len(scores) > 1:
-        seeds = sorted({f.seed for f in found})
-        rows_ = [_field([r for f in found if f.seed == s for r in f.field], s) for s in seeds]
+        numbers = sorted({f.seed for f in part})
+        runs[run] = [_pooled([f for f in part if f.seed == s]) for s in numbers]
+        scores[run] = [p["scores"] for p in runs[run]]
+    rivals = {run: f.against for run, f in first.items() if f.against}
+    for run, seeds in runs.items():
+        if run in rivals.values():
+            continue
+        parts = [_run_text(seeds)]
+        rule = first[run].score.withhold
+        if isinstance(rule, WithholdSensor):
+            verified, periods = [one["ours"] for one in seeds], first[run].score.periods
+            shown, scores[run][0]["pairs"] = pairs_table(verified, rule, periods)
+            parts = [shown, refusals(verified[0], periods)]
+        elif run in rivals:
+            shown, scores[run][0]["variants"] = _variants(first, runs, {run: rivals[run]})
+            parts.insert(0, shown)
+        text.append(f"### {run}\n\n" + "\n\n".join(parts))
+    if len(rivals) > 1:
+        shown, compared = _variants(first, runs, rivals)
+        scores["all"] = [{"variants": compared}]
+        text.append("### All runs\n\n" + shown)
+    elif len(scores) > 1 and any(f.field for f in found):
+        numbers = sorted({f.seed for f in found})
+        rows_ = [_field([r for f in found if f.seed == s for r in f.field], s) for s in numbers]
         scores["all"] = [{"in_situ": r} for r in rows_]
         text.append("### All runs\n\n" + _field_text(rows_))
     return "\n\n".join(text), scores
+
+
+def _variants(
+    first: Mapping[str, Found], runs: Mapping[str, list[dict[str, Any]]], rivals: Mapping[str, str]
+) -> tuple[str, dict[str, Any]]:
+    """Runs beside their rivals, each in the first of its scored periods."""
+    sides: list[Sides] = []
+    for run, rival in rivals.items():
+        start, end = next(iter(first[run].score.periods.values()), (-np.inf, np.inf))
+        both = [[within(p["ours"], start, end) for p in runs[name]] for name in (run, rival)]
+        sides.append((both[0], both[1]))
+    names = next(iter(rivals.items())) if len(rivals) == 1 else ("the runs", "their rivals")
+    return variants_table(names, sides)
 
 
 def _pooled(parts: list[Found]) -> dict[str, Any]:
@@ -76,18 +114,6 @@ def _field(found: Sequence[FieldRows], seed: int) -> dict[str, Any]:
     return field_scores([pooled_rows([r for r in parts if r.title == t]) for t in titles], seed)
 
 
-def _over_seeds(values: Sequence[float], digits: int = 3) -> str:
-    if not np.isfinite(values).all():
-        return ""
-    mean = f"{np.round(np.mean(values), digits) + 0.0:.{digits}f}"
-    return mean if len(values) == 1 else f"{mean} ± {np.std(values, ddof=1):.{digits}f}"
-
-
-def _markdown(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *body]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def _run_text(pooled: list[dict[str, Any]]) -> str:
     scores = [p["scores"] for p in pooled]
     parts = []
@@ -111,7 +137,7 @@ def _withheld_text(pooled: list[dict[str, Any]]) -> str:
     body = [
         [
             "assimilation",
-            *(_over_seeds([s["smoothed"]["ndvi"][k] for s in scores]) for k in SHOWN),
+            *(over_seeds([s["smoothed"]["ndvi"][k] for s in scores]) for k in SHOWN),
             "",
             "",
         ]
@@ -122,7 +148,7 @@ def _withheld_text(pooled: list[dict[str, Any]]) -> str:
             against = [_against(pooled, name, "smoothed", root) for root in (True, False)]
             body.append([name, *(f"{row[k]:.3f}" if k in row else "" for k in SHOWN), *against])
     head = ["withheld NDVI", *SHOWN, "RMSE against", "CRPS against"]
-    return _markdown(head, body)
+    return markdown(head, body)
 
 
 def _channels_text(scores: list[dict[str, Any]]) -> str:
@@ -133,13 +159,13 @@ def _channels_text(scores: list[dict[str, Any]]) -> str:
         for k in ("rmse", "crps", "coverage_90")
     }
     body = [
-        ["RMSE, assimilation", *(_over_seeds(v, 4) for v in ours["rmse"])],
+        ["RMSE, assimilation", *(over_seeds(v, 4) for v in ours["rmse"])],
         ["RMSE, linear", *(f"{linear[n]['rmse']:.4f}" for n in names)],
-        ["CRPS, assimilation", *(_over_seeds(v, 4) for v in ours["crps"])],
+        ["CRPS, assimilation", *(over_seeds(v, 4) for v in ours["crps"])],
         ["CRPS, linear", *(f"{linear[n]['crps']:.4f}" for n in names)],
-        ["90 % coverage", *(_over_seeds(v, 2) for v in ours["coverage_90"])],
+        ["90 % coverage", *(over_seeds(v, 2) for v in ours["coverage_90"])],
     ]
-    return _markdown(["withheld channels", *names], body)
+    return markdown(["withheld channels", *names], body)
 
 
 def _forecast_text(pooled: list[dict[str, Any]]) -> str:
@@ -148,7 +174,7 @@ def _forecast_text(pooled: list[dict[str, Any]]) -> str:
     body = []
     for score in ("rmse", "crps"):
         ours = [[s["forecast"][h]["ndvi"][score] for s in scores] for h in horizons]
-        body.append([f"{score}, assimilation", *(_over_seeds(v, 4) for v in ours)])
+        body.append([f"{score}, assimilation", *(over_seeds(v, 4) for v in ours)])
         for name, parts in scores[0]["baselines"].items():
             held = parts.get("forecast", {})
             if all("ndvi" in held.get(h, {}) for h in horizons):
@@ -160,8 +186,8 @@ def _forecast_text(pooled: list[dict[str, Any]]) -> str:
             line = [_against(pooled, rival, f"forecast_{h}", False) for h in horizons]
             body.append([f"crps against {rival}", *line])
     covered = [[s["forecast"][h]["ndvi"]["coverage_90"] for s in scores] for h in horizons]
-    body.append(["90 % coverage", *(_over_seeds(v, 2) for v in covered)])
-    return _markdown(["NDVI forecast, days ahead", *horizons], body)
+    body.append(["90 % coverage", *(over_seeds(v, 2) for v in covered)])
+    return markdown(["NDVI forecast, days ahead", *horizons], body)
 
 
 def _against(pooled: list[dict[str, Any]], rival: str, case: str, root: bool) -> str:
@@ -182,7 +208,7 @@ def _against(pooled: list[dict[str, Any]], rival: str, case: str, root: bool) ->
         return ""
     flat = [np.concatenate([p.ravel() for p in parts]) for parts in (ours, theirs, groups)]
     change = paired_interval(flat[0], flat[1], flat[2], np.random.default_rng(0), root)
-    return f"{100 * change.change:+.1f} % [{100 * change.lower:+.1f}, {100 * change.upper:+.1f}]"
+    return percent(change)
 
 
 def _loss(ours: Any, case: str, root: bool) -> Array:
@@ -199,6 +225,6 @@ def _field_text(scores: list[dict[str, Any]]) -> str:
     for title, first in scores[0].items():
         for case in first:
             row: list[Row] = [s[title][case] for s in scores]
-            line = [_over_seeds([r[k] for r in row], 2) if k in row[0] else "" for k in FIELD[:-1]]
+            line = [over_seeds([r[k] for r in row], 2) if k in row[0] else "" for k in FIELD[:-1]]
             body.append([f"{title}: {case}", *line, f"{row[0]['n']:.0f}"])
-    return _markdown(["field measurements", *FIELD], body)
+    return markdown(["field measurements", *FIELD], body)

@@ -12,7 +12,7 @@ from releo_da.config.assemble import Assembly, assemble, fitting_scheme, read_so
 from releo_da.config.document import Document
 from releo_da.config.options import Options
 from releo_da.config.run_files import open_run, progress
-from releo_da.config.sections import Train, section, train
+from releo_da.config.sections import Train, score, section, train
 from releo_da.config.weights import write_weights
 from releo_da.io import write_json
 from releo_da.io.series import Series
@@ -49,7 +49,8 @@ def fitted(
     first, last = settings.period
     index = torch.as_tensor(chosen)
     part = [on(a, device, index) for a in series.acquisitions if first <= a.time <= last]
-    part = [a for a in part if bool(a.seen.any())]
+    rule = section(document, "score", score).withhold
+    part = [a for a in part if bool(a.seen.any()) and (rule is None or a.sensor != rule.sensor)]
     if not part:
         raise InputError(f"{document.path}: train.period holds no clear acquisition; widen it")
     assembly.forecaster.requires_grad_(True)

@@ -19,7 +19,7 @@ recomputed from here by `summaries`, without the run.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -157,3 +157,12 @@ def summaries(found: xr.Dataset, case: str) -> dict[str, dict[str, float]]:
         if row["n"]:
             rows[name] = row
     return rows
+
+
+Held = TypeVar("Held", xr.Dataset, xr.DataArray)
+
+
+def within(found: Held, first: float, last: float) -> Held:
+    """The part of a data set with times from ``first`` up to, not including, ``last`` (days)."""
+    days = found.time.values.astype("datetime64[ms]").astype(np.int64) / 86_400e3
+    return found.isel(time=(days >= first) & (days < last))

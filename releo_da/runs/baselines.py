@@ -16,6 +16,7 @@ from releo_da.diagnostics.baselines import BASELINES, Series, predict
 from releo_da.diagnostics.baselines import series as baseline_series
 from releo_da.diagnostics.scores import Array
 from releo_da.runs.compare import ndvi_index, with_index
+from releo_da.runs.withhold import Held
 from releo_da.types import Acquisition
 
 Said = dict[tuple[str, str, str], tuple[Array, Array, Array]]
@@ -46,7 +47,7 @@ def tables(
 def said(
     training: Mapping[str, Series],
     scored: Mapping[str, Series],
-    withheld: Mapping[str, Array],
+    withheld: Mapping[str, Held],
     horizons: Iterable[float],
     targets: Array,
     every: int = 3,
@@ -56,7 +57,7 @@ def said(
     Args:
         training: per variable, what baselines are fitted on.
         scored: per variable, the series that is scored.
-        withheld: withheld dates by case, ``{case: [pixel, date] bool}``.
+        withheld: what is hidden and what of it is scored, by case.
         horizons: lead times (days); NDVI only, as channels are not forecast by rivals.
         targets: ``[pixel, date]`` bool, forecast targets.
         every: the withholding rule, for the residual distribution of smoothing baselines.
@@ -69,9 +70,10 @@ def said(
             part = training[variable]
             cases: list[tuple[str, float | None, Array, Series]] = []
             if baseline.smooth is not None:
-                for case, mask in withheld.items():
-                    rest = table._replace(seen=table.seen & ~mask)
-                    cases.append((case, None, mask & table.seen, rest))
+                for case, (hidden, asked) in withheld.items():
+                    rest = table._replace(seen=table.seen & ~hidden)
+                    if rest.seen.any():
+                        cases.append((case, None, asked & table.seen, rest))
             if variable == "ndvi" and baseline.forecast is not None:
                 cases += [(f"forecast_{h:g}", h, targets & table.seen, table) for h in horizons]
             if not cases:

@@ -87,6 +87,7 @@ class Block:
         pixels: ``[pixel]`` global ids.
         task: what is asked.
         tick: called with a label after each piece of work, for progress.
+        hidden: ``[acquisition, pixel]`` bool, what the run never assimilates.
     """
 
     def __init__(
@@ -96,33 +97,53 @@ class Block:
         pixels: Tensor,
         task: Task,
         tick: Tick = lambda label: None,
+        hidden: Tensor | None = None,
     ) -> None:
         self.model, self.pixels, self.task, self.tick = model, pixels, task, tick
         self.acquisitions = [model.error(a) for a in acquisitions]
+        self.used = self.acquisitions
+        if hidden is not None:
+            self.used = [hide(a, hidden[k]) for k, a in enumerate(self.acquisitions)]
         self.draws: Draws = block_draws(task.seed, pixels, self.acquisitions[0].values)
         self.index: dict[str, Index | None] = {
             sensor: ndvi_index(sensor, names) for sensor, names in model.channels.items()
         }
 
-    def everything(self) -> BlockResult:
-        """The pass with every acquisition."""
+    def everything(self, scored: Tensor | None = None) -> BlockResult:
+        """The run itself, with every acquisition but what is hidden from it.
+
+        Args:
+            scored: ``[acquisition, pixel]`` bool, hidden values that are compared with what the
+                filter said of them, having seen all else of their time, and the smoother.
+        """
         asked = requests(self.task.asked, self.acquisitions)
-        steps = self._filter(merged(self.acquisitions, asked), "analysis")
+        # What is only predicted comes after what is assimilated at the same time.
+        order = sorted(
+            range(len(self.used)),
+            key=lambda k: (self.used[k].time, not bool(self.used[k].seen.any())),
+        )
+        steps = self._filter(merged([self.used[k] for k in order], asked), "analysis")
         result = BlockResult(steps[-1].analysis)
         result.diverged = int((~torch.isfinite(steps[-1].analysis.ensemble)).any(-1).any(-1).sum())
-        date = -1
-        for step in steps:
-            if step.acquisition.sensor:
-                date += 1
-                result.records += self._step_records(step, date)
-                result.refused += self._reasons(step)
+        place = [k for k, step in enumerate(steps) if step.acquisition.sensor]
+        for k, date in zip(place, order, strict=True):
+            result.records += self._step_records(steps[k], date)
+            result.refused += self._reasons(steps[k])
         for horizon in self.task.horizons:
             result.records += self._forecast_records(steps, horizon)
         where = [k for k, step in enumerate(steps) if not step.acquisition.sensor]
         result.analysis = self._derived(steps, where, [steps[k].analysis.ensemble for k in where])
-        if self.task.smooth and where:
+        smoothed: list[Tensor] = []
+        if self.task.smooth and (where or scored is not None):
             smoothed = self._smooth(steps)
             result.smoothed = self._derived(steps, where, [smoothed[k] for k in where])
+        if scored is not None:
+            for k, date in zip(place, order, strict=True):
+                rows = scored[date].nonzero()[:, 0]
+                cases = {"filtered": steps[k].analysis.ensemble}
+                cases |= {"smoothed": smoothed[k]} if smoothed else {}
+                for case, ensemble in cases.items() if len(rows) else ():
+                    result.records.append(self._rows_record(case, date, ensemble, rows))
         return result
 
     def withholding(self, case: str, withheld: Tensor) -> list[Record]:
@@ -175,11 +196,11 @@ class Block:
         return self._record(case, date, predicted, mask)
 
     def _step_records(self, step: Step, date: int) -> list[Record]:
-        acquisition = self.acquisitions[date]
         rejected = (step.acquisition.precision > 0) & (step.precision == 0)
-        before = self._record("background", date, step.predicted, acquisition.seen, rejected)
+        seen = step.acquisition.seen
+        before = self._record("background", date, step.predicted, seen, rejected)
         thinned = step.analysis.ensemble[:, :RESIDUAL_MEMBERS]
-        rows = acquisition.seen.any(-1).nonzero()[:, 0]
+        rows = seen.any(-1).nonzero()[:, 0]
         return [before, self._rows_record("analysis", date, thinned, rows)]
 
     def _reasons(self, step: Step) -> Counter[str]:
@@ -187,7 +208,9 @@ class Block:
         if self.model.reasons is None:
             return Counter()
         seen = step.acquisition
-        return Counter(self.model.reasons(step.predicted, seen.values, seen.precision))
+        return Counter(
+            self.model.reasons(step.predicted, seen.values, seen.precision, step.precision)
+        )
 
     def _forecast_records(self, steps: list[Step], horizon: float) -> list[Record]:
         """Forecasts of every acquisition of the scored period from ``horizon`` days before."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +17,6 @@ import xarray as xr
 from torch import Tensor
 
 from releo_da.cycling.draws import BLOCK
-from releo_da.diagnostics.baselines import withheld as withheld_dates
 from releo_da.diagnostics.scores import Array
 from releo_da.diagnostics.verification import verification
 from releo_da.io.in_situ import InSitu
@@ -35,23 +33,8 @@ from releo_da.runs.joined import (
     statistics,
 )
 from releo_da.runs.model import Model, on
-from releo_da.types import Acquisition, State
-
-
-class Withhold(NamedTuple):
-    """Withhold the clear dates of each pixel whose number is ``offset`` modulo ``every``.
-
-    ``offset: all`` runs every offset in turn; the scores are then means over the offsets.
-    """
-
-    every: int = 3
-    offset: int | Literal["all"] = 0
-
-    def masks(self, seen: Array) -> dict[str, Array]:
-        """Withheld dates by case of the verification, ``{case: [pixel, acquisition] bool}``."""
-        if self.offset == "all":
-            return {f"smoothed_{k}": withheld_dates(seen, self.every, k) for k in range(self.every)}
-        return {"smoothed": withheld_dates(seen, self.every, self.offset)}
+from releo_da.runs.withhold import Held, Rule, clear
+from releo_da.types import State
 
 
 @dataclass(frozen=True)
@@ -66,7 +49,7 @@ class Outcome:
         estimate: what `products` holds, "smoothed", or "analysis" without a smoother.
         field: field measurements and their estimates, per variable.
         state: the last analysis of all pixels.
-        withheld: withheld dates by case, ``{case: [pixel, acquisition] bool}``.
+        withheld: what was withheld, by case.
         diverged: number of pixels whose ensemble stopped being finite.
         refused: number of values that screening refused, by reason.
     """
@@ -78,14 +61,9 @@ class Outcome:
     product_times: Array
     field: list[FieldRows]
     state: State
-    withheld: dict[str, Array]
+    withheld: dict[str, Held]
     diverged: int
     refused: dict[str, int]
-
-
-def clear(acquisitions: Sequence[Acquisition]) -> Array:
-    """Dates on which a pixel was seen, ``[pixel, acquisition]`` bool."""
-    return torch.stack([a.seen.any(-1) for a in acquisitions], 1).cpu().numpy()
 
 
 def blocks(pixels: Tensor) -> Iterator[Tensor]:
@@ -95,11 +73,10 @@ def blocks(pixels: Tensor) -> Iterator[Tensor]:
         yield (block == number).nonzero()[:, 0]
 
 
-def turns(series: Series, task: Task, withhold: Withhold | None) -> int:
+def turns(series: Series, task: Task, withhold: Rule | None) -> int:
     """How often ``tick`` will be called: the length of a progress bar."""
     pixels = torch.as_tensor(series.pixels["id"].values)
-    offsets = 0 if withhold is None else withhold.every if withhold.offset == "all" else 1
-    passes = 1 + len(task.horizons) + 2 * offsets
+    passes = 1 + len(task.horizons) + 2 * (0 if withhold is None else withhold.passes)
     return len(torch.unique(pixels // BLOCK)) * len(series.acquisitions) * passes
 
 
@@ -109,7 +86,7 @@ def hindcast(
     task: Task,
     product_times: Sequence[float] = (),
     field: Sequence[InSitu] = (),
-    withhold: Withhold | None = None,
+    withhold: Rule | None = None,
     device: torch.device | str = "cpu",
     tick: Tick = lambda label: None,
 ) -> Outcome:
@@ -121,14 +98,14 @@ def hindcast(
         task: members, seed, horizons.
         product_times: times of the output variables (days).
         field: tables of field measurements.
-        withhold: the rule of withheld dates; None withholds nothing.
+        withhold: the rule of what is withheld; None withholds nothing.
         device: where tensors live while the loop runs.
         tick: called after each acquisition of each pass.
     """
     acquisitions = series.acquisitions
     pixels = torch.as_tensor(series.pixels["id"].values)
     seen, times = clear(acquisitions), np.array([a.time for a in acquisitions])
-    hidden = {} if withhold is None else withhold.masks(seen)
+    held = {} if withhold is None else withhold.held(acquisitions)
     field = [counted(table, times, seen) for table in field]
     asked = sorted({*product_times, *(float(t) for table in field for t in table.time)})
     start = min(task.start, times[0], *asked[:1])
@@ -137,11 +114,18 @@ def hindcast(
     with torch.no_grad():
         for rows in blocks(pixels):
             part = [on(a, device, rows) for a in acquisitions]
-            block = Block(model, part, pixels[rows], task, tick)
-            result = block.everything()
-            for case, mask in hidden.items():
-                here = torch.as_tensor(mask[rows.numpy()].T, device=device)
-                result.records += block.withholding(case, here)
+            masks = {
+                case: [torch.as_tensor(mask[rows.numpy()].T, device=device) for mask in one]
+                for case, one in held.items()
+            }
+            if withhold is None or withhold.passes:
+                block = Block(model, part, pixels[rows], task, tick)
+                result = block.everything()
+                for case, (hidden, _) in masks.items():
+                    result.records += block.withholding(case, hidden)
+            else:
+                block = Block(model, part, pixels[rows], task, tick, masks["smoothed"][0])
+                result = block.everything(masks["smoothed"][1])
             results.append((rows, _reduced(result, rows, asked, product_times, field)))
     order = torch.cat([rows for rows, _ in results])
     place = torch.argsort(order).numpy()
@@ -160,7 +144,7 @@ def hindcast(
             for k, table in enumerate(field)
         ],
         joined_state([r.state for _, r in results], place),
-        hidden,
+        held,
         sum(r.diverged for _, r in results),
         dict(sum((r.refused for _, r in results), Counter())),
     )

@@ -19,7 +19,7 @@ from releo_da.types import (
 )
 
 Smoother = Callable[..., list[Tensor]]
-Reasons = Callable[[Tensor, Tensor, Tensor], dict[str, int]]
+Reasons = Callable[[Tensor, Tensor, Tensor, Tensor], dict[str, int]]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Model:
         derive: ``derive(ensemble, angles)``, output variables by name, each ``[pixel, member]``.
         channels: for each sensor, the channels of its acquisitions.
         described: unit and long name of each output variable.
-        reasons: ``reasons(predicted, y, precision)``, how many values screening refuses and why.
+        reasons: ``reasons(predicted, y, precision, used)``, how many values screening refused why.
     """
 
     forecast: Forecaster

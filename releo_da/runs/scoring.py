@@ -6,23 +6,37 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from releo_da.diagnostics.baselines import Series as Table
 from releo_da.diagnostics.baselines import part
-from releo_da.diagnostics.verification import summaries
+from releo_da.diagnostics.verification import summaries, within
 from releo_da.runs.baselines import Said, by_part, rows, said, tables
 from releo_da.runs.block import Task
 from releo_da.runs.field import FieldRows, score_field
-from releo_da.runs.hindcast import Outcome, clear
+from releo_da.runs.hindcast import Outcome
+from releo_da.runs.withhold import clear
 from releo_da.types import Acquisition
 
 
-def score(outcome: Outcome, task: Task, baselines: Said) -> dict[str, Any]:
-    """The scores of one hindcast in the shape of scores.json."""
+def score(
+    outcome: Outcome,
+    task: Task,
+    baselines: Said,
+    periods: Mapping[str, tuple[float, float]] | None = None,
+) -> dict[str, Any]:
+    """The scores of one hindcast in the shape of scores.json.
+
+    Args:
+        outcome: the hindcast.
+        task: what it was asked.
+        baselines: what they said of the same values.
+        periods: first and last time of parts that are scored by themselves, by name.
+    """
     held = outcome.verification
-    found = by_part({case: summaries(held, case) for case in map(str, held.case.values)})
-    if "analysis" in found:
-        found["residual"] = found.pop("analysis")
+    found = _of_cases(held)
+    if periods:
+        found["periods"] = {name: _of_cases(within(held, *part)) for name, part in periods.items()}
     found["baselines"] = rows(baselines)
     found["in_situ"] = field_scores(outcome.field, task.seed)
     refused = outcome.verification.rejected.sum(("time", "pixel"))
@@ -34,6 +48,14 @@ def score(outcome: Outcome, task: Task, baselines: Said) -> dict[str, Any]:
     found["rejected_by_reason"] = outcome.refused
     found["diverged"] = outcome.diverged
     found["seeds"] = [task.seed]
+    return found
+
+
+def _of_cases(held: xr.Dataset) -> dict[str, Any]:
+    """Rows of every case; the analysis at what it used is called the residual."""
+    found = by_part({case: summaries(held, case) for case in map(str, held.case.values)})
+    if "analysis" in found:
+        found["residual"] = found.pop("analysis")
     return found
 
 
@@ -76,9 +98,9 @@ def score_baselines(
     if training is not None:
         return said(limited(training), scored, outcome.withheld, task.horizons, targets, every)
     found: Said = {}
-    for case, mask in outcome.withheld.items():
-        rest = {n: t._replace(seen=t.seen & ~mask) for n, t in scored.items()}
-        found |= said(limited(rest), scored, {case: mask}, (), targets, every)
+    for case, held in outcome.withheld.items():
+        rest = {n: t._replace(seen=t.seen & ~held.hidden) for n, t in scored.items()}
+        found |= said(limited(rest), scored, {case: held}, (), targets, every)
     if task.horizons:
         before = limited(scored, first)
         if not any(t.seen.any() for t in before.values()):

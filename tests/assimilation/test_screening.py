@@ -10,6 +10,7 @@ from releo_da.assimilation.linalg import weighted
 from releo_da.assimilation.screening import (
     BRIGHT,
     CHANNEL,
+    IN_A_ROW,
     KEPT,
     PIXEL,
     REASONS,
@@ -145,3 +146,32 @@ def test_nothing_seen_and_no_channels() -> None:
 def test_impossible_quantile_is_refused_when_the_scheme_is_made(quantile: float) -> None:
     with pytest.raises(InputError, match="pixel_quantile must lie strictly between 0 and 1"):
         screened(etkf, pixel_quantile=quantile)
+
+
+def test_patience_believes_what_lasts_and_no_cloud() -> None:
+    """Pixel 0 changes for good, 1 has a cloud every other time, 2 is hidden, 3 is as expected."""
+    predicted, y, precision = perfect(4)
+    changed = y + 10.0 * torch.tensor([1.0, 0.0, 1.0, 0.0])[:, None]
+    cloudy = changed + 10.0 * torch.tensor([0.0, 1.0, 0.0, 0.0])[:, None]
+    precision[2] = 0.0
+    scheme = screened(etkf, patience=2)
+    memory: dict[str, Tensor] = {}
+    used = []
+    for values in (cloudy, changed, cloudy, changed):
+        result = scheme(predicted, lambda e: e, values, precision, torch.randn, memory)
+        used.append((result.precision > 0).any(-1).tolist())
+        memory = result.memory
+    assert used == [
+        [False, False, False, True],
+        [False, True, False, True],
+        [True, False, False, True],
+        [True, True, False, True],
+    ]
+    assert memory[IN_A_ROW].tolist() == [4, 0, 0, 0]
+    # Believed values weigh as they do without screening.
+    free = etkf(predicted, lambda e: e, changed, precision, torch.randn, {})
+    assert torch.equal(result.ensemble[0], free.ensemble[0])
+    never = screened(etkf)(predicted, lambda e: e, changed, precision, torch.randn, memory)
+    assert not never.precision[0].any()
+    with pytest.raises(InputError, match="patience"):
+        screened(etkf, patience=-1)

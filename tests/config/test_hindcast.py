@@ -234,3 +234,44 @@ def test_a_run_with_one_channel_and_no_scores_still_reports(
     assert set(found["background"]) == {"B08"}
     assert "smoothed" not in found
     assert (Path("run") / "report.html").is_file()
+
+
+def test_a_withheld_sensor_is_predicted_and_changes_nothing(
+    workplace: Workplace, releo: Run
+) -> None:
+    """Brighter values of it leave the estimate as it is, to the bit, and are told of by the scores.
+
+    Satellites pass in turn every six days, so each value of one has the other within six.
+    """
+
+    def brighter(data: xr.Dataset) -> xr.Dataset:
+        later = (data.platform == "S2B") & (data.cloud == 0)
+        return data.assign(reflectance=data.reflectance + 0.05 * later)
+
+    def withheld(values: dict[str, Any]) -> None:
+        values["score"] = {"withhold": {"sensor": "sentinel2b", "within_days": 6}}
+
+    found = {}
+    for name, change in (("plain", lambda data: data), ("bright", brighter)):
+        config = workplace(change, configure=withheld)
+        status, _, err = releo("hindcast", config, "--out", name, "--quiet")
+        assert status == 0, err
+        with xr.open_dataset(f"{name}/verification.nc") as held:
+            found[name] = held.load()
+    one, other = (xr.open_dataset(f"{name}/analysis.nc").load() for name in found)
+    assert one.equals(other)
+    plain, bright = found.values()
+    assert set(plain.case.values) == {"background", "analysis", "filtered", "smoothed"}
+    for case in plain.case.values:
+        sensors = {"sentinel2b"} if case in ("filtered", "smoothed") else {"sentinel2a"}
+        compared = plain["mean"].sel(case=case).notnull().any(("pixel", "channel"))
+        assert set(plain.sensor.values[compared]) == sensors
+    for case in ("filtered", "smoothed"):
+        moved = bright.observed - plain.observed
+        error = bright.sel(case=case)["mean"] - plain.sel(case=case)["mean"]
+        there = error.notnull() & (error.channel != "ndvi")
+        assert float(abs(error.where(there)).max()) < 5e-3  # the noise of the sensor scales with it
+        assert float(moved.where(there).min()) > 0.04
+    scores = scores_of(Path("plain"))
+    assert scores["smoothed"]["B08"]["n"] == scores["filtered"]["B08"]["n"] > 10
+    assert scores["baselines"]["linear"]["smoothed"]["ndvi"]["n"] == scores["smoothed"]["ndvi"]["n"]

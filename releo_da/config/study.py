@@ -1,0 +1,73 @@
+"""What a study runs: ``experiments/NAME/experiment.yaml`` as records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from releo_da.config.document import nearest, parse
+from releo_da.config.registry import bind
+from releo_da.types import InputError
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Split by clusters of points linked within a distance."""
+
+    count: int = 5
+    within_metres: float = 250.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One configuration of a study, what it is fitted on, and what it is compared with."""
+
+    config: str
+    fitted_on: str | None = None
+    folds: Folds | None = None
+    settings: tuple[str, ...] = ()
+    against: str = ""
+
+
+def contents(path: Path) -> dict[str, Any]:
+    """What an ``experiment.yaml`` holds.
+
+    Raises:
+        InputError: it is missing or no mapping.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; name a folder under experiments/ that holds one")
+    values = parse(path.read_text(encoding="utf-8"), str(path)) or {}
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: wants keys at top level, such as runs or cases")
+    return values
+
+
+def study(path: Path) -> tuple[list[int], dict[str, Run]]:
+    """Seeds and runs of an ``experiment.yaml``.
+
+    Raises:
+        InputError: the file is missing, holds unknown keys or names a rival that is no run.
+    """
+    values = contents(path)
+    for key in values:
+        if key not in ("seeds", "runs"):
+            raise InputError(f"{path}: unknown key '{key}'; {nearest(key, ('seeds', 'runs'))}")
+    runs = {}
+    for name, options in values.get("runs", {}).items():
+        options = dict(options)
+        split = options.pop("folds", None)
+        where = f"{path}: runs.{name}"
+        made = bind(Run, options, where)()
+        runs[name] = replace(made, folds=split and bind(Folds, split, f"{where}.folds")())
+    if not runs:
+        raise InputError(f"{path}: runs is empty; name at least one configuration")
+    for name, run in runs.items():
+        if run.against and (run.against not in runs or run.against == name):
+            others = [other for other in runs if other != name]
+            raise InputError(
+                f"{path}: runs.{name}.against: unknown run '{run.against}'; "
+                f"{nearest(run.against, others)}"
+            )
+    return [int(s) for s in values.get("seeds", [0, 1, 2])], runs

@@ -1,0 +1,117 @@
+"""Tables of studies from records with known errors: pairs of sensors, variants of a run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from releo_da.config.table_pairs import longest, pair_errors, pairs_table, refusals
+from releo_da.config.table_variants import variants_table
+from releo_da.diagnostics.verification import FIELDS, Record, verification, within
+from releo_da.runs.withhold import WithholdSensor
+
+L30, S30 = ("B02", "B05"), ("B02", "B8A")
+
+
+def record(case: str, date: int, names: tuple[str, ...], observed: list[float], error: float):
+    """One pixel whose prediction is off by ``error``."""
+    numbers = np.full((1, len(names), len(FIELDS)), np.nan, np.float32)
+    numbers[0, :, FIELDS.index("observed")] = observed
+    numbers[0, :, FIELDS.index("mean")] = np.array(observed) + error
+    numbers[0, :, FIELDS.index("sd")] = 0.01
+    numbers[0, :, FIELDS.index("crps")] = abs(error)
+    numbers[0, :, FIELDS.index("q05")] = np.array(observed) - 1
+    numbers[0, :, FIELDS.index("q95")] = np.array(observed) + 1
+    rejected = np.zeros((1, len(names)), bool) if case == "background" else None
+    return Record(case, date, names, numbers, rejected)
+
+
+@pytest.fixture
+def found() -> xr.Dataset:
+    """S30 on days 10, 12, 40; L30 withheld on days 11 (a pair), 25 (none near), 40 (a pair)."""
+    times = [10.2, 11.2, 12.2, 25.2, 40.2, 40.2]
+    sensors = ["hls_s30", "hls_l30", "hls_s30", "hls_l30", "hls_s30", "hls_l30"]
+    records = [
+        record("background", 0, S30, [0.10, 0.30], 0.0),
+        record("background", 2, S30, [0.20, 0.40], 0.0),
+        record("background", 4, S30, [0.30, 0.50], 0.0),
+        record("filtered", 1, L30, [0.07, 0.34], 0.02),
+        record("filtered", 5, L30, [0.30, 0.47], -0.02),
+    ]
+    return verification(np.array(times), sensors, np.array([0]), records, 8)
+
+
+def test_pairs_are_of_the_nearest_day_and_wavelength(found: xr.Dataset) -> None:
+    """Of two days equally near the earlier: 0.10 - 0.07, 0.30 - 0.34; on the same day 0, 0.03."""
+    error = pair_errors(found, WithholdSensor("hls_l30", 1))
+    assert error.channel.values.tolist() == ["B02", "B05"]
+    values = error.isel(pixel=0).dropna("time", how="all").values
+    np.testing.assert_allclose(values, [[0.03, -0.04], [0.0, 0.03]], atol=1e-6)
+
+
+def test_the_table_of_pairs(found: xr.Dataset) -> None:
+    parts = {"early": (0.0, 30.0), "late": (30.0, 60.0), "never": (90.0, 99.0)}
+    text, numbers = pairs_table([found, found], WithholdSensor("hls_l30", 1), parts)
+    floor = np.sqrt(0.0009 / 2)
+    assert numbers["pair"]["B02"] == pytest.approx(floor, rel=1e-5)
+    assert numbers["n"] == 2 and numbers["early"]["n"] == 1 and "never" not in numbers
+    assert numbers["late"]["pair"]["B05"] == pytest.approx(0.03, rel=1e-5)
+    assert numbers["early"]["filtered"][1]["B02"]["rmse"] == pytest.approx(0.02, rel=1e-5)
+    assert numbers["late"]["filtered"][0]["B02"]["bias"] == pytest.approx(-0.02, rel=1e-5)
+    assert f"| late: filtered, RMSE / all pairs | {0.02 / floor:.2f} |" in text
+    assert "hls_l30 predicted from hls_s30" in text
+
+
+def test_refusals_are_counted_whole_and_in_a_row(found: xr.Dataset) -> None:
+    rejected = found.rejected.copy()
+    rejected[2:5, :, :] = 1
+    rejected[0, :, 0] = 1  # one channel only
+    said = refusals(found.assign(rejected=rejected), {})
+    assert "all: 2 of 3 acquisitions refused whole, 2 of them in a row from 1970-01-13" in said
+
+
+@pytest.mark.parametrize(
+    ("refused", "found"),
+    [("", (0, 0)), ("....", (0, 0)), ("x..xx.xx", (3, 2)), ("-x-x.x-", (0, 2)), ("xxx", (0, 3))],
+)
+def test_longest_row(refused: str, found: tuple[int, int]) -> None:
+    """A hyphen is a date that was not seen: it neither breaks a row nor counts."""
+    seen, wrong = (np.array([c in kinds for c in refused], bool) for kinds in (".x", "x"))
+    assert longest(seen, wrong) == found
+
+
+def series(error: float, days: int = 64, noise: float = 0.0) -> xr.Dataset:
+    """Every second day with errors of one size and either sign, and a little of its own."""
+    rng = np.random.default_rng(1)
+    signs = rng.choice([-1, 1], days)
+    extra = noise * rng.normal(size=days)
+    records = [
+        record("background", k, ("B01", "B02"), [0.1, 0.2], error * signs[k] + extra[k])
+        for k in range(days)
+    ]
+    times = 2.0 * np.arange(days)
+    return verification(times, ["modis_terra"] * days, np.array([0]), records, 8)
+
+
+def test_variants_are_compared_on_the_same_values() -> None:
+    """Errors of 0.02 and 0.04: 50 % less RMSE and CRPS, in every block alike."""
+    text, numbers = variants_table(("true", "nadir"), [([series(0.02)], [series(0.04)])])
+    assert numbers["true"]["B01"] == pytest.approx([0.02], rel=1e-4)
+    assert numbers["RMSE against"]["all channels"] == pytest.approx([-0.5] * 3, rel=1e-3)
+    assert numbers["CRPS against"]["B02"] == pytest.approx([-0.5] * 3, rel=1e-3)
+    assert "| RMSE against nadir | -50.0 % [-50.0, -50.0] |" in text
+
+
+def test_the_interval_of_variants_that_do_not_differ_holds_zero() -> None:
+    one, other = series(0.03, noise=0.01), series(0.03)
+    shuffled = other.copy(deep=True)
+    shuffled["mean"][:] = one["mean"].values[:, ::-1]
+    _, numbers = variants_table(("a", "b"), [([one, one], [shuffled, shuffled])] * 2)
+    change, lower, upper = numbers["RMSE against"]["B01"]
+    assert lower < 0 < upper and abs(change) < 0.05
+
+
+def test_within_takes_the_start_and_leaves_the_end() -> None:
+    part = within(series(0.02), 4.0, 8.0)
+    assert part.sizes["time"] == 2

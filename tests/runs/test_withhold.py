@@ -1,0 +1,63 @@
+"""Which values a run hides from itself, and which of them are scored."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+
+from releo_da.runs.withhold import Withhold, WithholdSensor
+from releo_da.types import Acquisition, InputError
+
+
+def passes(seen: dict[tuple[float, str], Sequence[int]]) -> list[Acquisition]:
+    """Acquisitions at given times; 1 for each pixel that was seen."""
+    return [
+        Acquisition(
+            time,
+            sensor,
+            torch.zeros(len(mask), 1),
+            torch.tensor([[0.01 if one else torch.inf] for one in mask]),
+            torch.zeros(len(mask), 3),
+        )
+        for (time, sensor), mask in seen.items()
+    ]
+
+
+SERIES = passes(
+    {
+        (10.2, "a"): [1, 1],
+        (11.9, "b"): [1, 1],
+        (13.1, "b"): [1, 0],
+        (14.0, "a"): [0, 1],
+        (14.9, "b"): [1, 1],
+        (30.0, "b"): [1, 1],
+    }
+)
+
+
+def test_a_sensor_is_hidden_whole_and_scored_beside_another() -> None:
+    """Calendar days count: 10.2 and 11.9 are a day apart; a pair needs both on the same pixel."""
+    hidden, scored = WithholdSensor("b", 1).held(SERIES)["smoothed"]
+    assert hidden.astype(int).tolist() == [[0, 1, 1, 0, 1, 1], [0, 1, 0, 0, 1, 1]]
+    assert scored.astype(int).tolist() == [[0, 1, 0, 0, 0, 0], [0, 1, 0, 0, 1, 0]]
+
+
+def test_every_value_of_the_sensor_is_scored_unless_days_are_given() -> None:
+    hidden, scored = WithholdSensor("b").held(SERIES)["smoothed"]
+    assert np.array_equal(hidden, scored)
+    nothing = WithholdSensor("a", 0).held(SERIES)["smoothed"].scored
+    assert nothing.astype(int).tolist() == [[0] * 6, [0, 0, 0, 1, 0, 0]]
+
+
+def test_dates_by_number_are_hidden_and_scored_alike() -> None:
+    held = Withhold(3, "all").held(SERIES)
+    assert set(held) == {"smoothed_0", "smoothed_1", "smoothed_2"}
+    assert all(np.array_equal(*one) for one in held.values())
+
+
+@pytest.mark.parametrize("sensor", ["c", "a"])
+def test_a_sensor_that_is_not_there_or_alone_is_refused(sensor: str) -> None:
+    series = [a for a in SERIES if a.sensor == "a"] if sensor == "a" else SERIES
+    with pytest.raises(InputError, match=f"cannot withhold the sensor '{sensor}'"):
+        WithholdSensor(sensor).held(series)
