@@ -10,21 +10,27 @@ Every array is ``[pixel, member, ...]`` and pixels never mix. The laws that each
 declared and checked in ``tests/laws``.
 """
 
+from releo_da.assimilation.adaptive import adaptive
 from releo_da.assimilation.denkf import denkf
 from releo_da.assimilation.enkf import enkf
 from releo_da.assimilation.enkf_n import enkf_n
 from releo_da.assimilation.ensrf import ensrf
 from releo_da.assimilation.etkf import etkf
-from releo_da.assimilation.inflation import inflated, relaxed, relaxed_spread, rotated
+from releo_da.assimilation.inflation import additive, inflated, relaxed, relaxed_spread, rotated
 from releo_da.assimilation.iterated import iterated, multiple
 from releo_da.assimilation.localization import grouped, letkf, localized, neighbours, sl_eakf
 from releo_da.assimilation.reference import filterpy
+from releo_da.assimilation.robust import huber
 from releo_da.assimilation.screening import screen, screened
 from releo_da.assimilation.smoother import rts
 from releo_da.assimilation.tapers import Places
+from releo_da.assimilation.tuned import tuned
+from releo_da.assimilation.whitening import whitened
 
 __all__ = [
     "Places",
+    "adaptive",
+    "additive",
     "denkf",
     "enkf",
     "enkf_n",
@@ -32,6 +38,7 @@ __all__ = [
     "etkf",
     "filterpy",
     "grouped",
+    "huber",
     "inflated",
     "iterated",
     "letkf",
@@ -45,4 +52,6 @@ __all__ = [
     "screen",
     "screened",
     "sl_eakf",
+    "tuned",
+    "whitened",
 ]

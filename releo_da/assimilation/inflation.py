@@ -7,12 +7,15 @@ of the background and A_a of the analysis and their spreads s_b, s_a per latent,
     relaxed          (1 - f) A_a + f A_b                    RTPP, Zhang, Snyder and Sun (2004)
     relaxed_spread   A_a (1 + f (s_b - s_a) / s_a)          RTPS, Whitaker and Hamill (2012)
     rotated          O A_a, O orthogonal, O1 = 1            Livings, Dance and Nichols (2008)
+    additive         A_a + (draws of N(0, f^2 s_b^2))       Mitchell and Houtekamer (2000)
 
 Inflation belongs where observations acted: repeated on what no one observes it grows without
 bound. `relaxed` and `relaxed_spread` are the identity where the analysis is the background;
-`inflated` and `rotated` are made so per pixel (a pixel that saw nothing is returned bit by bit).
-Within a pixel `inflated` acts on all latents, also on those that no channel tells anything about:
-prefer a relaxation there. Cost: N L per pixel; `rotated` adds a QR of size N-1, about 4/3 N^3.
+`inflated`, `additive` and `rotated` are made so per pixel (a pixel that saw nothing is returned bit
+by bit). Within a pixel `inflated` acts on all latents, also on those that no channel tells anything
+about: prefer a relaxation there, or `releo_da.assimilation.adaptive`, which estimates its factors.
+`additive` renews directions that an ensemble has lost: its draws are centred over members, and
+independent between latents. Cost: N L per pixel; `rotated` adds a QR of size N-1, about 4/3 N^3.
 
 Each takes a scheme first and returns a scheme: ``relaxed(etkf, 0.3)``.
 """
@@ -110,6 +113,38 @@ def _spread_ratio(before: Tensor, after: Tensor) -> Tensor:
     both = (b > 0) & (a > 0)
     one = torch.ones_like(a)
     return (torch.where(both, b, one) / torch.where(both, a, one)).sqrt()
+
+
+def additive(scheme: Scheme, factor: float = 0.1) -> Scheme:
+    """Add draws with ``factor`` times the background's spread of each latent, where used.
+
+    Args:
+        scheme: what is inflated.
+        factor: deviation of the draws in background spreads.
+
+    Raises:
+        InputError: ``factor`` is negative.
+    """
+    if factor < 0.0:
+        raise InputError(f"additive: factor must not be negative, got {factor}")
+
+    def analyse(
+        prior: Tensor,
+        observe: Observe,
+        y: Tensor,
+        precision: Tensor,
+        noise: Noise,
+        memory: dict[str, Tensor],
+    ) -> Analysis:
+        result = scheme(prior, observe, y, precision, noise, memory)
+        before = anomalies(prior).square().sum(1, keepdim=True)
+        some = before > 0
+        spread = torch.where(some, torch.where(some, before, 1.0).sqrt(), 0.0)
+        drawn = anomalies(noise(prior.shape)) * (factor / (prior.shape[1] - 1) ** 0.5) * spread
+        ensemble = result.ensemble + drawn * acted(result.precision)
+        return result._replace(ensemble=ensemble)
+
+    return analyse
 
 
 def rotated(scheme: Scheme) -> Scheme:

@@ -14,17 +14,21 @@ from typing import Literal
 
 import torch
 
+from releo_da.assimilation.adaptive import adaptive
 from releo_da.assimilation.denkf import denkf
 from releo_da.assimilation.enkf import enkf
 from releo_da.assimilation.enkf_n import enkf_n
 from releo_da.assimilation.ensrf import ensrf
 from releo_da.assimilation.etkf import etkf
-from releo_da.assimilation.inflation import inflated, relaxed, relaxed_spread, rotated
+from releo_da.assimilation.inflation import additive, inflated, relaxed, relaxed_spread, rotated
 from releo_da.assimilation.iterated import iterated, multiple
 from releo_da.assimilation.localization import letkf, localized, neighbours, sl_eakf
 from releo_da.assimilation.reference import filterpy
+from releo_da.assimilation.robust import huber
 from releo_da.assimilation.screening import KEPT, REASONS, screen, screened
 from releo_da.assimilation.smoother import rts
+from releo_da.assimilation.tuned import tuned
+from releo_da.assimilation.whitening import whitened
 from releo_da.config.document import Document
 from releo_da.config.registry import Registry
 from releo_da.config.sections import products, section
@@ -134,9 +138,14 @@ SCHEMES = Registry(
         "iterated": iterated,
         "multiple": multiple,
         "inflated": inflated,
+        "adaptive": adaptive,
+        "additive": additive,
         "relaxed": relaxed,
         "relaxed_spread": relaxed_spread,
         "rotated": rotated,
+        "whitened": whitened,
+        "tuned": tuned,
+        "huber": huber,
         "screened": screened,
     },
     call=("prior", "observe", "y", "precision", "noise", "memory"),

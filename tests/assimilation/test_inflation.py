@@ -6,7 +6,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from releo_da.assimilation import etkf, inflated, multiple, relaxed, relaxed_spread, rotated
+from releo_da.assimilation import (
+    additive,
+    etkf,
+    inflated,
+    multiple,
+    relaxed,
+    relaxed_spread,
+    rotated,
+)
 from releo_da.assimilation.inflation import _rotate
 from releo_da.types import InputError, Scheme
 
@@ -117,3 +125,20 @@ def test_inflation_outside_of_several_updates_acts_once() -> None:
 def test_impossible_factors_are_refused(make, message: str) -> None:
     with pytest.raises(InputError, match=message):
         make()
+
+
+def test_additive_inflation_adds_what_it_says() -> None:
+    rng = torch.Generator().manual_seed(7)
+    prior = 3.0 * torch.randn(1, 20_000, 2, generator=rng, dtype=DOUBLE)
+    y = torch.zeros(1, 1, dtype=DOUBLE)
+
+    def noise(shape) -> Tensor:
+        return torch.randn(*shape, generator=rng, dtype=DOUBLE)
+
+    arguments = (prior, lambda x: x[..., :1], y, y + 1.0, noise, {})
+    more, plain = additive(etkf, 0.5)(*arguments).ensemble, etkf(*arguments).ensemble
+    torch.testing.assert_close(more.mean(1), plain.mean(1))
+    gained = more.var(1) - plain.var(1)
+    assert (gained / (0.25 * prior.var(1)) - 1.0).abs().max() < 0.05
+    with pytest.raises(InputError, match="must not be negative"):
+        additive(etkf, -0.1)

@@ -23,12 +23,15 @@ from torch import Tensor
 
 from releo_da.assimilation import (
     Places,
+    adaptive,
+    additive,
     denkf,
     enkf,
     enkf_n,
     ensrf,
     etkf,
     filterpy,
+    huber,
     inflated,
     iterated,
     letkf,
@@ -39,6 +42,8 @@ from releo_da.assimilation import (
     rotated,
     screened,
     sl_eakf,
+    tuned,
+    whitened,
 )
 from releo_da.types import Analysis, Scheme
 
@@ -143,6 +148,13 @@ CASES = [
     Case("rotated", rotated(etkf), {**KALMAN, "serial": EXACT}),
     Case("screened_open", screened(etkf, threshold=1e6, pixel_quantile=None, share=1.0), ALL),
     Case("screened", screened(etkf), {"members": EXACT}),
+    Case("adaptive", adaptive(etkf), ALL),
+    Case("additive", additive(etkf, 0.2), MEAN, tuned=partial(additive, etkf)),
+    Case("huber", huber(etkf), {"members": EXACT}),
+    Case("huber_open", huber(etkf, threshold=1e6), ALL),
+    Case("whitened", whitened(etkf, 0.4), {"members": EXACT}),
+    Case("whitened_by_nothing", whitened(etkf, 0.0), ALL, tuned=partial(whitened, etkf)),
+    Case("tuned", tuned(etkf), ALL),
     Case(
         "stack",
         screened(relaxed(multiple(etkf, 2), 0.3), threshold=1e6, pixel_quantile=None),
