@@ -31,13 +31,13 @@ class Desroziers(NamedTuple):
     """Sums over cases for one sensor; add two by `joined`.
 
     Attributes:
-        count: cases in which both channels were used, ``[channel, channel]``.
+        cases: how many in which both channels were used, ``[channel, channel]``.
         residual: sum of d_oa d_ob', likewise.
         increment: sum of d_ab d_ob', likewise.
         bias: sum of d_ob, ``[channel]``.
     """
 
-    count: Tensor
+    cases: Tensor
     residual: Tensor
     increment: Tensor
     bias: Tensor
@@ -112,16 +112,16 @@ def estimate(sums: Desroziers, known: Tensor | None = None, weight: float = 0.0)
         raise InputError(
             f"desroziers: weight is {weight}; it must not be negative and needs the known R"
         )
-    some = sums.count > 0
-    count = torch.where(some, sums.count, 1.0)
+    some = sums.cases > 0
+    count = torch.where(some, sums.cases, 1.0)
     residual = 0.5 * (sums.residual + sums.residual.mT) / count
     increment = 0.5 * (sums.increment + sums.increment.mT) / count
     if known is not None:
-        share = torch.where(some, sums.count, 0.0)
+        share = torch.where(some, sums.cases, 0.0)
         error = known + share / (share + weight).clamp(min=1e-30) * (residual - known)
         error = torch.where(some, error, known)
     else:
         error = torch.where(some, residual, torch.nan)
-    diagonal = sums.count.diagonal()
+    diagonal = sums.cases.diagonal()
     bias = torch.where(diagonal > 0, sums.bias / diagonal.clamp(min=1.0), torch.nan)
     return Estimate(error, torch.where(some, increment, torch.nan), bias)

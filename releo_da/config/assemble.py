@@ -14,23 +14,9 @@ from typing import Literal
 
 import torch
 
-from releo_da.assimilation.adaptive import adaptive
-from releo_da.assimilation.denkf import denkf
-from releo_da.assimilation.enkf import enkf
-from releo_da.assimilation.enkf_n import enkf_n
-from releo_da.assimilation.ensrf import ensrf
-from releo_da.assimilation.etkf import etkf
-from releo_da.assimilation.inflation import additive, inflated, relaxed, relaxed_spread, rotated
-from releo_da.assimilation.iterated import iterated, multiple
-from releo_da.assimilation.localization import letkf, localized, neighbours, sl_eakf
-from releo_da.assimilation.reference import filterpy
-from releo_da.assimilation.robust import huber
-from releo_da.assimilation.screening import KEPT, REASONS, screen, screened
-from releo_da.assimilation.smoother import rts
-from releo_da.assimilation.tuned import tuned
-from releo_da.assimilation.whitening import whitened
 from releo_da.config.document import Document
 from releo_da.config.registry import Registry
+from releo_da.config.schemes import SCHEMES, SMOOTHERS, reasons_of
 from releo_da.config.sections import products, section
 from releo_da.config.sensor_paths import placed
 from releo_da.config.weights import fitted_knots, load_weights
@@ -40,11 +26,11 @@ from releo_da.observation.derived import derive, described
 from releo_da.observation.error import ObservationError
 from releo_da.observation.offset import corrected, find_offsets
 from releo_da.observation.prosail import ProsailOperator
-from releo_da.runs.model import Model, Reasons
+from releo_da.runs.model import Model
 from releo_da.sensors import load_sensor
 from releo_da.state.layout import Layout
 from releo_da.state.variables import OPTIONAL, variables
-from releo_da.types import InputError, Scheme
+from releo_da.types import InputError
 
 
 def prosail_state(
@@ -122,40 +108,9 @@ def prosail_observation(
     return ProsailOptions(quadrature_error, representativeness)
 
 
-SCHEMES = Registry(
-    "scheme",
-    {
-        "etkf": etkf,
-        "enkf": enkf,
-        "ensrf": ensrf,
-        "denkf": denkf,
-        "enkf_n": enkf_n,
-        "letkf": letkf,
-        "sl_eakf": sl_eakf,
-        "filterpy": filterpy,
-        "localized": localized,
-        "neighbours": neighbours,
-        "iterated": iterated,
-        "multiple": multiple,
-        "inflated": inflated,
-        "adaptive": adaptive,
-        "additive": additive,
-        "relaxed": relaxed,
-        "relaxed_spread": relaxed_spread,
-        "rotated": rotated,
-        "whitened": whitened,
-        "tuned": tuned,
-        "huber": huber,
-        "screened": screened,
-    },
-    call=("prior", "observe", "y", "precision", "noise", "memory"),
-    supplied=("places",),
-    inner="scheme",
-)
 STATES = Registry("state", {"prosail": prosail_state})
 FORECASTERS = Registry("forecaster", {"mean_reverting": mean_reverting}, supplied=("layout",))
 OPERATORS = Registry("observation operator", {"prosail": prosail_observation})
-SMOOTHERS = Registry("smoother", {"rts": rts}, call=("steps",), supplied=("transition",))
 READERS = Registry(
     "reader",
     {"points": read_points, "cube": read_cube, "table": read_table},
@@ -163,37 +118,6 @@ READERS = Registry(
     key="reader",
     several=True,
 )
-
-
-def reasons_of(document: Document) -> Reasons | None:
-    """The screening of a configuration as a function that counts what it refuses, by reason."""
-    spec = document.values.get("analyse", "etkf")
-    for layer in spec if isinstance(spec, list) else [spec]:
-        if (layer if isinstance(layer, str) else layer.get("name")) == "screened":
-            options = dict(SCHEMES.bind(layer, "analyse").keywords)
-            options.pop("patience", None)  # decides what is done about a reason, not the reason
-            return lambda predicted, y, precision, used: _counted(
-                screen(predicted, y, precision, **options).masked_fill(used > 0, KEPT)
-            )
-    return None
-
-
-def _counted(code: torch.Tensor) -> dict[str, int]:
-    counts = torch.bincount(code.flatten().long(), minlength=len(REASONS)).tolist()
-    return {r: n for r, n in zip(REASONS, counts, strict=True) if n and r != "kept"}
-
-
-def fitting_scheme(document: Document) -> Scheme:
-    """The scheme of a fit: that of the configuration without screening.
-
-    The likelihood weighs each acquisition by the probability that it is clean; a hard refusal
-    would hide from the fit the very innovations that say how large its errors are.
-    """
-    spec = document.values.get("analyse", "etkf")
-    layers = spec if isinstance(spec, list) else [spec]
-    kept = [s for s in layers if (s if isinstance(s, str) else s.get("name")) != "screened"]
-    scheme: Scheme = SCHEMES.build(kept, "analyse")
-    return scheme
 
 
 @dataclass(frozen=True)

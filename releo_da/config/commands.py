@@ -21,8 +21,6 @@ from releo_da.config.assemble import (
     FORECASTERS,
     OPERATORS,
     READERS,
-    SCHEMES,
-    SMOOTHERS,
     STATES,
 )
 from releo_da.config.document import load
@@ -30,6 +28,7 @@ from releo_da.config.options import Options
 from releo_da.config.report import report
 from releo_da.config.schema import component
 from releo_da.config.schema import options as options_schema
+from releo_da.config.schemes import SCHEMES, SMOOTHERS
 from releo_da.config.sections import products, score
 from releo_da.config.sections import train as train_section
 from releo_da.config.show import show_scores

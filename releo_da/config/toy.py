@@ -12,13 +12,13 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from releo_da.config.assemble import SCHEMES, SMOOTHERS, reasons_of
 from releo_da.config.document import Document
 from releo_da.config.hindcast import MEMBERS, SEED
 from releo_da.config.options import Options
 from releo_da.config.registry import Registry
 from releo_da.config.report import report
 from releo_da.config.run_files import open_run, progress
+from releo_da.config.schemes import SCHEMES, SMOOTHERS, reasons_of
 from releo_da.config.sections import score, section
 from releo_da.config.toy_source import TOYS, Initial, ToySource, source_of
 from releo_da.dynamics.stepped import Stepped

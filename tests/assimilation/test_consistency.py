@@ -46,7 +46,7 @@ def test_desroziers_finds_the_errors() -> None:
     predicted, y, precision = drawn(8000)
     analysis = etkf(predicted, lambda x: x, y, precision, torch.zeros, {}).ensemble
     sums = desroziers(predicted.mean(1), analysis.mean(1), y, precision)
-    assert sums.count[0, 0] == 8000 and sums.count[0, 1] == 6400
+    assert sums.cases[0, 0] == 8000 and sums.cases[0, 1] == 6400
     found = estimate(sums)
     truth = torch.tensor([0.25, 1.0, 4.0], dtype=DOUBLE)
     assert (found.error.diagonal() / truth - 1).abs().max() < 0.1
@@ -71,7 +71,7 @@ def test_an_online_estimate_moves_from_what_was_known() -> None:
     assert (near - known).abs().max() < 0.01
     assert (far.diagonal() - estimate(one).error.diagonal()).abs().max() < 0.01
     old = faded(one, 0.5)
-    torch.testing.assert_close(old.count, 0.5 * one.count)
+    torch.testing.assert_close(old.cases, 0.5 * one.cases)
     unseen = desroziers(predicted.mean(1), analysis.mean(1), y, torch.zeros_like(y))
     assert torch.equal(estimate(unseen, known).error, known)
     assert torch.isnan(estimate(unseen).error).all()

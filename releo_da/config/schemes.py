@@ -1,0 +1,92 @@
+"""The assimilation schemes, wrappers and smoothers that a configuration may name.
+
+`analyse` takes one that stands by itself and wrappers after it, from the inside out; `smooth` takes
+what goes back over the steps of a finished filter.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from releo_da.assimilation.adaptive import adaptive
+from releo_da.assimilation.denkf import denkf
+from releo_da.assimilation.enkf import enkf
+from releo_da.assimilation.enkf_n import enkf_n
+from releo_da.assimilation.ensrf import ensrf
+from releo_da.assimilation.etkf import etkf
+from releo_da.assimilation.inflation import additive, inflated, relaxed, relaxed_spread, rotated
+from releo_da.assimilation.iterated import iterated, multiple
+from releo_da.assimilation.localization import letkf, localized, neighbours, sl_eakf
+from releo_da.assimilation.reference import filterpy
+from releo_da.assimilation.robust import huber
+from releo_da.assimilation.screening import KEPT, REASONS, screen, screened
+from releo_da.assimilation.smoother import rts
+from releo_da.assimilation.tuned import tuned
+from releo_da.assimilation.whitening import whitened
+from releo_da.config.document import Document
+from releo_da.config.registry import Registry
+from releo_da.runs.model import Reasons
+from releo_da.types import Scheme
+
+SCHEMES = Registry(
+    "scheme",
+    {
+        "etkf": etkf,
+        "enkf": enkf,
+        "ensrf": ensrf,
+        "denkf": denkf,
+        "enkf_n": enkf_n,
+        "letkf": letkf,
+        "sl_eakf": sl_eakf,
+        "filterpy": filterpy,
+        "localized": localized,
+        "neighbours": neighbours,
+        "iterated": iterated,
+        "multiple": multiple,
+        "inflated": inflated,
+        "adaptive": adaptive,
+        "additive": additive,
+        "relaxed": relaxed,
+        "relaxed_spread": relaxed_spread,
+        "rotated": rotated,
+        "whitened": whitened,
+        "tuned": tuned,
+        "huber": huber,
+        "screened": screened,
+    },
+    call=("prior", "observe", "y", "precision", "noise", "memory"),
+    supplied=("places",),
+    inner="scheme",
+)
+SMOOTHERS = Registry("smoother", {"rts": rts}, call=("steps",), supplied=("transition",))
+
+
+def reasons_of(document: Document) -> Reasons | None:
+    """The screening of a configuration as a function that counts what it refuses, by reason."""
+    spec = document.values.get("analyse", "etkf")
+    for layer in spec if isinstance(spec, list) else [spec]:
+        if (layer if isinstance(layer, str) else layer.get("name")) == "screened":
+            options = dict(SCHEMES.bind(layer, "analyse").keywords)
+            options.pop("patience", None)  # decides what is done about a reason, not the reason
+            return lambda predicted, y, precision, used: _counted(
+                screen(predicted, y, precision, **options).masked_fill(used > 0, KEPT)
+            )
+    return None
+
+
+def _counted(code: torch.Tensor) -> dict[str, int]:
+    counts = torch.bincount(code.flatten().long(), minlength=len(REASONS)).tolist()
+    return {r: n for r, n in zip(REASONS, counts, strict=True) if n and r != "kept"}
+
+
+def fitting_scheme(document: Document) -> Scheme:
+    """The scheme of a fit: that of the configuration without screening.
+
+    The likelihood weighs each acquisition by the probability that it is clean; a hard refusal
+    would hide from the fit the very innovations that say how large its errors are.
+    """
+    spec = document.values.get("analyse", "etkf")
+    layers = spec if isinstance(spec, list) else [spec]
+    kept = [s for s in layers if (s if isinstance(s, str) else s.get("name")) != "screened"]
+    scheme: Scheme = SCHEMES.build(kept, "analyse")
+    return scheme
