@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -189,52 +189,67 @@ def assemble(
     """
     values = document.values
     names, fixed = STATES.build(values.get("state", "prosail"), "state")
-    spec = values.get("forecast", "mean_reverting")
-    if isinstance(spec, dict) and "weights" in spec:
-        spec = dict(spec)
-        named = spec.pop("weights")
-        weights = weights or document.resolve(named)
-    fitted = () if weights is None else fitted_knots(weights, channels)
-    knots = fitted or knots_of(channels)
+    wanted = _wanted(document, (*names, *fixed))
+    spec, weights = _dynamics(document, weights)
+    knots = (weights and fitted_knots(weights, channels)) or knots_of(channels)
     forecaster = FORECASTERS.build(spec, "forecast", {"layout": Layout(names, fixed, True, knots)})
     layout = forecaster.layout
-    options = OPERATORS.build(values.get("observe", "prosail"), "observe")
-    operator = ProsailOperator(
-        layout.decode, layout.residual, channels, knots, options.quadrature_error
-    )
-    error = ObservationError(
-        channels,
-        knots,
-        {sensor: rule.error for sensor, rule in operator.quadratures.items()},
-        options.representativeness,
-    )
+    operator, error = _observed(document, layout, channels, knots)
     if weights is not None:
         load_weights(weights, layout, forecaster, error)
     forecaster.to(device).requires_grad_(False)
     error.to(device).requires_grad_(False)
-    analyse = SCHEMES.build(values.get("analyse", "etkf"), "analyse")
     smooth = None
     if values.get("smooth") is not None:
         smooth = partial(
             SMOOTHERS.build(values["smooth"], "smooth"), transition=forecaster.transition
         )
-    wanted = section(document, "products", products).variables
+    model = Model(
+        forecast=forecaster,
+        observe=operator,
+        analyse=SCHEMES.build(values.get("analyse", "etkf"), "analyse"),
+        error=error,
+        initial=forecaster.initial,
+        smooth=smooth,
+        derive=derive(wanted, layout.decode, operator, channels),
+        channels=dict(channels),
+        described=described(wanted),
+        reasons=reasons_of(document),
+    )
+    return Assembly(model, forecaster, error, layout)
+
+
+def _wanted(document: Document, known: Sequence[str]) -> tuple[str, ...]:
+    """The output variables; those that are no part of every state must be part of this one."""
+    wanted: tuple[str, ...] = section(document, "products", products).variables
     for name in OPTIONAL:
-        if name in wanted and name not in (*names, *fixed):
+        if name in wanted and name not in known:
             raise InputError(
                 f"products: {name} is no part of this state; write state: "
                 f"{{name: prosail, add: [{name}]}}, or leave it out"
             )
-    model = Model(
-        forecaster,
-        operator,
-        analyse,
-        error,
-        forecaster.initial,
-        smooth,
-        derive(wanted, layout.decode, operator, channels),
-        dict(channels),
-        described(wanted),
-        reasons_of(document),
+    return wanted
+
+
+def _dynamics(document: Document, weights: Path | None) -> tuple[Any, Path | None]:
+    """The forecaster's entry without ``weights``, and the weights: those given, or it names."""
+    spec = document.values.get("forecast", "mean_reverting")
+    if not isinstance(spec, dict) or "weights" not in spec:
+        return spec, weights
+    rest = {key: value for key, value in spec.items() if key != "weights"}
+    return rest, weights or document.resolve(spec["weights"])
+
+
+def _observed(
+    document: Document,
+    layout: Layout,
+    channels: Mapping[str, tuple[str, ...]],
+    knots: tuple[float, ...],
+) -> tuple[ProsailOperator, ObservationError]:
+    """The observation operator and the error that goes with it."""
+    options = OPERATORS.build(document.values.get("observe", "prosail"), "observe")
+    operator = ProsailOperator(
+        layout.decode, layout.residual, channels, knots, options.quadrature_error
     )
-    return Assembly(model, forecaster, error, layout)
+    quadrature = {sensor: rule.error for sensor, rule in operator.quadratures.items()}
+    return operator, ObservationError(channels, knots, quadrature, options.representativeness)

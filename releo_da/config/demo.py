@@ -29,10 +29,10 @@ from releo_da.io import Series, create_run_directory, write_products, write_text
 from releo_da.io.projection import to_lonlat
 from releo_da.io.times import from_days
 from releo_da.observation.prosail import ProsailOperator
-from releo_da.runs.hindcast import clear
 from releo_da.runs.landscape import VARIABLES, Array, Landscape, landscape, truth
 from releo_da.runs.nature import Orbit, Pass, Samples, field_work, products, shadow
 from releo_da.runs.timeline import hide
+from releo_da.runs.withhold import Rule
 from releo_da.sensors import load_sensor
 
 YEAR = 2023
@@ -174,8 +174,8 @@ def command(options: Options) -> Path:
 def unscored(document: Document) -> Series:
     """The series of a configuration without the dates that it withholds for scoring."""
     series = read_sources(document)
-    rule = section(document, "score", score).withhold
-    hidden = torch.as_tensor(rule.masks(clear(series.acquisitions))["smoothed"])
+    rule: Rule = section(document, "score", score).withhold
+    hidden = torch.as_tensor(rule.held(series.acquisitions)["smoothed"].hidden)
     kept = [hide(a, hidden[:, k]) for k, a in enumerate(series.acquisitions)]
     return series._replace(acquisitions=kept)
 

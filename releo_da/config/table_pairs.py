@@ -18,7 +18,7 @@ from releo_da.config.table_text import markdown, over_seeds
 from releo_da.diagnostics.scores import Array
 from releo_da.diagnostics.verification import summaries, within
 from releo_da.runs.withhold import WithholdSensor
-from releo_da.sensors import load_sensor
+from releo_da.sensors import channel_of, load_sensor
 
 Periods = Mapping[str, tuple[float, float]]
 CASES = ("filtered", "smoothed")
@@ -95,7 +95,7 @@ def _partners(withheld: xr.DataArray, other: xr.DataArray) -> list[str]:
     def centres(array: xr.DataArray) -> dict[str, float]:
         sensor = load_sensor(str(array.sensor.values[0]))
         held = map(str, array.dropna("channel", how="all").channel.values)
-        return {name: sensor.centres[sensor.index([name])[0]] for name in held}
+        return {name: sensor.centres[sensor.index([channel_of(name, sensor)])[0]] for name in held}
 
     theirs = centres(other)
     return [

@@ -93,7 +93,6 @@ def read_in_situ(
     """
     key = f"{path}: in_situ"
     table = rows_where(read_csv(path), where, key)
-    repeated = table.duplicated().to_numpy()
     value = number_column(table, column, key).to_numpy() * scale
     days = _times(table, time, str(path))
     if pixel is not None and x is None and y is None:
@@ -102,16 +101,28 @@ def read_in_situ(
         index = _by_position(table, x, y, radius, crs, pixels, key)
     else:
         raise InputError(f"{key}: give either 'pixel', or 'x', 'y' and 'radius'")
-    empty, undated = ~np.isfinite(value), np.isnan(days)
-    outside = index < 0
-    used = np.ones(len(table), dtype=bool)
-    counts = {"rows": len(table)}
-    for reason, wrong in {
-        "repeated": repeated,
-        "without value": empty,
-        "without time": undated,
-        "without pixel": outside,
-    }.items():
+    reasons = {
+        "repeated": table.duplicated().to_numpy(),
+        "without value": ~np.isfinite(value),
+        "without time": np.isnan(days),
+        "without pixel": index < 0,
+    }
+    used, counts = _kept(reasons, key)
+    rated = None if stage is None else _stages(stage, table[used], days[used], str(path))
+    log = [{"kind": "in_situ", "path": str(path), "column": column, **counts}]
+    row = table.index.to_numpy(dtype=np.int64)[used]
+    return InSitu(
+        variable, index[used], days[used], value[used], row, float(within_days), rated, log
+    )
+
+
+def _kept(
+    reasons: Mapping[str, NDArray[np.bool_]], key: str
+) -> tuple[NDArray[np.bool_], dict[str, int]]:
+    """Rows that no reason leaves out, and how many each does; a row counts for its first reason."""
+    used = np.ones(len(next(iter(reasons.values()))), dtype=bool)
+    counts = {"rows": len(used)}
+    for reason, wrong in reasons.items():
         counts[reason] = int((used & wrong).sum())
         used &= ~wrong
     counts["used"] = int(used.sum())
@@ -120,12 +131,7 @@ def read_in_situ(
             f"{key}: no row meets a pixel ({listed(f'{n} {name}' for name, n in counts.items())}); "
             "check the join, its radius and crs, and 'where'"
         )
-    rated = None if stage is None else _stages(stage, table[used], days[used], str(path))
-    log = [{"kind": "in_situ", "path": str(path), "column": column, **counts}]
-    row = table.index.to_numpy(dtype=np.int64)[used]
-    return InSitu(
-        variable, index[used], days[used], value[used], row, float(within_days), rated, log
-    )
+    return used, counts
 
 
 def _times(table: pd.DataFrame, column: str, path: str) -> NDArray[np.float64]:

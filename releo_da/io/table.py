@@ -10,7 +10,7 @@ without a row at a time is unseen there. Memory: ``[time, pixel]`` per column th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -111,9 +111,8 @@ def read_table(
     sensors = _row_sensors(table, sensor, name)
     missing = [fill] if isinstance(fill, int | float) else list(fill or [])
     layout = Layout(name, TIME, (PIXEL,), CHANNEL)
-    series: list[Series] = []
-    dark: list[NothingClear] = []
-    for one, columns in _channels_of(channels, sensors, name).items():
+
+    def of_sensor(one: str, columns: dict[str, str]) -> Series:
         content = Content(
             one, VALUES, columns, clear, angles, scale, offset, valid, duplicates, product
         )
@@ -121,14 +120,28 @@ def read_table(
         rows = spread_rows(table.iloc[mine], days[mine], index[mine], len(ids), name)
         dataset = _dataset(rows, content, missing).assign_coords(places)
         pixels = point_pixels(dataset, layout, ids, crs).assign_coords(labels)
+        return assemble(dataset, layout, pixels, content, rows.given)
+
+    return _clear_ones(of_sensor, _channels_of(channels, sensors, name), name)
+
+
+def _clear_ones(
+    read: Callable[[str, dict[str, str]], Series],
+    channels: Mapping[str, dict[str, str]],
+    where: str,
+) -> Series:
+    """The series of all sensors with something clear as one; the log names those without."""
+    series: list[Series] = []
+    dark: list[NothingClear] = []
+    for sensor, columns in channels.items():
         try:
-            series.append(assemble(dataset, layout, pixels, content, rows.given))
+            series.append(read(sensor, columns))
         except NothingClear as error:
             dark.append(error)
     if not series:
         raise NothingClear(str(dark[0]), [product for error in dark for product in error.products])
     merged = merge(series)
-    told = [{"kind": "all_masked", "path": name, **error.told()} for error in dark]
+    told = [{"kind": "all_masked", "path": where, **error.told()} for error in dark]
     return merged._replace(log=[*merged.log, *told])
 
 

@@ -30,7 +30,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from releo_da.sensors import load_sensor
+from releo_da.sensors import labels, load_sensor
 from releo_da.types import Acquisition
 
 FAULTS = {
@@ -77,17 +77,19 @@ def find_offsets(
 
     Args:
         acquisitions: in time order, reflectances.
-        channels: channel names of each sensor; sensors with the same names are compared.
+        channels: channel names of each sensor; sensors with the same channels are compared.
         least: smallest offset that is looked for (reflectance).
         unexplained: largest share of the squared difference that may remain about a named fault;
             about another constant a third of it.
         within_days: neighbours farther away are not used.
     """
     found: list[Offset] = []
-    for names in dict.fromkeys(channels.values()):
-        index = [k for k, a in enumerate(acquisitions) if channels.get(a.sensor) == names]
+    named = labels(channels)
+    for shared in dict.fromkeys(named.values()):
+        index = [k for k, a in enumerate(acquisitions) if named.get(a.sensor) == shared]
         if not index:
             continue
+        names = channels[acquisitions[index[0]].sensor]
         # A constant added to reflectances is no constant of an index, so those are left out.
         plain = [not i for i in load_sensor(acquisitions[index[0]].sensor).are_indices(names)]
         if sum(plain) >= 3 and len(index) >= 3:

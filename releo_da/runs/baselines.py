@@ -17,6 +17,7 @@ from releo_da.diagnostics.baselines import series as baseline_series
 from releo_da.diagnostics.scores import Array
 from releo_da.runs.compare import ndvi_index, with_index
 from releo_da.runs.withhold import Held
+from releo_da.sensors import labels
 from releo_da.types import Acquisition
 
 Said = dict[tuple[str, str, str], tuple[Array, Array, Array]]
@@ -29,17 +30,18 @@ def tables(
 ) -> dict[str, Series]:
     """Per channel, and for NDVI, the table of values ``[pixel, date]`` that baselines work on.
 
-    Channels of sensors with other names are other variables; NDVI is one variable for all.
+    Channels are pooled as scores pool them (`releo_da.sensors.labels`); NDVI is one for all.
     """
+    named = labels(channels)
     times = np.array([a.time for a in acquisitions])
     pixels = len(acquisitions[0].values)
-    names = list(dict.fromkeys(n for a in acquisitions for n in (*channels[a.sensor], "ndvi")))
+    names = list(dict.fromkeys(n for a in acquisitions for n in (*named[a.sensor], "ndvi")))
     values = {n: np.full((pixels, len(times)), np.nan) for n in names}
     for date, a in enumerate(acquisitions):
         index = ndvi_index(a.sensor, channels[a.sensor])
         masked = a.values.masked_fill(~a.seen, torch.nan)
         whole = with_index(masked, index).cpu().numpy()
-        for column, name in enumerate((*channels[a.sensor], "ndvi")):
+        for column, name in enumerate((*named[a.sensor], "ndvi")):
             values[name][:, date] = whole[:, column]
     return {n: baseline_series(times, v) for n, v in values.items() if np.isfinite(v).any()}
 

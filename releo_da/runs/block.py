@@ -180,7 +180,7 @@ class Block:
         noise = self.draws(acquisition.time, f"verify {case}")
         index = self.index[acquisition.sensor]
         numbers = compare(predicted, acquisition, mask, index, noise)
-        names = (*self.model.channels[acquisition.sensor], "ndvi")
+        names = (*self.model.labels[acquisition.sensor], "ndvi")
         refused = None if rejected is None else rejected.cpu().numpy()
         return Record(case, date, names, numbers, refused)
 

@@ -8,7 +8,7 @@ of field measurements, the last state.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,8 +33,8 @@ from releo_da.runs.joined import (
     statistics,
 )
 from releo_da.runs.model import Model, on
-from releo_da.runs.withhold import Held, Rule, clear
-from releo_da.types import State
+from releo_da.runs.withhold import Held, Rule, WithholdSensor, clear
+from releo_da.types import Acquisition, State
 
 
 @dataclass(frozen=True)
@@ -114,29 +114,57 @@ def hindcast(
     with torch.no_grad():
         for rows in blocks(pixels):
             part = [on(a, device, rows) for a in acquisitions]
-            masks = {
-                case: [torch.as_tensor(mask[rows.numpy()].T, device=device) for mask in one]
-                for case, one in held.items()
-            }
-            if withhold is None or withhold.passes:
-                block = Block(model, part, pixels[rows], task, tick)
-                result = block.everything()
-                for case, (hidden, _) in masks.items():
-                    result.records += block.withholding(case, hidden)
-            else:
-                block = Block(model, part, pixels[rows], task, tick, masks["smoothed"][0])
-                result = block.everything(masks["smoothed"][1])
+            here = {case: Held(*(m[rows.numpy()] for m in one)) for case, one in held.items()}
+            result = _of_block(model, part, pixels[rows], task, withhold, here, tick)
             results.append((rows, _reduced(result, rows, asked, product_times, field)))
+    return _joined(results, series, task, product_times, field, held, model.described)
+
+
+def _of_block(
+    model: Model,
+    part: Sequence[Acquisition],
+    pixels: Tensor,
+    task: Task,
+    withhold: Rule | None,
+    held: Mapping[str, Held],
+    tick: Tick,
+) -> BlockResult:
+    """What a block leaves behind: a sensor is withheld from the run, dates from further passes."""
+
+    def mask(held: Array) -> Tensor:
+        return torch.as_tensor(held.T, device=part[0].values.device)
+
+    if isinstance(withhold, WithholdSensor):
+        hidden, scored = map(mask, held["smoothed"])
+        return Block(model, part, pixels, task, tick, hidden).everything(scored)
+    block = Block(model, part, pixels, task, tick)
+    result = block.everything()
+    for case, one in held.items():
+        result.records += block.withholding(case, mask(one.hidden))
+    return result
+
+
+def _joined(
+    results: Sequence[tuple[Tensor, BlockResult]],
+    series: Series,
+    task: Task,
+    product_times: Sequence[float],
+    field: Sequence[InSitu],
+    held: dict[str, Held],
+    described: Mapping[str, tuple[str, str]],
+) -> Outcome:
+    """What all blocks left behind, along the pixel axis of the series."""
+    acquisitions, ids = series.acquisitions, series.pixels["id"].values
+    seen, times = clear(acquisitions), np.array([a.time for a in acquisitions])
     order = torch.cat([rows for rows, _ in results])
     place = torch.argsort(order).numpy()
     records = joined_records([r.records for _, r in results], place)
     sensors = [a.sensor for a in acquisitions]
-    ids = series.pixels["id"].values
     index = ndvi(acquisitions, records)
     return Outcome(
         verification(times, sensors, ids, records, task.members),
-        products([r.smoothed or r.analysis for _, r in results], place, model.described),
-        products([r.analysis for _, r in results], place, model.described),
+        products([r.smoothed or r.analysis for _, r in results], place, described),
+        products([r.analysis for _, r in results], place, described),
         "smoothed" if any(r.smoothed for _, r in results) else "analysis",
         np.array(sorted(set(product_times))),
         [

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from releo_da.sensors import labels
 from releo_da.types import (
     Acquisition,
     Forecaster,
@@ -54,6 +56,11 @@ class Model:
     def system(self) -> System:
         """The three functions of the loop."""
         return System(self.forecast, self.observe, self.analyse)
+
+    @cached_property
+    def labels(self) -> dict[str, tuple[str, ...]]:
+        """For each sensor, the names under which its channels are scored."""
+        return labels(self.channels)
 
 
 def on(

@@ -110,7 +110,7 @@ def turn(
     analysis = state._replace(
         time=acquisition.time, ensemble=torch.empty_like(state.ensemble), memory={}
     )
-    names = (*model.channels[acquisition.sensor], "ndvi")
+    names = (*model.labels[acquisition.sensor], "ndvi")
     scored, refused, diverged = np.zeros((len(names), 7)), np.zeros(len(names) - 1, int), 0
     derived: dict[str, np.ndarray] = {}
     with torch.no_grad():

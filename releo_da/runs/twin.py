@@ -211,7 +211,7 @@ class _Block:
         members = torch.stack([mine[n] for n in self.names], -1)
         target = torch.stack([true[n][:, 0] for n in self.names], -1)
         parts.append(against(members, target, a, None)[:, :-1])
-        names = (*channels, "ndvi", *self.names)
+        names = (*self.model.labels[a.sensor], "ndvi", *self.names)
         told = None if refused is None else refused.cpu().numpy()
         return Record(case, date, names, np.concatenate(parts, 1), told)
 

@@ -236,6 +236,29 @@ def test_a_run_with_one_channel_and_no_scores_still_reports(
     assert (Path("run") / "report.html").is_file()
 
 
+def test_one_name_of_two_wavelengths_is_scored_as_two(workplace: Workplace, releo: Run) -> None:
+    """B05 is red edge of S30 and near infrared of L30; B03 and B04 are alike and stay one."""
+
+    def harmonised(values: dict[str, Any]) -> None:
+        source = values["source"][0]
+        source["sensor"] = {"from": "platform", "S2A": "hls_s30", "S2B": "hls_l30"}
+        source["channels"] = {"B03": "B03", "B04": "B04", "B05": "B08"}
+        del values["score"]["in_situ"], values["score"]["horizons"]
+
+    status, _, err = releo("hindcast", workplace(configure=harmonised), "--out", "run", "--quiet")
+    assert status == 0, err
+    found = scores_of(Path("run"))
+    names = {"B03", "B04", "B05_704nm", "B05_865nm", "ndvi"}
+    linear = found["baselines"]["linear"]["smoothed"]
+    assert set(found["background"]) == set(found["smoothed"]) == set(linear) == names
+    red, edge, near = (found["background"][n]["n"] for n in ("B04", "B05_704nm", "B05_865nm"))
+    assert edge + near == red and near == found["background"]["ndvi"]["n"]
+    with xr.open_dataset("run/verification.nc") as held:
+        for name, sensor in (("B05_704nm", "hls_s30"), ("B05_865nm", "hls_l30")):
+            there = held.observed.sel(channel=name).notnull().any("pixel")
+            assert set(held.sensor.values[there]) == {sensor}
+
+
 def test_a_withheld_sensor_is_predicted_and_changes_nothing(
     workplace: Workplace, releo: Run
 ) -> None:
