@@ -19,6 +19,8 @@ from releo_da.assimilation.etkf import etkf
 from releo_da.assimilation.inflation import additive, inflated, relaxed, relaxed_spread, rotated
 from releo_da.assimilation.iterated import iterated, multiple
 from releo_da.assimilation.localization import grouped, letkf, localized, neighbours, sl_eakf
+from releo_da.assimilation.particle import particle
+from releo_da.assimilation.quantile import quantile
 from releo_da.assimilation.reference import filterpy
 from releo_da.assimilation.robust import huber
 from releo_da.assimilation.screening import screen, screened
@@ -45,6 +47,8 @@ __all__ = [
     "localized",
     "multiple",
     "neighbours",
+    "particle",
+    "quantile",
     "relaxed",
     "relaxed_spread",
     "rotated",

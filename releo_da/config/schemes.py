@@ -17,6 +17,8 @@ from releo_da.assimilation.etkf import etkf
 from releo_da.assimilation.inflation import additive, inflated, relaxed, relaxed_spread, rotated
 from releo_da.assimilation.iterated import iterated, multiple
 from releo_da.assimilation.localization import letkf, localized, neighbours, sl_eakf
+from releo_da.assimilation.particle import particle
+from releo_da.assimilation.quantile import quantile
 from releo_da.assimilation.reference import filterpy
 from releo_da.assimilation.robust import huber
 from releo_da.assimilation.screening import KEPT, REASONS, screen, screened
@@ -38,6 +40,8 @@ SCHEMES = Registry(
         "enkf_n": enkf_n,
         "letkf": letkf,
         "sl_eakf": sl_eakf,
+        "quantile": quantile,
+        "particle": particle,
         "filterpy": filterpy,
         "localized": localized,
         "neighbours": neighbours,

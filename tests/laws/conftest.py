@@ -37,6 +37,8 @@ from releo_da.assimilation import (
     letkf,
     localized,
     multiple,
+    particle,
+    quantile,
     relaxed,
     relaxed_spread,
     rotated,
@@ -155,6 +157,13 @@ CASES = [
     Case("whitened", whitened(etkf, 0.4), {"members": EXACT}),
     Case("whitened_by_nothing", whitened(etkf, 0.0), ALL, tuned=partial(whitened, etkf)),
     Case("tuned", tuned(etkf), ALL),
+    Case("particle", particle, gradients=False),
+    Case("multiple_particle", multiple(particle, 2), evaluations=2, gradients=False),
+    Case(
+        "quantile",
+        quantile,
+        {"members": EXACT, "mean": IN_DISTRIBUTION, "covariance": IN_DISTRIBUTION},
+    ),
     Case(
         "stack",
         screened(relaxed(multiple(etkf, 2), 0.3), threshold=1e6, pixel_quantile=None),
