@@ -231,8 +231,8 @@ def _believed(
 
     A row ends where the checks keep a value, not where one is believed against them.
     """
-    row = torch.zeros_like(seen[:, 0], dtype=torch.float32) if before is None else before
     some = seen.any(-1)
+    row = torch.zeros_like(some, dtype=torch.float32) if before is None else before
     refused = some & ~(seen & (code == KEPT)).any(-1)
     believed = refused & (row >= patience)
     after = torch.where(refused, row + 1.0, torch.where(some, 0.0, row))

@@ -173,5 +173,9 @@ def test_patience_believes_what_lasts_and_no_cloud() -> None:
     assert torch.equal(result.ensemble[0], free.ensemble[0])
     never = screened(etkf)(predicted, lambda e: e, changed, precision, torch.randn, memory)
     assert not never.precision[0].any()
+    # A requested date has no channels and changes nothing.
+    nothing = values[:, :0]
+    asked = scheme(predicted, lambda e: e[..., :0], nothing, nothing, torch.randn, memory)
+    assert torch.equal(asked.memory[IN_A_ROW], memory[IN_A_ROW])
     with pytest.raises(InputError, match="patience"):
         screened(etkf, patience=-1)
