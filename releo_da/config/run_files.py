@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from releo_da import __version__
 from releo_da.config.document import Document
 from releo_da.config.options import Options
+from releo_da.config.schemes import kernel_told
 from releo_da.config.sensor_paths import keep_sensors
 from releo_da.io import JsonLines, create_run_directory, write_text_atomic
 from releo_da.io.archive import yaml_text
@@ -89,6 +90,9 @@ def open_run(
     write_text_atomic(root / "config.yaml", head + yaml_text(resolved))
     log = JsonLines(root / "log.jsonl")
     log.write({"kind": "started", **made})
+    kernel = kernel_told(document, options.torch_device())
+    if kernel:
+        log.write({"kind": "kernel", "asked": "compiled", **kernel})
     return Opened(root, log, made)
 
 

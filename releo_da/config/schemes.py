@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 
 from releo_da.assimilation.adaptive import adaptive
+from releo_da.assimilation.compiled import unavailable
 from releo_da.assimilation.denkf import denkf
 from releo_da.assimilation.enkf import enkf
 from releo_da.assimilation.enkf_n import enkf_n
@@ -76,6 +77,21 @@ def reasons_of(document: Document) -> Reasons | None:
                 screen(predicted, y, precision, **options).masked_fill(used > 0, KEPT)
             )
     return None
+
+
+def kernel_told(document: Document, device: torch.device) -> dict[str, str] | None:
+    """What a run records of a compiled kernel that its configuration asks for; None if it does not.
+
+    Args:
+        document: the configuration.
+        device: that the run is on.
+    """
+    spec = document.values.get("analyse", "etkf")
+    layers = [s for s in (spec if isinstance(spec, list) else [spec]) if isinstance(s, dict)]
+    if not any(layer.get("kernel") == "compiled" for layer in layers):
+        return None
+    reason = unavailable(device)
+    return {"used": "compiled"} if reason is None else {"used": "plain", "because": reason}
 
 
 def _counted(code: torch.Tensor) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,7 @@ def test_the_file_holds_the_figures_of_the_contract(
     }  # fmt: skip
     analysis, simulator, cycle = found["analysis"], found["simulator"], found["cycle"]
     assert analysis["ratio"] > 1.0
+    assert (analysis["compiled_ratio"] is None) == (shutil.which("cc") is None)
     assert analysis["pixels_per_s"] < analysis["floor_pixels_per_s"]
     assert simulator["bands_per_s"] > 5.0 * simulator["spectra_per_s"]
     assert set(cycle["share"]) == {"forecast", "observe", "analyse", "bookkeeping"}
