@@ -16,9 +16,9 @@ user's cache folder (``XDG_CACHE_HOME``, by default ``~/.cache``) under a name t
 source, compiler and processor. Sums run in a fixed order: a pixel never depends on its neighbours,
 to the last bit.
 
-Cost: that of `etkf`, at several times its speed (`releo-da benchmark`). Float32 on a CPU and
-without gradients only; `reason_against` says what speaks against it, and the caller takes
-`etkf.update` instead.
+Cost: that of `etkf`, at several times its speed (`releo-da benchmark`). On a CPU and without
+gradients only; `reason_against` says what speaks against it, and the caller takes `etkf.update`
+instead.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from torch import Tensor
 
 from releo_da.assimilation.linalg import check_members
 
+TYPES = {torch.float32: "float", torch.float64: "double"}
 FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-shared", "-fPIC")
 
 
@@ -46,7 +47,7 @@ def unavailable(device: torch.device) -> str | None:
     """Why there is no compiled loop for a device on this machine, in words; None where there is."""
     if device.type != "cpu":
         return f"the device is {device}, not a CPU"
-    made = library(2, 1, 1)
+    made = library(torch.float32, 2, 1, 1)
     return made if isinstance(made, str) else None
 
 
@@ -55,16 +56,16 @@ def reason_against(prior: Tensor, predicted: Tensor, y: Tensor, precision: Tenso
     tensors = (prior, predicted, y, precision)
     if any(t.device.type != "cpu" for t in tensors):
         return "the tensors are not on a CPU"
-    if any(t.dtype != torch.float32 for t in tensors):
-        return "the tensors are not of single precision"
+    if prior.dtype not in TYPES or any(t.dtype != prior.dtype for t in tensors):
+        return "the tensors are not all of single or all of double precision"
     if torch.is_grad_enabled() and any(t.requires_grad for t in tensors):
         return "gradients are asked for"
-    made = library(prior.shape[1], predicted.shape[2], prior.shape[2])
+    made = library(prior.dtype, prior.shape[1], predicted.shape[2], prior.shape[2])
     return made if isinstance(made, str) else None
 
 
 def update(prior: Tensor, predicted: Tensor, y: Tensor, precision: Tensor) -> Tensor:
-    """Analysis ensemble; arguments and result as of `etkf.update`, float32 on a CPU.
+    """Analysis ensemble; arguments and result as of `etkf.update`, on a CPU.
 
     Raises:
         ValueError: fewer than two members, or the loop cannot be compiled (`reason_against`).
@@ -73,23 +74,23 @@ def update(prior: Tensor, predicted: Tensor, y: Tensor, precision: Tensor) -> Te
     check_members(members)
     if 0 in (pixels, latents, y.shape[1]):
         return prior.clone()
-    made = library(members, y.shape[1], latents)
+    made = library(prior.dtype, members, y.shape[1], latents)
     if isinstance(made, str):
         raise ValueError(made)
     given = [t.detach().contiguous() for t in (prior, predicted, y, precision)]
-    result = torch.empty(prior.shape)
+    result = torch.empty_like(prior, memory_format=torch.contiguous_format)
     made.update(ctypes.c_long(pixels), *(ctypes.c_void_p(t.data_ptr()) for t in (*given, result)))
     return result
 
 
 @lru_cache
-def library(members: int, channels: int, latents: int) -> ctypes.CDLL | str:
-    """The compiled loop for one shape, or why there is none."""
+def library(dtype: torch.dtype, members: int, channels: int, latents: int) -> ctypes.CDLL | str:
+    """The compiled loop for one type and shape, or why there is none."""
     compiler = shutil.which(os.environ.get("CC", "cc"))
     if compiler is None:
         return "there is no C compiler (cc, or the one that CC names)"
     source = files("releo_da.assimilation").joinpath("etkf.c").read_bytes()
-    sizes = [f"-DN={members}", f"-DC={channels}", f"-DL={latents}"]
+    sizes = [f"-Dreal={TYPES[dtype]}", f"-DN={members}", f"-DC={channels}", f"-DL={latents}"]
     parts = [source, *map(str.encode, (compiler, processor(), *FLAGS, *sizes))]
     name = f"etkf-{hashlib.sha256(bytes(1).join(parts)).hexdigest()[:24]}.so"
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "releo_da"

@@ -1,31 +1,31 @@
 /* The triangular ensemble transform filter, one pixel after the other: see compiled.py.
 
-   Compiled with N members, C channels and L latents as constants. Rows are padded to whole vectors
-   of LANES numbers, and every sum runs over members or channels in a fixed order, so that a pixel
+   Compiled for numbers of type `real`, with N members, C channels and L latents as constants. Rows are padded to whole vectors
+   of 64 bytes, and every sum runs over members or channels in a fixed order, so that a pixel
    never depends on its neighbours. */
-#include <math.h>
 #include <string.h>
+#include <tgmath.h>
 
-#define LANES 16
+#define LANES (64 / (int)sizeof(real))
 #define PADDED(n) (((n) + LANES - 1) / LANES)
 #define SEEN PADDED(C)          /* vectors of a row of S, or of G */
 #define KEPT PADDED(L + 1)      /* vectors of a row of A; the innovation rides in column L */
 
-typedef float vector __attribute__((vector_size(4 * LANES)));
-typedef union { vector v[SEEN]; float f[SEEN * LANES]; } seen_row;
-typedef union { vector v[KEPT]; float f[KEPT * LANES]; } kept_row;
+typedef real vector __attribute__((vector_size(64)));
+typedef union { vector v[SEEN]; real f[SEEN * LANES]; } seen_row;
+typedef union { vector v[KEPT]; real f[KEPT * LANES]; } kept_row;
 
 /* Anomalies of a table of N rows, times `scale`; returns the mean. All rows are copied before the
    first is read back: a vector that is read right after its parts were written has to wait. */
 #define ANOMALIES(name, row, width, vectors)                                                  \
-    static row name(const float *restrict from, row *restrict to, const row *restrict scale)  \
+    static row name(const real *restrict from, row *restrict to, const row *restrict scale)  \
     {                                                                                         \
         row mean;                                                                             \
         memset(&mean, 0, sizeof mean);                                                        \
-        for (int n = 0; n < N; n++) memcpy(to[n].f, from + (width) * n, 4 * (width));         \
+        for (int n = 0; n < N; n++) memcpy(to[n].f, from + (width) * n, sizeof(real) * (width)); \
         for (int n = 0; n < N; n++)                                                           \
             for (int i = 0; i < (vectors); i++) mean.v[i] += to[n].v[i];                      \
-        for (int i = 0; i < (vectors); i++) mean.v[i] /= (float)N;                            \
+        for (int i = 0; i < (vectors); i++) mean.v[i] /= (real)N;                            \
         for (int n = 0; n < N; n++)                                                           \
             for (int i = 0; i < (vectors); i++)                                               \
                 to[n].v[i] = (to[n].v[i] - mean.v[i]) * scale->v[i];                          \
@@ -44,7 +44,7 @@ static inline __attribute__((always_inline)) void products(
     memset(right, 0, sizeof right);
     for (int n = 0; n < N; n++)
         for (int c = 0; c < count; c++) {
-            const float factor = s[n].f[first + c];
+            const real factor = s[n].f[first + c];
             for (int i = 0; i < SEEN; i++) left[c][i] += factor * s[n].v[i];
             for (int i = 0; i < KEPT; i++) right[c][i] += factor * a[n].v[i];
         }
@@ -56,8 +56,8 @@ static inline __attribute__((always_inline)) void products(
 
 /* members `first` to `first` + count: x + shift - S Q, count at most 4 */
 static inline __attribute__((always_inline)) void write_members(
-    const float *restrict x, const seen_row *restrict s, const kept_row *restrict q,
-    const kept_row *restrict shift, float *restrict result, int first, int count)
+    const real *restrict x, const seen_row *restrict s, const kept_row *restrict q,
+    const kept_row *restrict shift, real *restrict result, int first, int count)
 {
     kept_row total[4];
     for (int m = 0; m < count; m++) total[m] = *shift;
@@ -69,18 +69,18 @@ static inline __attribute__((always_inline)) void write_members(
             result[L * (first + m) + l] = x[L * (first + m) + l] + total[m].f[l];
 }
 
-void update(long pixels, const float *restrict prior, const float *restrict predicted,
-            const float *restrict y, const float *restrict precision, float *restrict result)
+void update(long pixels, const real *restrict prior, const real *restrict predicted,
+            const real *restrict y, const real *restrict precision, real *restrict result)
 {
-    const float root = 1.0f / sqrtf((float)(N - 1));
+    const real root = 1 / sqrt((real)(N - 1));
     seen_row s[N], g[C], error, scale;
     kept_row a[N], b[C], q[C], shift, ones;
     memset(s, 0, sizeof s);
     memset(a, 0, sizeof a);
     memset(&error, 0, sizeof error);
-    for (int l = 0; l < KEPT * LANES; l++) ones.f[l] = 1.0f;
+    for (int l = 0; l < KEPT * LANES; l++) ones.f[l] = 1;
     for (long p = 0; p < pixels; p++) {
-        for (int c = 0; c < C; c++) error.f[c] = precision[c] > 0 ? sqrtf(precision[c]) : 0.0f;
+        for (int c = 0; c < C; c++) error.f[c] = precision[c] > 0 ? sqrt(precision[c]) : 0;
         for (int i = 0; i < SEEN; i++) scale.v[i] = error.v[i] * root;
         const seen_row mean = seen_anomalies(predicted, s, &scale);
         kept_anomalies(prior, a, &ones);
@@ -88,27 +88,27 @@ void update(long pixels, const float *restrict prior, const float *restrict pred
         for (; c + 4 <= C; c += 4) products(s, a, g, b, c, 4);
         for (; c < C; c++) products(s, a, g, b, c, 1);
         for (c = 0; c < C; c++) {
-            g[c].f[c] += 1.0f;
+            g[c].f[c] += 1;
             b[c].f[L] = error.f[c] * (y[c] - mean.f[c]);
         }
         /* Lo' above the diagonal of g, Lo^-1 S'A and Lo^-1 d in b */
         for (int k = 0; k < C; k++) {
-            const float inverse = 1.0f / sqrtf(g[k].f[k]);
+            const real inverse = 1 / sqrt(g[k].f[k]);
             for (int i = 0; i < SEEN; i++) g[k].v[i] *= inverse;
             for (int i = 0; i < KEPT; i++) b[k].v[i] *= inverse;
             for (int j = k + 1; j < C; j++) {
-                const float factor = g[k].f[j];
+                const real factor = g[k].f[j];
                 for (int i = 0; i < SEEN; i++) g[j].v[i] -= factor * g[k].v[i];
                 for (int i = 0; i < KEPT; i++) b[j].v[i] -= factor * b[k].v[i];
             }
         }
         memset(&shift, 0, sizeof shift);
         for (c = 0; c < C; c++) {
-            const float factor = b[c].f[L] * root;
+            const real factor = b[c].f[L] * root;
             for (int i = 0; i < KEPT; i++) shift.v[i] += factor * b[c].v[i];
         }
         for (int k = C - 1; k >= 0; k--) {
-            const float inverse = 1.0f / (g[k].f[k] + 1.0f);
+            const real inverse = 1 / (g[k].f[k] + 1);
             for (int i = 0; i < KEPT; i++) q[k].v[i] = b[k].v[i] * inverse;
             for (int j = 0; j < k; j++)
                 for (int i = 0; i < KEPT; i++) b[j].v[i] -= g[j].f[k] * q[k].v[i];

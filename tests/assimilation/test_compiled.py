@@ -47,6 +47,8 @@ def test_it_is_the_plain_update(shape: tuple[int, int, int]) -> None:
     exact = update(*(t.double() for t in case))
     assert (compiled.update(*case).double() - exact).abs().max() <= 1e-5
     assert (update(*case).double() - exact).abs().max() <= 1e-5
+    double = compiled.update(*(t.double() for t in case))
+    assert (double - exact).abs().max() <= 1e-12
 
 
 @needs_compiler
@@ -100,17 +102,17 @@ def test_the_scheme_takes_it() -> None:
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (lambda case: tuple(t.double() for t in case), "single precision"),
         (lambda case: (case[0].clone().requires_grad_(), *case[1:]), "gradients"),
         (lambda case: tuple(t.to("meta") for t in case), "not on a CPU"),
     ],
-    ids=["float64", "gradients", "device"],
+    ids=["gradients", "device"],
 )
 def test_it_gives_way_and_says_why(spoil, reason: str) -> None:
     case = spoil(problem(16, 5, 6))
     with pytest.warns(UserWarning, match=reason):
         found = analysed(case)
-    if case[0].device.type == "cpu":
+    assert found.device == case[0].device
+    if reason == "gradients":
         assert torch.equal(found, update(*case))
 
 
@@ -129,6 +131,12 @@ def test_a_cache_folder_that_cannot_be_written_is_named(monkeypatch, tmp_path) -
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert str(tmp_path / "file") in (compiled.unavailable(torch.device("cpu")) or "")
+
+
+def test_mixed_and_half_precision_are_not_taken() -> None:
+    case = problem(16, 5, 6)
+    for spoilt in ((case[0].double(), *case[1:]), tuple(t.half() for t in case)):
+        assert "all of single or all of double" in (compiled.reason_against(*spoilt) or "")
 
 
 def test_another_device_has_none() -> None:

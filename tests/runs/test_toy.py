@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 import torch
 import xarray as xr
 
+from releo_da.assimilation.compiled import library
 from releo_da.config import toy
 from releo_da.config import twin as twins
 from releo_da.config.document import Document, load
@@ -91,6 +94,25 @@ def test_the_filter_follows_the_truth(done: tuple[Path, dict[str, Any]]) -> None
     assert scores["analysis"]["state"]["n"] == 3 * 3 * 64  # the first 16 times are burn-in
     assert rmse["analysis"] == np.median(scores["replicates"]["analysis"]["rmse"])
     assert 5.0 < scores["baselines"]["climatology"]["analysis"]["state"]["rmse"] < 9.0
+
+
+def test_the_kernel_of_a_run_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = "analyse=[{name: etkf, kernel: compiled}, {name: inflated, factor: 1.02}]"
+    told, rmse = [], []
+    for name, compiler in (("with", "cc"), ("without", "no-such-compiler")):
+        (tmp_path / name).mkdir()
+        monkeypatch.setenv("CC", compiler)
+        library.cache_clear()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            root, scores = ran(tmp_path / name, LORENZ63, asked)
+        lines = (root / "log.jsonl").read_text(encoding="utf-8").splitlines()
+        told += [r for r in map(json.loads, lines) if r["kind"] == "kernel"]
+        rmse.append(scores["analysis"]["state"]["rmse"])
+    library.cache_clear()
+    assert [one["used"] for one in told] == ["compiled" if shutil.which("cc") else "plain", "plain"]
+    assert "no C compiler" in told[1]["because"]
+    assert rmse[0] == pytest.approx(rmse[1], rel=1e-3)
 
 
 def test_scores_follow_the_published_definition(done: tuple[Path, dict[str, Any]]) -> None:
