@@ -20,6 +20,15 @@ from torch import Tensor
 from .special import arc
 
 
+def axis_ratio(ala: Tensor) -> Tensor:
+    """Ratio e of the horizontal to the vertical axis of the ellipsoid.
+
+    Args:
+        ala: mean leaf angle in degrees, ``[...]``.
+    """
+    return (((-1.6184e-5 * ala + 2.1145e-3) * ala - 1.2390e-1) * ala + 3.2491).exp()
+
+
 def steeper(ala: Tensor, edges: Tensor) -> Tensor:
     """Fraction of leaves steeper than given inclinations.
 
@@ -30,7 +39,7 @@ def steeper(ala: Tensor, edges: Tensor) -> Tensor:
     Returns:
         ``[e, ...]``, of the dtype of ``ala``.
     """
-    e = (((-1.6184e-5 * ala + 2.1145e-3) * ala - 1.2390e-1) * ala + 3.2491).exp()
+    e = axis_ratio(ala)
     cosine = edges.cos().to(e).view(-1, *[1] * e.dim())
     cosine2 = cosine * cosine
     e2 = e * e
