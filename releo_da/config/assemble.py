@@ -15,6 +15,7 @@ from typing import Any, Literal
 import torch
 
 from releo_da.config.document import Document
+from releo_da.config.observing import observation_of
 from releo_da.config.registry import Registry
 from releo_da.config.schemes import SCHEMES, SMOOTHERS, reasons_of
 from releo_da.config.sections import products, section
@@ -86,31 +87,8 @@ def mean_reverting(
     return MeanReverting(shaped, harmonics, days, residual_days, residual_sd)
 
 
-@dataclass(frozen=True)
-class ProsailOptions:
-    """Options of the observation operator and of its error."""
-
-    quadrature_error: float
-    representativeness: float
-
-
-def prosail_observation(
-    quadrature_error: float = 3.0e-4, representativeness: float = 0.01
-) -> ProsailOptions:
-    """PROSAIL at band-quadrature nodes with the data's own angles.
-
-    Args:
-        quadrature_error: rms reflectance error allowed to the quadrature; it enters R. 0 for every
-            wavelength of the response, some hundred times slower.
-        representativeness: standard deviation (reflectance) that R holds beside the instrument's,
-            where no fitted weights give it.
-    """
-    return ProsailOptions(quadrature_error, representativeness)
-
-
 STATES = Registry("state", {"prosail": prosail_state})
 FORECASTERS = Registry("forecaster", {"mean_reverting": mean_reverting}, supplied=("layout",))
-OPERATORS = Registry("observation operator", {"prosail": prosail_observation})
 READERS = Registry(
     "reader",
     {"points": read_points, "cube": read_cube, "table": read_table},
@@ -194,7 +172,7 @@ def assemble(
     knots = (weights and fitted_knots(weights, channels)) or knots_of(channels)
     forecaster = FORECASTERS.build(spec, "forecast", {"layout": Layout(names, fixed, True, knots)})
     layout = forecaster.layout
-    operator, error = _observed(document, layout, channels, knots)
+    operator, error = _observed(document, layout, channels, knots, device)
     if weights is not None:
         load_weights(weights, layout, forecaster, error)
     forecaster.to(device).requires_grad_(False)
@@ -245,11 +223,13 @@ def _observed(
     layout: Layout,
     channels: Mapping[str, tuple[str, ...]],
     knots: tuple[float, ...],
+    device: torch.device | str,
 ) -> tuple[ProsailOperator, ObservationError]:
     """The observation operator and the error that goes with it."""
-    options = OPERATORS.build(document.values.get("observe", "prosail"), "observe")
-    operator = ProsailOperator(
-        layout.decode, layout.residual, channels, knots, options.quadrature_error
+    observation = observation_of(document)
+    bands = observation.bands(channels, (*layout.variables, *layout.fixed), device)
+    operator = ProsailOperator(layout.decode, layout.residual, channels, knots, bands)
+    error = ObservationError(
+        channels, knots, bands.error, observation.representativeness, bands.zeniths
     )
-    quadrature = {sensor: rule.error for sensor, rule in operator.quadratures.items()}
-    return operator, ObservationError(channels, knots, quadrature, options.representativeness)
+    return operator, error

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from releo_da.config import cycling, training
+from releo_da.config import cycling, emulation, training
 from releo_da.config import demo as demos
 from releo_da.config import experiment as studies
 from releo_da.config import forecast as forecasts
@@ -19,11 +19,11 @@ from releo_da.config import status as standing
 from releo_da.config import twin as twins
 from releo_da.config.assemble import (
     FORECASTERS,
-    OPERATORS,
     READERS,
     STATES,
 )
 from releo_da.config.document import load
+from releo_da.config.observing import OPERATORS
 from releo_da.config.options import Options
 from releo_da.config.report import report
 from releo_da.config.schema import component
@@ -95,9 +95,10 @@ def status(run: Path, as_json: bool) -> int | None:
 
 
 def train(config: Path, options: Options) -> int | None:
-    """Fit dynamics and observation error by the likelihood through the filter."""
+    """Fit dynamics and observation error by the likelihood through the filter, or an emulator."""
     document = load(config, options.settings)
-    path = training.command(document, options)
+    make = emulation if emulation.wanted(document) else training
+    path = make.command(document, options)
     _tell(options, f"weights: {path.resolve()}")
     return None
 
@@ -147,6 +148,6 @@ def sections() -> Mapping[str, Any]:
         "smooth": SMOOTHERS,
         "score": score,
         "products": products,
-        "train": train_section,
+        "train": {"anyOf": [options_schema(train_section), options_schema(emulation.emulation)]},
         "cycle": cycling.cycle,
     }

@@ -23,7 +23,7 @@ from releo_da.config.document import Document
 from releo_da.config.hindcast import MEMBERS, SEED
 from releo_da.config.options import Options
 from releo_da.config.report import report
-from releo_da.config.run_files import open_run, run_root, weights_of
+from releo_da.config.run_files import emulator_of, open_run, run_root, weights_of
 from releo_da.config.sections import days, section
 from releo_da.config.sensor_paths import placed, sensor_files
 from releo_da.cycling.ledger import Ledger
@@ -120,6 +120,10 @@ def settings_of(document: Document, source: Mapping[str, Any], device: str) -> d
     if path is not None:
         said["weights"] = hashlib.sha256(path.read_bytes()).hexdigest()
         said["forecast"] = {k: v for k, v in document.values["forecast"].items() if k != "weights"}
+    path = emulator_of(document)
+    if path is not None:
+        said["emulator"] = hashlib.sha256(path.read_bytes()).hexdigest()
+        said["observe"] = {k: v for k, v in document.values["observe"].items() if k != "weights"}
     said |= {"version": __version__, "torch": str(torch.__version__), "device": device}
     made: dict[str, Any] = json.loads(json.dumps(plain(said)))
     return made

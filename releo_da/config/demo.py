@@ -28,7 +28,7 @@ from releo_da.config.sections import days, score, section
 from releo_da.io import Series, create_run_directory, write_products, write_text_atomic
 from releo_da.io.projection import to_lonlat
 from releo_da.io.times import from_days
-from releo_da.observation.prosail import ProsailOperator
+from releo_da.observation.prosail import NodeBands, ProsailOperator
 from releo_da.runs.landscape import VARIABLES, Array, Landscape, landscape, truth
 from releo_da.runs.nature import Orbit, Pass, Samples, field_work, products, shadow
 from releo_da.runs.timeline import hide
@@ -217,7 +217,7 @@ def simulated(
         lambda latents: dict(zip(VARIABLES, latents.unbind(-1), strict=True)),
         lambda latents: latents[..., :0],
         channels,
-        quadrature_error=5.0e-5,
+        bands=NodeBands(channels, 5.0e-5),
     )
 
     def centres(name: str) -> Array:

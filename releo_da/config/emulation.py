@@ -20,7 +20,7 @@ from releo_da.config.benchmark_cycle import LAND, SENSOR
 from releo_da.config.document import Document
 from releo_da.config.emulator_weights import is_half, write_emulator
 from releo_da.config.options import Options
-from releo_da.config.run_files import open_run, progress
+from releo_da.config.run_files import EMULATOR, open_run, progress
 from releo_da.config.sections import section
 from releo_da.io import write_json
 from releo_da.learning.regression import Pass, regress
@@ -35,7 +35,6 @@ from releo_da.runs.block import Tick
 from releo_da.sensors import load_sensor
 from releo_da.types import InputError
 
-WEIGHTS = "emulator.safetensors"
 BASIS_SPECTRA = 1 << 14
 PIECE = 1 << 12
 
@@ -183,8 +182,8 @@ def command(document: Document, options: Options) -> Path:
         "torch": made["torch"],
         "errors": found,
     }
-    write_emulator(root / WEIGHTS, emulator, told)
+    write_emulator(root / EMULATOR, emulator, told)
     for one in passes:
         log.write({"kind": "pass", **one._asdict()})
     write_json(root / "train.json", {"passes": [p._asdict() for p in passes], "errors": found})
-    return root / WEIGHTS
+    return root / EMULATOR

@@ -26,6 +26,9 @@ from releo_da.runs.block import Tick
 WEIGHTS = "weights.safetensors"
 """Fitted weights in a run directory."""
 
+EMULATOR = "emulator.safetensors"
+"""Weights of an emulator in a run directory, where they are not those of the package."""
+
 
 def commit() -> str | None:
     """The commit of the checkout that the package runs from, or None outside one."""
@@ -63,6 +66,13 @@ def weights_of(document: Document) -> Path | None:
     return None if named is None else document.resolve(named)
 
 
+def emulator_of(document: Document) -> Path | None:
+    """The weights of an emulator that a configuration names."""
+    spec = document.values.get("observe")
+    named = spec.get("weights") if isinstance(spec, dict) else None
+    return None if named is None else document.resolve(named)
+
+
 class Opened(NamedTuple):
     """A run directory in use: where it is, its log, and what made the run."""
 
@@ -87,6 +97,10 @@ def open_run(
         spec = resolved.get("forecast", "mean_reverting")
         spec = {"name": spec} if isinstance(spec, str) else spec
         resolved["forecast"] = {**spec, "weights": WEIGHTS}
+    emulator = emulator_of(document)
+    if emulator is not None:
+        write_bytes_atomic(root / EMULATOR, emulator.read_bytes())
+        resolved["observe"] = {**resolved["observe"], "weights": EMULATOR}
     write_text_atomic(root / "config.yaml", head + yaml_text(resolved))
     log = JsonLines(root / "log.jsonl")
     log.write({"kind": "started", **made})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -158,6 +158,7 @@ def train(
     truncate: int = 10,
     pixels: int = 256,
     gaps: dict[str, Any] | None = None,
+    target: Literal["dynamics"] = "dynamics",
 ) -> Train:
     """How a system is fitted.
 
@@ -169,6 +170,7 @@ def train(
         truncate: acquisitions per stretch of back-propagation.
         pixels: at most so many pixels, evenly spaced over those of the series.
         gaps: ``{single: 0.2, stretch: 0.6, days: [15, 75]}``, how observations are hidden.
+        target: ``dynamics``, with the observation error; ``emulator`` has options of its own.
     """
     within = (-np.inf, np.inf)
     if period is not None:

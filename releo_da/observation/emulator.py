@@ -136,8 +136,9 @@ class Emulator(nn.Module):
         Args:
             response: ``[band, 2101]``, rows that sum to 1.
         """
-        weights = response.double() @ self.basis.double().T * self.spread.double()
-        offset = response.double() @ self.mean.double() + weights @ self.deep.bias.double()
+        response = response.to(self.basis.device).double()
+        weights = response @ self.basis.double().T * self.spread.double()
+        offset = response @ self.mean.double() + weights @ self.deep.bias.double()
         deep, direct = (weights @ m.weight.double() for m in (self.deep, self.direct))
         return Head(*(t.detach().float() for t in (deep, direct, offset)))
 
@@ -147,10 +148,10 @@ class Emulator(nn.Module):
         Args:
             response: ``[band, 2101]``.
         """
-        response = response.double()
-        weights = response @ self.basis.double().T
-        fitted = ((weights @ self.moment.double()) * weights).sum(1)
-        return (fitted + (response @ self.left_out.double()).square()).sqrt()
+        response = response.cpu().double()
+        basis, moment, left = (t.cpu().double() for t in (self.basis, self.moment, self.left_out))
+        weights = response @ basis.T
+        return (((weights @ moment) * weights).sum(1) + (response @ left).square()).sqrt()
 
     def bands(
         self, variables: Mapping[str, Tensor], tts: Tensor, tto: Tensor, psi: Tensor, head: Head

@@ -1,12 +1,14 @@
-r"""Observation error R: instrument, representativeness and quadrature, per channel.
+r"""Observation error R: instrument, representativeness and operator, per channel.
 
-    R = instrument^2 + representativeness^2 + quadrature^2
+    R = instrument^2 + representativeness^2 + operator^2
 
 The instrument's part is read with the data (`releo_da.sensors`). Representativeness is what a
 channel's value varies by from date to date for reasons that no state carries: residual atmosphere
 and haze, adjacency, registration. It is a standard deviation per knot wavelength, learned with the
 dynamics by the likelihood of innovations; a channel takes that of the knot nearest to its band. The
-quadrature's part is the error of the band rule (`releo_da.observation.quadrature`).
+operator's part is the error of the band rule (`releo_da.observation.quadrature`) or of the emulator
+(`releo_da.observation.emulator`); what was seen under angles for which the operator was not made
+gets an infinite error, as if it had not been seen.
 
 An index of two bands takes the representativeness of both by propagation of error,
 
@@ -44,24 +46,26 @@ def squared_gains(sensor: str, channels: tuple[str, ...]) -> Tensor | None:
 
 
 class ObservationError(nn.Module):
-    """Adds representativeness and quadrature error to an acquisition's instrument error.
+    """Adds representativeness and the operator's error to an acquisition's instrument error.
 
     Args:
         channels: for each sensor, the channels in the order of its acquisitions.
         knots: centre wavelengths (nm) at which representativeness is defined.
-        quadrature: for each sensor, the rms error of its band rule, ``[channel]``.
+        operator: for each sensor, the rms error of the predicted channels, ``[channel]``.
         representativeness: initial standard deviation (reflectance).
+        zeniths: largest zenith angles of sun and view (degrees) that the operator was made for.
     """
 
     def __init__(
         self,
         channels: Mapping[str, tuple[str, ...]],
         knots: tuple[float, ...],
-        quadrature: Mapping[str, Tensor],
+        operator: Mapping[str, Tensor],
         representativeness: float = 0.01,
+        zeniths: tuple[float, float] = (90.0, 90.0),
     ) -> None:
         super().__init__()
-        self.quadrature = dict(quadrature)
+        self.operator, self.zeniths = dict(operator), zeniths
         self.knots = {s: nearest_knots(s, names, knots) for s, names in channels.items()}
         self.gains = {s: squared_gains(s, names) for s, names in channels.items()}
         self.log_representativeness = nn.Parameter(
@@ -77,7 +81,10 @@ class ObservationError(nn.Module):
         gains = self.gains[sensor]
         if gains is not None:
             added = gains.to(added) @ added
-        added = added + self.quadrature[sensor].to(added).square()
+        added = added + self.operator[sensor].to(added).square()
         total = (acquisition.error.square() + added.to(acquisition.error)).sqrt()
+        limits = acquisition.angles.new_tensor(self.zeniths)
+        inside = (acquisition.angles[:, :2] <= limits).all(1, keepdim=True)
         error = torch.where(acquisition.seen, total, acquisition.error)
+        error = torch.where(inside, error, torch.inf)
         return acquisition._replace(error=error)

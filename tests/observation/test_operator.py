@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from releo_da.observation.error import ObservationError
-from releo_da.observation.prosail import ProsailOperator, nearest_knots
+from releo_da.observation.prosail import NodeBands, ProsailOperator, nearest_knots
 from releo_da.physics.optics import load_optics
 from releo_da.physics.prosail import prosail
 from releo_da.sensors import load_sensor
@@ -27,7 +27,9 @@ LAYOUT = Layout(tuple(n for n in variables() if n != "ant"), {"ant": 0.0}, True,
 
 
 def operator(tolerance: float = 3e-4) -> ProsailOperator:
-    return ProsailOperator(LAYOUT.decode, LAYOUT.residual, CHANNELS, KNOTS, tolerance)
+    return ProsailOperator(
+        LAYOUT.decode, LAYOUT.residual, CHANNELS, KNOTS, NodeBands(CHANNELS, tolerance)
+    )
 
 
 def ensemble(pixels: int, members: int, residual: float = 0.0) -> Tensor:
@@ -59,7 +61,7 @@ def test_channels_are_those_of_the_whole_spectrum_under_the_response(sensor: str
     response = described.response[list(described.index(CHANNELS[sensor]))]
     made = operator()
     error = made(members, pass_) - spectra @ response.T
-    stated = made.quadratures[sensor].error
+    stated = made.bands.error[sensor]
     assert stated.max() <= 3e-4
     # Stated over the rule's own ranges; the prior of the state holds drier leaves.
     assert (error.square().mean((0, 1)).sqrt() <= 3.0 * stated).all()
@@ -114,8 +116,7 @@ def test_gradients_are_finite_and_reach_variables_and_residuals(dtype: torch.dty
 @pytest.fixture
 def error() -> ObservationError:
     made = operator()
-    rules = {sensor: rule.error for sensor, rule in made.quadratures.items()}
-    whole = ObservationError(CHANNELS, KNOTS, rules, 0.012)
+    whole = ObservationError(CHANNELS, KNOTS, made.bands.error, 0.012)
     with torch.no_grad():
         whole.log_representativeness += torch.linspace(-0.5, 0.5, len(KNOTS))
     return whole
@@ -129,7 +130,7 @@ def test_errors_add_in_quadrature_and_what_was_not_seen_stays_infinite(
     whole = error(pass_).error
     nearest = nearest_knots("landsat8", L8, KNOTS)
     own = error.log_representativeness.exp()[nearest].square()
-    expected = (0.01**2 + own + error.quadrature["landsat8"].double().square()).sqrt()
+    expected = (0.01**2 + own + error.operator["landsat8"].double().square()).sqrt()
     torch.testing.assert_close(whole[[0, 2]], expected.detach().expand(2, -1))
     assert whole[1, 2] == math.inf
     assert whole[1].isfinite().sum() == len(L8) - 1
