@@ -6,6 +6,8 @@
                 matrix product, the traffic at that of a copy
     simulator   spectra/s of 2101 wavelengths, and Sentinel-2 pixels/s of its ten land channels at
                 band-quadrature nodes; `run_prosail` of the PyPI package beside it where installed
+    emulator    the neural stand-in: canopies/s, errors, and the canopy model at the same error, for
+                Sentinel-2 and for a hyperspectral sensor (`releo_da.config.benchmark_emulator`)
     cycle       pixel acquisitions/s of a hindcast with everything on (records, smoother, withheld
                 dates, output variables), 128 members, and where its time goes; ``observe`` is
                 canopy physics, also that of output variables, ``bookkeeping`` what is left
@@ -33,6 +35,7 @@ from torch import Tensor
 
 from releo_da.assimilation import compiled
 from releo_da.assimilation.etkf import update
+from releo_da.config import benchmark_emulator
 from releo_da.config.benchmark_cycle import LAND, SENSOR, assembly, cycle, geometry, seeded
 from releo_da.physics.optics import load_optics
 from releo_da.physics.prosail import prosail
@@ -50,6 +53,7 @@ def benchmark() -> dict[str, Any]:
             "machine": machine(),
             "analysis": analysis(REPEATS),
             "simulator": simulator(REPEATS),
+            "emulator": emulated(REPEATS),
             "cycle": cycle(),
         }
         if torch.cuda.is_available():
@@ -178,6 +182,13 @@ def simulator(repeats: int, pixels: int = 8, peers: int = 64) -> dict[str, Any]:
     found: dict[str, Any] = {"prosail_spectra_per_s": None, **rates(contenders, repeats)}
     theirs = found["prosail_spectra_per_s"]
     return {**found, "ratio": None if theirs is None else found["spectra_per_s"] / theirs}
+
+
+def emulated(repeats: int, peers: int = 64) -> dict[str, Any]:
+    """The emulator beside the canopy model, and the PyPI package in the same turns."""
+    variables, _ = benchmark_emulator.canopies(peers // MEMBERS, MEMBERS)
+    peer = oracle(variables, peers)
+    return benchmark_emulator.emulator(MEMBERS, repeats, peer, peers)
 
 
 def bands(pixels: int, device: torch.device | str = "cpu") -> tuple[Callable[[], object], int]:

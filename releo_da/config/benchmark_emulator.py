@@ -28,12 +28,13 @@ from releo_da.sensors import load_sensor
 
 HYPERSPECTRAL = "enmap"
 DRAWS = 20_000
+"""Held-out canopies that errors are measured on."""
 SEED = 2_000_003
 """Of the held-out draws; the training's is another."""
 
 
 def emulator(
-    members: int, repeats: int, peer: Callable[[], object] | None, peers: int, draws: int = DRAWS
+    members: int, repeats: int, peer: Callable[[], object] | None, peers: int
 ) -> dict[str, Any]:
     """The figures of the emulator.
 
@@ -42,10 +43,9 @@ def emulator(
         repeats: of the timing.
         peer: the PyPI package over some canopies, or None where it is not installed.
         peers: how many those are.
-        draws: held-out canopies that errors are measured on.
     """
     network = packaged()
-    held = population("uniform", draws, torch.Generator().manual_seed(SEED))
+    held = population("uniform", DRAWS, torch.Generator().manual_seed(SEED))
     land = compared(network, SENSOR, LAND, members, repeats, held, (peer, peers))
     theirs = land.pop("prosail_spectra_per_s", None)
     names = load_sensor(HYPERSPECTRAL).channels

@@ -176,6 +176,7 @@ def command(document: Document, options: Options) -> Path:
     found = errors(emulator, how.held_out, generator)
     text = json.dumps(document.values["train"], sort_keys=True, default=str)
     told = {
+        "train": document.values["train"],
         "version": made["version"],
         "seed": seed,
         "config": hashlib.sha256(text.encode()).hexdigest()[:16],

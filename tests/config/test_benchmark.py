@@ -13,7 +13,7 @@ import torch
 from releo_da.assimilation.etkf import update
 from releo_da.cli import main
 from releo_da.config import benchmark as parts
-from releo_da.config import benchmark_cycle
+from releo_da.config import benchmark_cycle, benchmark_emulator
 from releo_da.config.benchmark_cycle import LAND, assembly, synthetic
 
 
@@ -22,6 +22,8 @@ def test_the_file_holds_the_figures_of_the_contract(
 ) -> None:
     small = benchmark_cycle.cycle
     monkeypatch.setattr(parts, "REPEATS", 1)
+    monkeypatch.setattr(benchmark_emulator, "HYPERSPECTRAL", "modis_terra")
+    monkeypatch.setattr(benchmark_emulator, "DRAWS", 512)
     monkeypatch.setattr(parts, "cycle", lambda: small(pixels=8, members=16, dates=6))
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     threads = torch.get_num_threads()
@@ -31,13 +33,14 @@ def test_the_file_holds_the_figures_of_the_contract(
     assert capsys.readouterr().out == ""
     assert torch.get_num_threads() == threads
     found = json.loads((tmp_path / "b.json").read_text())
-    assert set(found) == {"machine", "analysis", "simulator", "cycle"}
+    assert set(found) == {"machine", "analysis", "simulator", "emulator", "cycle"}
     assert set(found["analysis"]) == {
         "pixels_per_s", "filterpy_pixels_per_s", "ratio", "compiled_ratio", "floor_pixels_per_s",
     }  # fmt: skip
     assert set(found["simulator"]) == {
         "spectra_per_s", "bands_per_s", "prosail_spectra_per_s", "ratio",
     }  # fmt: skip
+    assert set(found["emulator"]) == {"prosail_spectra_per_s", "ratio", "land", "hyperspectral"}
     analysis, simulator, cycle = found["analysis"], found["simulator"], found["cycle"]
     assert analysis["ratio"] > 1.0
     assert (analysis["compiled_ratio"] is None) == (shutil.which("cc") is None)
