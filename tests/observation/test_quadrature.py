@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from releo_da.observation.quadrature import Quadrature, band_quadrature, prior_spectra
-from releo_da.sensors import Sensor, load_sensor
+from releo_da.sensors import Sensor, load_sensor, sensor_names
 from releo_da.sensors.sensor import Band, Channel, make_sensor
 from releo_da.types import InputError
 
@@ -66,6 +66,31 @@ def test_the_rule_beats_one_wavelength_for_each_channel(fresh):
     rule = (at_nodes(band_quadrature(sensor, LAND), fresh) - truth).square().mean(0).sqrt()
     assert (rule < one).all()
     assert rule.max() < 0.2 * one.max()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "low", "high"),
+    [
+        (("landsat8", "B5"), ("sentinel2a", "B08"), 0.04, 0.07),
+        (("landsat8", "B5"), ("sentinel2a", "B8A"), 0.0, 6e-4),
+        (("sentinel2a", "B05"), ("sentinel2c", "B05"), 0.03, 0.04),
+        (("sentinel2a", "B05"), ("sentinel2b", "B05"), 0.0, 4e-3),
+    ],
+    ids=["L8-NIR-S2-B08", "L8-NIR-S2-B8A", "S2A-S2C-B05", "S2A-S2B-B05"],
+)
+def test_responses_of_two_satellites_are_not_interchangeable(fresh, one, other, low, high):
+    """Largest difference over canopies of channels that are taken for the same."""
+    seen = [full(load_sensor(sensor), (channel,), fresh) for sensor, channel in (one, other)]
+    assert low <= float((seen[0] - seen[1]).abs().max()) <= high
+
+
+@pytest.mark.parametrize("name", sensor_names())
+def test_every_sensor_of_the_catalogue_has_a_rule_within_the_tolerance(name, fresh):
+    sensor = load_sensor(name)
+    rule = band_quadrature(sensor)
+    error = (at_nodes(rule, fresh) - full(sensor, sensor.channels, fresh)).square().mean(0).sqrt()
+    assert error.max() <= 1.3 * 3e-4
+    assert len(rule.wavelengths) <= 3 * len(sensor.channels)
 
 
 def test_weights_are_non_negative_sum_to_one_and_stay_where_the_channel_responds(case):
