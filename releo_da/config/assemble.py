@@ -227,7 +227,7 @@ def _observed(
 ) -> tuple[ProsailOperator, ObservationError]:
     """The observation operator and the error that goes with it."""
     observation = observation_of(document)
-    bands = observation.bands(channels, (*layout.variables, *layout.fixed), device)
+    bands = observation.bands(channels, (*layout.names, *layout.fixed), device)
     operator = ProsailOperator(layout.decode, layout.residual, channels, knots, bands)
     error = ObservationError(
         channels, knots, bands.error, observation.representativeness, bands.zeniths

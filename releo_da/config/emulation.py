@@ -129,7 +129,7 @@ def trained(
     passes = []
     for done in regress(
         emulator,
-        [layer.weight for layer in emulator.hidden],
+        [layer.weight for layer in emulator.layers()],
         table,
         targets,
         emulator.spread.square() / emulator.mean.numel(),

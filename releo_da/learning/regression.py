@@ -67,7 +67,7 @@ def regress(
         learning_rate: of Adam.
         average: steps over which weights are averaged.
     """
-    parameters = list(network.parameters())
+    parameters: list[Tensor] = list(network.parameters())
     inside = {id(p) for p in hidden}
     rest = [p for p in parameters if id(p) not in inside]
     muon, adam = Muon(hidden), torch.optim.Adam(rest, lr=learning_rate, betas=(0.9, 0.99))

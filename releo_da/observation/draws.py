@@ -60,4 +60,5 @@ def draw(number: int, generator: torch.Generator, dense: float = 0.5) -> dict[st
 def spectra(inputs: dict[str, Tensor], optics: Optics) -> Tensor:
     """Reflectance of drawn inputs, ``[number, w]``."""
     canopies = {name: inputs[name] for name in VARIABLES}
-    return prosail(canopies, *(inputs[name] for name in ANGLES), optics)
+    tts, tto, psi = (inputs[name] for name in ANGLES)
+    return prosail(canopies, tts, tto, psi, optics)

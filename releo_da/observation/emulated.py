@@ -49,14 +49,15 @@ class EmulatedBands:
                 f"{odd}; use {{name: prosail}}"
             )
         self.emulator = emulator
-        self.error: dict[str, Tensor] = {}
+        errors: dict[str, Tensor] = {}
         self.heads: dict[str, Head] = {}
         for sensor, seen in channels.items():
             described = load_sensor(sensor)
             response = described.response[list(described.behind(seen)[0])]
             self.heads[sensor] = emulator.head(response)
             error, gains = emulator.band_error(response), squared_gains(sensor, seen)
-            self.error[sensor] = error if gains is None else (gains @ error.square()).sqrt()
+            errors[sensor] = error if gains is None else (gains @ error.square()).sqrt()
+        self.error: Mapping[str, Tensor] = errors
         self._head = cache(self._load)
 
     def _load(self, sensor: str, dtype: torch.dtype, device: torch.device) -> Head:

@@ -114,7 +114,7 @@ class Emulator(nn.Module):
         self.centre.copy_(table.mean(0))
         self.scale.copy_(table.std(0))
         self.spread.copy_(targets.std(0))
-        for layer in (*self.hidden, self.deep, self.direct):
+        for layer in (*self.layers(), self.deep, self.direct):
             limit = layer.in_features**-0.5
             for parameter in layer.parameters():
                 parameter.uniform_(-limit, limit, generator=generator)
@@ -122,9 +122,13 @@ class Emulator(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Coefficients in units of their spread ``[n, K]`` of standardised features ``[n, F]``."""
         h = x
-        for layer in self.hidden:
+        for layer in self.layers():
             h = silu(layer(h))
         return self.deep(h) + self.direct(x)
+
+    def layers(self) -> list[nn.Linear]:
+        """The hidden layers, in order."""
+        return [layer for layer in self.hidden if isinstance(layer, nn.Linear)]
 
     def basis_of(self) -> Basis:
         """The basis of the spectra."""
@@ -194,7 +198,7 @@ class Emulator(nn.Module):
     def _through(self, x: Tensor, head: Head) -> Tensor:
         """Bands ``[n, band]`` of features ``[n, F]`` that are not standardised."""
         inverse = 1.0 / self.scale.to(x)
-        first, *others = self.hidden
+        first, *others = self.layers()
         weight = first.weight.to(x) * inverse
         h = silu(linear(x, weight, first.bias.to(x) - weight @ self.centre.to(x)))
         for layer in others:

@@ -11,6 +11,8 @@ What enters R comes from draws as the training's, half of each of the first two.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -35,8 +37,8 @@ def population(name: str, number: int, generator: torch.Generator) -> dict[str, 
     if name != "prior":
         return draw(number, generator, dense=float(name == "dense"))
 
-    def noise(shape: tuple[int, ...]) -> Tensor:
-        return torch.randn(shape, generator=generator)
+    def noise(shape: Sequence[int]) -> Tensor:
+        return torch.randn(*shape, generator=generator)
 
     layout = Layout(VARIABLES)
     found = layout.decode(prior_ensemble(number, 1, VARIABLES, noise)[:, 0])
@@ -48,7 +50,8 @@ def population(name: str, number: int, generator: torch.Generator) -> dict[str, 
 def emulated(emulator: Emulator, inputs: dict[str, Tensor], response: Tensor) -> Tensor:
     """Bands ``[number, band]`` of inputs by the emulator."""
     canopies = {name: inputs[name] for name in VARIABLES}
-    return emulator.bands(canopies, *(inputs[a] for a in ANGLES), emulator.head(response))
+    tts, tto, psi = (inputs[name] for name in ANGLES)
+    return emulator.bands(canopies, tts, tto, psi, emulator.head(response))
 
 
 @torch.no_grad()
@@ -61,7 +64,7 @@ def measure(emulator: Emulator, inputs: dict[str, Tensor]) -> None:
     """
     basis, optics = emulator.basis_of(), load_optics()
     number = len(inputs["lai"])
-    moment, left = torch.zeros_like(emulator.moment).double(), 0.0
+    moment, left = (torch.zeros_like(t).double() for t in (emulator.moment, emulator.left_out))
     response = torch.eye(emulator.mean.numel(), device=emulator.mean.device)
     for start in range(0, number, PIECE):
         piece = {name: value[start : start + PIECE] for name, value in inputs.items()}
@@ -69,7 +72,7 @@ def measure(emulator: Emulator, inputs: dict[str, Tensor]) -> None:
         exact = basis.coefficients(truth)
         wrong = (exact - basis.coefficients(emulated(emulator, piece, response))).double()
         moment += wrong.T @ wrong
-        left = left + (truth - basis.spectra(exact)).double().square().sum(0)
+        left += (truth - basis.spectra(exact)).double().square().sum(0)
     emulator.moment.copy_(moment / number)
     emulator.left_out.copy_((left / number).sqrt())
 
