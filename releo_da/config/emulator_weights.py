@@ -25,7 +25,8 @@ from releo_da.observation.emulator import Emulator
 from releo_da.observation.features import FEATURES, FORM
 from releo_da.types import InputError
 
-FORMAT = "releo_da emulator"
+KEY = "emulator"
+"""Entry of the metadata, a JSON object."""
 PACKAGED = "prosail.safetensors"
 REMEDY = "make one with `releo-da train` on experiments/emulator/config.yaml"
 
@@ -38,14 +39,14 @@ def write_emulator(path: Path, emulator: Emulator, made: Mapping[str, Any]) -> N
         emulator: its matrices and spectra as half precision keeps them (`rounded`).
         made: what made it and how wrong it is, as the metadata say.
     """
-    told = {"format": FORMAT, "form": str(FORM), "ranges": json.dumps(limits())}
-    told |= {name: json.dumps(value, default=str) for name, value in made.items()}
+    told = {"form": FORM, "ranges": limits(), **made}
     tensors = {
         name: (t.half() if is_half(name) else t).cpu().contiguous()
         for name, t in emulator.state_dict().items()
     }
     with replacing(path) as temporary:
-        save_file(tensors, str(temporary), metadata=told)
+        # One entry, since several would come in any order and the file would not be reproducible.
+        save_file(tensors, str(temporary), metadata={KEY: json.dumps(told, default=str)})
 
 
 def is_half(name: str) -> bool:
@@ -70,7 +71,7 @@ def read_emulator(path: Path) -> Emulator:
         raise InputError(f"{path}: no such file of an emulator; {REMEDY}")
     try:
         with safe_open(path, framework="pt") as file:
-            told = file.metadata() or {}
+            told = json.loads((file.metadata() or {}).get(KEY, "{}"))
             held = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
     except SafetensorError as problem:
         raise InputError(f"{path}: is no file of an emulator ({problem}); {REMEDY}") from None
@@ -91,13 +92,13 @@ def read_emulator(path: Path) -> Emulator:
     return emulator.requires_grad_(False)
 
 
-def _fault(told: Mapping[str, str], held: Mapping[str, torch.Tensor]) -> str | None:
+def _fault(told: Mapping[str, Any], held: Mapping[str, torch.Tensor]) -> str | None:
     """Why a file is no emulator of this version, in words, or None."""
-    if told.get("format") != FORMAT or not {"deep.weight", "basis"} <= set(held):
+    if not told or not {"deep.weight", "basis", "centre"} <= set(held):
         return "is no file of an emulator"
-    if told.get("form") != str(FORM) or held["centre"].shape != (FEATURES,):
+    if told.get("form") != FORM or held["centre"].shape != (FEATURES,):
         return f"was made for other features (form {told.get('form')}, this version has {FORM})"
-    ranges = json.loads(told.get("ranges", "{}"))
+    ranges = told.get("ranges", {})
     for name, (lower, upper) in limits().items():
         least, most = ranges.get(name, (1.0, 0.0))
         if least > lower or most < upper:

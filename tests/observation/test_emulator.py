@@ -14,7 +14,7 @@ from releo_da.observation.emulated import EmulatedBands
 from releo_da.observation.emulator import Emulator
 from releo_da.observation.error import ObservationError
 from releo_da.observation.features import FEATURES, features
-from releo_da.observation.held_out import POPULATIONS, population, scores
+from releo_da.observation.held_out import POPULATIONS, emulated, population, scores
 from releo_da.observation.prosail import NodeBands, ProsailOperator
 from releo_da.physics.optics import load_optics
 from releo_da.physics.prosail import VARIABLES
@@ -68,18 +68,23 @@ def test_errors_on_fresh_draws_are_within_the_promise(
 
 
 def test_the_stated_error_is_that_of_fresh_draws(emulator: Emulator, land: Tensor) -> None:
-    """Draws as those it was estimated on; an rms of heavy tails over 8000 varies by some 5 %."""
-    found = torch.tensor(scores(emulator, draw(8000, seeded(78)), land)["rms"])
-    ratio = found / emulator.band_error(land)
-    assert ratio.min() > 0.8
-    assert ratio.max() < 1.15
+    """Draws as those it was estimated on, and more of them: both means vary as the squares do."""
+    number, estimated_on = 8000, 20_000
+    inputs = draw(number, seeded(78))
+    exact = spectra(inputs, load_optics()).double() @ land.T
+    square = (emulated(emulator, inputs, land).double() - exact).square()
+    stated = emulator.band_error(land).square()
+    doubt = square.std(0) * (1 / number + 1 / estimated_on) ** 0.5
+    assert ((square.mean(0) - stated).abs() <= 4 * doubt).all()
+    # The bound of the emulator's own module: nothing is left out, and little is added.
+    assert 0.8 < float((square.mean(0).sum() / stated.sum()).sqrt()) < 1.25
 
 
 def sensor_file(folder: Path) -> Path:
-    """A sensor that nothing was made for: 30 Gaussian bands of 8 nm, and an index."""
-    rows = [f"N{k},{450 + 55 * k},8,0.005,0.02" for k in range(30)]
-    path = folder / "new.csv"
-    head = "# source: made for a test\nchannel,centre,width,additive,multiplicative"
+    """A sensor that nothing was made for: 30 Gaussian bands of 8 nm."""
+    rows = [f"  N{k}: {{centre: {450 + 55 * k}, width: 8}}" for k in range(30)]
+    path = folder / "new.yaml"
+    head = "source: made for a test\nnoise: {additive: 0.005, multiplicative: 0.02}\nchannels:"
     path.write_text("\n".join([head, *rows]) + "\n")
     return path
 
@@ -141,7 +146,9 @@ def test_gradients_are_those_of_the_canopy_model(emulator: Emulator, dtype: torc
     rest = (ours - theirs).square().sum((0, 1)) / theirs.square().sum((0, 1))
     assert slope.min() > 0.9
     assert slope.max() < 1.1
-    assert rest.max() < 0.05
+    # Carotenoids matter least to a spectrum and are the least well followed.
+    assert rest.max() < 0.1
+    assert rest.sort().values[:-1].max() < 0.01
 
 
 def test_gradients_are_finite_at_every_edge(emulator: Emulator, land: Tensor) -> None:
