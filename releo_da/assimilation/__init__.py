@@ -14,10 +14,12 @@ from releo_da.assimilation.adaptive import adaptive
 from releo_da.assimilation.denkf import denkf
 from releo_da.assimilation.enkf import enkf
 from releo_da.assimilation.enkf_n import enkf_n
+from releo_da.assimilation.enks import enks
 from releo_da.assimilation.ensrf import ensrf
 from releo_da.assimilation.etkf import etkf
+from releo_da.assimilation.ienks import ienks
 from releo_da.assimilation.inflation import additive, inflated, relaxed, relaxed_spread, rotated
-from releo_da.assimilation.iterated import iterated, multiple
+from releo_da.assimilation.iterated import esmda, iterated, multiple
 from releo_da.assimilation.localization import grouped, letkf, localized, neighbours, sl_eakf
 from releo_da.assimilation.particle import particle
 from releo_da.assimilation.quantile import quantile
@@ -36,11 +38,14 @@ __all__ = [
     "denkf",
     "enkf",
     "enkf_n",
+    "enks",
     "ensrf",
+    "esmda",
     "etkf",
     "filterpy",
     "grouped",
     "huber",
+    "ienks",
     "inflated",
     "iterated",
     "letkf",

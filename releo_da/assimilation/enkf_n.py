@@ -60,7 +60,7 @@ def hyperprior(sampled: Tensor, members: int, tuning: float) -> Prior:
     """Return e and c after the correction of the mode.
 
     Args:
-        sampled: trace of SS'(I + SS')^-1, ``[pixel]``; N less N k.
+        sampled: `trace_of_gain`, ``[pixel]``; N less N k.
         members: number N of members.
         tuning: x above.
     """
@@ -68,6 +68,13 @@ def hyperprior(sampled: Tensor, members: int, tuning: float) -> Prior:
     mode = mean / covariance
     correction = mode ** (0.5 * (1.0 - sampled / members))
     return Prior(tuning * mean / correction, tuning * covariance * correction)
+
+
+def trace_of_gain(s: Tensor) -> Tensor:
+    """Trace of SS'(I + SS')^-1, ``[pixel]``: the degrees of freedom that observations determine."""
+    lower = innovation_factor(s)
+    eye = torch.eye(lower.shape[-1], dtype=s.dtype, device=s.device)
+    return lower.shape[-1] - solve_lower(lower, eye).square().sum((-2, -1))
 
 
 def stretch(s: Tensor, d: Tensor, tuning: float) -> Tensor:
@@ -78,10 +85,8 @@ def stretch(s: Tensor, d: Tensor, tuning: float) -> Tensor:
         d: weighted innovation, ``[pixel, channel]``.
         tuning: x above.
     """
-    members, lower = s.shape[1], innovation_factor(s)
-    eye = torch.eye(lower.shape[-1], dtype=s.dtype, device=s.device)
-    sampled = lower.shape[-1] - solve_lower(lower, eye).square().sum((-2, -1))
-    prior = hyperprior(sampled, members, tuning)
+    members = s.shape[1]
+    prior = hyperprior(trace_of_gain(s), members, tuning)
     with torch.no_grad():
         u, curvature = _minimise(s, d, Prior(*(_plain(part) for part in prior)))
     # D'(u) once more with gradients: d'(M - M^2)d with M = (I + l^2 S'S)^-1.

@@ -5,6 +5,7 @@ matched. Two remedies, both equal to the Kalman update when H is linear:
 
 `multiple`  takes the likelihood in parts: K updates with precision / K, observing anew in between
             (p(y|x) = prod p(y|x)^(1/K)). Steps are short, so each linearisation is local.
+            Around the stochastic filter it is `esmda`.
 
 `iterated`  Gauss-Newton in ensemble space. With weights w, state x(w) = mean(X) + A'w / sqrt(N-1)
             and innovation d(w) = R^-1/2 (y - mean H(E(w))), it minimises
@@ -35,6 +36,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from releo_da.assimilation.enkf import enkf
 from releo_da.assimilation.linalg import (
     anomalies,
     contract,
@@ -77,6 +79,21 @@ def multiple(scheme: Scheme, times: int = 2) -> Scheme:
         return first._replace(ensemble=ensemble, precision=used)
 
     return analyse
+
+
+def esmda(times: int = 4) -> Scheme:
+    """Ensemble smoother with multiple data assimilation (Emerick and Reynolds 2013).
+
+    The stochastic filter (`enkf`) ``times`` times with precision / ``times`` and new perturbations
+    each time: short for ``multiple(enkf, times)``.
+
+    Args:
+        times: number of updates.
+
+    Raises:
+        InputError: ``times`` is below 1.
+    """
+    return multiple(enkf, times)
 
 
 class _Iterate(NamedTuple):

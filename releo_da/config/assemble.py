@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +16,7 @@ import torch
 from releo_da.config.document import Document
 from releo_da.config.observing import observation_of
 from releo_da.config.registry import Registry
-from releo_da.config.schemes import SCHEMES, SMOOTHERS, reasons_of
+from releo_da.config.schemes import SCHEMES, reasons_of, smoother_of
 from releo_da.config.sections import products, section
 from releo_da.config.sensor_paths import placed
 from releo_da.config.weights import fitted_knots, load_weights
@@ -177,18 +176,13 @@ def assemble(
         load_weights(weights, layout, forecaster, error)
     forecaster.to(device).requires_grad_(False)
     error.to(device).requires_grad_(False)
-    smooth = None
-    if values.get("smooth") is not None:
-        smooth = partial(
-            SMOOTHERS.build(values["smooth"], "smooth"), transition=forecaster.transition
-        )
     model = Model(
         forecast=forecaster,
         observe=operator,
         analyse=SCHEMES.build(values.get("analyse", "etkf"), "analyse"),
         error=error,
         initial=forecaster.initial,
-        smooth=smooth,
+        smooth=smoother_of(document, forecaster.transition),
         derive=derive(wanted, layout.decode, operator, channels),
         channels=dict(channels),
         described=described(wanted),

@@ -6,6 +6,9 @@ what goes back over the steps of a finished filter.
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import torch
 
 from releo_da.assimilation.adaptive import adaptive
@@ -13,10 +16,12 @@ from releo_da.assimilation.compiled import unavailable
 from releo_da.assimilation.denkf import denkf
 from releo_da.assimilation.enkf import enkf
 from releo_da.assimilation.enkf_n import enkf_n
+from releo_da.assimilation.enks import collected, enks
 from releo_da.assimilation.ensrf import ensrf
 from releo_da.assimilation.etkf import etkf
+from releo_da.assimilation.ienks import ienks
 from releo_da.assimilation.inflation import additive, inflated, relaxed, relaxed_spread, rotated
-from releo_da.assimilation.iterated import iterated, multiple
+from releo_da.assimilation.iterated import esmda, iterated, multiple
 from releo_da.assimilation.localization import letkf, localized, neighbours, sl_eakf
 from releo_da.assimilation.particle import particle
 from releo_da.assimilation.quantile import quantile
@@ -28,8 +33,9 @@ from releo_da.assimilation.tuned import tuned
 from releo_da.assimilation.whitening import whitened
 from releo_da.config.document import Document
 from releo_da.config.registry import Registry
-from releo_da.runs.model import Reasons
-from releo_da.types import Scheme
+from releo_da.cycling.windows import windowed
+from releo_da.runs.model import Reasons, Smoother
+from releo_da.types import InputError, Scheme
 
 SCHEMES = Registry(
     "scheme",
@@ -47,7 +53,10 @@ SCHEMES = Registry(
         "localized": localized,
         "neighbours": neighbours,
         "iterated": iterated,
+        "ienks": ienks,
+        "esmda": esmda,
         "multiple": multiple,
+        "enks": enks,
         "inflated": inflated,
         "adaptive": adaptive,
         "additive": additive,
@@ -58,19 +67,53 @@ SCHEMES = Registry(
         "tuned": tuned,
         "huber": huber,
         "screened": screened,
+        "window": windowed,
     },
     call=("prior", "observe", "y", "precision", "noise", "memory"),
     supplied=("places",),
     inner="scheme",
 )
-SMOOTHERS = Registry("smoother", {"rts": rts}, call=("steps",), supplied=("transition",))
+SMOOTHERS = Registry(
+    "smoother", {"rts": rts, "enks": collected}, call=("steps",), supplied=("transition",)
+)
+
+
+def smoother_of(document: Document, transition: Any) -> Smoother | None:
+    """What goes back over the steps of a run, where the configuration has it.
+
+    Args:
+        document: the configuration.
+        transition: of a linear-Gaussian forecaster, or None.
+
+    Raises:
+        InputError: an unknown smoother or option, or one beside windows.
+    """
+    spec = document.values.get("smooth")
+    if spec is None:
+        return None
+    if "window" in (name_of(layer) for layer in layers_of(document)):
+        raise InputError(
+            f"{document.path}: smooth: windows smooth already, and their steps do not follow from "
+            "each other; leave smooth out, or window out of analyse"
+        )
+    return partial(SMOOTHERS.build(spec, "smooth"), transition=transition)
+
+
+def layers_of(document: Document) -> list[Any]:
+    """The entries of ``analyse``, inner first."""
+    spec = document.values.get("analyse", "etkf")
+    return spec if isinstance(spec, list) else [spec]
+
+
+def name_of(layer: Any) -> str:
+    """The name in an entry; entries that have none are refused when they are built."""
+    return layer if isinstance(layer, str) else str(layer.get("name"))
 
 
 def reasons_of(document: Document) -> Reasons | None:
     """The screening of a configuration as a function that counts what it refuses, by reason."""
-    spec = document.values.get("analyse", "etkf")
-    for layer in spec if isinstance(spec, list) else [spec]:
-        if (layer if isinstance(layer, str) else layer.get("name")) == "screened":
+    for layer in layers_of(document):
+        if name_of(layer) == "screened":
             options = dict(SCHEMES.bind(layer, "analyse").keywords)
             options.pop("patience", None)  # decides what is done about a reason, not the reason
             return lambda predicted, y, precision, used: _counted(
@@ -105,8 +148,6 @@ def fitting_scheme(document: Document) -> Scheme:
     The likelihood weighs each acquisition by the probability that it is clean; a hard refusal
     would hide from the fit the very innovations that say how large its errors are.
     """
-    spec = document.values.get("analyse", "etkf")
-    layers = spec if isinstance(spec, list) else [spec]
-    kept = [s for s in layers if (s if isinstance(s, str) else s.get("name")) != "screened"]
+    kept = [layer for layer in layers_of(document) if name_of(layer) != "screened"]
     scheme: Scheme = SCHEMES.build(kept, "analyse")
     return scheme

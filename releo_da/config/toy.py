@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,17 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from releo_da.assimilation.tapers import Places
 from releo_da.config.document import Document
 from releo_da.config.hindcast import MEMBERS, SEED
 from releo_da.config.options import Options
 from releo_da.config.registry import Registry
 from releo_da.config.report import report
 from releo_da.config.run_files import open_run, progress
-from releo_da.config.schemes import SCHEMES, SMOOTHERS, reasons_of
+from releo_da.config.schemes import SCHEMES, reasons_of, smoother_of
 from releo_da.config.sections import score, section
 from releo_da.config.toy_source import TOYS, Initial, ToySource, source_of
+from releo_da.dynamics.lorenz96 import Lorenz96
 from releo_da.dynamics.stepped import Stepped
 from releo_da.io import products_dataset, write_json, write_products, write_state
 from releo_da.observation.identity import Components
@@ -28,7 +29,7 @@ from releo_da.runs.acquire import Nature
 from releo_da.runs.block import Task
 from releo_da.runs.model import Model
 from releo_da.runs.toy import SENSOR, ToyOutcome, toy_nature, toy_twin, turns
-from releo_da.runs.toy_scores import comparison, estimates, scores_of
+from releo_da.runs.toy_scores import best_estimate, comparison, estimates, scores_of
 from releo_da.types import Acquisition, InputError, Noise, State
 
 START = 0.0
@@ -57,24 +58,31 @@ def first_state(initial: Initial) -> Any:
 def model_of(document: Document, made: ToySource, forecaster: Stepped) -> Model:
     """The system that a configuration describes, with this forecaster."""
     operator = TOY_OPERATORS.build(document.values.get("observe", "identity"), "observe")
-    smooth = None
-    if document.values.get("smooth") is not None:
-        transition = getattr(forecaster, "transition", None)
-        smooth = partial(
-            SMOOTHERS.build(document.values["smooth"], "smooth"), transition=transition
-        )
     return Model(
         forecaster,
         operator(made.network),
-        SCHEMES.build(document.values.get("analyse", "etkf"), "analyse"),
+        SCHEMES.build(
+            document.values.get("analyse", "etkf"), "analyse", {"places": places_of(made)}
+        ),
         lambda acquisition: acquisition,
         first_state(made.initial),
-        smooth,
+        smoother_of(document, getattr(forecaster, "transition", None)),
         lambda ensemble, angles: {},
         {SENSOR: tuple(f"x{k}" for k in made.network)},
         {},
         reasons_of(document),
     )
+
+
+def places_of(made: ToySource) -> Places:
+    """Where components and channels lie for localization: along a line, or Lorenz's ring."""
+
+    def along(positions: Sequence[int]) -> Tensor:
+        return torch.tensor(positions, dtype=torch.float64)[:, None]
+
+    size = torch.tensor([float(made.truth.size)], dtype=torch.float64)
+    ring = size if isinstance(made.truth.step, Lorenz96) else None
+    return Places(along(range(made.truth.size)), along(made.network), ring)
 
 
 def forecaster_of(document: Document, made: ToySource, device: torch.device) -> Stepped:
@@ -193,7 +201,7 @@ def write_outcome(
         "title": "twin experiment of a toy model; time is model time, counted as days",
         "source": f"releo_da {provenance['version']} {provenance['commit'] or ''}".strip(),
         "history": f"{provenance['written']} releo-da {provenance['command']}",
-        "role": "smoother" if "smoothed" in outcome.cases else "filter",
+        "role": "smoother" if best_estimate(outcome) == "smoothed" else "filter",
     }
     points = points_of(made)
     axes = {name: ("point", points[name].values) for name in ("replicate", "component")}

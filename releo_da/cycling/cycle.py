@@ -9,13 +9,12 @@ acquisition and keeps nothing: what is stored, scored or drawn is the reader's b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 
+from releo_da.cycling.draws import Draws
+from releo_da.cycling.windows import Windowed, turns
 from releo_da.types import Acquisition, Noise, State, Step, System
-
-Draws = Callable[[float, str], Noise]
-"""``draws(time, stage)`` gives the source of standard-normal numbers of one stage of one cycle."""
 
 
 def assimilate(background: State, acquisition: Acquisition, system: System, noise: Noise) -> Step:
@@ -36,7 +35,14 @@ def assimilate(background: State, acquisition: Acquisition, system: System, nois
 def cycle(
     state: State, acquisitions: Iterable[Acquisition], system: System, draws: Draws
 ) -> Iterator[Step]:
-    """Fold a state over acquisitions in time order, one `Step` per acquisition."""
+    """Fold a state over acquisitions in time order, one `Step` per acquisition.
+
+    A scheme with a window (`releo_da.cycling.windows`) takes several at once.
+    """
+    if isinstance(system.analyse, Windowed):
+        for turn in turns(state, acquisitions, system, draws, system.analyse):
+            yield from turn.steps
+        return
     for acquisition in acquisitions:
         background = system.forecast(state, acquisition.time, draws(acquisition.time, "forecast"))
         step = assimilate(background, acquisition, system, draws(acquisition.time, "analysis"))

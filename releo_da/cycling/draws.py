@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-from releo_da.cycling.cycle import Draws
 from releo_da.types import Noise
+
+Draws = Callable[[float, str], Noise]
+"""``draws(time, stage)`` gives the source of standard-normal numbers of one stage of one cycle."""
 
 BLOCK = 256
 """Pixels per block of randomness."""

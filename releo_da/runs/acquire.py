@@ -16,8 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from releo_da.cycling.cycle import Draws
-from releo_da.cycling.draws import block_draws
+from releo_da.cycling.draws import Draws, block_draws
 from releo_da.runs.model import Model
 from releo_da.sensors import channel_error
 from releo_da.types import Acquisition

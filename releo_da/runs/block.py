@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from releo_da.cycling.cycle import Draws, cycle
-from releo_da.cycling.draws import block_draws
+from releo_da.cycling.cycle import cycle
+from releo_da.cycling.draws import Draws, block_draws
 from releo_da.diagnostics.verification import Record
 from releo_da.runs.compare import compare, ndvi_index
 from releo_da.runs.model import Model

@@ -12,7 +12,7 @@ of the mean square, which weighs outbreaks more). Estimates:
     free_run    the ensemble without any observation
     background  before the observations of that time were used
     analysis    after it
-    smoothed    by all observations, where the run has a smoother
+    smoothed    by all observations, where the run has a smoother; with windows, at their starts
     forecast_h  from observations at least h older
 
 Nothing is kept along time but these numbers, unless a smoother needs the steps or the comparison of
@@ -29,8 +29,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from releo_da.cycling.cycle import Draws, cycle
-from releo_da.cycling.draws import block_draws
+from releo_da.cycling import windows
+from releo_da.cycling.cycle import cycle
+from releo_da.cycling.draws import Draws, block_draws
 from releo_da.diagnostics.scores import Array
 from releo_da.runs.acquire import Nature, trajectory
 from releo_da.runs.block import Task, Tick
@@ -175,8 +176,19 @@ class _Run:
         self.recent = {horizon: deque[State]() for horizon in task.horizons}
 
     def steps(self, acquisitions: Iterable[Acquisition]) -> Iterable[Step]:
-        """The steps of the loop from the initial ensemble on."""
-        return cycle(self._start(), acquisitions, self.model.system, self.draws)
+        """The steps of the loop from the initial ensemble on.
+
+        The start of a window, analysed by all it holds, is a smoothed estimate of that time.
+        """
+        state, system, by = self._start(), self.model.system, self.model.analyse
+        if not isinstance(by, windows.Windowed):
+            yield from cycle(state, acquisitions, system, self.draws)
+            return
+        dates = {a.time: date for date, a in enumerate(self.nature.acquisitions)}
+        for turn in windows.turns(state, acquisitions, system, self.draws, by):
+            if turn.start.time in dates:
+                self.record("smoothed", dates[turn.start.time], turn.start.ensemble)
+            yield from turn.steps
 
     def free(self) -> Iterable[State]:
         """The ensemble at the observation times, without observations."""

@@ -152,9 +152,16 @@ def flat(numbers: Array) -> Array:
     return numbers.reshape(-1, 1, numbers.shape[-1])
 
 
+def best_estimate(outcome: ToyOutcome) -> str:
+    """The estimate that analysis.nc holds: the smoothed one where every time has one."""
+    smoothed = outcome.cases.get("smoothed")
+    whole = smoothed is not None and len(smoothed.date) == len(outcome.times)
+    return "smoothed" if whole else "analysis"
+
+
 def estimates(outcome: ToyOutcome, nature: Nature) -> dict[str, dict[str, Product]]:
     """analysis.nc and truth.nc as products: the smoother's estimate, or the filter's."""
-    case = outcome.cases["smoothed" if "smoothed" in outcome.cases else "analysis"]
+    case = outcome.cases[best_estimate(outcome)]
     told = "components of a toy model"
     values = fields(case)
     levels = {q: values[f"q{round(100 * q):02d}"] for q in QUANTILES}

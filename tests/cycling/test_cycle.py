@@ -11,8 +11,8 @@ from torch import Tensor
 
 from releo_da.assimilation.etkf import etkf
 from releo_da.assimilation.inflation import relaxed
-from releo_da.cycling.cycle import Draws, assimilate, cycle
-from releo_da.cycling.draws import block_draws
+from releo_da.cycling.cycle import assimilate, cycle
+from releo_da.cycling.draws import Draws, block_draws
 from releo_da.dynamics.mean_reverting import MeanReverting
 from releo_da.runs.timeline import hide, merged, requests
 from releo_da.state.layout import Layout

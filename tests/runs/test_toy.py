@@ -286,3 +286,51 @@ def test_only_a_toy_model_s_truth_makes_a_toy_twin(tmp_path: Path) -> None:
     assert is_toy(written(tmp_path, LORENZ63, "source.twin.truth=linear"))
     for other in ("source.twin.truth=mean_reverting", "source.twin=null", "source=[]"):
         assert not is_toy(written(tmp_path, LORENZ63, other))
+
+
+def rmse_of(document: Document, burn_in: float = 4.0) -> dict[str, float]:
+    """Median over replicates of every estimate's error."""
+    found, _, task = outcome_of(document)
+    each = means(found, burn_in, task.start)
+    return {case: float(np.median(rmse)) for case, (rmse, _) in each.items()}
+
+
+SMOOTHERS = "analyse=[{name: %s}, {name: inflated, factor: 1.02}, {name: rotated}, {name: %s}]"
+
+
+def test_windows_smooth_their_starts_and_filter_their_ends(tmp_path: Path) -> None:
+    """Lorenz-63 with the iterative smoother: better than the filter, better still at the start."""
+    plain = rmse_of(written(tmp_path, LORENZ63))
+    by = SMOOTHERS % ("ienks", "window, lag: 2, shift: 1")
+    rmse = rmse_of(written(tmp_path, LORENZ63, by))
+    assert rmse["smoothed"] < rmse["analysis"] < rmse["background"]
+    assert rmse["analysis"] < plain["analysis"]
+    out, _ = ran(tmp_path, LORENZ63, by, "source.twin.steps=20", "score={burn_in: 1.0}")
+    with xr.open_dataset(out / "analysis.nc") as held:
+        assert held.sizes["time"] == 20 and held.attrs["role"] == "filter"
+    with pytest.raises(InputError, match="windows smooth already"):
+        rmse_of(written(tmp_path, LORENZ63, by, "smooth=rts"))
+
+
+def test_the_lagged_smoother_is_chosen_by_name(tmp_path: Path) -> None:
+    by = SMOOTHERS % ("etkf", "enks, lag: 3")
+    rmse = rmse_of(written(tmp_path, LORENZ63, by, "smooth=enks"))
+    assert rmse["smoothed"] < 0.8 * rmse["analysis"]
+    with pytest.raises(InputError, match="add {name: enks, lag: 4} to analyse"):
+        rmse_of(written(tmp_path, LORENZ63, "smooth=enks"))
+
+
+def test_components_of_lorenz96_lie_on_a_ring(tmp_path: Path) -> None:
+    text = """
+seed: 2
+members: 7
+source: {twin: {truth: {name: lorenz96, size: 20}, initial: {mean: first_one, variance: 0.001},
+         steps: 150, network: {start: 0, step: 2}}}
+analyse: [{name: letkf, radius: 4.0}, {name: inflated, factor: 1.04}, {name: rotated}]
+"""
+    document = written(tmp_path, text)
+    places = toy.places_of(source_of(document))
+    assert places.period is not None and places.period.tolist() == [20.0]
+    assert places.channels[:, 0].tolist() == [float(k) for k in range(0, 20, 2)]
+    assert rmse_of(document)["analysis"] < 0.6
+    assert toy.places_of(source_of(written(tmp_path, LORENZ63))).period is None

@@ -1,0 +1,125 @@
+"""Windows on a linear-Gaussian system: smoothing at the start, filtering at the end."""
+
+from functools import partial
+
+import pytest
+import torch
+
+from releo_da.assimilation import enks, etkf, ienks, rts
+from releo_da.assimilation.enks import collected
+from releo_da.cycling.cycle import assimilate, cycle
+from releo_da.cycling.window import analyse_window
+from releo_da.cycling.windows import turns, windowed
+from releo_da.types import InputError, Scheme
+from tests.cycling.linear import Linear, draws, moments
+
+CLOSE = partial(torch.testing.assert_close, rtol=1e-7, atol=1e-7)
+SCHEMES = {
+    "etkf": etkf,
+    "ienks": partial(ienks, iterations=3),
+}
+
+
+@pytest.mark.parametrize("scheme", SCHEMES.values(), ids=SCHEMES)
+def test_the_start_of_a_window_is_smoothed(scheme: Scheme) -> None:
+    """Mean and covariance of the Kalman smoother, at the start and at every acquisition."""
+    made = Linear()
+    state = made.prior(12)
+    found, states = analyse_window(state, made.acquisitions, made.system(scheme), draws)
+    for pixel in range(made.pixels):
+        smoothed = made.smoothed(state, pixel)
+        at = [(0.0, found.ensemble), *((s.time, s.ensemble) for s in states)]
+        for time, ensemble in at:
+            for ours, theirs in zip(moments(ensemble, pixel), made.at(time, smoothed), strict=True):
+                CLOSE(ours, theirs)
+
+
+@pytest.mark.parametrize(("lag", "shift"), [(3, 3), (2, 1), (1, 1), (3, 2)])
+def test_windows_end_where_the_filter_ends(lag: int, shift: int) -> None:
+    """Without model error, whatever the windows: each value is used once."""
+    made = Linear(times=(1.0, 2.0, 3.0, 5.0, 6.0))
+    state, system = made.prior(9), made.system(etkf)
+    filtered = list(cycle(state, made.acquisitions, system, draws))[-1].analysis
+    system = system._replace(analyse=windowed(etkf, lag, shift))
+    steps = list(cycle(state, made.acquisitions, system, draws))
+    assert [s.acquisition.time for s in steps] == [1.0, 2.0, 3.0, 5.0, 6.0]
+    late = steps[-1].analysis
+    assert late.time == 6.0
+    for pixel in range(made.pixels):
+        for ours, theirs in zip(
+            moments(late.ensemble, pixel), moments(filtered.ensemble, pixel), strict=True
+        ):
+            CLOSE(ours, theirs)
+    for step in steps:
+        assert step.predicted.shape == (2, 9, 2)
+        assert torch.equal(step.precision, step.acquisition.precision)
+
+
+def test_a_longer_lag_smooths_more() -> None:
+    made = Linear(times=(1.0, 2.0, 3.0, 4.0))
+    state, system = made.prior(10), made.system(etkf)
+    last = list(turns(state, made.acquisitions, system, draws, windowed(etkf, 3, 1)))[-1]
+    assert last.start.time == 1.0 and len(last.steps) == 1
+    for pixel in range(made.pixels):
+        expected = made.at(1.0, made.smoothed(state, pixel))
+        for ours, theirs in zip(moments(last.start.ensemble, pixel), expected, strict=True):
+            CLOSE(ours, theirs)
+
+
+def test_an_ensemble_estimates_noise_as_well() -> None:
+    """IEnKS with noise as control: against the smoother, by sampling."""
+    made = Linear(q=0.6)
+    state = made.prior(4_000)
+    system = made.system(partial(ienks, iterations=2))
+    _, states = analyse_window(state, made.acquisitions, system, draws, "control")
+    for s in states:
+        mean, covariance = made.at(s.time, made.smoothed(state, 1))
+        error = (covariance.diagonal() / 4_000).sqrt()
+        assert ((s.ensemble[1].mean(0) - mean).abs() < 6.0 * error).all()
+
+
+def test_the_lagged_smoother_and_the_fixed_interval_one_agree_with_kalman() -> None:
+    """EnKS and RTS without model error, against the same oracle."""
+    made = Linear(times=(1.0, 2.0, 4.0))
+    state = made.prior(11)
+    steps = list(cycle(state, made.acquisitions, made.system(enks(etkf, lag=2)), draws))
+    forward = collected(steps)
+    plain = list(cycle(state, made.acquisitions, made.system(etkf), draws))
+    backward = rts(plain, ridge=0.0)
+    assert torch.equal(forward[-1], steps[-1].analysis.ensemble)
+    for pixel in range(made.pixels):
+        smoothed = made.smoothed(state, pixel)
+        for k, time in enumerate(made.times):
+            for ensemble in (forward[k], backward[k]):
+                for ours, theirs in zip(
+                    moments(ensemble, pixel), made.at(time, smoothed), strict=True
+                ):
+                    torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-6)
+
+
+def test_a_short_lag_sees_so_many_acquisitions_more() -> None:
+    """A step is smoothed by the next ``lag`` acquisitions, and by no others."""
+    made = Linear(times=(1.0, 2.0, 4.0, 5.0))
+    state = made.prior(11)
+    forward = collected(list(cycle(state, made.acquisitions, made.system(enks(etkf, 1)), draws)))
+    short = Linear(times=(1.0, 2.0, 4.0, 5.0))
+    short.acquisitions = short.acquisitions[:3]
+    for pixel in range(made.pixels):
+        expected = made.at(2.0, short.smoothed(state, pixel))
+        for ours, theirs in zip(moments(forward[1], pixel), expected, strict=True):
+            CLOSE(ours, theirs)
+
+
+def test_impossible_windows_are_refused() -> None:
+    made = Linear()
+    state = made.prior(4)
+    with pytest.raises(InputError, match="shift must lie in 1..lag"):
+        windowed(etkf, lag=1, shift=2)
+    with pytest.raises(InputError, match="windows end to end"):
+        windowed(etkf, 2, 1, "control")
+    with pytest.raises(InputError, match="lag must be at least 1"):
+        enks(etkf, lag=0)
+    with pytest.raises(InputError, match="one at a time"):
+        assimilate(state, made.acquisitions[0], made.system(windowed(etkf)), draws(0.0, "analysis"))
+    with pytest.raises(InputError, match="add {name: enks"):
+        collected(list(cycle(state, made.acquisitions, made.system(etkf), draws)))
