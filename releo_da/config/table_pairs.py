@@ -3,7 +3,12 @@
 The noise floor of a prediction across sensors is the pair itself: the nearest value of an
 assimilated sensor in time, in the channel of the nearest wavelength, taken as it is. Its error
 holds the noise of both sensors, what is left of their differences, and what a day or two changed.
-Figures of the assimilation are means over seeds, with the standard deviation behind them.
+Beside it stands the noise of the assimilated sensors by themselves, from their successive values,
+
+    sd^2 = mean (y_k+1 - y_k)^2 / 2     over values at most `REPEAT_DAYS` apart,
+
+which holds what changed in that time as well. Figures of the assimilation are means over seeds,
+with the standard deviation behind them.
 """
 
 from __future__ import annotations
@@ -12,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from releo_da.config.table_text import markdown, over_seeds
@@ -22,6 +28,9 @@ from releo_da.sensors import channel_of, load_sensor
 
 Periods = Mapping[str, tuple[float, float]]
 CASES = ("filtered", "smoothed")
+
+REPEAT_DAYS = 16
+"""Days between two values that are taken for one value seen twice: a cycle of Landsat."""
 
 
 def pairs_table(
@@ -37,8 +46,13 @@ def pairs_table(
     error = pair_errors(seeds[0], rule)
     names = [str(n) for n in error.channel.values]
     floor = _floor(error)
-    body = [[f"the pair itself, all {_count(error)} pairs", *(f"{floor[n]:.4f}" for n in names)]]
-    numbers: dict[str, Any] = {"pair": floor, "n": _count(error)}
+    noise = repeated_noise(seeds[0], rule)
+    others = ", ".join(sorted(set(map(str, seeds[0].sensor.values)) - {rule.sensor}))
+    body = [
+        [f"noise of {others} by itself", *(f"{noise[n]:.4f}" for n in names)],
+        [f"the pair itself, all {_count(error)} pairs", *(f"{floor[n]:.4f}" for n in names)],
+    ]
+    numbers: dict[str, Any] = {"pair": floor, "noise": noise, "n": _count(error)}
     for label, (first, last) in (periods or {"all": (-np.inf, np.inf)}).items():
         part = within(error, first, last)
         if not _count(part):
@@ -60,8 +74,7 @@ def pairs_table(
                 [f"{label}: {case}, bias", *(over_seeds(bias[n], 4) for n in names)],
                 [f"{label}: {case}, 90 % coverage", *(over_seeds(covered[n], 2) for n in names)],
             ]
-    others = sorted(set(map(str, seeds[0].sensor.values)) - {rule.sensor})
-    head = [f"{rule.sensor} predicted from {', '.join(others)}", *names]
+    head = [f"{rule.sensor} predicted from {others}", *names]
     return markdown(head, body), numbers
 
 
@@ -72,10 +85,7 @@ def pair_errors(found: xr.Dataset, rule: WithholdSensor) -> xr.DataArray:
         found: verification of a run.
         rule: what it withheld; pairs are within its calendar days.
     """
-    mine = found.sensor.values == rule.sensor
-    seen = found.observed.drop_sel(channel="ndvi", errors="ignore")
-    withheld = seen.isel(time=mine).dropna("channel", how="all")
-    other = seen.isel(time=~mine)
+    withheld, other = _split(found, rule)
     partners = _partners(withheld, other)
     day = withheld.time.values.astype("datetime64[D]")[:, None]
     apart = np.abs((day - other.time.values.astype("datetime64[D]")).astype(float))
@@ -87,6 +97,27 @@ def pair_errors(found: xr.Dataset, rule: WithholdSensor) -> xr.DataArray:
     picked = values[nearest, np.arange(values.shape[1])]
     picked = np.where(np.isfinite(reach.min(1))[..., None], picked, np.nan)
     return withheld.copy(data=picked - withheld.transpose("time", "pixel", "channel").values)
+
+
+def repeated_noise(found: xr.Dataset, rule: WithholdSensor) -> dict[str, float]:
+    """Noise of the assimilated sensors, by the withheld channel of the nearest wavelength."""
+    withheld, other = _split(found, rule)
+    day = other.time.values.astype("datetime64[s]").astype(float)[:, None] / 86_400
+    held = other.transpose("time", "pixel", "channel")
+    values = pd.DataFrame(held.values.reshape(len(day), -1).astype(float))
+    before = pd.DataFrame(np.where(values.notna(), day, np.nan)).ffill().shift()
+    change = (values - values.ffill().shift()).where(day - before <= REPEAT_DAYS)
+    noise = _floor(held.copy(data=change.to_numpy().reshape(held.shape)) / np.sqrt(2.0))
+    names = map(str, withheld.channel.values)
+    pairs = zip(names, _partners(withheld, other), strict=True)
+    return {name: noise[partner] for name, partner in pairs}
+
+
+def _split(found: xr.Dataset, rule: WithholdSensor) -> tuple[xr.DataArray, xr.DataArray]:
+    """Values of the withheld sensor, in its channels, and of the others."""
+    mine = found.sensor.values == rule.sensor
+    seen = found.observed.drop_sel(channel="ndvi", errors="ignore")
+    return seen.isel(time=mine).dropna("channel", how="all"), seen.isel(time=~mine)
 
 
 def _partners(withheld: xr.DataArray, other: xr.DataArray) -> list[str]:

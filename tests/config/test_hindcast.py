@@ -272,6 +272,7 @@ def test_a_withheld_sensor_is_predicted_and_changes_nothing(
         return data.assign(reflectance=data.reflectance + 0.05 * later)
 
     def withheld(values: dict[str, Any]) -> None:
+        values["analyse"][2]["patience"] = 2
         values["score"] = {"withhold": {"sensor": "sentinel2b", "within_days": 6}}
 
     found = {}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from releo_da.config.table_pairs import longest, pair_errors, pairs_table, refusals
+from releo_da.config.table_pairs import longest, pair_errors, pairs_table, refusals, repeated_noise
 from releo_da.config.table_variants import variants_table
 from releo_da.diagnostics.verification import FIELDS, Record, verification, within
 from releo_da.runs.withhold import WithholdSensor
@@ -61,6 +61,16 @@ def test_the_table_of_pairs(found: xr.Dataset) -> None:
     assert numbers["late"]["filtered"][0]["B02"]["bias"] == pytest.approx(-0.02, rel=1e-5)
     assert f"| late: filtered, RMSE / all pairs | {0.02 / floor:.2f} |" in text
     assert "hls_l30 predicted from hls_s30" in text
+
+
+def test_noise_is_that_of_successive_values_in_days_of_each_other(found: xr.Dataset) -> None:
+    """Days 10 and 12 differ by 0.1 in both channels; day 40 is too far from them."""
+    noise = repeated_noise(found, WithholdSensor("hls_l30", 1))
+    assert noise == pytest.approx({"B02": 0.1 / 2**0.5, "B05": 0.1 / 2**0.5}, rel=1e-5)
+    hidden = found.observed.copy()
+    hidden[2, 0, 0] = np.nan  # day 12 is unseen in one channel
+    one = repeated_noise(found.assign(observed=hidden), WithholdSensor("hls_l30", 1))
+    assert np.isnan(one["B02"]) and one["B05"] == pytest.approx(noise["B05"])
 
 
 def test_refusals_are_counted_whole_and_in_a_row(found: xr.Dataset) -> None:

@@ -75,6 +75,29 @@ def test_rejections_count_every_value(run_verification: xr.Dataset) -> None:
     np.testing.assert_allclose(shares, 100 * refused / seen.values[:2])
 
 
+def test_a_withheld_sensor_has_no_panel_and_no_bar(run_verification: xr.Dataset) -> None:
+    """Its values are observed and predicted, but neither a background nor screened."""
+    withheld = run_verification.sensor == "sentinel2a"
+    found = run_verification.assign(
+        mean=run_verification["mean"].where(~withheld),
+        rejected=run_verification.rejected.where(~withheld, 0),
+    )
+    found["mean"].loc[{"channel": "B04"}] = np.nan
+    found["rejected"].loc[{"channel": "B04"}] = 0
+    titles = [axes.get_title("left") for axes in plots.departures(found).axes]
+    assert titles == ["sentinel2b: bias", "sentinel2b: standard deviation"]
+    right = plots.rejections(found).axes[1]
+    assert [label.get_text() for label in right.get_yticklabels()] == ["B08"]
+
+
+def test_a_date_refused_whole_is_refused_to_the_full(run_verification: xr.Dataset) -> None:
+    """NDVI is compared as a channel, but nothing screens it."""
+    rejected = run_verification.rejected.copy()
+    rejected[3, :, :2] = 1
+    line = plots.rejections(run_verification.assign(rejected=rejected)).axes[0].get_lines()[0]
+    assert line.get_ydata()[3] == 100
+
+
 def test_rank_histograms_are_densities() -> None:
     flat = rank_histogram(np.arange(32.0).repeat(20), 31)
     figure = plots.rank_histograms({"flat": flat, "few": rank_histogram(np.array([0.0]), 31)})

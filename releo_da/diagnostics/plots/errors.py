@@ -33,7 +33,8 @@ def departures(found: xr.Dataset, cases: tuple[str, ...] = ("background", "analy
     channels = [c for c in found.channel.values.tolist() if c != "ndvi"] or ["ndvi"]
     unit = "reflectance" if channels != ["ndvi"] else "NDVI"
     found = found.sel(channel=channels)
-    sensors = sorted(set(found.sensor.values.tolist()))
+    compared = found["mean"].sel(case=held).notnull().any(("case", "pixel", "channel")).values
+    sensors = sorted(set(found.sensor.values[compared].tolist()))  # without a withheld one
     made, axes = style.figure(len(sensors), 2, 2.3, sharey="col")
     for sensor, (left, right) in zip(sensors, axes, strict=True):
         one = found.isel(time=np.flatnonzero(found.sensor.values == sensor))
@@ -71,9 +72,12 @@ def draw_case(left: Axes, right: Axes, one: xr.Dataset, case: str, shift: float)
 
 
 def rejections(found: xr.Dataset) -> Figure:
-    """How many values screening refused, by date and by channel, as a share of those seen."""
-    seen = found.observed.notnull() | (found.rejected > 0)
-    rejected = found.rejected > 0
+    """How many values screening refused, by date and by channel, as a share of those it saw."""
+    rejected = found.rejected.drop_sel(channel="ndvi", errors="ignore") > 0
+    before = found["mean"].sel(case="background", channel=rejected.channel, drop=True)
+    seen = before.notnull() | rejected
+    there = seen.any(("time", "pixel"))
+    seen, rejected = seen.isel(channel=there), rejected.isel(channel=there)
     made, axes = style.figure(1, 2, 2.4, width_ratios=[2.2, 1])
     left, right = axes[0]
     day = found.time.values.astype("datetime64[D]")
@@ -85,8 +89,7 @@ def rejections(found: xr.Dataset) -> Figure:
     total = int(rejected.sum())
     style.name_axes(left, y="rejected (% of values seen)", title=f"{total} values by date")
     by_channel = 100 * rejected.sum(("pixel", "time")) / seen.sum(("pixel", "time"))
-    kept = [c for c in found.channel.values.tolist() if c != "ndvi"]
-    right.barh(kept, by_channel.sel(channel=kept), color=style.COLOURS["smoothed"])
+    right.barh(by_channel.channel.values, by_channel, color=style.COLOURS["smoothed"])
     right.invert_yaxis()
     right.grid(False, axis="y")
     style.name_axes(right, x="rejected (%)", title="by channel")
