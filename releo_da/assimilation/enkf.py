@@ -1,13 +1,19 @@
 r"""The stochastic ensemble Kalman filter: every member meets its own perturbed observations.
 
-With S, d and Lo as in `linalg` and e_i standard normal,
+With S, d and Lo as in `linalg` and e_i of mean 0 and variance 1,
 
     x_i <- x_i + A' S (Lo Lo')^-1 (d + e_i - sqrt(N-1) S_i) / sqrt(N-1)
 
 which is x_i + K (y + R^1/2 e_i - H(x_i)) with the Kalman gain K of the ensemble covariances. The
-e_i are centred over members, so that the mean is the Kalman mean exactly; the covariance is the
-Kalman covariance in expectation. The square root of `etkf` has no such noise: prefer it, unless
-members must not keep their arrangement from cycle to cycle.
+e_i are standard normal draws, centred over members, so that the mean is the Kalman mean exactly.
+Centring takes 1/N off their variance; the factor sqrt(N / (N-1)) puts it back, so that every member
+meets the error that the observation has. The covariance is then in expectation
+
+    P_a + K R K' / (N-1),    P_a that of the Kalman filter:
+
+the second term vanishes as N grows, and works against the spread that small ensembles lack. The
+square root of `etkf` has no such noise: prefer it, unless members must not keep their arrangement
+from cycle to cycle.
 
 Cost per pixel: N C^2 + 3 N C L + C^3/3 multiplications, beside one evaluation of H.
 
@@ -47,7 +53,8 @@ def enkf(
     """
     predicted = observe(prior)
     s, d = weighted(predicted, y, precision)
-    scale = (prior.shape[1] - 1) ** -0.5
-    innovations = (d[:, None] + anomalies(noise(predicted.shape))) * scale - s
+    members = prior.shape[1]
+    drawn = anomalies(noise(predicted.shape)) * (members / (members - 1)) ** 0.5
+    innovations = (d[:, None] + drawn) * (members - 1) ** -0.5 - s
     weights = torch.cholesky_solve(s.mT @ anomalies(prior), innovation_factor(s))
     return Analysis(prior + innovations @ weights, predicted, precision, memory)

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from releo_da.config import cycling, emulation, training
+from releo_da.config import cycling, emulation, toy_training, training
 from releo_da.config import demo as demos
 from releo_da.config import experiment as studies
 from releo_da.config import forecast as forecasts
@@ -33,7 +33,7 @@ from releo_da.config.sections import products, score
 from releo_da.config.sections import train as train_section
 from releo_da.config.show import show_scores
 from releo_da.config.toy import TOY_OPERATORS
-from releo_da.config.toy_source import TOYS, toy_source
+from releo_da.config.toy_source import TOYS, is_toy, toy_source
 from releo_da.io import write_json
 
 
@@ -97,8 +97,14 @@ def status(run: Path, as_json: bool) -> int | None:
 def train(config: Path, options: Options) -> int | None:
     """Fit dynamics and observation error by the likelihood through the filter, or an emulator."""
     document = load(config, options.settings)
-    make = emulation if emulation.wanted(document) else training
-    path = make.command(document, options)
+    if is_toy(document):
+        path = toy_training.command(document, options)
+        told = json.loads((path.parent / "train.json").read_text(encoding="utf-8"))
+        for line in toy_training.lines(told):
+            _tell(options, line)
+    else:
+        make = emulation if emulation.wanted(document) else training
+        path = make.command(document, options)
     _tell(options, f"weights: {path.resolve()}")
     return None
 

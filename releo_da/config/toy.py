@@ -17,10 +17,11 @@ from releo_da.config.hindcast import MEMBERS, SEED
 from releo_da.config.options import Options
 from releo_da.config.registry import Registry
 from releo_da.config.report import report
-from releo_da.config.run_files import open_run, progress
+from releo_da.config.run_files import open_run, progress, weights_of
 from releo_da.config.schemes import SCHEMES, reasons_of, smoother_of
 from releo_da.config.sections import score, section
 from releo_da.config.toy_source import TOYS, Initial, ToySource, source_of
+from releo_da.config.toy_weights import load_weights
 from releo_da.dynamics.lorenz96 import Lorenz96
 from releo_da.dynamics.stepped import Stepped
 from releo_da.io import products_dataset, write_json, write_products, write_state
@@ -92,6 +93,9 @@ def forecaster_of(document: Document, made: ToySource, device: torch.device) -> 
         InputError: it has other components or times than the truth.
     """
     spec = document.values.get("forecast", document.values["source"]["twin"]["truth"])
+    weights = weights_of(document)
+    if isinstance(spec, dict):
+        spec = {key: value for key, value in spec.items() if key != "weights"}
     found: Stepped = TOYS.build(spec, "forecast")
     if found.size != made.truth.size:
         raise InputError(
@@ -100,6 +104,8 @@ def forecaster_of(document: Document, made: ToySource, device: torch.device) -> 
         )
     for before, after in zip((START, *made.times), made.times, strict=False):
         check_interval(found, after - before, f"{document.path}: forecast.dt")
+    if weights is not None:
+        load_weights(weights, found)
     return found.to(device).requires_grad_(False)
 
 

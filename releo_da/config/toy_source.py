@@ -12,10 +12,19 @@ from releo_da.config.registry import Registry, bind
 from releo_da.dynamics.linear import linear
 from releo_da.dynamics.lorenz63 import lorenz63
 from releo_da.dynamics.lorenz96 import lorenz96
+from releo_da.dynamics.quadratic_ring import quadratic_ring
 from releo_da.dynamics.stepped import Stepped
 from releo_da.types import InputError
 
-TOYS = Registry("toy model", {"lorenz63": lorenz63, "lorenz96": lorenz96, "linear": linear})
+TOYS = Registry(
+    "toy model",
+    {
+        "lorenz63": lorenz63,
+        "lorenz96": lorenz96,
+        "quadratic_ring": quadratic_ring,
+        "linear": linear,
+    },
+)
 
 MEANS = ("first_one", "zeros")
 """Initial means that have a name: 1 in the first component and 0 elsewhere, or 0 everywhere."""

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from releo_da.assimilation.screening import remembered
 from releo_da.learning.anchors import Parametrised, anchored
-from releo_da.learning.likelihood import innovation_likelihood
+from releo_da.learning.likelihood import CONTAMINATION, innovation_likelihood
 from releo_da.types import (
     Acquisition,
     Forecaster,
@@ -101,6 +101,7 @@ def filter_likelihood(
     analyse: Scheme,
     noise: Noise,
     truncate: int,
+    contamination: float = CONTAMINATION,
 ) -> Iterator[Tensor]:
     """Log-likelihood of stretches of ``truncate`` acquisitions, each with its own graph."""
     total = state.ensemble.new_zeros(())
@@ -110,7 +111,7 @@ def filter_likelihood(
         prior = background.ensemble
         predicted = observe(prior, full)
         known = remembered(partial(observe, acquisition=full), prior, predicted)
-        terms = innovation_likelihood(predicted, full.values, full.precision)
+        terms = innovation_likelihood(predicted, full.values, full.precision, contamination)
         total = total + terms.log_density.sum()
         used = (terms.clean * ~hide[k].to(terms.clean.device))[:, None] * full.precision
         analysis = analyse(prior, known, full.values, used, noise, {})

@@ -28,6 +28,9 @@ from torch import Tensor
 BROAD = (0.15, 0.04)
 """Standard deviations of the common and of the independent part of a contaminated acquisition."""
 
+CONTAMINATION = 1e-6
+"""Prior probability that a pixel's acquisition is cloud or otherwise wrong."""
+
 
 class Likelihood(NamedTuple):
     """Log-likelihood of each pixel's acquisition and the probability that it is clean."""
@@ -50,7 +53,7 @@ def _log_normal(d: Tensor, covariance: Tensor, precision: Tensor) -> Tensor:
 
 
 def innovation_likelihood(
-    predicted: Tensor, y: Tensor, precision: Tensor, contamination: float = 1e-6
+    predicted: Tensor, y: Tensor, precision: Tensor, contamination: float = CONTAMINATION
 ) -> Likelihood:
     """Robust log-likelihood of the innovations of one acquisition.
 
@@ -58,7 +61,8 @@ def innovation_likelihood(
         predicted: ``[pixel, member, channel]`` H of the background members.
         y: ``[pixel, channel]`` observed values.
         precision: ``[pixel, channel]`` 1 / R, 0 where nothing was seen.
-        contamination: prior probability that a pixel's acquisition is cloud or otherwise wrong.
+        contamination: prior probability that a pixel's acquisition is cloud or otherwise wrong;
+            0 for a plain Gaussian.
     """
     mean = predicted.mean(1)
     anomalies = (predicted - mean[:, None]) / math.sqrt(predicted.shape[1] - 1)

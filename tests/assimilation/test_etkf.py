@@ -37,10 +37,11 @@ def problem(members: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarra
 def test_stochastic_scheme_equals_filterpy_with_its_perturbations(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The same perturbations, member by member, give the same members."""
+    """The same perturbations, member by member, give the same members: draws that are centred
+    and have the variance that they had before."""
     sigmas, h, y, variance = problem(12)
-    draws = np.random.default_rng(4).normal(size=(12, 3))
-    draws -= draws.mean(0)
+    raw = np.random.default_rng(4).normal(size=(12, 3))
+    draws = (raw - raw.mean(0)) * np.sqrt(12 / 11)
     monkeypatch.setattr(
         ensemble_kalman_filter,
         "multivariate_normal",
@@ -51,10 +52,33 @@ def test_stochastic_scheme_equals_filterpy_with_its_perturbations(
         lambda x: x @ torch.tensor(h),
         torch.tensor(y)[None],
         torch.tensor(1.0 / variance)[None],
-        lambda shape: torch.tensor(draws).expand(*shape),
+        lambda shape: torch.tensor(raw).expand(*shape),
         {},
     ).ensemble[0]
     np.testing.assert_allclose(ours.numpy(), peer(sigmas, h, y, variance), rtol=1e-10, atol=1e-12)
+
+
+def test_perturbations_have_the_variance_of_the_error_in_small_ensembles() -> None:
+    """Over many draws the covariance is (I - KH) P (I - KH)' + K R K' N / (N-1)."""
+    members, draws = 4, 40_000
+    sigmas, h, y, variance = problem(members)
+    rng = torch.Generator().manual_seed(6)
+    found = enkf(
+        torch.tensor(sigmas).expand(draws, -1, -1),
+        lambda x: x @ torch.tensor(h),
+        torch.tensor(y).expand(draws, -1),
+        torch.tensor(1.0 / variance).expand(draws, -1),
+        lambda shape: torch.randn(*shape, generator=rng, dtype=torch.float64),
+        {},
+    ).ensemble
+    away = found - found.mean(1, keepdim=True)
+    each = (away.mT @ away / (members - 1)).numpy()
+    p, r = np.cov(sigmas.T), np.diag(variance)
+    gain = p @ h @ np.linalg.inv(h.T @ p @ h + r)
+    rest = np.eye(len(p)) - gain @ h.T
+    expected = rest @ p @ rest.T + gain @ r @ gain.T * members / (members - 1)
+    error = each.std(0) / np.sqrt(draws)
+    assert (np.abs(each.mean(0) - expected) < 4 * error).all()
 
 
 def test_mean_and_covariance_approach_those_of_filterpy() -> None:

@@ -22,8 +22,8 @@ def problem() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
 def test_with_the_same_perturbations_it_is_the_enkf(monkeypatch: pytest.MonkeyPatch) -> None:
     """One oracle for both: perturbations that FilterPy is handed, and the same ones as noise."""
     prior, h, y, precision = problem()
-    draws = np.random.default_rng(4).normal(size=(12, 3))
-    draws -= draws.mean(0)
+    raw = np.random.default_rng(4).normal(size=(12, 3))
+    draws = (raw - raw.mean(0)) * np.sqrt(12 / 11)  # centred, of the variance they had
 
     columns = {4: [], 3: [0, 1, 2], 2: [0, 2]}  # 4: the latents, drawn when a filter is made
 
@@ -34,7 +34,7 @@ def test_with_the_same_perturbations_it_is_the_enkf(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(ensemble_kalman_filter, "multivariate_normal", given)
 
     def noise(shape) -> torch.Tensor:
-        return torch.tensor(draws)[:, : shape[-1]].expand(*shape)
+        return torch.tensor(raw)[:, : shape[-1]].expand(*shape)
 
     arguments = (prior, lambda x: x @ h, y, precision)
     theirs = filterpy(*arguments, lambda shape: torch.zeros(*shape), {})

@@ -1,0 +1,51 @@
+"""Learned toy models on file: the parameters of a forecaster, and of which model they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from releo_da.dynamics.stepped import Stepped
+from releo_da.io.atomic import replacing
+from releo_da.types import InputError
+
+MODEL = "model"
+"""Key of the metadata that names the model."""
+
+
+def model_name(forecaster: Stepped) -> str:
+    """The model step and its number of components."""
+    return f"{type(forecaster.step).__name__} {forecaster.size}"
+
+
+def write_weights(path: Path, forecaster: Stepped) -> None:
+    """Write the parameters of a forecaster, whole or not at all."""
+    held = {name: t.detach().cpu().contiguous() for name, t in forecaster.state_dict().items()}
+    with replacing(path) as temporary:
+        save_file(held, str(temporary), metadata={MODEL: model_name(forecaster)})
+
+
+def load_weights(path: Path, forecaster: Stepped) -> None:
+    """Load learned parameters into a forecaster; model error is set to that of the file.
+
+    Raises:
+        InputError: the file is no file of weights, or one of another model.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            told = (file.metadata() or {}).get(MODEL)
+            held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as problem:
+        raise InputError(
+            f"{path}: is no file of weights ({problem}); make one with `releo-da train`"
+        ) from None
+    wanted = {name: tensor.shape for name, tensor in forecaster.state_dict().items()}
+    if told != model_name(forecaster) or wanted != {n: t.shape for n, t in held.items()}:
+        raise InputError(
+            f"{path}: weights of {told or 'another system'} ({', '.join(held)}), but the "
+            f"configuration names {model_name(forecaster)} ({', '.join(wanted)}); give it the "
+            "model and the noise_variance that were trained"
+        )
+    forecaster.load_state_dict(held)
