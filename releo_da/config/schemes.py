@@ -6,6 +6,7 @@ what goes back over the steps of a finished filter.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -142,12 +143,16 @@ def _counted(code: torch.Tensor) -> dict[str, int]:
     return {r: n for r, n in zip(REASONS, counts, strict=True) if n and r != "kept"}
 
 
-def fitting_scheme(document: Document) -> Scheme:
+def fitting_scheme(document: Document, supplied: Mapping[str, Any] | None = None) -> Scheme:
     """The scheme of a fit: that of the configuration without screening.
 
     The likelihood weighs each acquisition by the probability that it is clean; a hard refusal
     would hide from the fit the very innovations that say how large its errors are.
+
+    Args:
+        document: the configuration.
+        supplied: arguments that the run gives, such as places.
     """
     kept = [layer for layer in layers_of(document) if name_of(layer) != "screened"]
-    scheme: Scheme = SCHEMES.build(kept, "analyse")
+    scheme: Scheme = SCHEMES.build(kept, "analyse", supplied)
     return scheme

@@ -23,6 +23,7 @@ from releo_da.config.sections import score, section
 from releo_da.config.toy_source import TOYS, Initial, ToySource, source_of
 from releo_da.config.toy_weights import load_weights
 from releo_da.dynamics.lorenz96 import Lorenz96
+from releo_da.dynamics.quadratic_ring import QuadraticRing
 from releo_da.dynamics.stepped import Stepped
 from releo_da.io import products_dataset, write_json, write_products, write_state
 from releo_da.observation.identity import Components
@@ -82,7 +83,7 @@ def places_of(made: ToySource) -> Places:
         return torch.tensor(positions, dtype=torch.float64)[:, None]
 
     size = torch.tensor([float(made.truth.size)], dtype=torch.float64)
-    ring = size if isinstance(made.truth.step, Lorenz96) else None
+    ring = size if isinstance(made.truth.step, Lorenz96 | QuadraticRing) else None
     return Places(along(range(made.truth.size)), along(made.network), ring)
 
 

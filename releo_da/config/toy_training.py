@@ -73,7 +73,7 @@ def fitted(document: Document, made: ToySource, options: Options) -> Learned:
 
     def problem(seed: int) -> Problem:
         truth = toy.simulated(document, replace(made, seed=seed), task.seed, device)
-        scheme = fitting_scheme(document)
+        scheme = fitting_scheme(document, {"places": toy.places_of(made)})
         return Problem(forecaster, start, model.observe, scheme, truth.acquisitions)
 
     def judged(step: Stepped) -> float:
