@@ -9,7 +9,7 @@
       - setting: sakov2008
         name: square root
         set: {members: 24, analyse: [{name: etkf}, {name: inflated, factor: 1.013}]}
-        figures: {published: 0.18, median: 0.181, min: 0.171, max: 3.415, seeds: 5}
+        figures: {published: 0.18, median: 0.181, seeds: 5, min: 0.171, max: 3.415}
 
 A case is the configuration of its setting with the keys of ``set`` in place of its own. Replicates
 run side by side on the pixel axis, cases in one process per core.
@@ -43,7 +43,8 @@ from releo_da.runs.toy_scores import diverged, references
 from releo_da.types import InputError
 
 SINGLE = 0.15
-"""A figure of one seed, or of seeds of which some diverged, is met within this share of it."""
+"""A figure whose range over seeds says nothing is met within this share of it: one seed was run,
+some diverged, or the range is not known."""
 
 
 @dataclass(frozen=True)
@@ -53,23 +54,23 @@ class Figures:
     Attributes:
         published: given with the settings in the literature, or None.
         median: over the seeds.
-        min: of them.
-        max: of them.
         seeds: how many were run.
+        min: of them, where it is known.
+        max: of them, where it is known.
         diverged: how many of them diverged.
     """
 
     median: float
-    min: float
-    max: float
     seeds: int
+    min: float | None = None
+    max: float | None = None
     published: float | None = None
     diverged: int = 0
 
     @property
     def limits(self) -> tuple[float, float]:
         """The band that our median is held to."""
-        if self.seeds == 1 or self.diverged:
+        if self.min is None or self.max is None or self.seeds == 1 or self.diverged:
             return (1.0 - SINGLE) * self.median, (1.0 + SINGLE) * self.median
         return self.min, self.max
 

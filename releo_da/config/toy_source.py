@@ -104,9 +104,9 @@ def toy_source(
     start = bind(initial_distribution, initial, f"{where}.initial", provided={"size": model.size})()
     for name, number in {"steps": steps, "replicates": replicates}.items():
         if number < 1:
-            raise InputError(f"{name} is {number}; give 1 or more")
+            raise InputError(f"{where}.{name} is {number}; give 1 or more")
     if not 0.0 <= missing < 1.0:
-        raise InputError(f"missing is {missing}; give a probability from 0 to below 1")
+        raise InputError(f"{where}.missing is {missing}; give a probability from 0 to below 1")
     seen = components(network, model.size)
     return ToySource(
         model,
@@ -134,17 +134,19 @@ def initial_distribution(
     """
     if isinstance(mean, str):
         if mean not in MEANS:
-            raise InputError(f"initial.mean: unknown '{mean}'; {nearest(mean, MEANS)}, or a list")
+            raise InputError(
+                f"source.twin.initial.mean: unknown '{mean}'; {nearest(mean, MEANS)}, or a list"
+            )
         mean = [float(mean == "first_one" and k == 0) for k in range(size)]
     spread = [variance] * size if isinstance(variance, float | int) else list(variance)
     for name, values in {"mean": mean, "variance": spread}.items():
         if len(values) != size:
             raise InputError(
-                f"initial.{name} has {len(values)} values, the model {size} components; "
-                "give one for each"
+                f"source.twin.initial.{name} has {len(values)} values, the model {size} "
+                "components; give one for each"
             )
     if min(spread) < 0.0:
-        raise InputError(f"initial.variance is {variance}; give 0 or more")
+        raise InputError(f"source.twin.initial.variance is {variance}; give 0 or more")
     return Initial(tuple(mean), tuple(spread))
 
 
@@ -152,7 +154,9 @@ def times_of(every: int | Sequence[int], steps: int, dt: float) -> tuple[float, 
     """Model time of each observation."""
     intervals = [every] if isinstance(every, int) else list(every)
     if not intervals or min(intervals) < 1:
-        raise InputError(f"observe_every is {every}; give 1 model step or more, or a list of them")
+        raise InputError(
+            f"source.twin.observe_every is {every}; give 1 model step or more, or a list of them"
+        )
     return tuple(dt * count for count in accumulate(islice(cycle(intervals), steps)))
 
 
@@ -164,7 +168,9 @@ def components(network: dict[str, Any] | Sequence[int] | None, size: int) -> tup
     wrong = [k for k in found if not 0 <= k < size]
     if not found or wrong or len(set(found)) < len(found):
         told = f"holds {wrong[0]}" if wrong else "is empty" if not found else "repeats a component"
-        raise InputError(f"network {told}; give different positions from 0 to {size - 1}")
+        raise InputError(
+            f"source.twin.network {told}; give different positions from 0 to {size - 1}"
+        )
     return found
 
 
@@ -180,8 +186,8 @@ def regular(size: int, start: int = 0, step: int = 1, stop: int | None = None) -
     end = size if stop is None else stop
     if not 0 <= start < size or step < 1 or not start < end <= size:
         raise InputError(
-            f"network: start {start}, step {step}, stop {end} see nothing or more than the "
-            f"{size} components; give 0 <= start < stop <= {size} and a step of 1 or more"
+            f"source.twin.network: start {start}, step {step}, stop {end} see nothing or more "
+            f"than the {size} components; give 0 <= start < stop <= {size} and a step of 1 or more"
         )
     return tuple(range(start, end, step))
 
@@ -191,11 +197,11 @@ def variances(given: float | Sequence[float], channels: int) -> tuple[float, ...
     found = (given,) * channels if isinstance(given, float | int) else tuple(given)
     if len(found) != channels:
         raise InputError(
-            f"error_variance has {len(found)} values, the network {channels} components; "
-            "give one number, or one for each"
+            f"source.twin.error_variance has {len(found)} values, the network {channels} "
+            "components; give one number, or one for each"
         )
     if not min(found) > 0.0:
-        raise InputError(f"error_variance is {given}; give a positive number")
+        raise InputError(f"source.twin.error_variance is {given}; give a positive number")
     return found
 
 

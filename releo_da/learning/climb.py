@@ -46,7 +46,7 @@ class Problem(NamedTuple):
     acquisitions: Sequence[Acquisition]
 
     @property
-    def count(self) -> int:
+    def values(self) -> int:
         """Number of observed values."""
         return int(sum(a.seen.sum() for a in self.acquisitions))
 
@@ -72,7 +72,7 @@ def log_likelihood(problem: Problem, generator: torch.Generator) -> float:
         problem: the record and its filter.
         generator: the source of the filter's randomness.
     """
-    return float(sum(problem.stretches(generator, len(problem.acquisitions)))) / problem.count
+    return float(sum(problem.stretches(generator, len(problem.acquisitions)))) / problem.values
 
 
 def climb(
@@ -102,9 +102,9 @@ def climb(
         likelihood = 0.0
         for stretch in problem.stretches(generator, truncate):
             optimiser.zero_grad()
-            (-stretch * steps / problem.count).backward()
+            (-stretch * steps / problem.values).backward()
             nn.utils.clip_grad_norm_(parameters, clip)
             optimiser.step()
             schedule.step()
             likelihood += float(stretch.detach())
-        yield Epoch(number, likelihood, 0.0, problem.count)
+        yield Epoch(number, likelihood, 0.0, problem.values)
