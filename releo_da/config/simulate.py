@@ -24,6 +24,7 @@ from releo_da.config.sensor_paths import sensor_at
 from releo_da.io.atomic import replacing
 from releo_da.io.geometry import fold
 from releo_da.physics.optics import LeafModel
+from releo_da.physics.soil_spectra import SoilSpectra
 from releo_da.simulator.rows import BLOCK, plan, simulated
 from releo_da.simulator.validity import ANGLES, PLAIN, check, check_together, repeated, settle
 from releo_da.types import InputError
@@ -81,7 +82,7 @@ def simulate_table(
             f"--output {output}: not a file in an existing folder; create {output.parent}"
         )
     made = plan(None if sensor is None else sensor_at(sensor), derived, leaf, soil)
-    rows = read_canopies(table, leaf)
+    rows = read_canopies(table, leaf, made.soil)
     blocks = simulated(made, rows.columns, len(rows.lines), rows.place)
     silent = quiet or not sys.stderr.isatty()
     with _opened(output) as file:
@@ -103,8 +104,13 @@ def _opened(output: Path | None) -> Iterator[TextIO]:
         yield file
 
 
-def read_canopies(path: Path, leaf: LeafModel = PLAIN) -> Table:
+def read_canopies(path: Path, leaf: LeafModel, soil: SoilSpectra) -> Table:
     """Reads and checks the input of `simulate_table`; psi is folded to [0, 180].
+
+    Args:
+        path: the CSV file.
+        leaf: the leaf model.
+        soil: the soil spectra.
 
     Raises:
         InputError: the file, a column or a value is wrong.
@@ -118,7 +124,7 @@ def read_canopies(path: Path, leaf: LeafModel = PLAIN) -> Table:
         raise InputError(f"{path}: not a readable UTF-8 text file ({error})") from None
     for name, values in table.columns.items():
         check(name, values, table.place)
-    check_together(table.columns, table.place, leaf)
+    check_together(table.columns, table.place, leaf, soil)
     table.columns["psi"] = fold(table.columns["psi"])
     return table
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from releo_da.types import InputError
 
-from .published import FIRST, LAST
+from .published import FIRST, LAST, published
 
 COLUMNS = ("wavelength", "dry", "wet")
 
@@ -32,6 +32,12 @@ class SoilSpectra(NamedTuple):
 
     dry: Tensor
     wet: Tensor
+
+
+def published_soil() -> SoilSpectra:
+    """The soils that come with the canopy model, float64."""
+    table = published("soil")
+    return SoilSpectra(table["dry"], table["wet"])
 
 
 def read_soil(path: Path | str) -> SoilSpectra:

@@ -49,7 +49,7 @@ def simulate(
             ``view_zenith``, and ``sun_azimuth`` with ``view_azimuth`` or ``relative_azimuth``. Any
             real azimuth is accepted. Without a view the sensor looks straight down.
         derived: further variables: fapar, fcover, ccc, cwc, and indices of the sensor's channels
-            such as ndvi, nbr or nd_B08_B11.
+            such as ndvi, nbr or nd_B08_B11; one that is repeated counts once.
         leaf: leaf model, ``prospect_d`` or ``prospect_5``, which takes no anthocyanins.
         soil: path of a CSV of soil spectra, with the columns wavelength, dry and perhaps wet.
 
@@ -79,7 +79,7 @@ def simulate(
         name: array.values.reshape(-1) if array.size == 1 else one.values.reshape(-1)
         for (name, array), one in zip(columns.items(), whole, strict=True)
     }
-    check_together(flat, place(frame), leaf)
+    check_together(flat, place(frame), leaf, made.soil)
     values = np.empty((frame.size, len(made.names)))
     for part, block in simulated(made, flat, frame.size, place(frame)):
         values[part] = block

@@ -20,13 +20,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from releo_da.observation.derived import DERIVED, described, quantities
+from releo_da.io.names import nearest
+from releo_da.observation.derived import DERIVED, quantities
 from releo_da.observation.quadrature import band_quadrature
 from releo_da.physics.optics import LeafModel, load_optics
 from releo_da.physics.prosail import prosail
-from releo_da.physics.soil_spectra import read_soil
+from releo_da.physics.soil_spectra import SoilSpectra, published_soil, read_soil
 from releo_da.sensors import FIRST_NM, LAST_NM, Sensor, load_sensor
 from releo_da.sensors.indices import (
+    INDICES,
     Index,
     combine,
     find_index,
@@ -34,7 +36,7 @@ from releo_da.sensors.indices import (
     is_index,
     of_channels,
 )
-from releo_da.simulator.validity import ANGLES, PLAIN, Place, check_result
+from releo_da.simulator.validity import ANGLES, KNOWN, PLAIN, Place, check_result
 from releo_da.types import InputError
 
 BLOCK = 2048
@@ -51,6 +53,7 @@ class Plan(NamedTuple):
         names: columns of the result: channels or wavelengths, then derived variables.
         derived: the derived variables among them.
         leaf: the leaf model.
+        soil: the soil spectra.
         compute: variables and angles, each ``[row]`` or of one value, to ``[row, column]``.
     """
 
@@ -58,6 +61,7 @@ class Plan(NamedTuple):
     names: tuple[str, ...]
     derived: tuple[str, ...]
     leaf: LeafModel
+    soil: SoilSpectra
     compute: Callable[[Mapping[str, Tensor]], Tensor]
 
 
@@ -71,7 +75,7 @@ def plan(
 
     Args:
         sensor: name in the catalogue, or path of a file; None gives the spectrum, 400 ... 2500 nm.
-        derived: names of derived variables and of indices.
+        derived: names of derived variables and of indices; one that is repeated counts once.
         leaf: ``prospect_d``, or ``prospect_5``, which knows no anthocyanins.
         soil: CSV file of soil spectra instead of the published ones
             (`releo_da.physics.soil_spectra.read_soil`).
@@ -80,18 +84,12 @@ def plan(
         InputError: an unknown sensor, leaf model or variable, a soil file that is wrong, or an
             index that the channels do not allow.
     """
-    spectra_of_soil = None if soil is None else read_soil(soil)
+    spectra_of_soil = published_soil() if soil is None else read_soil(soil)
     at = partial(load_optics, dtype=torch.float64, leaf=leaf, soil=spectra_of_soil)
     instrument = None if sensor is None else load_sensor(sensor)
-    described(derived)
+    derived = _once(derived)
     indices = {name: _positions(name, instrument) for name in derived if is_index(name)}
     plain = [name for name in derived if name in DERIVED]
-    other = [name for name in derived if name not in indices and name not in DERIVED]
-    if other:
-        raise InputError(
-            f"simulate: '{other[0]}' is given, not derived; choose from {', '.join(DERIVED)}, "
-            "or an index of two channels"
-        )
     if instrument is None:
         channels = tuple(str(w) for w in range(FIRST_NM, LAST_NM + 1))
         optics, rule = at(), None
@@ -109,7 +107,7 @@ def plan(
             found[name] = of_channels(seen, index)
         return torch.cat([seen, *(found[name][:, None] for name in derived)], 1)
 
-    return Plan(instrument, (*channels, *derived), tuple(derived), leaf, compute)
+    return Plan(instrument, (*channels, *derived), derived, leaf, spectra_of_soil, compute)
 
 
 @torch.no_grad()
@@ -138,6 +136,20 @@ def simulated(
         values = made.compute(block).numpy()
         check_result(values, start, place)
         yield part, values
+
+
+def _once(derived: Sequence[str]) -> tuple[str, ...]:
+    """Names of derived variables, each once."""
+    if isinstance(derived, str):
+        raise InputError(f"simulate: derived is '{derived}'; give a list of names, ['{derived}']")
+    for name in derived:
+        if name not in DERIVED and not is_index(name):
+            fault = "given, not derived" if name in KNOWN else "no derived variable"
+            raise InputError(
+                f"simulate: '{name}' is {fault}{nearest(name, (*DERIVED, *INDICES))} Choose from "
+                f"{', '.join((*DERIVED, *INDICES))}, or nd_HIGH_LOW of two channels"
+            )
+    return tuple(dict.fromkeys(derived))
 
 
 def _positions(name: str, sensor: Sensor | None) -> Index:

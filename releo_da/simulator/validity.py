@@ -1,12 +1,13 @@
 """What a canopy may be: names and limits, refused at one place for the command and for Python.
 
 Only the unphysical is refused: negative contents, fewer than one leaf layer, fractions outside 0-1,
-angles outside 0-90 degrees, what is not finite. Bounds of priors say what is likely and are no
-limits here.
+angles outside 0-90 degrees, a soil that reflects more light than it gets, what is not finite.
+Bounds of priors say what is likely and are no limits here.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -16,6 +17,7 @@ from releo_da.io.names import nearest
 from releo_da.physics.leaf_angles import CAMPBELL, VERHOEF, angle_names
 from releo_da.physics.optics import LeafModel
 from releo_da.physics.prosail import VARIABLES, variable_names
+from releo_da.physics.soil_spectra import SoilSpectra
 from releo_da.types import InputError
 
 ANGLES = ("tts", "tto", "psi")
@@ -118,7 +120,10 @@ def check(name: str, values: NDArray[np.float64], place: Place) -> None:
 
 
 def check_together(
-    columns: Mapping[str, NDArray[np.float64]], place: Place, leaf: LeafModel = PLAIN
+    columns: Mapping[str, NDArray[np.float64]],
+    place: Place,
+    leaf: LeafModel,
+    soil: SoilSpectra,
 ) -> None:
     """Refuse values that are physical alone and not together.
 
@@ -126,10 +131,11 @@ def check_together(
         columns: variables by name, each ``[row]`` or of one value.
         place: begins the message.
         leaf: the leaf model.
+        soil: the spectra that psoil mixes.
 
     Raises:
-        InputError: the first row in which ``|lidfa| + |lidfb|`` exceeds 1, or in which there are
-            pigments that the leaf model does not know.
+        InputError: the first row in which ``|lidfa| + |lidfb|`` exceeds 1, in which there are
+            pigments that the leaf model does not know, or whose soil reflects more than 1.
     """
     if leaf != PLAIN and "ant" in columns and columns["ant"].any():
         raise InputError(
@@ -145,6 +151,38 @@ def check_together(
                 f"{place('lidfa', int(wrong[0]))}: |lidfa| + |lidfb| is {size[wrong[0]]:g}; "
                 "give at most 1"
             )
+    mixed = brightest(soil, columns["psoil"])
+    brightness = columns["rsoil"] * mixed
+    bright = np.flatnonzero(brightness > 1.0 + 1e-12)
+    if bright.size:
+        row = int(bright[0])
+        limit = 1.0 / np.broadcast_to(mixed, brightness.shape)[row]
+        raise InputError(
+            f"{place('rsoil', row)}: the soil reflects up to {brightness[row]:.3g} of the light it "
+            f"gets, which is unphysical; give an rsoil of at most {math.floor(limit * 1e3) / 1e3:g}"
+        )
+
+
+def brightest(soil: SoilSpectra, psoil: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Largest reflectance over wavelengths of ``psoil dry + (1 - psoil) wet``.
+
+    A wavelength at which another one is brighter in both spectra is never the brightest; of the
+    published soils ten are left.
+
+    Args:
+        soil: the two spectra.
+        psoil: dry fraction, any shape.
+
+    Returns:
+        Reflectance before the factor rsoil, in the shape of `psoil`.
+    """
+    dry, wet = soil.dry.numpy(), soil.wet.numpy()
+    order = np.lexsort((-wet, -dry))
+    rises = np.diff(np.maximum.accumulate(wet[order]), prepend=-1.0) > 0.0
+    most = np.zeros(psoil.shape)
+    for at in order[rises]:
+        np.maximum(most, psoil * dry[at] + (1.0 - psoil) * wet[at], out=most)
+    return most
 
 
 def check_result(values: NDArray[np.float64], start: int, place: Place) -> None:

@@ -88,13 +88,29 @@ def test_result_does_not_depend_on_batches(tmp_path: Path, monkeypatch: pytest.M
 def test_priors_are_no_limits(tmp_path: Path) -> None:
     extremes = [
         {"n": 1, "cab": 0, "car": 0, "ant": 0, "cbrown": 0, "cw": 0, "cm": 0},
-        {"n": 4, "cab": 300, "lai": 40, "rsoil": 6, "hspot": 3},
+        {"n": 4, "cab": 300, "lai": 40, "psoil": 0, "rsoil": 6, "hspot": 3},
         {"lai": 0, "ala": 0, "psoil": 0, "tts": 0, "tto": 0},
         {"ala": 90, "psoil": 1, "rsoil": 0, "tts": 80, "tto": 80, "psi": 1e4},
     ]
     result = simulated(write(tmp_path, *extremes))
     assert len(result) == 4
     assert (result >= 0).all().all()
+
+
+def test_a_soil_brighter_than_white_is_refused(tmp_path: Path) -> None:
+    """Light that a soil multiplies grows with every return between leaves and ground."""
+    table = write(tmp_path, {}, {"lai": 6, "psoil": 1, "rsoil": 3.5}, {"rsoil": 9})
+    expected = "row 2 (line 3), column 'rsoil': the soil reflects up to 1.8 of the light it gets"
+    assert expected in (message := refusal(table))
+    limit = float(message.rpartition(" ")[2])
+    refusal(write(tmp_path, {"psoil": 1, "rsoil": limit + 0.001}))
+    assert (simulated(write(tmp_path, {"psoil": 1, "rsoil": limit, "lai": 6})) < 1).all().all()
+    soil = tmp_path / "soil.csv"
+    soil.write_text("wavelength,dry,wet\n400,0.25,0.1\n2500,0.1,0.25\n")
+    output = tmp_path / "refl.csv"
+    simulate_table(write(tmp_path, {"rsoil": 4}), output, None, True, soil=soil)
+    with pytest.raises(InputError, match="up to 1.02 of the light.*an rsoil of at most 4$"):
+        simulate_table(write(tmp_path, {"rsoil": 4.1, "psoil": 1}), output, None, True, soil=soil)
 
 
 def test_columns_in_any_order(tmp_path: Path) -> None:

@@ -17,8 +17,10 @@ from releo_da.io.geometry import sun_position
 from releo_da.physics.absorbed import fcover
 from releo_da.physics.optics import load_optics
 from releo_da.physics.prosail import prosail
+from releo_da.physics.soil_spectra import SoilSpectra
 from releo_da.sensors import load_sensor
 from releo_da.simulator import CANOPY, rows
+from releo_da.simulator.validity import brightest
 from releo_da.types import InputError
 
 SUN = {"sun_zenith": 35.0}
@@ -53,6 +55,24 @@ def test_dimensions_broadcast_by_name_and_keep_their_coordinates() -> None:
     assert one.fcover.item() == pytest.approx(covered.item(), abs=1e-12)
     assert found.fcover.attrs["long_name"] == "fraction of ground covered by green vegetation"
     assert found.reflectance.attrs["units"] == "1"
+
+
+def test_a_derived_variable_that_is_named_twice_counts_once() -> None:
+    once = simulate(CANOPY, "sentinel2b", SUN, ["ndvi", "fapar"])
+    xr.testing.assert_identical(
+        simulate(CANOPY, "sentinel2b", SUN, ["ndvi", "ndvi", "fapar"]), once
+    )
+
+
+@pytest.mark.parametrize("shape", [(), (4, 1)])
+def test_the_brightest_wavelength_of_a_soil(shape: tuple[int, ...]) -> None:
+    """Against every wavelength."""
+    generator = np.random.default_rng(3)
+    dry, wet = generator.random((2, 2101))
+    psoil = generator.random(shape)
+    expected = (psoil[..., None] * dry + (1 - psoil[..., None]) * wet).max(-1)
+    found = brightest(SoilSpectra(torch.from_numpy(dry), torch.from_numpy(wet)), psoil)
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_leaf_angles_by_two_slopes() -> None:
@@ -232,8 +252,14 @@ def test_names_that_cannot_be_simulated() -> None:
         simulate({"lai": 1.0}, "sentinel2a", SUN)
     with pytest.raises(InputError, match="unknown sensor 'sentinel2'.*did you mean"):
         simulate(CANOPY, "sentinel2", SUN)
-    with pytest.raises(InputError, match="'lai' is given, not derived; choose from ccc"):
+    with pytest.raises(
+        InputError, match="'lai' is given, not derived.*Choose from ccc, cwc, fapar"
+    ):
         simulate(CANOPY, "sentinel2a", SUN, ["lai"])
+    with pytest.raises(InputError, match="'fappar' is no derived variable; did you mean 'fapar'"):
+        simulate(CANOPY, "sentinel2a", SUN, ["fappar"])
+    with pytest.raises(InputError, match=r"derived is 'ndvi'; give a list of names, \['ndvi'\]"):
+        simulate(CANOPY, "sentinel2a", SUN, "ndvi")
     with pytest.raises(InputError, match="ndwi cannot be formed.*allows ndvi, gndvi, ndre, ndmi"):
         simulate(CANOPY, "sentinel2a", SUN, ["ndwi"])
     with pytest.raises(InputError, match="ndvi is formed of channels; name a sensor"):
