@@ -162,17 +162,6 @@ def test_a_channel_of_one_wavelength_is_that_wavelength():
     assert rule.error.tolist() == [0.0]
 
 
-def test_responses_of_satellites_are_not_interchangeable(fresh):
-    def near_infrared(name: str, channel: str) -> torch.Tensor:
-        return full(load_sensor(name), (channel,), fresh)[:, 0]
-
-    landsat = near_infrared("landsat8", "B5")
-    wide = (landsat - near_infrared("sentinel2a", "B08")).abs()
-    narrow = (landsat - near_infrared("sentinel2a", "B8A")).abs()
-    assert wide.max() > 0.02
-    assert narrow.max() < 0.1 * wide.max()
-
-
 def test_bad_arguments_are_answered_with_the_remedy():
     sensor = load_sensor("sentinel2a")
     with pytest.raises(InputError, match="no channel 'B2'; did you mean 'B02'"):
