@@ -34,13 +34,18 @@ MICROMETRES = 100.0
 """Wavelengths below this are in um, others in nm: no band of either unit is on the other side."""
 
 
+LEAST_WIDTH = 1.0
+"""Smallest width in nm, the step of the grid; a width in um read as nm is below it."""
+
+
 def grid() -> Tensor:
     """The wavelengths in nm, ``[2101]`` float64."""
     return torch.arange(FIRST_NM, LAST_NM + 1, dtype=torch.float64)
 
 
 def normalised(response: Tensor) -> Tensor:
-    """A response that sums to one."""
+    """A response that sums to one; of values of any size, whose sum may be beyond float64."""
+    response = response / response.max()
     return response / response.sum()
 
 
@@ -53,8 +58,8 @@ def gaussian(centre: float, width: float, where: str) -> Tensor:
         where: place in the file, for messages.
 
     Raises:
-        InputError: the width is 0 or in another unit, or more than 2 % of the response is outside
-            400-2500 nm.
+        InputError: the width is in another unit or below 1 nm, or more than 2 % of the response is
+            outside 400-2500 nm.
     """
     if centre < MICROMETRES:
         if width > centre:
@@ -63,17 +68,17 @@ def gaussian(centre: float, width: float, where: str) -> Tensor:
                 "give both in nm, or both in um"
             )
         centre, width = 1000.0 * centre, 1000.0 * width
-    if width < 0.1:
+    if width < LEAST_WIDTH:
         raise InputError(
-            f"{where}: a width of {width:g} nm; give the full width at half maximum in nm, "
-            "0.1 or more"
+            f"{where}: a width of {width:g} nm looks like um; give the full width at half maximum "
+            "in the unit of the centre, 1 nm or more"
         )
     scale = 2.0 * math.sqrt(math.log(2.0)) / width
     below = 0.5 * math.erfc(scale * (centre - FIRST_NM))
     above = 0.5 * math.erfc(scale * (LAST_NM - centre))
     _refuse_outside(below + above, where)
     exponent = -(scale * (grid() - centre)).square()
-    # Relative to the nearest grid point: a line narrower than the grid keeps its place.
+    # Relative to the nearest grid point, since a narrow line may have its peak between two.
     response = (exponent - exponent.max()).exp()
     return normalised(response.where(response >= TAIL, 0.0))
 
@@ -97,9 +102,9 @@ def from_table(
             2 % of it is outside 400-2500 nm.
     """
     at = _nanometres(wavelength, place)
-    response = np.array(values, dtype=np.float64)
     if len(at) < 2:
         raise InputError(f"{where}: a table of {len(at)} wavelengths; give two or more")
+    response = np.array(values, dtype=np.float64) / (max(values) or 1.0)
     whole = np.trapezoid(response, at)
     if not whole > 0:
         raise InputError(f"{where}: the response is zero; leave the channel out or correct it")

@@ -34,7 +34,10 @@ class Sheet(NamedTuple):
         told = f"; the first row must be {','.join(needed)}"
         absent = [column for column in needed if column not in self.columns]
         if absent:
-            raise InputError(f"{self.where} lacks the column {', '.join(absent)}{told}")
+            raise InputError(
+                f"{self.where} lacks the column {', '.join(absent)}{told} or, for one column per "
+                "channel, wavelength,NAME,NAME,..."
+            )
         for column in self.columns:
             if column not in needed:
                 raise InputError(

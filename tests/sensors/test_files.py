@@ -73,6 +73,18 @@ def test_a_fine_table_keeps_narrow_lines(tmp_path, step):
     assert (sensor.response[0] > 0).sum() <= 3
 
 
+@pytest.mark.parametrize("size", [1e-320, 1e308])
+def test_responses_may_have_any_size(tmp_path, size):
+    """Their sum is beyond the largest number, or hardly above the smallest."""
+    big = read_sensor(
+        write(tmp_path, TABLE.replace(",1,", f",{size},").replace(",2\n", ",1e308\n"))
+    )
+    torch.testing.assert_close(big.response, read_sensor(write(tmp_path, TABLE, "b.csv")).response)
+    text = "# source: x\nchannel,additive,multiplicative,first_nm,response\nA,0,0,650,"
+    row = read_sensor(write(tmp_path, f"{text}{size} {size} {size}\n", "row.csv"))
+    assert row.centres == pytest.approx((651.0,))
+
+
 def test_the_catalogue_as_a_table_is_the_same_sensor(tmp_path):
     """The responses of Landsat-8 written as a table come back."""
     sensor = load_sensor("landsat8")
@@ -151,6 +163,7 @@ def test_a_changed_file_is_read_again(tmp_path):
         (TABLE.replace("840,0,2\n845,0,2\n", ""), "column NIR: the response is zero"),
         (NOISE + "wavelength,A,B\n500,1,1\n", "column A: a table of 1 wavelengths"),
         (NOISE + "wavelengths,A,B\n500,1,1\n", "lacks the column channel"),
+        (NOISE + "Wavelength,R\n500,1\n", "or, for one column per channel, wavelength,NAME,NAME"),
         (
             NOISE + "wavelength,A,B\n3000,1,1\n3100,1,1\n",
             "column A: 100% of the response lies outside 400 to 2500 nm",
@@ -182,6 +195,16 @@ def test_a_broken_table_is_answered_with_its_place(tmp_path, text, message):
         ("{centre: 490, width: 65}", "{}", "channels.B1: has no response"),
         ("{centre: 490, width: 65}", "490", "channels.B1: is 490; write keys"),
         ("{centre: 490, width: 65}", "{centre: .49, width: 65}", "a centre of 0.49 is in um"),
+        (
+            "{centre: 490, width: 65}",
+            "{centre: 490, width: 0.065}",
+            "a width of 0.065 nm looks like um",
+        ),
+        (
+            "{centre: 490, width: 65}",
+            "{centre: .49, width: 1e-5}",
+            "B1: a width of 0.01 nm looks like um",
+        ),
         ("{centre: 490, width: 65}", "{centre: 2499, width: 65}", "49% of the response|51% of"),
         ("response: [0, 1, 0]", "response: [0, 1]", "must be lists of equal length"),
         ("response: [0, 1, 0]", "response: [0, -1, 0]", r"channels.B4.response\[1\]: '-1'"),

@@ -36,9 +36,9 @@ def test_a_line_of_one_wavelength_and_the_ends_of_the_grid_are_channels(tmp_path
 
 def test_gaussian_rows_have_their_centre_and_width(tmp_path):
     head = "# source: a laboratory\nchannel,additive,multiplicative,centre_nm,width_nm\n"
-    sensor = read_sensor(write(tmp_path, head + "A,0.01,0.03,600.4,20\nL,0,0,700.3,0.2\n"))
+    sensor = read_sensor(write(tmp_path, head + "A,0.01,0.03,600.4,20\nL,0,0,700,1\n"))
     assert sensor.centres == pytest.approx((600.4, 700.0))
-    assert sensor.widths == pytest.approx((20.0, 1.0), rel=0.01)
+    assert sensor.widths == pytest.approx((20.0, 1.067), rel=0.01)
     w = torch.arange(400, 2501, dtype=torch.float64)
     sigma = 20 / 2.354820045
     expected = torch.exp(-0.5 * ((w - 600.4) / sigma) ** 2)
@@ -53,7 +53,8 @@ def test_gaussian_rows_have_their_centre_and_width(tmp_path):
         ("A,0,0,3000,10", "channel A: 100% of the response lies outside"),
         ("A,0,0,0.65,30", "channel A, centre_nm: 0.65 is in um; give nanometres"),
         ("A,0,0,650,0", "a width of 0 nm"),
-        ("A,0,0,650,0.03", "a width of 0.03 nm"),
+        ("A,0,0,650,0.03", "a width of 0.03 nm looks like um; give the full width at half"),
+        ("A,0,0,2190,0.18", "a width of 0.18 nm looks like um"),
         ("A,0,0,650", "line 3: 4 cells under 5 columns"),
         ("A,0,0,650,", "channel A, width_nm: '' is not a finite number"),
     ],
