@@ -181,7 +181,8 @@ def simulator(repeats: int, pixels: int = 8, peers: int = 64) -> dict[str, Any]:
         contenders["prosail_spectra_per_s"] = peer, peers
     found: dict[str, Any] = {"prosail_spectra_per_s": None, **rates(contenders, repeats)}
     theirs = found["prosail_spectra_per_s"]
-    return {**found, "ratio": None if theirs is None else found["spectra_per_s"] / theirs}
+    ratios = {"ratio": "spectra_per_s", "bands_ratio": "bands_per_s"}
+    return found | {k: None if theirs is None else found[v] / theirs for k, v in ratios.items()}
 
 
 def emulated(repeats: int, peers: int = 64) -> dict[str, Any]:

@@ -25,7 +25,8 @@ from releo_da.config.sections import section
 from releo_da.io import write_json
 from releo_da.learning.regression import Pass, regress
 from releo_da.observation.basis import halved, principal
-from releo_da.observation.draws import ANGLES, draw, spectra
+from releo_da.observation.canopies import ANGLES, spectra
+from releo_da.observation.draws import draw
 from releo_da.observation.emulator import Emulator
 from releo_da.observation.features import features
 from releo_da.observation.held_out import POPULATIONS, measure, population, scores

@@ -55,7 +55,7 @@ OUTPUTS = (*variables(), *OPTIONAL, *DERIVED, *INDICES)
 """Names of output variables; beside them ``nd_HIGH_LOW`` of any two channels."""
 
 PAR_STEP = 20
-"""Spacing of the wavelengths of fapar (nm)."""
+"""Spacing of the wavelengths of fapar (nm), the middles of as many equal parts of its range."""
 
 Derive = Callable[[Tensor, Tensor], dict[str, Tensor]]
 
@@ -99,7 +99,7 @@ def quantities(
     Returns:
         ``{name: [...]}``; units as in `DERIVED`.
     """
-    par = at(range(PAR[0], PAR[1] + 1, PAR_STEP))
+    par = at(range(PAR[0] + PAR_STEP // 2, PAR[1], PAR_STEP))
 
     @cache
     def light() -> Albedo:

@@ -13,12 +13,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from releo_da.observation.quadrature import RANGES
-from releo_da.physics.optics import Optics
-from releo_da.physics.prosail import VARIABLES, prosail
+from releo_da.observation.canopies import RANGES
+from releo_da.physics.prosail import VARIABLES
 from releo_da.state.variables import variables
 
-ANGLES = ("tts", "tto", "psi")
 LIMITS = {"tts": (0.0, 80.0), "tto": (0.0, 70.0), "psi": (0.0, 180.0)}
 """Ranges of the angles (degrees)."""
 
@@ -55,10 +53,3 @@ def draw(number: int, generator: torch.Generator, dense: float = 0.5) -> dict[st
         u = torch.where(squared, u.square(), u) if name in DENSE else u
         found[name] = lower + (upper - lower) * u
     return found
-
-
-def spectra(inputs: dict[str, Tensor], optics: Optics) -> Tensor:
-    """Reflectance of drawn inputs, ``[number, w]``."""
-    canopies = {name: inputs[name] for name in VARIABLES}
-    tts, tto, psi = (inputs[name] for name in ANGLES)
-    return prosail(canopies, tts, tto, psi, optics)

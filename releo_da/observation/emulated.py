@@ -2,8 +2,9 @@
 
 A sensor is read from its file and becomes a linear head of the network (`Emulator.head`): nothing
 is fitted to it, and a sensor that is written tomorrow needs nothing else. The emulator's own error
-is that of each band; of an index it follows from its two bands by propagation of error
-(`releo_da.observation.error.squared_gains`), as if theirs were independent.
+is that of each band; that of an index follows from the covariance of its two bands by propagation
+of error (`releo_da.observation.error.gain_moments`). Angles beyond its limits are taken at the
+limit, and what was seen under them has no weight in R.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from releo_da.observation.draws import LIMITS
 from releo_da.observation.emulator import Emulator, Head
-from releo_da.observation.error import squared_gains
+from releo_da.observation.error import gain_moments
 from releo_da.physics.prosail import VARIABLES
 from releo_da.sensors import load_sensor
 from releo_da.types import InputError
@@ -55,8 +56,11 @@ class EmulatedBands:
             described = load_sensor(sensor)
             response = described.response[list(described.behind(seen)[0])]
             self.heads[sensor] = emulator.head(response)
-            error, gains = emulator.band_error(response), squared_gains(sensor, seen)
-            errors[sensor] = error if gains is None else (gains @ error.square()).sqrt()
+            covariance, moments = emulator.band_covariance(response), gain_moments(sensor, seen)
+            variance = (
+                covariance.diagonal() if moments is None else (moments * covariance).sum((1, 2))
+            )
+            errors[sensor] = variance.sqrt()
         self.error: Mapping[str, Tensor] = errors
         self._head = cache(self._load)
 
@@ -69,4 +73,5 @@ class EmulatedBands:
         """Reflectances ``[..., band]`` of variables ``[...]`` under angles in degrees."""
         like = variables["lai"]
         head = self._head(sensor, like.dtype, like.device)
-        return self.emulator.bands(variables, tts, tto, psi, head)
+        sun, view = self.zeniths
+        return self.emulator.bands(variables, tts.clamp(max=sun), tto.clamp(max=view), psi, head)

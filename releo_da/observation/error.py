@@ -28,21 +28,24 @@ from torch import Tensor, nn
 from torch.func import jacrev, vmap
 
 from releo_da.observation.prosail import nearest_knots
-from releo_da.observation.quadrature import CHECK_DRAWS, prior_spectra
+from releo_da.observation.quadrature import CHECK_DRAWS, drawn
 from releo_da.sensors import load_sensor
 from releo_da.sensors.indices import combine
 from releo_da.types import Acquisition
 
 
-def squared_gains(sensor: str, channels: tuple[str, ...]) -> Tensor | None:
-    """Mean squared derivative of channels by bands, ``[channel, band]``; None for identity."""
+def gain_moments(sensor: str, channels: tuple[str, ...]) -> Tensor | None:
+    """Mean products of the derivatives of channels by bands, ``[channel, band, band]``.
+
+    None where every channel is a band.
+    """
     described = load_sensor(sensor)
     rows, parts = described.behind(channels)
     if not any(described.are_indices(channels)):
         return None
-    bands = prior_spectra(CHECK_DRAWS, 1) @ described.response[list(rows)].T
+    bands = drawn("ranges", CHECK_DRAWS, 1) @ described.response[list(rows)].T
     derivatives = vmap(jacrev(lambda r: combine(r, parts)))(bands)
-    return derivatives.square().mean(0)
+    return torch.einsum("dci,dcj->cij", derivatives, derivatives) / len(derivatives)
 
 
 class ObservationError(nn.Module):
@@ -67,7 +70,8 @@ class ObservationError(nn.Module):
         super().__init__()
         self.operator, self.zeniths = dict(operator), zeniths
         self.knots = {s: nearest_knots(s, names, knots) for s, names in channels.items()}
-        self.gains = {s: squared_gains(s, names) for s, names in channels.items()}
+        moments = {s: gain_moments(s, names) for s, names in channels.items()}
+        self.gains = {s: None if m is None else m.diagonal(0, 1, 2) for s, m in moments.items()}
         self.log_representativeness = nn.Parameter(
             torch.full((len(knots),), math.log(representativeness), dtype=torch.float64)
         )

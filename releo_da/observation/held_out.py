@@ -11,17 +11,14 @@ What enters R comes from draws as the training's, half of each of the first two.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
-from releo_da.observation.draws import ANGLES, draw, spectra
+from releo_da.observation.canopies import ANGLES, of_the_prior, spectra
+from releo_da.observation.draws import draw
 from releo_da.observation.emulator import Emulator
 from releo_da.physics.optics import load_optics
 from releo_da.physics.prosail import VARIABLES
-from releo_da.state.layout import Layout
-from releo_da.state.prior import prior_ensemble
 
 POPULATIONS = ("uniform", "dense", "prior")
 
@@ -37,14 +34,8 @@ def population(name: str, number: int, generator: torch.Generator) -> dict[str, 
     if name != "prior":
         return draw(number, generator, dense=float(name == "dense"))
 
-    def noise(shape: Sequence[int]) -> Tensor:
-        return torch.randn(*shape, generator=generator)
-
-    layout = Layout(VARIABLES)
-    found = layout.decode(prior_ensemble(number, 1, VARIABLES, noise)[:, 0])
-    for angle, (lower, upper) in ORDINARY.items():
-        found[angle] = lower + (upper - lower) * torch.rand(number, generator=generator)
-    return found
+    inputs = of_the_prior(number, generator, ORDINARY)
+    return {name: values.float() for name, values in inputs.items()}
 
 
 def emulated(emulator: Emulator, inputs: dict[str, Tensor], response: Tensor) -> Tensor:

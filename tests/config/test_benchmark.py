@@ -38,7 +38,7 @@ def test_the_file_holds_the_figures_of_the_contract(
         "pixels_per_s", "filterpy_pixels_per_s", "ratio", "compiled_ratio", "floor_pixels_per_s",
     }  # fmt: skip
     assert set(found["simulator"]) == {
-        "spectra_per_s", "bands_per_s", "prosail_spectra_per_s", "ratio",
+        "spectra_per_s", "bands_per_s", "prosail_spectra_per_s", "ratio", "bands_ratio",
     }  # fmt: skip
     assert set(found["emulator"]) == {"prosail_spectra_per_s", "ratio", "land", "hyperspectral"}
     analysis, simulator, cycle = found["analysis"], found["simulator"], found["cycle"]

@@ -163,7 +163,7 @@ def test_the_benchmark_compares_at_equal_error(monkeypatch: pytest.MonkeyPatch) 
         found = benchmark_emulator.emulator(4, 1, lambda: None, 10)
     assert found["ratio"] == found["land"]["channels_per_s"] / found["prosail_spectra_per_s"]
     for part in ("land", "hyperspectral"):
-        assert found[part]["exact_rms"] <= found[part]["rms"] <= 0.003
+        assert 0.3 * found[part]["rms"] < found[part]["exact_rms"] <= found[part]["rms"] <= 0.003
         assert found[part]["p99_9"] <= 0.02
         assert min(v for k, v in found[part].items() if k.endswith("per_s")) > 0.0
 

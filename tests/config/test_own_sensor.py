@@ -14,7 +14,7 @@ import xarray as xr
 
 from releo_da.config.assemble import assemble, read_sources
 from releo_da.config.document import load
-from releo_da.observation.quadrature import prior_spectra
+from releo_da.observation.quadrature import CHECK_DRAWS, drawn
 from releo_da.sensors import read_sensor
 from releo_da.types import InputError
 
@@ -193,12 +193,12 @@ def test_the_error_of_an_index_is_that_of_its_bands(place: Path, workplace: Work
     assembly = assemble(document, series.channels)
     (sensor,) = series.channels
     acquisition = series.acquisitions[0]
-    quadrature = assembly.model.observe.quadratures[sensor].error  # type: ignore[attr-defined]
+    quadrature = assembly.model.observe.bands.quadratures[sensor].error  # type: ignore[attr-defined]
     total = assembly.model.error(acquisition).error[acquisition.seen].double()
     own = torch.tensor(0.03**2, dtype=torch.float64)
     added = (total.square() - own - quadrature.square()).sqrt()
     sensor_file = read_sensor(place / "ndvi.yaml")
-    bands = prior_spectra(1024, 1) @ sensor_file.response.T
+    bands = drawn("ranges", CHECK_DRAWS, 1) @ sensor_file.response.T
     draws = (64, *bands.shape)
     noise = 1e-4 * torch.randn(draws, generator=torch.Generator().manual_seed(0)).double()
     near, red = bands.unbind(-1)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from releo_da.config.emulator_weights import packaged
-from releo_da.observation.draws import ANGLES, draw, limits, spectra
+from releo_da.observation.canopies import ANGLES, spectra
+from releo_da.observation.draws import draw, limits
 from releo_da.observation.emulated import EmulatedBands
 from releo_da.observation.emulator import Emulator
 from releo_da.observation.error import ObservationError

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from releo_da.observation.error import squared_gains
+from releo_da.observation.error import gain_moments
 from releo_da.observation.offset import corrected, find_offsets
 from releo_da.observation.prosail import ProsailOperator, nearest_knots
-from releo_da.observation.quadrature import band_quadrature, prior_spectra
+from releo_da.observation.quadrature import CHECK_DRAWS, band_quadrature, drawn
 from releo_da.sensors import load_sensor
 from releo_da.types import Acquisition
 
@@ -40,7 +40,7 @@ def test_the_error_of_an_index_is_that_of_its_bands_rule(name: str) -> None:
     assert rule.weights.shape == (4, len(rule.wavelengths))
     assert rule.error.shape == (4,)
     sensor = load_sensor(name)
-    fresh = prior_spectra(768, 7)
+    fresh = drawn("ranges", 768, 7)
     nodes = torch.tensor(rule.wavelengths) - 400
     rows = list(sensor.behind(CHANNELS)[0])
     approximate, exact = fresh[:, nodes] @ rule.weights.T, fresh @ sensor.response[rows].T
@@ -94,18 +94,20 @@ def test_residuals_are_added_to_the_bands(name: str) -> None:
 
 
 def test_gains_are_derivatives(name: str) -> None:
-    gains = squared_gains(name, CHANNELS)
-    assert gains is not None
+    moments = gain_moments(name, CHANNELS)
+    assert moments is not None
+    gains = moments.diagonal(0, 1, 2)
     sensor = load_sensor(name)
     bands = [sensor.bands[row] for row in sensor.behind(CHANNELS)[0]]
     assert bands == ["B3", "B8", "B4", "B11"]
     assert torch.equal(gains[[0, 2, 3]], torch.eye(4, dtype=torch.float64)[[0, 2, 3]])
-    spectra = prior_spectra(1024, 1) @ sensor.response.T
+    spectra = drawn("ranges", CHECK_DRAWS, 1) @ sensor.response.T
     near, red = spectra[:, sensor.bands.index("B8")], spectra[:, sensor.bands.index("B4")]
-    expected = (2 * red / (near + red) ** 2).square().mean()
-    torch.testing.assert_close(gains[1, 1], expected)
+    by_near, by_red = (2 * band / (near + red) ** 2 for band in (red, near))
+    torch.testing.assert_close(gains[1, 1], by_near.square().mean())
+    torch.testing.assert_close(moments[1, 1, 2], -(by_near * by_red).mean())
     assert gains[1, 0] == gains[1, 3] == 0
-    assert squared_gains("sentinel2a", ("B04", "B08")) is None
+    assert gain_moments("sentinel2a", ("B04", "B08")) is None
 
 
 def test_an_offset_is_looked_for_in_reflectances_alone(name: str) -> None:
