@@ -42,6 +42,15 @@ class Device(StrEnum):
     auto = "auto"
 
 
+class Factor(StrEnum):
+    """Reflectance factors of the simulator."""
+
+    sdr = "sdr"
+    bhr = "bhr"
+    dhr = "dhr"
+    hdr = "hdr"
+
+
 class Leaf(StrEnum):
     """Leaf models of the simulator."""
 
@@ -224,13 +233,19 @@ def simulate(
         Path | None,
         typer.Option(metavar="CSV", help="Soil spectra: wavelength, dry and perhaps wet."),
     ] = None,
+    factor: Annotated[
+        Factor,
+        typer.Option(help="Direct light seen by the sensor, or albedo: white-sky bhr, black dhr."),
+    ] = Factor.sdr,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
 ) -> None:
     """Simulate reflectances of a table of canopies, one row in, one row out."""
     from releo_da.config.simulate import DERIVED, simulate_table
 
     names = dict.fromkeys((*(DERIVED if derived else ()), *(also or ())))
-    simulate_table(table, output, sensor, spectrum, tuple(names), quiet, leaf.value, soil)
+    simulate_table(
+        table, output, sensor, spectrum, tuple(names), quiet, leaf.value, soil, factor.value
+    )
 
 
 @app.command()

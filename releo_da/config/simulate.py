@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TextIO
+from typing import NamedTuple, TextIO
 
 import numpy as np
 import pandas as pd
@@ -25,12 +25,10 @@ from releo_da.io.atomic import replacing
 from releo_da.io.geometry import fold
 from releo_da.physics.optics import LeafModel
 from releo_da.physics.soil_spectra import SoilSpectra
-from releo_da.simulator.rows import BLOCK, plan, simulated
+from releo_da.sensors.sheet import csv_rows
+from releo_da.simulator.rows import BLOCK, Factor, plan, simulated
 from releo_da.simulator.validity import ANGLES, PLAIN, check, check_together, repeated, settle
 from releo_da.types import InputError
-
-if TYPE_CHECKING:
-    from _csv import Reader
 
 DERIVED = ("fapar", "fcover", "albedo")
 """What ``--derived`` adds to the result."""
@@ -59,6 +57,7 @@ def simulate_table(
     quiet: bool = False,
     leaf: LeafModel = PLAIN,
     soil: Path | None = None,
+    factor: Factor = "sdr",
 ) -> None:
     """Simulates every row of a CSV file.
 
@@ -71,6 +70,7 @@ def simulate_table(
         quiet: no progress bar.
         leaf: leaf model; the column ant may be left out with ``prospect_5``.
         soil: CSV of soil spectra instead of the published ones.
+        factor: the reflectance factor of the channels.
 
     Raises:
         InputError: files, columns or values are wrong; row and column are named.
@@ -81,12 +81,12 @@ def simulate_table(
         raise InputError(
             f"--output {output}: not a file in an existing folder; create {output.parent}"
         )
-    made = plan(None if sensor is None else sensor_at(sensor), derived, leaf, soil)
+    made = plan(None if sensor is None else sensor_at(sensor), derived, leaf, soil, factor)
     rows = read_canopies(table, leaf, made.soil)
     blocks = simulated(made, rows.columns, len(rows.lines), rows.place)
     silent = quiet or not sys.stderr.isatty()
     with _opened(output) as file:
-        file.write(",".join(made.names) + "\n")
+        csv.writer(file, lineterminator="\n").writerow(made.names)
         count = -(-len(rows.lines) // BLOCK)
         bar = track(blocks, "simulate", count, console=Console(stderr=True), disable=silent)
         for _, values in bar:
@@ -117,7 +117,7 @@ def read_canopies(path: Path, leaf: LeafModel, soil: SoilSpectra) -> Table:
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            table = _read(path, csv.reader(file), leaf)
+            table = _read(path, csv_rows(file, str(path)), leaf)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; give a CSV of canopy variables") from None
     except (IsADirectoryError, PermissionError, UnicodeDecodeError) as error:
@@ -129,21 +129,20 @@ def read_canopies(path: Path, leaf: LeafModel, soil: SoilSpectra) -> Table:
     return table
 
 
-def _read(path: Path, reader: Reader, leaf: LeafModel) -> Table:
-    """The rows that are not blank as numbers, each column 8 bytes a row."""
-    header = [name.strip() for name in next(reader, [])]
+def _read(path: Path, rows: Iterator[tuple[int, list[str]]], leaf: LeafModel) -> Table:
+    """The rows as numbers, each column 8 bytes a row."""
+    first, header = next(rows, (1, []))
+    header = [name.strip() for name in header]
     twice = repeated(header)
     if twice is not None:
-        raise InputError(f"{path}, line 1: column '{twice}' appears twice; keep one of them")
-    names = settle(header, f"{path}, line 1", "column", ANGLES, leaf)
+        raise InputError(f"{path}, line {first}: column '{twice}' appears twice; keep one of them")
+    names = settle(header, f"{path}, line {first}", "column", ANGLES, leaf)
     columns, lines = {name: array("d") for name in header}, array("q")
-    for row in reader:
-        if not any(cell.strip() for cell in row):
-            continue
-        place = f"{path}, row {len(lines) + 1} (line {reader.line_num})"
+    for line, row in rows:
+        place = f"{path}, row {len(lines) + 1} (line {line})"
         if len(row) != len(header):
             raise InputError(f"{place}: {len(row)} cells under {len(header)} columns; give as many")
-        lines.append(reader.line_num)
+        lines.append(line)
         for name, cell in zip(header, row, strict=True):
             try:
                 columns[name].append(float(cell))

@@ -100,10 +100,9 @@ def _cells(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a readable text file ({error}); give a CSV") from None
     kept = [
-        (number, [cell.strip() for cell in row])
+        (number, _split(line, f"{path}, line {number}"))
         for number, line in enumerate(text.splitlines(), 1)
         if line.strip() and not line.startswith("#")
-        for row in csv.reader([line])
     ]
     if len(kept) < 3:
         raise InputError(f"{path}: needs a header and at least two rows of numbers")
@@ -115,6 +114,14 @@ def _cells(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
                 "; give as many"
             )
     return header, [cells for _, cells in body], [number for number, _ in body]
+
+
+def _split(line: str, where: str) -> list[str]:
+    """Cells of a line."""
+    try:
+        return [cell.strip() for cell in next(csv.reader([line]))]
+    except csv.Error as error:
+        raise InputError(f"{where}: no row of a CSV ({error}); correct it") from None
 
 
 def _cell(path: Path, row: int, lines: Sequence[int], column: str) -> str:

@@ -11,14 +11,13 @@ that published the response, is needed in every form.
 
 from __future__ import annotations
 
-import csv
 import re
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from releo_da.sensors import description, rows, table
 from releo_da.sensors.sensor import Band, Channel, Sensor, make_sensor
-from releo_da.sensors.sheet import Sheet
+from releo_da.sensors.sheet import Sheet, csv_rows
 from releo_da.types import InputError
 
 ENDINGS = (".csv", ".yaml", ".yml")
@@ -63,10 +62,10 @@ def _csv(text: str, where: str) -> tuple[str, list[Band], list[Channel]]:
     source = notes.get("source", "")
     if not source:
         raise InputError(f"{where} has no '# source:' line; say who published the table")
-    reader = csv.reader(lines[head:])
-    columns = [name.strip() for name in next(reader, [])]
-    cells = [(head + reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-    sheet = Sheet(where, columns, cells, notes)
+    below = csv_rows(lines[head:], where, head)
+    _, header = next(below, (head, []))
+    columns = [name.strip() for name in header]
+    sheet = Sheet(where, columns, list(below), notes)
     read = table.read if columns[:1] == [table.WAVELENGTH] else rows.read
     return source, *read(sheet)
 

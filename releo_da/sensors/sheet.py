@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from releo_da.sensors.names import nearest
@@ -59,6 +60,33 @@ class Sheet(NamedTuple):
                     f"{self.where}, line {line}: {len(cells)} cells under {len(self.columns)} "
                     "columns; give as many"
                 )
+
+
+def csv_rows(lines: Iterable[str], where: str, skipped: int = 0) -> Iterator[tuple[int, list[str]]]:
+    """Cells of each row of a CSV that is not blank, with the line on which it begins.
+
+    Args:
+        lines: an open file, or lines of one.
+        where: the file, the beginning of messages.
+        skipped: lines of the file above these.
+
+    Raises:
+        InputError: a quotation mark is opened and not closed for more than 128 KiB.
+    """
+    reader = csv.reader(lines)
+    while True:
+        line = skipped + reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise InputError(
+                f"{where}, line {line}: no row of a CSV ({error}); look for a quotation mark that "
+                "is not closed"
+            ) from None
+        if any(cell.strip() for cell in cells):
+            yield line, cells
 
 
 def number(value: Any, where: str) -> float:

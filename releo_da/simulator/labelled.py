@@ -20,7 +20,7 @@ from releo_da.observation.derived import described
 from releo_da.physics.optics import LeafModel
 from releo_da.sensors import FIRST_NM, LAST_NM
 from releo_da.simulator.angles import angles_of, place, together
-from releo_da.simulator.rows import Plan, plan, simulated
+from releo_da.simulator.rows import FACTORS, Factor, Plan, plan, simulated
 from releo_da.simulator.validity import ANGLES, PLAIN, check, check_together, settle
 from releo_da.types import InputError
 
@@ -35,6 +35,7 @@ def simulate(
     derived: Sequence[str] = (),
     leaf: LeafModel = PLAIN,
     soil: str | Path | None = None,
+    factor: Factor = "sdr",
 ) -> xr.Dataset:
     """Reflectances of canopies as a sensor sees them.
 
@@ -47,11 +48,18 @@ def simulate(
         sensor: name or path of a file; None gives the spectrum at 400, 401, ..., 2500 nm.
         geometry: angles in degrees, by name: ``tts``, ``tto``, ``psi``, or ``sun_zenith``,
             ``view_zenith``, and ``sun_azimuth`` with ``view_azimuth`` or ``relative_azimuth``. Any
-            real azimuth is accepted. Without a view the sensor looks straight down.
+            real azimuth is accepted. Without a view the sensor looks straight down. What is
+            missing of the sun follows from ``time``, ``lon`` and ``lat``. With ``slope`` and
+            ``aspect`` (the azimuth that the ground faces) and both azimuths, the angles are taken
+            about the normal of the ground.
         derived: further variables: fapar, fcover, ccc, cwc, and indices of the sensor's channels
             such as ndvi, nbr or nd_B08_B11; one that is repeated counts once.
         leaf: leaf model, ``prospect_d`` or ``prospect_5``, which takes no anthocyanins.
         soil: path of a CSV of soil spectra, with the columns wavelength, dry and perhaps wet.
+        factor: the light that comes and the light that is seen: ``sdr`` direct sunlight and the
+            sensor's direction, ``dhr`` direct sunlight and all directions (black-sky albedo),
+            ``bhr`` diffuse light and all directions (white-sky albedo), ``hdr`` diffuse light and
+            the sensor's direction. Indices are formed of channels of this factor.
 
     Returns:
         A data set with ``reflectance[..., channel]`` (0-1, float64), or ``[..., wavelength]``, and
@@ -59,15 +67,16 @@ def simulate(
         coordinates ``centre`` and ``width`` in nm.
 
     Raises:
-        InputError: names are unknown, missing or twice, values are unphysical or not finite, or
-            arrays do not fit together.
+        InputError: names are unknown, missing, twice or taken by the result, values are unphysical
+            or not finite, or arrays do not fit together.
     """
-    made = plan(None if sensor is None else str(sensor), derived, leaf, soil)
-    held = _arrays(variables, "variables")
+    made = plan(None if sensor is None else str(sensor), derived, leaf, soil, factor)
+    reserved = ("channel", "wavelength", "centre", "width", "reflectance", *made.derived)
+    held = _arrays(variables, "variables", reserved)
     if geometry is None:
         angles = {name: held.pop(name) for name in ANGLES if name in held}
     else:
-        angles = _arrays(geometry, "geometry")
+        angles = _arrays(geometry, "geometry", reserved)
     names = settle(held, "simulate: variables", "variable", leaf=leaf)
     columns = {name: held[name] for name in names} | angles_of(angles)
     for name, array in columns.items():
@@ -89,21 +98,33 @@ def simulate(
     return _labelled(made, frame, coords, values)
 
 
-def _arrays(given: Any, which: str) -> dict[str, xr.DataArray]:
-    """Each entry as a DataArray of float64."""
+def _arrays(given: Any, which: str, reserved: Sequence[str]) -> dict[str, xr.DataArray]:
+    """Each entry as a DataArray of float64, without names that the result needs."""
     if not isinstance(given, xr.Dataset | pd.DataFrame | Mapping):
         raise InputError(
             f"simulate: {which}: wants a Dataset, a table or a mapping by name, "
             f"got {type(given).__name__}"
         )
     items = given.data_vars.items() if isinstance(given, xr.Dataset) else given.items()
-    return {str(name): _array(value, f"simulate: {which}: '{name}'", name) for name, value in items}
+    arrays = {
+        str(name): _array(value, f"simulate: {which}: '{name}'", name) for name, value in items
+    }
+    for name, array in arrays.items():
+        taken = next((x for x in (*array.dims, *array.coords) if x in reserved), None)
+        if taken is not None:
+            raise InputError(
+                f"simulate: {which}: '{name}' has a dimension or coordinate '{taken}', which is a "
+                "name of the result; rename or drop it"
+            )
+    return arrays
 
 
 def _array(value: Any, where: str, name: Hashable) -> xr.DataArray:
     """One entry as a DataArray of float64; dates as days since 1970-01-01."""
     if isinstance(value, pd.Series):
-        value = value.to_xarray()
+        # Rows of a table are those of a list, unless the table says what they are.
+        named = value.index.nlevels > 1 or value.index.name is not None
+        value = (value if named else value.rename_axis(ROW)).to_xarray()
     numbers = value.values if isinstance(value, xr.DataArray) else value
     try:
         numbers = np.asarray(numbers)
@@ -138,7 +159,7 @@ def _labelled(
         for name, numbers in (("centre", made.sensor.centres), ("width", made.sensor.widths)):
             told = {"units": "nm", "long_name": f"{name} of the spectral response"}
             coords[name] = (axis, list(numbers), told)
-    told = {"units": "1", "long_name": "bidirectional reflectance factor"}
+    told = {"units": "1", "long_name": FACTORS[made.factor]}
     held = {"reflectance": ((*dims, axis), values[:, :count].reshape(*shape, count), told)}
     for position, (name, (unit, long_name)) in enumerate(described(made.derived).items(), count):
         told = {"units": unit, "long_name": long_name}

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from releo_da.io.names import nearest
 from releo_da.observation.derived import DERIVED, quantities
 from releo_da.observation.quadrature import band_quadrature
 from releo_da.physics.optics import LeafModel, load_optics
-from releo_da.physics.prosail import prosail
+from releo_da.physics.prosail import canopy, prosail
 from releo_da.physics.soil_spectra import SoilSpectra, published_soil, read_soil
 from releo_da.sensors import FIRST_NM, LAST_NM, Sensor, load_sensor
 from releo_da.sensors.indices import (
@@ -42,6 +42,16 @@ from releo_da.types import InputError
 BLOCK = 2048
 """Rows whose spectra are held at once; a spectrum of float64 takes 17 kB."""
 
+Factor = Literal["sdr", "bhr", "dhr", "hdr"]
+
+FACTORS: dict[Factor, str] = {
+    "sdr": "bidirectional reflectance factor",
+    "bhr": "bihemispherical reflectance (white-sky albedo)",
+    "dhr": "directional-hemispherical reflectance (black-sky albedo)",
+    "hdr": "hemispherical-directional reflectance factor",
+}
+"""Which light comes and which is seen (`releo_da.physics.sail.Canopy`), in words."""
+
 Columns = Mapping[str, NDArray[np.float64]]
 
 
@@ -54,6 +64,7 @@ class Plan(NamedTuple):
         derived: the derived variables among them.
         leaf: the leaf model.
         soil: the soil spectra.
+        factor: the reflectance factor.
         compute: variables and angles, each ``[row]`` or of one value, to ``[row, column]``.
     """
 
@@ -62,6 +73,7 @@ class Plan(NamedTuple):
     derived: tuple[str, ...]
     leaf: LeafModel
     soil: SoilSpectra
+    factor: Factor
     compute: Callable[[Mapping[str, Tensor]], Tensor]
 
 
@@ -70,6 +82,7 @@ def plan(
     derived: Sequence[str] = (),
     leaf: LeafModel = PLAIN,
     soil: Path | str | None = None,
+    factor: Factor = "sdr",
 ) -> Plan:
     """Prepares a simulation.
 
@@ -79,11 +92,14 @@ def plan(
         leaf: ``prospect_d``, or ``prospect_5``, which knows no anthocyanins.
         soil: CSV file of soil spectra instead of the published ones
             (`releo_da.physics.soil_spectra.read_soil`).
+        factor: of `FACTORS`; channels and indices are of it.
 
     Raises:
-        InputError: an unknown sensor, leaf model or variable, a soil file that is wrong, or an
-            index that the channels do not allow.
+        InputError: an unknown sensor, leaf model, factor or variable, a soil file that is wrong, or
+            an index that the channels do not allow.
     """
+    if factor not in FACTORS:
+        raise InputError(f"simulate: factor '{factor}' is unknown; choose {', '.join(FACTORS)}")
     spectra_of_soil = published_soil() if soil is None else read_soil(soil)
     at = partial(load_optics, dtype=torch.float64, leaf=leaf, soil=spectra_of_soil)
     instrument = None if sensor is None else load_sensor(sensor)
@@ -100,14 +116,18 @@ def plan(
     def compute(columns: Mapping[str, Tensor]) -> Tensor:
         columns = {"ant": torch.zeros(1, dtype=torch.float64), **columns}
         tts, tto, psi = (columns[name] for name in ANGLES)
-        spectra = prosail(columns, tts, tto, psi, optics)
+        if factor == "sdr":
+            spectra = prosail(columns, tts, tto, psi, optics)
+        else:
+            spectra = getattr(canopy(columns, tts, tto, psi, optics), factor)
         seen = spectra if rule is None else combine(spectra @ rule.weights.T, rule.parts)
         found = quantities(plain, columns, tts, at)
         for name, index in indices.items():
             found[name] = of_channels(seen, index)
         return torch.cat([seen, *(found[name][:, None] for name in derived)], 1)
 
-    return Plan(instrument, (*channels, *derived), derived, leaf, spectra_of_soil, compute)
+    names = (*channels, *derived)
+    return Plan(instrument, names, derived, leaf, spectra_of_soil, factor, compute)
 
 
 @torch.no_grad()

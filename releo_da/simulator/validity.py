@@ -48,6 +48,9 @@ LIMITS = {
     "rsoil": (0.0, INFINITE),
     "tts": (0.0, 90.0),
     "tto": (0.0, 90.0),
+    "slope": (0.0, 90.0),
+    "lon": (-180.0, 360.0),
+    "lat": (-90.0, 90.0),
 }
 """Least and largest value; a zenith angle of exactly 90 degrees is refused as well."""
 

@@ -143,6 +143,7 @@ def test_the_command_line_reaches_leaf_soil_and_water(tmp_path: Path) -> None:
     output = tmp_path / "refl.csv"
     line = ["simulate", "--input", str(table), "--output", str(output), "--sensor", "landsat8"]
     line += ["--leaf", "prospect_5", "--soil", str(soil), "--derived", "--also", "ndvi"]
+    line += ["--factor", "bhr"]
     with pytest.raises(SystemExit) as done:
         main([*line, "--also", "fcover", "--quiet"])
     assert done.value.code == 0
@@ -150,6 +151,12 @@ def test_the_command_line_reaches_leaf_soil_and_water(tmp_path: Path) -> None:
     derived = (*DERIVED, "ndvi")
     assert tuple(result.columns) == (*load_sensor("landsat8").channels, *derived)
     np.testing.assert_allclose(result.loc[0, ["B2", "B6"]].astype(float), 0.2, atol=1e-8)
+    leaves = write(tmp_path, {"ant": 0})
+    simulate_table(leaves, output, "landsat8", False, (), True, "prospect_5", soil, "bhr")
+    direct = pd.read_csv(output)
+    with pytest.raises(SystemExit):
+        main([*line, "--quiet"])
+    pd.testing.assert_frame_equal(pd.read_csv(output)[list(direct.columns)], direct)
     output.unlink()
     table = write(tmp_path, {"soil_moisture": 0.2}, {"soil_moisture": 1.4})
     assert "row 2 (line 3), column 'soil_moisture': 1.4 is unphysical; give a" in refusal(table)
@@ -201,6 +208,10 @@ def test_lines_are_counted_through_blank_ones(tmp_path: Path) -> None:
         (",".join(COLUMNS) + "\n", "has no rows below its header"),
         (",".join((*COLUMNS, "cab")) + "\n", "column 'cab' appears twice"),
         (",".join(COLUMNS) + "\n1,2\n", "row 1 (line 2): 2 cells under 15 columns"),
+        (
+            ",".join(COLUMNS) + '\n\n"1' + ",2\n" * 70_000,
+            "line 3: no row of a CSV (field larger than field limit (131072)); look for a",
+        ),
     ],
 )
 def test_tables_of_the_wrong_form_are_refused(text: str, expected: str, tmp_path: Path) -> None:
@@ -217,6 +228,17 @@ def test_files_and_sensors_that_are_not_there(tmp_path: Path) -> None:
     assert "give either --sensor NAME or --spectrum" in refusal(table, "sentinel2a", True)
     with pytest.raises(InputError, match="not a file in an existing folder; create"):
         simulate_table(table, tmp_path / "no" / "refl.csv", "sentinel2a", False)
+
+
+def test_a_channel_with_a_comma_in_its_name_is_one_column(tmp_path: Path) -> None:
+    sensor = tmp_path / "mine.yaml"
+    sensor.write_text(
+        "source: x\nnoise: {additive: 0, multiplicative: 0}\n"
+        "channels: {'a,b': {centre: 660, width: 20}, c: {centre: 850, width: 20}}\n"
+    )
+    result = simulated(write(tmp_path, {}), str(sensor))
+    assert tuple(result.columns) == ("a,b", "c")
+    assert result.notna().all().all()
 
 
 def test_without_output_the_result_goes_to_standard_output(

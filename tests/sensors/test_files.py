@@ -163,6 +163,10 @@ def test_a_changed_file_is_read_again(tmp_path):
         (TABLE.replace("840,0,2\n845,0,2\n", ""), "column NIR: the response is zero"),
         (NOISE + "wavelength,A,B\n500,1,1\n", "column A: a table of 1 wavelengths"),
         (NOISE + "wavelengths,A,B\n500,1,1\n", "lacks the column channel"),
+        (
+            NOISE + 'wavelength,A\n"500' + ",1\n" * 70_000,
+            r"line 5: no row of a CSV \(field larger .*quotation mark that is not closed",
+        ),
         (NOISE + "Wavelength,R\n500,1\n", "or, for one column per channel, wavelength,NAME,NAME"),
         (
             NOISE + "wavelength,A,B\n3000,1,1\n3100,1,1\n",

@@ -13,10 +13,10 @@ import torch
 import xarray as xr
 
 from releo_da import simulate
-from releo_da.io.geometry import sun_position
+from releo_da.io.geometry import sun_position, viewing_on_slope
 from releo_da.physics.absorbed import fcover
 from releo_da.physics.optics import load_optics
-from releo_da.physics.prosail import prosail
+from releo_da.physics.prosail import canopy, prosail
 from releo_da.physics.soil_spectra import SoilSpectra
 from releo_da.sensors import load_sensor
 from releo_da.simulator import CANOPY, rows
@@ -158,10 +158,63 @@ def test_tables_lists_and_data_sets_are_read() -> None:
     view = {"tts": 35.0, "view_zenith": 10, "relative_azimuth": 290}
     by_list = simulate(lists, "landsat8", view)
     by_set = simulate(xr.Dataset({**CANOPY, "lai": ("row", [1.0, 3.0])}), "landsat8", view)
-    assert by_table.reflectance.dims == ("index", "channel")
     assert by_list.reflectance.dims == by_set.reflectance.dims == ("row", "channel")
+    assert by_table.reflectance.dims == ("row", "channel")
     np.testing.assert_array_equal(by_list.reflectance, by_table.reflectance)
     np.testing.assert_array_equal(by_list.reflectance, by_set.reflectance)
+
+
+def test_rows_of_a_table_go_with_those_of_a_list() -> None:
+    """One result per row, not one per pair of rows; a table that names its rows keeps the name."""
+    table = pd.DataFrame([{**CANOPY, "lai": lai} for lai in (1, 3)], index=[4, 7])
+    angles = {"sun_zenith": [30.0, 50.0]}
+    found = simulate(table, "landsat8", angles).reflectance
+    assert dict(found.sizes) == {"row": 2, "channel": 8}
+    assert found.row.values.tolist() == [4, 7]
+    np.testing.assert_array_equal(
+        found, simulate(table.to_dict("list"), "landsat8", angles).reflectance
+    )
+    named = simulate(table.rename_axis("plot"), "landsat8", SUN).reflectance
+    assert named.dims == ("plot", "channel")
+
+
+@pytest.mark.parametrize("taken", ["channel", "fcover"])
+def test_names_of_the_result_are_no_dimensions_of_the_input(taken: str) -> None:
+    lai = xr.DataArray([1.0, 2.0], dims=taken)
+    with pytest.raises(
+        InputError, match=f"'lai' has a dimension or coordinate '{taken}', which is"
+    ):
+        simulate({**CANOPY, "lai": lai}, "sentinel2a", SUN, ["fcover"])
+    lai = xr.DataArray([1.0, 2.0], dims="time", coords={taken: ("time", [3, 4])})
+    with pytest.raises(
+        InputError, match=f"variables: 'lai' has a dimension or coordinate '{taken}"
+    ):
+        simulate({**CANOPY, "lai": lai}, "sentinel2a", SUN, ["fcover"])
+
+
+@pytest.mark.parametrize("factor", ["bhr", "dhr", "hdr"])
+def test_all_reflectance_factors(factor: str) -> None:
+    """Those of the canopy model under the sensor; over bare ground all are that of the soil."""
+    view = SUN | {"view_zenith": 20.0, "relative_azimuth": 60.0}
+    canopies = {**CANOPY, "lai": [0.0, 2.0]}
+    found = simulate(canopies, "sentinel2a", view, ["ndvi"], factor=factor)
+    variables = {
+        name: torch.tensor([value], dtype=torch.float64)
+        for name, value in {**CANOPY, "lai": 2.0}.items()
+    }
+    optics = load_optics(dtype=torch.float64)
+    spectra = getattr(canopy(variables, 35.0, 20.0, 60.0, optics), factor)[0]
+    sensor = load_sensor("sentinel2a")
+    expected = sensor.response @ spectra
+    np.testing.assert_allclose(found.reflectance[1], expected, rtol=0, atol=1e-12)
+    sdr = simulate(canopies, "sentinel2a", view, ["ndvi"])
+    np.testing.assert_allclose(found.reflectance[0], sdr.reflectance[0], rtol=0, atol=1e-12)
+    assert abs(found.reflectance[1] - sdr.reflectance[1]).max() > 1e-3
+    near, red = (expected[sensor.channels.index(name)].item() for name in ("B08", "B04"))
+    assert found.ndvi[1].item() == pytest.approx((near - red) / (near + red), abs=1e-12)
+    assert "hemispherical" in found.reflectance.attrs["long_name"]
+    with pytest.raises(InputError, match="factor 'brf' is unknown; choose sdr, bhr, dhr, hdr"):
+        simulate(CANOPY, "sentinel2a", SUN, factor="brf")
 
 
 def test_angles_under_every_name_are_the_same_angles() -> None:
@@ -176,6 +229,36 @@ def test_angles_under_every_name_are_the_same_angles() -> None:
     for row, day in zip(found, (18414.4375, 18597.4375), strict=True):
         zenith, _ = sun_position(day, 1.4, 43.6)
         np.testing.assert_allclose(row, spectrum(tts=float(zenith)), rtol=0, atol=1e-12)
+
+
+def test_the_azimuth_of_the_sun_is_computed_where_it_is_missing() -> None:
+    day = np.datetime64("2020-06-01T10:30", "ns")
+    view = SUN | {"view_zenith": 20.0, "view_azimuth": 100.0}
+    found = simulate(CANOPY, None, view | {"time": day, "lon": 1.4, "lat": 43.6}).reflectance
+    _, azimuth = sun_position(18414.4375, 1.4, 43.6)
+    expected = simulate(CANOPY, None, view | {"sun_azimuth": azimuth}).reflectance
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+
+
+def test_angles_on_a_slope_are_those_about_its_normal() -> None:
+    """Facing the sun, which then stands on the normal, and turned away from it."""
+    aspect = xr.DataArray([120.0, 300.0], dims="side")
+    sun = {"sun_zenith": 30.0, "sun_azimuth": 120.0, "slope": 30.0}
+    found = simulate(CANOPY, None, sun | {"aspect": aspect}).reflectance
+    for row, (tts, psi) in zip(found, ((0.0, 0.0), (60.0, 0.0)), strict=True):
+        np.testing.assert_allclose(row, spectrum(tts, 30.0, psi), rtol=0, atol=1e-9)
+    seen = {"view_zenith": 30.0, "view_azimuth": 300.0}
+    found = simulate(CANOPY, None, sun | seen | {"aspect": 210.0}).reflectance
+    local = np.degrees(np.arccos(np.cos(np.radians(30.0)) ** 2))  # at right angles to both
+    flat = simulate(CANOPY, None, sun | seen | {"aspect": 210.0, "slope": 0.0}).reflectance
+    np.testing.assert_allclose(flat, spectrum(30.0, 30.0, 180.0), rtol=0, atol=1e-9)
+    (tts, tto, psi) = viewing_on_slope(30.0, 120.0, 30.0, 300.0, 30.0, 210.0)
+    assert (tts, tto) == pytest.approx((local, local))
+    np.testing.assert_allclose(found, spectrum(tts, tto, psi), rtol=0, atol=1e-9)
+    with pytest.raises(
+        InputError, match="'slope' at side=1: the sun is behind the slope, 100.0 deg"
+    ):
+        simulate(CANOPY, None, sun | {"aspect": aspect, "sun_zenith": 70.0})
 
 
 def test_spectra_are_held_a_block_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,7 +295,30 @@ def test_nothing_is_simulated_of_nothing() -> None:
         ({}, {"sun_zenit": 30.0}, "unknown angle 'sun_zenit'; did you mean 'sun_zenith'?"),
         ({}, {"view_zenith": 3.0}, "the sun zenith is missing; give sun_zenith or tts in degrees"),
         ({}, SUN | {"tto": 3.0}, "the view zenith comes without its azimuth"),
-        ({}, SUN | {"tto": 3.0, "view_azimuth": 3.0}, "view_azimuth is alone; add sun_azimuth"),
+        (
+            {},
+            SUN | {"tto": 3.0, "view_azimuth": 3.0},
+            "the azimuth of the sun is missing; add sun_azimuth, or time, lon and lat",
+        ),
+        (
+            {},
+            SUN | {"psi": 3.0, "view_azimuth": 3.0, "sun_azimuth": 9.0},
+            "relative_azimuth (psi) and view_azimuth both say where the sensor stands; keep one",
+        ),
+        ({}, {"time": 1.0, "lon": 1.0, "lat": 120.0}, "'lat': 120 is unphysical; give a number"),
+        ({}, {"time": 1.0, "lon": -181.0, "lat": 1.0}, "'lon': -181 is unphysical; give a number"),
+        ({}, SUN | {"slope": 3.0}, "slope and aspect need each other; give both or neither"),
+        (
+            {},
+            SUN | {"slope": 3.0, "aspect": 3.0},
+            "the azimuth of the sun is missing; add sun_azimuth",
+        ),
+        (
+            {},
+            SUN | {"slope": 3.0, "aspect": 3.0, "psi": 9.0},
+            "on a slope it matters where sun and sensor stand",
+        ),
+        ({}, SUN | {"slope": 93.0, "aspect": 3.0, "sun_azimuth": 9.0}, "'slope': 93 is unphysical"),
         ({}, SUN | {"psi": np.inf}, "'psi': inf is unphysical; give a finite number"),
         ({"lai": [1, 2], "cab": [1, 2, 3]}, SUN, "arrays do not fit together"),
         ({"lai": np.ones((2, 2))}, SUN, "'lai' has 2 dimensions without names; give a DataArray"),
