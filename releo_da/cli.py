@@ -235,7 +235,7 @@ def simulate(
     ] = None,
     factor: Annotated[
         Factor,
-        typer.Option(help="Direct light seen by the sensor, or albedo: white-sky bhr, black dhr."),
+        typer.Option(help="What a sensor sees (sdr), black-sky (dhr) or white-sky albedo (bhr)."),
     ] = Factor.sdr,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress.")] = False,
 ) -> None:

@@ -15,7 +15,7 @@ from rich.table import Table
 from releo_da.observation.derived import DERIVED
 from releo_da.observation.essential import ESSENTIAL
 from releo_da.sensors import Sensor, load_sensor, sensor_names
-from releo_da.sensors.indices import INDICES
+from releo_da.sensors.indices import DARK, INDICES
 from releo_da.state.variables import OPTIONAL, variables
 
 SHOWN = 20
@@ -50,7 +50,10 @@ def show_sensor(name: str) -> None:
     heads = ("channel", "centre nm", "width nm", "response", "additive noise")
     table = _table(*heads, "multiplicative noise", right=(1, 2, 4, 5))
     table.title = sensor.name
-    table.caption = f"noise sd = sqrt(additive^2 + (multiplicative x value)^2); {sensor.source}"
+    told = ["noise sd = sqrt(additive^2 + (multiplicative x value)^2)", sensor.source]
+    if any(sensor.are_indices(sensor.channels)):
+        told.insert(1, f"in an index a sum of its bands below {DARK:g} counts as {DARK:g}")
+    table.caption = "; ".join(told)
     for k, channel in enumerate(sensor.channels):
         noise = (f"{sensor.additive[k]:g}", f"{sensor.multiplicative[k]:g}")
         table.add_row(channel, *_seen(sensor, sensor.parts[k]), *noise)
@@ -92,6 +95,7 @@ def show_variables() -> None:
         pair = f"channels near {recipe.high.wavelength:g} and {recipe.low.wavelength:g} nm"
         table.add_row(name, f"{recipe.long_name}, {pair}", "1")
     table.add_row("nd_HIGH_LOW", "normalised difference of any two channels, as in nd_B08_B11", "1")
+    table.caption = f"in an index a sum of two channels below {DARK:g} counts as {DARK:g}"
     _show(table)
     table = _table("essential variable", "here")
     for one in ESSENTIAL:

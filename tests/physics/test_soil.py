@@ -163,6 +163,7 @@ def grid(*changes, scale=1.0):
         ("nm,dry", grid(), r"columns nm, dry; the header must name wavelength and dry"),
         ("wavelength,wet", grid(), r"the header must name wavelength and dry"),
         ("wavelength,dry", [], r"at least two rows"),
+        ("wavelength,dry", grid((4, 1, '"' + 140_000 * "9")), r"line 7: no row of a CSV \(field"),
     ],
 )  # fmt: skip
 def test_bad_soil_files_are_named(tmp_path, columns, rows, message):
