@@ -16,6 +16,7 @@ from releo_da.assimilation.enkf import enkf
 from releo_da.assimilation.enkf_n import enkf_n
 from releo_da.assimilation.enks import enks
 from releo_da.assimilation.ensrf import ensrf
+from releo_da.assimilation.envar4d import envar4d
 from releo_da.assimilation.etkf import etkf
 from releo_da.assimilation.ienks import ienks
 from releo_da.assimilation.inflation import additive, inflated, relaxed, relaxed_spread, rotated
@@ -29,6 +30,7 @@ from releo_da.assimilation.screening import screen, screened
 from releo_da.assimilation.smoother import rts
 from releo_da.assimilation.tapers import Places
 from releo_da.assimilation.tuned import tuned
+from releo_da.assimilation.variational import variational
 from releo_da.assimilation.whitening import whitened
 
 __all__ = [
@@ -40,6 +42,7 @@ __all__ = [
     "enkf_n",
     "enks",
     "ensrf",
+    "envar4d",
     "esmda",
     "etkf",
     "filterpy",
@@ -62,5 +65,6 @@ __all__ = [
     "screened",
     "sl_eakf",
     "tuned",
+    "variational",
     "whitened",
 ]

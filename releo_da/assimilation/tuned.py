@@ -73,10 +73,9 @@ def tuned(scheme: Scheme, damping: float = 0.98, largest: float = 9.0) -> Scheme
         log = memory.get(key, torch.zeros_like(y))
         result = scheme(prior, observe, y, precision * torch.exp(-log), noise, rest)
         used = result.precision > 0
-        with torch.no_grad():
-            excess = statistic(result.predicted, y, result.precision) - 1.0
-            moved = (log + (1.0 - damping) * excess).clamp(-bound, bound)
-            kept = torch.where(used, moved, log)
+        excess = statistic(result.predicted, y, result.precision) - 1.0
+        moved = (log + (1.0 - damping) * excess).clamp(-bound, bound)
+        kept = torch.where(used, moved, log)
         told = torch.where(used, precision, 0.0)
         return result._replace(precision=told, memory={**result.memory, key: kept})
 

@@ -19,6 +19,7 @@ from releo_da.assimilation.enkf import enkf
 from releo_da.assimilation.enkf_n import enkf_n
 from releo_da.assimilation.enks import collected, enks
 from releo_da.assimilation.ensrf import ensrf
+from releo_da.assimilation.envar4d import envar4d
 from releo_da.assimilation.etkf import etkf
 from releo_da.assimilation.ienks import ienks
 from releo_da.assimilation.inflation import additive, inflated, relaxed, relaxed_spread, rotated
@@ -31,6 +32,7 @@ from releo_da.assimilation.robust import huber
 from releo_da.assimilation.screening import KEPT, REASONS, screen, screened
 from releo_da.assimilation.smoother import rts
 from releo_da.assimilation.tuned import tuned
+from releo_da.assimilation.variational import variational
 from releo_da.assimilation.whitening import whitened
 from releo_da.config.document import Document
 from releo_da.config.registry import Registry
@@ -55,6 +57,8 @@ SCHEMES = Registry(
         "neighbours": neighbours,
         "iterated": iterated,
         "ienks": ienks,
+        "envar4d": envar4d,
+        "variational": variational,
         "esmda": esmda,
         "multiple": multiple,
         "enks": enks,
@@ -71,7 +75,7 @@ SCHEMES = Registry(
         "window": windowed,
     },
     call=("prior", "observe", "y", "precision", "noise", "memory"),
-    supplied=("places",),
+    supplied=("places", "climatology"),
     inner="scheme",
 )
 SMOOTHERS = Registry(

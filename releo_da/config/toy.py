@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from releo_da.assimilation.tapers import Places
 from releo_da.config.document import Document
 from releo_da.config.hindcast import MEMBERS, SEED
 from releo_da.config.options import Options
@@ -20,10 +19,9 @@ from releo_da.config.report import report
 from releo_da.config.run_files import open_run, progress, weights_of
 from releo_da.config.schemes import SCHEMES, reasons_of, smoother_of
 from releo_da.config.sections import score, section
+from releo_da.config.toy_climate import supplied
 from releo_da.config.toy_source import TOYS, Initial, ToySource, source_of
 from releo_da.config.toy_weights import load_weights
-from releo_da.dynamics.lorenz96 import Lorenz96
-from releo_da.dynamics.quadratic_ring import QuadraticRing
 from releo_da.dynamics.stepped import Stepped
 from releo_da.io import products_dataset, write_json, write_products, write_state
 from releo_da.observation.identity import Components
@@ -63,9 +61,7 @@ def model_of(document: Document, made: ToySource, forecaster: Stepped) -> Model:
     return Model(
         forecaster,
         operator(made.network),
-        SCHEMES.build(
-            document.values.get("analyse", "etkf"), "analyse", {"places": places_of(made)}
-        ),
+        SCHEMES.build(document.values.get("analyse", "etkf"), "analyse", supplied(document, made)),
         lambda acquisition: acquisition,
         first_state(made.initial),
         smoother_of(document, getattr(forecaster, "transition", None)),
@@ -74,17 +70,6 @@ def model_of(document: Document, made: ToySource, forecaster: Stepped) -> Model:
         {},
         reasons_of(document),
     )
-
-
-def places_of(made: ToySource) -> Places:
-    """Where components and channels lie for localization: along a line, or Lorenz's ring."""
-
-    def along(positions: Sequence[int]) -> Tensor:
-        return torch.tensor(positions, dtype=torch.float64)[:, None]
-
-    size = torch.tensor([float(made.truth.size)], dtype=torch.float64)
-    ring = size if isinstance(made.truth.step, Lorenz96 | QuadraticRing) else None
-    return Places(along(range(made.truth.size)), along(made.network), ring)
 
 
 def forecaster_of(document: Document, made: ToySource, device: torch.device) -> Stepped:

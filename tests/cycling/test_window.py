@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 import torch
 
-from releo_da.assimilation import enks, etkf, ienks, rts
+from releo_da.assimilation import enks, envar4d, etkf, ienks, rts, variational
 from releo_da.assimilation.enks import collected
 from releo_da.cycling.cycle import assimilate, cycle
 from releo_da.cycling.window import analyse_window
@@ -14,9 +14,13 @@ from releo_da.types import InputError, Scheme
 from tests.cycling.linear import Linear, draws, moments
 
 CLOSE = partial(torch.testing.assert_close, rtol=1e-7, atol=1e-7)
+EXACTLY = {"iterations": 30, "inner": 40, "tolerance": 1e-11}
 SCHEMES = {
     "etkf": etkf,
     "ienks": partial(ienks, iterations=3),
+    "envar4d": envar4d,
+    "4dvar": variational(**EXACTLY),
+    "4dvar_lbfgs": variational(minimiser="lbfgs", **EXACTLY),
 }
 
 
@@ -64,6 +68,28 @@ def test_a_longer_lag_smooths_more() -> None:
         expected = made.at(1.0, made.smoothed(state, pixel))
         for ours, theirs in zip(moments(last.start.ensemble, pixel), expected, strict=True):
             CLOSE(ours, theirs)
+
+
+def test_weak_constraint_4dvar_is_the_kalman_smoother() -> None:
+    """With model error as control: the means are exact, the spread is that of many members."""
+    made = Linear(q=0.6)
+    state = made.prior(12)
+    system = made.system(variational(**EXACTLY))
+    found, states = analyse_window(state, made.acquisitions, system, draws, "control")
+    assert found.ensemble.shape == (2, 12, 3 + 4 * 3)
+    assert "appended" not in found.memory
+    for pixel in range(made.pixels):
+        smoothed = made.smoothed(state, pixel)
+        at = [(0.0, found.ensemble[..., :3]), *((s.time, s.ensemble) for s in states)]
+        for time, ensemble in at:
+            CLOSE(ensemble[pixel].mean(0), made.at(time, smoothed)[0])
+    many = made.prior(10_000)
+    _, states = analyse_window(many, made.acquisitions, system, draws, "control")
+    for s in states:
+        covariance = made.at(s.time, made.smoothed(many, 0))[1]
+        variance = covariance.diagonal()
+        error = ((covariance.square() + variance[:, None] * variance) / 10_000).sqrt()
+        assert ((moments(s.ensemble, 0)[1] - covariance).abs() < 5.0 * error).all()
 
 
 def test_an_ensemble_estimates_noise_as_well() -> None:

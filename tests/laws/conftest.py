@@ -30,6 +30,7 @@ from releo_da.assimilation import (
     enkf_n,
     enks,
     ensrf,
+    envar4d,
     esmda,
     etkf,
     filterpy,
@@ -48,6 +49,7 @@ from releo_da.assimilation import (
     screened,
     sl_eakf,
     tuned,
+    variational,
     whitened,
 )
 from releo_da.types import Analysis, Scheme
@@ -94,6 +96,21 @@ def on_a_line(make: Callable[[Places], Scheme]) -> Scheme:
 
     return analyse
 
+
+def climatological(**options) -> Scheme:
+    """A variational scheme with a static covariance for a problem of any size."""
+
+    def analyse(prior, observe, y, precision, noise, memory) -> Analysis:
+        latents = torch.arange(prior.shape[-1], dtype=prior.dtype, device=prior.device)
+        covariance = torch.exp(-(latents[:, None] - latents).abs())
+        scheme = variational(covariance, **options)
+        return scheme(prior, observe, y, precision, noise, memory)
+
+    return analyse
+
+
+EXACTLY = {"iterations": 8, "inner": 8, "tolerance": 1e-11}
+"""Options with which a minimiser arrives at rounding error."""
 
 KALMAN = {"mean": EXACT, "covariance": EXACT}
 ALL = {**KALMAN, "members": EXACT, "serial": EXACT}
@@ -174,6 +191,12 @@ CASES = [
         {"members": EXACT, "mean": IN_DISTRIBUTION, "covariance": IN_DISTRIBUTION},
         evaluations=2,
     ),
+    Case("envar4d", partial(envar4d, iterations=3), ALL, evaluations=3),
+    Case("variational", variational(**EXACTLY), KALMAN, evaluations=999),
+    Case("lbfgs", variational(minimiser="lbfgs", **EXACTLY | {"iterations": 30}), evaluations=999),
+    Case("perturbed", variational(spread="perturbed", **EXACTLY), {"mean": EXACT}, evaluations=999),
+    Case("static", climatological(background="static", **EXACTLY), evaluations=999, device=False),
+    Case("hybrid", climatological(background="hybrid", **EXACTLY), evaluations=999, device=False),
     Case("enks", enks(etkf, 2), ALL),
     Case("particle", particle, gradients=False),
     Case("multiple_particle", multiple(particle, 2), evaluations=2, gradients=False),

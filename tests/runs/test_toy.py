@@ -18,6 +18,7 @@ from releo_da.config import toy
 from releo_da.config import twin as twins
 from releo_da.config.document import Document, load
 from releo_da.config.options import Options
+from releo_da.config.toy_climate import climatology_of, places_of, supplied
 from releo_da.config.toy_source import is_toy, source_of
 from releo_da.runs.toy import means, toy_twin
 from releo_da.runs.toy_scores import diverged, interpolated, references
@@ -329,8 +330,20 @@ source: {twin: {truth: {name: lorenz96, size: 20}, initial: {mean: first_one, va
 analyse: [{name: letkf, radius: 4.0}, {name: inflated, factor: 1.04}, {name: rotated}]
 """
     document = written(tmp_path, text)
-    places = toy.places_of(source_of(document))
+    places = places_of(source_of(document))
     assert places.period is not None and places.period.tolist() == [20.0]
     assert places.channels[:, 0].tolist() == [float(k) for k in range(0, 20, 2)]
     assert rmse_of(document)["analysis"] < 0.6
-    assert toy.places_of(source_of(written(tmp_path, LORENZ63))).period is None
+    assert places_of(source_of(written(tmp_path, LORENZ63))).period is None
+
+
+def test_a_static_background_is_the_climatology_of_the_model(tmp_path: Path) -> None:
+    """Deviations of Lorenz-63's attractor are 7.9, 9.0 and 8.6; x and y correlate, z with none."""
+    by = "analyse={name: variational, background: static, scale: 0.1, iterations: 2, inner: 3}"
+    document = written(tmp_path, LORENZ63, by)
+    climate = climatology_of(source_of(document))
+    assert climate.diagonal().sqrt().tolist() == pytest.approx([7.92, 9.01, 8.62], rel=0.03)
+    assert abs(float(climate[0, 2])) < 5.0 < float(climate[0, 1])
+    assert "climatology" in supplied(document, source_of(document))
+    assert "climatology" not in supplied(written(tmp_path, LORENZ63), source_of(document))
+    assert rmse_of(document)["analysis"] < 1.5  # published for this 3D-Var: 1.04
