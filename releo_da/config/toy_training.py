@@ -23,6 +23,7 @@ from releo_da.config.options import Options
 from releo_da.config.run_files import WEIGHTS, open_run, progress
 from releo_da.config.schemes import fitting_scheme
 from releo_da.config.sections import Train, section, train
+from releo_da.config.toy_climate import supplied
 from releo_da.config.toy_source import ToySource, source_of
 from releo_da.config.toy_weights import write_weights
 from releo_da.dynamics.lorenz96 import Lorenz96
@@ -73,7 +74,7 @@ def fitted(document: Document, made: ToySource, options: Options) -> Learned:
 
     def problem(seed: int) -> Problem:
         truth = toy.simulated(document, replace(made, seed=seed), task.seed, device)
-        scheme = fitting_scheme(document, {"places": toy.places_of(made)})
+        scheme = fitting_scheme(document, supplied(document, made))
         return Problem(forecaster, start, model.observe, scheme, truth.acquisitions)
 
     def judged(step: Stepped) -> float:
