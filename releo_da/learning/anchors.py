@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 SCALES = {
-    "season": 0.5,
+    "season": 1.0,
     "log_rate": 0.5,
     "log_sigma": 0.3,
     "rough_log_rate": 0.5,
