@@ -94,7 +94,9 @@ def simulate(
         values[part] = block
     coords: dict[Hashable, Any] = {}
     for array in whole:
-        coords = dict(array.coords) | coords
+        # A scalar left over from a selection gives way to the dimension of its name.
+        kept = {k: c for k, c in array.coords.items() if c.dims or k not in frame.dims}
+        coords = kept | coords
     return _labelled(made, frame, coords, values)
 
 

@@ -178,6 +178,13 @@ def test_rows_of_a_table_go_with_those_of_a_list() -> None:
     assert named.dims == ("plot", "channel")
 
 
+def test_a_scalar_coordinate_gives_way_to_a_dimension_of_its_name() -> None:
+    one_day = xr.DataArray([1.0, 2.0], dims="x", coords={"time": 3})
+    cab = xr.DataArray([30.0, 40.0, 50.0], dims="time")
+    found = simulate({**CANOPY, "lai": one_day, "cab": cab}, "landsat8", SUN)
+    assert dict(found.sizes) == {"x": 2, "time": 3, "channel": 8}
+
+
 @pytest.mark.parametrize("taken", ["channel", "fcover"])
 def test_names_of_the_result_are_no_dimensions_of_the_input(taken: str) -> None:
     lai = xr.DataArray([1.0, 2.0], dims=taken)
