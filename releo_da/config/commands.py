@@ -39,7 +39,7 @@ from releo_da.io import write_json
 
 def _tell(options: Options, text: str) -> None:
     if not options.quiet:
-        Console().print(text, soft_wrap=True, highlight=False)
+        Console().print(text, soft_wrap=True, highlight=False, markup=False)
 
 
 def _finished(options: Options, path: Path) -> None:

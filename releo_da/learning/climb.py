@@ -25,7 +25,15 @@ import torch
 from torch import Tensor, nn
 
 from releo_da.learning.fit import Epoch, filter_likelihood
-from releo_da.types import Acquisition, Forecaster, Noise, ObservationOperator, Scheme, State
+from releo_da.types import (
+    Acquisition,
+    Forecaster,
+    InputError,
+    Noise,
+    ObservationOperator,
+    Scheme,
+    State,
+)
 
 
 class Problem(NamedTuple):
@@ -94,13 +102,16 @@ def climb(
         learning_rate: of Adam at the start.
         truncate: observations per stretch.
         clip: largest norm of the gradient of the log-likelihood per observed value.
+
+    Raises:
+        InputError: the model of some step of ascent carries the ensemble to infinity.
     """
     optimiser = torch.optim.Adam(parameters, lr=learning_rate, betas=(0.9, 0.99))
     steps = math.ceil(len(problem.acquisitions) / truncate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs * steps)
     for number in range(epochs):
         likelihood = 0.0
-        for stretch in problem.stretches(generator, truncate):
+        for stretch in _numbers(problem.stretches(generator, truncate), number):
             optimiser.zero_grad()
             (-stretch * steps / problem.values).backward()
             nn.utils.clip_grad_norm_(parameters, clip)
@@ -108,3 +119,25 @@ def climb(
             schedule.step()
             likelihood += float(stretch.detach())
         yield Epoch(number, likelihood, 0.0, problem.values)
+
+
+def _numbers(stretches: Iterator[Tensor], epoch: int) -> Iterator[Tensor]:
+    """The likelihoods of stretches, as long as the model that was learned so far holds.
+
+    Raises:
+        InputError: an ensemble or a covariance is not finite.
+    """
+    try:
+        for stretch in stretches:
+            if not torch.isfinite(stretch):
+                break
+            yield stretch
+        else:
+            return
+    except torch.linalg.LinAlgError:  # the factor of a covariance that is not finite
+        pass
+    raise InputError(
+        f"train: the likelihood is no number any more in epoch {epoch}, since the model that was "
+        "learned so far diverges; give a lower learning_rate, more members, or "
+        "forecast.noise_variance"
+    )

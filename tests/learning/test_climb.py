@@ -110,10 +110,14 @@ def test_gradients_of_the_likelihood_are_those_of_finite_differences(tmp_path: P
         assert exact == pytest.approx((told[0] - told[1]) / (2 * h), rel=1e-4), name
 
 
-def test_training_learns_and_a_twin_uses_what_was_learned(tmp_path: Path) -> None:
+def test_training_learns_and_a_twin_uses_what_was_learned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(CONFIG)
-    assert released("train", str(config), "--out", str(tmp_path / "fit"), "--quiet") == 0
+    assert released("train", str(config), "--out", str(tmp_path / "fit")) == 0
+    printed = capsys.readouterr().out
+    assert "x[i-1] x[i+1] " in printed and "log-likelihood per value of a truth" in printed
     found = json.loads((tmp_path / "fit" / "train.json").read_text("utf-8"))
     told = [epoch["log_likelihood"] for epoch in found["epochs"]]
     assert told[-1] > told[0]
@@ -142,6 +146,14 @@ def test_options_that_toy_models_have_not_are_refused(tmp_path: Path) -> None:
     path.write_text(CONFIG)
     document = load(path, ("train.pixels=3",))
     with pytest.raises(InputError, match="train.pixels: a toy model has none"):
+        toy_training.fitted(document, source_of(document), Options(quiet=True))
+
+
+def test_a_model_that_diverges_ends_the_fit(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(CONFIG)
+    document = load(path, ("train.learning_rate=50", "source.twin.steps=30"))
+    with pytest.raises(InputError, match="no number any more in epoch 0.*lower learning_rate"):
         toy_training.fitted(document, source_of(document), Options(quiet=True))
 
 
