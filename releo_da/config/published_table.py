@@ -28,6 +28,9 @@ HEAD = (
 FIVE = (0.189, 0.811)
 """Quantiles between which nine of ten medians of five fall."""
 
+MANY = 10
+"""Replicates from which on these quantiles are told."""
+
 
 def table(rows: Sequence[Row], settings: Mapping[str, Setting]) -> tuple[str, dict[str, Any]]:
     """Markdown, one table per setting, and the same figures as numbers."""
@@ -59,7 +62,7 @@ def cells(row: Row) -> list[str]:
         theirs(figures),
         f"{low:.3f} to {high:.3f}",
         f"**{np.median(row.rmse):.3f}**",
-        f"{lower:.3f} to {upper:.3f}",
+        f"{lower:.3f} to {upper:.3f}" if len(row.rmse) >= MANY else "",
         f"{row.rmse.min():.3f} to {row.rmse.max():.3f}",
         "" if np.isnan(spread) else f"{spread:.3f}",
         str(row.diverged),

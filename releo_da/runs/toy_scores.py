@@ -7,8 +7,8 @@ the truth's climatology, mean m and covariance B over the scored times, and no m
     climatology              x = m
     optimal_interpolation    x = m + K (y - H m),    K = B H' (H B H' + R)^-1
 
-A replicate is counted as diverged where its ensemble stopped being finite or where, over the last
-tenth of the scored times, its error is nearer to that of climatology than to that of optimal
+A replicate is counted as diverged where its ensemble stopped being finite or where, over all scored
+times or over their last tenth, its error is nearer to that of climatology than to that of optimal
 interpolation: it follows a trajectory that is not the truth's.
 """
 
@@ -33,7 +33,7 @@ VARIABLE = "state"
 """Name of what is scored and written: all components together."""
 
 LAST = 0.1
-"""Share of the scored times over which divergence is judged."""
+"""Share of the scored times over which divergence is judged, beside all of them."""
 
 
 class References(NamedTuple):
@@ -96,7 +96,7 @@ def diverged(outcome: ToyOutcome, scored: Array, beside: References) -> Array:
     error = np.stack(outcome.cases["analysis"].rmse)[scored]
     late = error[-max(1, round(LAST * len(error))) :].mean(0)
     limit = 0.5 * (beside.climatology + beside.optimal_interpolation)
-    return ~outcome.finite | ~(late < limit)
+    return ~outcome.finite | ~(late < limit) | ~(error.mean(0) < limit)
 
 
 def scores_of(outcome: ToyOutcome, nature: Nature, task: Task, burn_in: float) -> dict[str, Any]:
