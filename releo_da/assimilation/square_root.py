@@ -102,3 +102,15 @@ def symmetric_contraction(s: Tensor) -> Tensor:
         return -s @ shrink(s.mT @ s) @ s.mT
     gram = s @ s.mT
     return -gram @ shrink(gram)
+
+
+def contracted(z: Tensor, s: Tensor) -> Tensor:
+    """Z T with the symmetric square root T, without T itself where channels are few.
+
+    Args:
+        z: ``[pixel, n, member]``.
+        s: weighted anomalies, ``[pixel, member, channel]``.
+    """
+    if s.shape[-1] < s.shape[-2]:
+        return z - (z @ s) @ shrink(s.mT @ s) @ s.mT
+    return z + z @ symmetric_contraction(s)

@@ -40,7 +40,7 @@ from releo_da.assimilation.background import background as background_of
 from releo_da.assimilation.implicit import attached
 from releo_da.assimilation.linalg import acted, anomalies, precision_root
 from releo_da.assimilation.minimise import Residual, gauss_newton, lbfgs
-from releo_da.assimilation.square_root import symmetric_contraction
+from releo_da.assimilation.square_root import contracted
 from releo_da.types import Analysis, InputError, Noise, Observe, Scheme
 
 
@@ -147,5 +147,5 @@ def posterior_anomalies(
     many = state.repeat(1, given.root.shape[1], 1)
     along = torch.func.jvp(observe, (many,), (given.root.clone(),))[1]
     s = along * precision_root(precision)[:, None]
-    z = given.members + given.members @ symmetric_contraction(s)
+    z = contracted(given.members, s)
     return (z - z.mean(1, keepdim=True)) @ given.root

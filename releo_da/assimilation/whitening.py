@@ -82,9 +82,10 @@ def whitened(
 def _check(correlation: float | Tensor) -> None:
     """Refuse what is no correlation matrix."""
     if not isinstance(correlation, Tensor) or correlation.dim() == 0:
-        if not 0.0 <= float(correlation) < 1.0:
+        value = correlation.detach() if isinstance(correlation, Tensor) else correlation
+        if not 0.0 <= float(value) < 1.0:
             raise InputError(
-                f"whitened: correlation must lie in [0, 1), got {float(correlation):g}; a matrix "
+                f"whitened: correlation must lie in [0, 1), got {float(value):g}; a matrix "
                 "may hold negative ones"
             )
         return

@@ -12,13 +12,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import partial
 
+import torch
+
 from releo_da.cycling.draws import Draws
 from releo_da.cycling.windows import Windowed, turns
-from releo_da.types import Acquisition, Noise, State, Step, System
+from releo_da.types import Acquisition, InputError, Noise, State, Step, System
 
 
 def assimilate(background: State, acquisition: Acquisition, system: System, noise: Noise) -> Step:
-    """Update a background state with one acquisition taken at the same time."""
+    """Update a background state with one acquisition taken at the same time.
+
+    Raises:
+        InputError: see `check`.
+    """
+    check(acquisition)
     observe = partial(system.observe, acquisition=acquisition)
     analysis = system.analyse(
         background.ensemble,
@@ -32,6 +39,35 @@ def assimilate(background: State, acquisition: Acquisition, system: System, nois
     return Step(acquisition, background, state, analysis.predicted, analysis.precision)
 
 
+def check(acquisition: Acquisition) -> None:
+    """Refuse values and errors that would put NaN into a state, where asking does not wait.
+
+    On an accelerator the host would have to wait for the answer; readers look there before.
+
+    Raises:
+        InputError: a value is not finite, or an error is not positive.
+    """
+    if acquisition.error.device.type != "cpu":
+        return
+    for name, wrong in {
+        "value": ~torch.isfinite(acquisition.values),
+        "error": ~(acquisition.error > 0),
+    }.items():
+        if bool(wrong.any()):
+            row, channel = wrong.nonzero()[0].tolist()
+            held = acquisition.values if name == "value" else acquisition.error
+            raise InputError(
+                f"{acquisition.product or acquisition.sensor}, day {acquisition.time:g}: the "
+                f"{name} of channel {channel} in row {row} is {float(held[row, channel])}; give "
+                "finite values and positive errors, infinite for what was not seen"
+            )
+
+
+def _checked(acquisition: Acquisition) -> Acquisition:
+    check(acquisition)
+    return acquisition
+
+
 def cycle(
     state: State, acquisitions: Iterable[Acquisition], system: System, draws: Draws
 ) -> Iterator[Step]:
@@ -40,7 +76,8 @@ def cycle(
     A scheme with a window (`releo_da.cycling.windows`) takes several at once.
     """
     if isinstance(system.analyse, Windowed):
-        for turn in turns(state, acquisitions, system, draws, system.analyse):
+        checked = map(_checked, acquisitions)
+        for turn in turns(state, checked, system, draws, system.analyse):
             yield from turn.steps
         return
     for acquisition in acquisitions:

@@ -31,7 +31,7 @@ from releo_da.observation.prosail import nearest_knots
 from releo_da.observation.quadrature import CHECK_DRAWS, drawn
 from releo_da.sensors import load_sensor
 from releo_da.sensors.indices import combine
-from releo_da.types import Acquisition
+from releo_da.types import Acquisition, InputError
 
 
 def gain_moments(sensor: str, channels: tuple[str, ...]) -> Tensor | None:
@@ -72,6 +72,10 @@ class ObservationError(nn.Module):
         self.knots = {s: nearest_knots(s, names, knots) for s, names in channels.items()}
         moments = {s: gain_moments(s, names) for s, names in channels.items()}
         self.gains = {s: None if m is None else m.diagonal(0, 1, 2) for s, m in moments.items()}
+        if not representativeness > 0.0:
+            raise InputError(
+                f"representativeness is {representativeness}; give a positive standard deviation"
+            )
         self.log_representativeness = nn.Parameter(
             torch.full((len(knots),), math.log(representativeness), dtype=torch.float64)
         )
