@@ -50,15 +50,17 @@ def table(found: Sequence[Found]) -> tuple[str, dict[str, Any]]:
     for run, seeds in runs.items():
         if run in rivals.values():
             continue
-        parts = [_run_text(seeds)]
         rule = first[run].score.withhold
+        parts = []
+        if run in rivals:
+            shown, scores[run][0]["variants"] = _variants(first, runs, {run: rivals[run]})
+            parts.append(shown)
         if isinstance(rule, WithholdSensor):
             verified, periods = [one["ours"] for one in seeds], first[run].score.periods
             shown, scores[run][0]["pairs"] = pairs_table(verified, rule, periods)
-            parts = [shown, refusals(verified[0], periods)]
-        elif run in rivals:
-            shown, scores[run][0]["variants"] = _variants(first, runs, {run: rivals[run]})
-            parts.insert(0, shown)
+            parts += [shown, refusals(verified[0], periods)]
+        else:
+            parts.append(_run_text(seeds))
         text.append(f"### {run}\n\n" + "\n\n".join(parts))
     if len(rivals) > 1:
         shown, compared = _variants(first, runs, rivals)
@@ -125,10 +127,10 @@ def _run_text(pooled: list[dict[str, Any]]) -> str:
         parts.append(_field_text([s["in_situ"] for s in scores]))
     share = np.mean([s["refused"] for s in scores])
     redrawn: Units = pooled[0]["redrawn"]
-    parts.append(
-        f"Brackets: 95 % interval, {len(np.unique(redrawn.label))} {redrawn.words} redrawn. "
-        f"Screening refused {100 * share:.1f} % of the values."
-    )
+    brackets = f"Brackets: 95 % interval, {len(np.unique(redrawn.label))} {redrawn.words} redrawn. "
+    compared = "smoothed" in scores[0] or "forecast" in scores[0]
+    refused = f"Screening refused {100 * share:.1f} % of the values."
+    parts.append((brackets if compared else "") + refused)
     return "\n\n".join(parts)
 
 

@@ -36,7 +36,7 @@ REPEAT_DAYS = 16
 def pairs_table(
     seeds: Sequence[xr.Dataset], rule: WithholdSensor, periods: Periods
 ) -> tuple[str, dict[str, Any]]:
-    """Markdown and numbers of the pairs, in each period and (the floor) over all of them.
+    """Markdown and numbers of the pairs, over all and in each period beside the predictions.
 
     Args:
         seeds: verification of each seed.
@@ -65,12 +65,12 @@ def pairs_table(
             rows = [summaries(within(one, first, last), case) for one in seeds]
             numbers[label][case] = rows
             rmse = {n: [row[n]["rmse"] for row in rows] for n in names}
-            ratio = {n: np.mean(rmse[n]) / floor[n] for n in names}
+            ratio = {n: np.mean(rmse[n]) / own[n] for n in names}
             bias = {n: [row[n]["bias"] for row in rows] for n in names}
             covered = {n: [row[n]["coverage_90"] for row in rows] for n in names}
             body += [
                 [f"{label}: {case}, RMSE", *(over_seeds(rmse[n], 4) for n in names)],
-                [f"{label}: {case}, RMSE / all pairs", *(f"{ratio[n]:.2f}" for n in names)],
+                [f"{label}: {case}, RMSE / pair", *(f"{ratio[n]:.2f}" for n in names)],
                 [f"{label}: {case}, bias", *(over_seeds(bias[n], 4) for n in names)],
                 [f"{label}: {case}, 90 % coverage", *(over_seeds(covered[n], 2) for n in names)],
             ]

@@ -19,7 +19,7 @@ from releo_da.config.table_text import markdown, over_seeds, percent
 from releo_da.diagnostics.paired import paired_interval
 from releo_da.diagnostics.scores import Array
 
-BLOCK_DAYS = 16
+BLOCK_DAYS = 8
 """Length of the blocks of days that are redrawn together."""
 
 ALL = "all channels"
@@ -58,7 +58,8 @@ def variants_table(names: tuple[str, str], runs: Sequence[Sides]) -> tuple[str, 
             c: list(change) for c, change in zip(head[1:], changes, strict=True)
         }
         body.append([f"{title} against {names[1]}", *(percent(change) for change in changes)])
-    return markdown(head, body), numbers
+    units = f"{len(np.unique(groups))} blocks of {BLOCK_DAYS} days redrawn"
+    return f"{markdown(head, body)}\n\nBrackets: 95 % interval, {units}.", numbers
 
 
 def _losses(found: xr.Dataset, channels: Sequence[str]) -> tuple[Array, Array]:

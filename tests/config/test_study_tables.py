@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from releo_da.config.experiment import Found
+from releo_da.config.sections import Score
+from releo_da.config.study_table import table
 from releo_da.config.table_pairs import longest, pair_errors, pairs_table, refusals, repeated_noise
 from releo_da.config.table_variants import variants_table
 from releo_da.diagnostics.verification import FIELDS, Record, verification, within
+from releo_da.runs.folds import Units
 from releo_da.runs.withhold import WithholdSensor
 
 L30, S30 = ("B02", "B05"), ("B02", "B8A")
@@ -37,29 +41,29 @@ def found() -> xr.Dataset:
         record("background", 2, S30, [0.20, 0.40], 0.0),
         record("background", 4, S30, [0.30, 0.50], 0.0),
         record("filtered", 1, L30, [0.07, 0.34], 0.02),
-        record("filtered", 5, L30, [0.30, 0.47], -0.02),
+        record("filtered", 5, L30, [0.29, 0.47], -0.02),
     ]
     return verification(np.array(times), sensors, np.array([0]), records, 8)
 
 
 def test_pairs_are_of_the_nearest_day_and_wavelength(found: xr.Dataset) -> None:
-    """Of two days equally near the earlier: 0.10 - 0.07, 0.30 - 0.34; on the same day 0, 0.03."""
+    """Of two days equally near the earlier: 0.10 - 0.07, 0.30 - 0.34; on the day 0.01, 0.03."""
     error = pair_errors(found, WithholdSensor("hls_l30", 1))
     assert error.channel.values.tolist() == ["B02", "B05"]
     values = error.isel(pixel=0).dropna("time", how="all").values
-    np.testing.assert_allclose(values, [[0.03, -0.04], [0.0, 0.03]], atol=1e-6)
+    np.testing.assert_allclose(values, [[0.03, -0.04], [0.01, 0.03]], atol=1e-6)
 
 
 def test_the_table_of_pairs(found: xr.Dataset) -> None:
     parts = {"early": (0.0, 30.0), "late": (30.0, 60.0), "never": (90.0, 99.0)}
     text, numbers = pairs_table([found, found], WithholdSensor("hls_l30", 1), parts)
-    floor = np.sqrt(0.0009 / 2)
+    floor = np.sqrt((0.0009 + 0.0001) / 2)
     assert numbers["pair"]["B02"] == pytest.approx(floor, rel=1e-5)
     assert numbers["n"] == 2 and numbers["early"]["n"] == 1 and "never" not in numbers
     assert numbers["late"]["pair"]["B05"] == pytest.approx(0.03, rel=1e-5)
     assert numbers["early"]["filtered"][1]["B02"]["rmse"] == pytest.approx(0.02, rel=1e-5)
     assert numbers["late"]["filtered"][0]["B02"]["bias"] == pytest.approx(-0.02, rel=1e-5)
-    assert f"| late: filtered, RMSE / all pairs | {0.02 / floor:.2f} |" in text
+    assert "| late: filtered, RMSE / pair | 2.00 | 0.67 |" in text
     assert "hls_l30 predicted from hls_s30" in text
 
 
@@ -125,3 +129,41 @@ def test_the_interval_of_variants_that_do_not_differ_holds_zero() -> None:
 def test_within_takes_the_start_and_leaves_the_end() -> None:
     part = within(series(0.02), 4.0, 8.0)
     assert part.sizes["time"] == 2
+
+
+def left(run: str, seed: int, verified: xr.Dataset, score: Score, against: str = "") -> Found:
+    """What one pixel leaves behind, without baselines and field measurements."""
+    redrawn = Units(np.array([0]), "points")
+    return Found(run, seed, 0, verified, {}, redrawn, score=score, against=against)
+
+
+def test_a_study_of_a_withheld_sensor_shows_its_pairs_only(found: xr.Dataset) -> None:
+    """Channels of the withheld sensor have no smoothing baseline: nothing else sees them."""
+    smoothed = found.sel(case=["filtered"]).assign_coords(case=["smoothed"])
+    whole = xr.concat([found, smoothed], "case", data_vars="minimal")
+    score = Score(WithholdSensor("hls_l30", 1), periods={"early": (0.0, 30.0)})
+    text, numbers = table([left("l30", seed, whole, score) for seed in (0, 1)])
+    assert "early: smoothed, RMSE / pair" in text and "withheld NDVI" not in text
+    assert "Screening: early: 0 of 2 acquisitions refused whole." in text
+    assert len(numbers["l30"]) == 2 and "pairs" in numbers["l30"][0]
+
+
+def test_rivals_stand_in_the_table_of_their_runs() -> None:
+    """Two runs with a rival each: a table for each, one of both, none for the rivals."""
+    score = Score(periods={"scored": (0.0, 64.0), "rest": (64.0, 999.0)})
+    parts = [
+        left(name, 0, series(error), score, against)
+        for name, error, against in (
+            ("a_rival", 0.04, ""), ("a", 0.02, "a_rival"),
+            ("b_rival", 0.04, ""), ("b", 0.03, "b_rival"),
+        )
+    ]  # fmt: skip
+    text, numbers = table(parts)
+    assert [line for line in text.splitlines() if line.startswith("#")] == [
+        "### a", "### b", "### All runs"
+    ]  # fmt: skip
+    change = numbers["b"][0]["variants"]["RMSE against"]["all channels"]
+    assert change == pytest.approx([-0.25] * 3, rel=1e-3)
+    both = numbers["all"][0]["variants"]["RMSE against"]["all channels"]
+    assert both[0] == pytest.approx(np.sqrt((0.02**2 + 0.03**2) / (2 * 0.04**2)) - 1, rel=1e-3)
+    assert "95 % interval, 8 blocks of 8 days redrawn" in text  # the first 64 days alone
