@@ -14,7 +14,8 @@ The sizes are constants to the compiler, so each combination of members, channel
 compiled by itself, in about a second, by the C compiler of the machine; the result is kept in the
 user's cache folder (``XDG_CACHE_HOME``, by default ``~/.cache``) under a name that follows from
 source, compiler and processor. Sums run in a fixed order: a pixel never depends on its neighbours,
-to the last bit.
+to the last bit. The loop is for the small states of a pixel: beyond `WORKSPACE` bytes of tables it
+is not taken.
 
 Cost: that of `etkf`, at several times its speed (`releo-da benchmark`). On a CPU and without
 gradients only; `reason_against` says what speaks against it, and the caller takes `etkf.update`
@@ -38,6 +39,9 @@ import torch
 from torch import Tensor
 
 from releo_da.assimilation.linalg import check_members
+
+WORKSPACE = 1 << 20
+"""Bytes of a pixel's tables, on the stack, up to which the loop is taken."""
 
 TYPES = {torch.float32: "float", torch.float64: "double"}
 FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-shared", "-fPIC")
@@ -86,6 +90,9 @@ def update(prior: Tensor, predicted: Tensor, y: Tensor, precision: Tensor) -> Te
 @lru_cache
 def library(dtype: torch.dtype, members: int, channels: int, latents: int) -> ctypes.CDLL | str:
     """The compiled loop for one type and shape, or why there is none."""
+    lines = -(-8 * channels // 64) + -(-8 * (latents + 1) // 64)
+    if 64 * lines * (members + 2 * channels) > WORKSPACE:
+        return f"{members} members, {channels} channels and {latents} latents are too many for it"
     compiler = shutil.which(os.environ.get("CC", "cc"))
     if compiler is None:
         return "there is no C compiler (cc, or the one that CC names)"

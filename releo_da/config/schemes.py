@@ -133,11 +133,19 @@ def kernel_told(document: Document, device: torch.device) -> dict[str, str] | No
     Args:
         document: the configuration.
         device: that the run is on.
+
+    Raises:
+        InputError: it is asked for with a root that it does not have.
     """
     spec = document.values.get("analyse", "etkf")
     layers = [s for s in (spec if isinstance(spec, list) else [spec]) if isinstance(s, dict)]
-    if not any(layer.get("kernel") == "compiled" for layer in layers):
+    asked = [layer for layer in layers if layer.get("kernel") == "compiled"]
+    if not asked:
         return None
+    if any(layer.get("root") == "symmetric" for layer in asked):
+        raise InputError(
+            "analyse: the compiled kernel has the triangular root only; leave out kernel or root"
+        )
     reason = unavailable(device)
     return {"used": "compiled"} if reason is None else {"used": "plain", "because": reason}
 

@@ -139,5 +139,10 @@ def test_mixed_and_half_precision_are_not_taken() -> None:
         assert "all of single or all of double" in (compiled.reason_against(*spoilt) or "")
 
 
+def test_a_large_state_is_left_to_the_plain_update() -> None:
+    case = problem(40, 300, 300, pixels=2)
+    assert "too many" in (compiled.reason_against(*case) or "")
+
+
 def test_another_device_has_none() -> None:
     assert "cuda" in (compiled.unavailable(torch.device("cuda")) or "")

@@ -116,6 +116,12 @@ def test_the_kernel_of_a_run_is_recorded(tmp_path: Path, monkeypatch: pytest.Mon
     assert rmse[0] == pytest.approx(rmse[1], rel=1e-3)
 
 
+def test_the_compiled_kernel_has_one_root(tmp_path: Path) -> None:
+    asked = "analyse=[{name: etkf, kernel: compiled, root: symmetric}]"
+    with pytest.raises(InputError, match="triangular root only"):
+        ran(tmp_path, LORENZ63, asked)
+
+
 def test_scores_follow_the_published_definition(done: tuple[Path, dict[str, Any]]) -> None:
     """Time mean of the root of the mean square over components, from the files alone."""
     out, scores = done
