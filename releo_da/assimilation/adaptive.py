@@ -32,6 +32,7 @@ import math
 import torch
 from torch import Tensor
 
+from releo_da.assimilation.background import refuse_appended
 from releo_da.assimilation.linalg import acted, anomalies, weighted
 from releo_da.types import Analysis, InputError, Noise, Observe, Scheme
 
@@ -54,7 +55,8 @@ def adaptive(
         largest: bound of the factor of the variance; 1 / ``largest`` bounds it below.
 
     Raises:
-        InputError: ``variance`` not positive, ``damping`` outside [0, 1], ``largest`` below 1.
+        InputError: ``variance`` not positive, ``damping`` outside [0, 1], ``largest`` below 1;
+            in use: a window with noise among the latents.
     """
     if not variance > 0.0:
         raise InputError(f"adaptive: variance must be positive, got {variance}")
@@ -72,6 +74,7 @@ def adaptive(
         noise: Noise,
         memory: dict[str, Tensor],
     ) -> Analysis:
+        refuse_appended(memory, "adaptive")
         held = memory.get(INFLATION)
         rest = {name: kept for name, kept in memory.items() if name != INFLATION}
         factor = torch.ones_like(prior[:, 0])

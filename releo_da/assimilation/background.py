@@ -35,6 +35,19 @@ APPENDED = "appended"
 """Key of the memory whose last axis is as long as the standard-normal latents at the end."""
 
 
+def refuse_appended(memory: dict[str, Tensor], who: str) -> None:
+    """Refuse a state whose last latents are noise of this window only.
+
+    Raises:
+        InputError: ``who`` keeps something per latent from cycle to cycle.
+    """
+    if APPENDED in memory:
+        raise InputError(
+            f"{who}: keeps numbers per latent, and a window with model_error: control changes the "
+            f"latents; leave {who} out, or give model_error: none"
+        )
+
+
 class Background(NamedTuple):
     """The background as variational schemes meet it.
 

@@ -29,6 +29,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from releo_da.assimilation.background import refuse_appended
 from releo_da.assimilation.smoother import Transition
 from releo_da.types import Analysis, InputError, Noise, Observe, Scheme, Step
 
@@ -81,7 +82,7 @@ def enks(scheme: Scheme, lag: int = 4) -> Scheme:
         lag: number of cycles.
 
     Raises:
-        InputError: ``lag`` is below 1.
+        InputError: ``lag`` is below 1; in use: a window with noise among the latents.
     """
     if lag < 1:
         raise InputError(f"enks: lag must be at least 1 cycle, got {lag}")
@@ -94,6 +95,7 @@ def enks(scheme: Scheme, lag: int = 4) -> Scheme:
         noise: Noise,
         memory: dict[str, Tensor],
     ) -> Analysis:
+        refuse_appended(memory, "enks")
         latents = prior.shape[-1]
         held = memory.get(LAGGED)
         earlier = prior.repeat(1, 1, lag) if held is None else held[..., : lag * latents]

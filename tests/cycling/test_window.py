@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 import torch
 
-from releo_da.assimilation import enks, envar4d, etkf, ienks, rts, variational
+from releo_da.assimilation import adaptive, enks, envar4d, etkf, ienks, rts, variational
 from releo_da.assimilation.enks import collected
 from releo_da.cycling.cycle import assimilate, cycle
 from releo_da.cycling.window import analyse_window
@@ -139,6 +139,7 @@ def test_a_short_lag_sees_so_many_acquisitions_more() -> None:
 def test_impossible_windows_are_refused() -> None:
     made = Linear()
     state = made.prior(4)
+    made.q = 0.3
     with pytest.raises(InputError, match="shift must lie in 1..lag"):
         windowed(etkf, lag=1, shift=2)
     with pytest.raises(InputError, match="windows end to end"):
@@ -147,5 +148,9 @@ def test_impossible_windows_are_refused() -> None:
         enks(etkf, lag=0)
     with pytest.raises(InputError, match="one at a time"):
         assimilate(state, made.acquisitions[0], made.system(windowed(etkf)), draws(0.0, "analysis"))
+    for wrapped in (enks(etkf), adaptive(etkf)):
+        by = made.system(windowed(wrapped, 3, model_error="control"))
+        with pytest.raises(InputError, match="keeps numbers per latent"):
+            list(cycle(made.prior(4), made.acquisitions, by, draws))
     with pytest.raises(InputError, match="add {name: enks"):
         collected(list(cycle(state, made.acquisitions, made.system(etkf), draws)))
