@@ -38,10 +38,10 @@ def log_of(root: Path, kind: str) -> list[dict[str, Any]]:
 
 
 def test_a_run_leaves_the_files_and_scores_of_the_contract(
-    workplace: Workplace, releo: Run
+    workplace: Workplace, releo: Run, device: torch.device
 ) -> None:
     """And `plot` redraws from the files alone."""
-    status, out, err = releo("hindcast", workplace(), "--out", "run")
+    status, out, err = releo("hindcast", workplace(), "--out", "run", "--device", device)
     assert status == 0, err
     root = Path("run")
     assert {path.name for path in root.iterdir()} >= FILES
