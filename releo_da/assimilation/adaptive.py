@@ -88,7 +88,10 @@ def adaptive(
         learned = _learned(start, result.ensemble)
         kept = torch.where(used[:, 0], factor * _correction(result, y, learned, variance), factor)
         memory = {**result.memory, INFLATION: kept.log().clamp(-bound, bound)}
-        ensemble = torch.where(used, result.ensemble, prior)
+        # The inflation is undone where nothing was used, unless something moved the pixel all the
+        # same: what its neighbours saw.
+        idle = ~used & (result.ensemble == start).flatten(1).all(-1)[:, None, None]
+        ensemble = torch.where(idle, prior, result.ensemble)
         return result._replace(ensemble=ensemble, memory=memory)
 
     return analyse

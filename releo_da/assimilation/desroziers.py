@@ -122,6 +122,5 @@ def estimate(sums: Desroziers, known: Tensor | None = None, weight: float = 0.0)
         error = torch.where(some, error, known)
     else:
         error = torch.where(some, residual, torch.nan)
-    diagonal = sums.cases.diagonal()
-    bias = torch.where(diagonal > 0, sums.bias / diagonal.clamp(min=1.0), torch.nan)
+    bias = torch.where(some.diagonal(), sums.bias / count.diagonal(), torch.nan)
     return Estimate(error, torch.where(some, increment, torch.nan), bias)

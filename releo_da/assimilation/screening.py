@@ -22,8 +22,9 @@ acquisitions in a row were refused whole believes the next ones, until one passe
 itself. That is the rule of consecutive anomalies by which change is detected in series of images.
 
 The quadratic form is T2 = |Lo^-1 R^-1/2 d|^2 with Lo Lo' = G = I + R^-1/2 S R^-1/2 (see `linalg`):
-nothing is divided by R and masked channels add 0. S comes from N members, so T2 is Hotelling's and
-not chi-square: with n channels and nu degrees of freedom
+nothing is divided by R and masked channels add 0. Errors with a correlation (`whitening`) are made
+independent first; a channel by itself does not meet it. S comes from N members, so T2 is
+Hotelling's and not chi-square: with n channels and nu degrees of freedom
 
     F = T2 (nu - n + 1) / (n nu)  is F(n, nu - n + 1),   nu = (N-1) n / tr((I - G^-1)^2)
 
@@ -47,6 +48,7 @@ import torch
 from torch import Tensor
 
 from releo_da.assimilation.linalg import innovation_factor, solve_lower, weighted
+from releo_da.assimilation.whitening import Correlation, checked, error_factor, independent
 from releo_da.types import Analysis, InputError, Noise, Observe, Scheme
 
 KEPT, CHANNEL, BRIGHT, SHARE, PIXEL = range(5)
@@ -64,6 +66,7 @@ def screen(
     share: float = 0.25,
     bright: Sequence[int] = (),
     bright_threshold: float = 2.5,
+    correlation: Correlation = 0.0,
 ) -> Tensor:
     """Why each value is refused: a code of `REASONS` per value, 0 where it is kept.
 
@@ -80,6 +83,7 @@ def screen(
         share: largest share of the seen channels of a pixel that may fail ``threshold``.
         bright: positions of channels that a cloud brightens (the visible ones); none: no check.
         bright_threshold: all of ``bright`` above this many standard deviations refuse the pixel.
+        correlation: of the errors, see `whitening`.
 
     Returns:
         ``[pixel, channel]`` uint8.
@@ -98,7 +102,9 @@ def screen(
     ]
     if pixel_quantile is not None:
         kept = seen & ~failed
-        score = joint_score(s * kept[:, None], d * kept, kept.sum(-1))
+        lower = error_factor(checked(correlation, "screened"), precision * kept)
+        joint = independent(s * kept[:, None], d * kept, lower)
+        score = joint_score(*joint, kept.sum(-1))
         whole.append((PIXEL, score > _normal_quantile(pixel_quantile)))
     code = torch.where(failed, CHANNEL, KEPT).to(torch.uint8)
     for reason, refused in reversed(whole):
@@ -172,6 +178,7 @@ def screened(
     bright: Sequence[int] = (),
     bright_threshold: float = 2.5,
     patience: int = 0,
+    correlation: Correlation = 0.0,
 ) -> Scheme:
     """Refuse values that the background makes incredible: they enter with precision 0.
 
@@ -189,10 +196,13 @@ def screened(
         bright_threshold: all of ``bright`` above this many standard deviations refuse the pixel.
         patience: a pixel of which so many acquisitions in a row were refused whole believes the
             next; 0 never does. The number so far is carried in the memory of the state.
+        correlation: that of `whitened` inside; a configuration fills it in.
 
     Raises:
-        InputError: ``pixel_quantile`` is not strictly between 0 and 1, or ``patience`` is negative.
+        InputError: ``pixel_quantile`` is not strictly between 0 and 1, ``patience`` is negative, or
+            no correlation.
     """
+    given = checked(correlation, "screened")
     if pixel_quantile is not None:
         _normal_quantile(pixel_quantile)
     if patience < 0:
@@ -208,8 +218,9 @@ def screened(
     ) -> Analysis:
         predicted = observe(prior)
         code = screen(
-            predicted, y, precision, threshold, pixel_quantile, share, bright, bright_threshold
-        )
+            predicted, y, precision, threshold, pixel_quantile, share, bright, bright_threshold,
+            given,
+        )  # fmt: skip
         if patience:
             code, row = _believed(code, precision > 0, memory.get(IN_A_ROW), patience)
             memory = {**memory, IN_A_ROW: row.to(y.dtype)}

@@ -11,13 +11,16 @@ analysis, for the channels that were used,
 
     log f_c <- log f_c + (1 - damping) (z_c - 1)
 
-so f_c rests where E z_c = 1: at the right variance. A channel that says little about its own error,
-because the background is much less certain than it ((G^-1)_cc near 0), moves slowly of itself.
+so f_c rests where E z_c = 1: at the right variance. With a correlation C of the errors, which
+`whitened` inside uses, G = C + S'S and z_c = d_c (C G^-1 d)_c: the same residual, in other units.
+Left out, C would be taken for variances that are wrong. A channel that says little about its own
+error, because the background is much less certain than it ((G^-1)_cc near 0), moves slowly of
+itself.
 
 The factors ride in ``memory["error_C"]``, ``[pixel, C]``, as logarithms (0 is none), for
 acquisitions with C channels: sensors with as many channels, such as those of one series of
 satellites, share them. Spread and errors are told apart by the gain only: with an ensemble whose
-spread is wrong this estimates the wrong R. Cost per pixel: N C^2 + C^3/3.
+spread is wrong this estimates the wrong R. Cost per pixel: N C^2 + C^3/3, twice that with C.
 
 Reference: Li, Kalnay and Miyoshi (2009), Simultaneous estimation of covariance inflation and
 observation errors within an ensemble Kalman filter, Q. J. R. Meteorol. Soc. 135, 523-533.
@@ -31,6 +34,7 @@ import torch
 from torch import Tensor
 
 from releo_da.assimilation.linalg import innovation_factor, weighted
+from releo_da.assimilation.whitening import Correlation, checked, error_factor, independent
 from releo_da.types import Analysis, InputError, Noise, Observe, Scheme
 
 
@@ -39,7 +43,12 @@ def error_key(channels: int) -> str:
     return f"error_{channels}"
 
 
-def tuned(scheme: Scheme, damping: float = 0.98, largest: float = 9.0) -> Scheme:
+def tuned(
+    scheme: Scheme,
+    damping: float = 0.98,
+    largest: float = 9.0,
+    correlation: Correlation = 0.0,
+) -> Scheme:
     """Multiply the error variances by factors that earlier innovations ask for.
 
     The ``precision`` of the result is that of the acquisition where a value was used, so that only
@@ -50,15 +59,16 @@ def tuned(scheme: Scheme, damping: float = 0.98, largest: float = 9.0) -> Scheme
         damping: what is kept of the past in each cycle; the estimate averages over about
             1 / (1 - damping) acquisitions.
         largest: bound of the factor of the variance; 1 / ``largest`` bounds it below.
+        correlation: that of `whitened` inside; a configuration fills it in.
 
     Raises:
-        InputError: ``damping`` outside [0, 1] or ``largest`` below 1.
+        InputError: ``damping`` outside [0, 1], ``largest`` below 1, or no correlation.
     """
     if not 0.0 <= damping <= 1.0:
         raise InputError(f"tuned: damping must lie between 0 and 1, got {damping}")
     if not largest >= 1.0:
         raise InputError(f"tuned: largest must be at least 1, got {largest}")
-    bound = math.log(largest)
+    bound, given = math.log(largest), checked(correlation, "tuned")
 
     def analyse(
         prior: Tensor,
@@ -73,7 +83,7 @@ def tuned(scheme: Scheme, damping: float = 0.98, largest: float = 9.0) -> Scheme
         log = memory.get(key, torch.zeros_like(y))
         result = scheme(prior, observe, y, precision * torch.exp(-log), noise, rest)
         used = result.precision > 0
-        excess = statistic(result.predicted, y, result.precision) - 1.0
+        excess = statistic(result.predicted, y, result.precision, given) - 1.0
         moved = (log + (1.0 - damping) * excess).clamp(-bound, bound)
         kept = torch.where(used, moved, log)
         told = torch.where(used, precision, 0.0)
@@ -82,7 +92,12 @@ def tuned(scheme: Scheme, damping: float = 0.98, largest: float = 9.0) -> Scheme
     return analyse
 
 
-def statistic(predicted: Tensor, y: Tensor, precision: Tensor) -> Tensor:
+def statistic(
+    predicted: Tensor, y: Tensor, precision: Tensor, correlation: float | Tensor = 0.0
+) -> Tensor:
     """z, of mean 1 where errors are as assumed, 0 for masked channels, ``[pixel, channel]``."""
     s, d = weighted(predicted, y, precision)
-    return d * torch.cholesky_solve(d[..., None], innovation_factor(s))[..., 0]
+    lower = error_factor(correlation, precision)
+    white, innovation = independent(s, d, lower)
+    residual = torch.cholesky_solve(innovation[..., None], innovation_factor(white))
+    return d * (residual if lower is None else lower @ residual)[..., 0]

@@ -10,8 +10,9 @@ factored, a pixel's C gets the rows and columns of the identity for what was not
 unseen channel is 0 after the change as before, mixes with none, and enters with precision 0; what
 is left is the factor of the seen channels' own correlation.
 
-Put it inside of screening and robust weights, which judge channels as they were measured:
-``screened(whitened(etkf, 0.3))``. Gradients reach C, y, precision and prior.
+Put it inside of what judges channels as they were measured, and tell those that judge several at
+once, or the errors themselves, of the same C: ``screened(whitened(etkf, 0.3), correlation=0.3)``. A
+configuration does so by itself. Gradients reach C, y, precision and prior.
 
 Cost per pixel: C^3/3 for the factor and N C^2 for each evaluation of H.
 
@@ -30,10 +31,11 @@ from torch import Tensor
 from releo_da.assimilation.linalg import plus_identity, precision_root, solve_lower
 from releo_da.types import Analysis, InputError, Noise, Observe, Scheme
 
+Correlation = float | Sequence[Sequence[float]] | Tensor
+"""One number for every pair of channels, or a matrix ``[channel, channel]``."""
 
-def whitened(
-    scheme: Scheme, correlation: float | Sequence[Sequence[float]] | Tensor = 0.0
-) -> Scheme:
+
+def whitened(scheme: Scheme, correlation: Correlation = 0.0) -> Scheme:
     """Use a correlation of the observation errors between channels.
 
     Args:
@@ -45,10 +47,7 @@ def whitened(
         InputError: a matrix that is not symmetric with ones on its diagonal and positive definite,
             a number outside [0, 1), or, in use, a matrix for another number of channels.
     """
-    given = correlation
-    if isinstance(given, Sequence):
-        given = torch.tensor(given, dtype=torch.float64)
-    _check(given)
+    given = checked(correlation, "whitened")
 
     def analyse(
         prior: Tensor,
@@ -59,7 +58,7 @@ def whitened(
         memory: dict[str, Tensor],
     ) -> Analysis:
         root = precision_root(precision)
-        lower = masked_factor(_matrix(given, y), precision > 0)
+        lower = masked_factor(correlation_matrix(given, y), precision > 0)
         raw: list[Tensor] = []
 
         def white(seen: Tensor) -> Tensor:
@@ -79,30 +78,40 @@ def whitened(
     return analyse
 
 
-def _check(correlation: float | Tensor) -> None:
-    """Refuse what is no correlation matrix."""
+def checked(given: Correlation, who: str) -> float | Tensor:
+    """A correlation as a number or a tensor.
+
+    Args:
+        given: as a configuration or a caller has it.
+        who: takes it, for messages.
+
+    Raises:
+        InputError: it is none, see `whitened`.
+    """
+    correlation = torch.tensor(given, dtype=torch.float64) if isinstance(given, Sequence) else given
     if not isinstance(correlation, Tensor) or correlation.dim() == 0:
         value = correlation.detach() if isinstance(correlation, Tensor) else correlation
         if not 0.0 <= float(value) < 1.0:
             raise InputError(
-                f"whitened: correlation must lie in [0, 1), got {float(value):g}; a matrix "
+                f"{who}: correlation must lie in [0, 1), got {float(value):g}; a matrix "
                 "may hold negative ones"
             )
-        return
+        return correlation
     if correlation.dim() != 2 or correlation.shape[0] != correlation.shape[1]:
         raise InputError(
-            f"whitened: correlation must be a number or a square matrix, got {[*correlation.shape]}"
+            f"{who}: correlation must be a number or a square matrix, got {[*correlation.shape]}"
         )
     held = correlation.detach()
     sound = torch.equal(held, held.mT) and bool((held.diagonal() - 1.0).abs().max() < 1e-6)
     if not sound or bool(torch.linalg.cholesky_ex(held).info):
         raise InputError(
-            "whitened: the correlation matrix must be symmetric and positive definite with ones on "
+            f"{who}: the correlation matrix must be symmetric and positive definite with ones on "
             "its diagonal; add a little to the diagonal of its covariance before normalising"
         )
+    return correlation
 
 
-def _matrix(correlation: float | Tensor, y: Tensor) -> Tensor:
+def correlation_matrix(correlation: float | Tensor, y: Tensor) -> Tensor:
     """C for the channels of y, ``[channel, channel]``."""
     channels = y.shape[-1]
     if not isinstance(correlation, Tensor) or correlation.dim() == 0:
@@ -110,7 +119,7 @@ def _matrix(correlation: float | Tensor, y: Tensor) -> Tensor:
         return eye + correlation * (1.0 - eye)
     if channels not in (0, len(correlation)):
         raise InputError(
-            f"whitened: a correlation of {len(correlation)} channels, but the acquisition has "
+            f"a correlation of {len(correlation)} channels, but the acquisition has "
             f"{channels}; give one number for all sensors, or use one sensor"
         )
     return correlation[:channels, :channels].to(y)
@@ -126,3 +135,25 @@ def masked_factor(correlation: Tensor, seen: Tensor) -> Tensor:
     both = seen[:, :, None] & seen[:, None]
     off = correlation - torch.diag_embed(correlation.diagonal(dim1=-2, dim2=-1))
     return torch.linalg.cholesky_ex(plus_identity(torch.where(both, off, 0.0))).L
+
+
+def error_factor(correlation: float | Tensor, precision: Tensor) -> Tensor | None:
+    """Lower factor of C for those who judge innovations; None where errors are independent.
+
+    Args:
+        correlation: as `checked` gives it.
+        precision: ``[pixel, channel]``, 0 where not seen.
+
+    Returns:
+        ``[pixel, channel, channel]``, the identity for unseen channels.
+    """
+    if not isinstance(correlation, Tensor) and correlation == 0.0:
+        return None
+    return masked_factor(correlation_matrix(correlation, precision), precision > 0)
+
+
+def independent(s: Tensor, d: Tensor, lower: Tensor | None) -> tuple[Tensor, Tensor]:
+    """S and d of `linalg` for channels with independent errors: Lo^-1 of `error_factor` applied."""
+    if lower is None:
+        return s, d
+    return solve_lower(lower, s.mT).mT, solve_lower(lower, d[..., None])[..., 0]

@@ -16,7 +16,7 @@ import torch
 from releo_da.config.document import Document
 from releo_da.config.observing import observation_of
 from releo_da.config.registry import Registry
-from releo_da.config.schemes import SCHEMES, reasons_of, smoother_of
+from releo_da.config.schemes import SCHEMES, analyse_of, reasons_of, smoother_of
 from releo_da.config.sections import products, section
 from releo_da.config.sensor_paths import placed
 from releo_da.config.weights import fitted_knots, load_weights
@@ -179,7 +179,7 @@ def assemble(
     model = Model(
         forecast=forecaster,
         observe=operator,
-        analyse=SCHEMES.build(values.get("analyse", "etkf"), "analyse"),
+        analyse=SCHEMES.build(analyse_of(document), "analyse"),
         error=error,
         initial=forecaster.initial,
         smooth=smoother_of(document, forecaster.transition),

@@ -110,6 +110,26 @@ def layers_of(document: Document) -> list[Any]:
     return spec if isinstance(spec, list) else [spec]
 
 
+def analyse_of(document: Document) -> Any:
+    """The entry ``analyse``, where what judges outside of `whitened` is told its correlation."""
+    spec = document.values.get("analyse", "etkf")
+    return _told(spec) if isinstance(spec, list) else spec
+
+
+def _told(layers: list[Any]) -> list[Any]:
+    """Layers with the correlation of `whitened` in the wrappers after it that want one."""
+    told, correlation = [], None
+    for layer in layers:
+        entry = {"name": layer} if isinstance(layer, str) else layer
+        name = entry.get("name") if isinstance(entry, dict) else None
+        if name == "whitened":
+            correlation = entry.get("correlation")
+        elif name in ("tuned", "screened") and correlation is not None:
+            layer = {"correlation": correlation, **entry}
+        told.append(layer)
+    return told
+
+
 def name_of(layer: Any) -> str:
     """The name in an entry; entries that have none are refused when they are built."""
     return layer if isinstance(layer, str) else str(layer.get("name"))
@@ -117,7 +137,7 @@ def name_of(layer: Any) -> str:
 
 def reasons_of(document: Document) -> Reasons | None:
     """The screening of a configuration as a function that counts what it refuses, by reason."""
-    for layer in layers_of(document):
+    for layer in _told(layers_of(document)):
         if name_of(layer) == "screened":
             options = dict(SCHEMES.bind(layer, "analyse").keywords)
             options.pop("patience", None)  # decides what is done about a reason, not the reason
@@ -165,6 +185,6 @@ def fitting_scheme(document: Document, supplied: Mapping[str, Any] | None = None
         document: the configuration.
         supplied: arguments that the run gives, such as places.
     """
-    kept = [layer for layer in layers_of(document) if name_of(layer) != "screened"]
+    kept = [layer for layer in _told(layers_of(document)) if name_of(layer) != "screened"]
     scheme: Scheme = SCHEMES.build(kept, "analyse", supplied)
     return scheme

@@ -17,7 +17,7 @@ from releo_da.config.options import Options
 from releo_da.config.registry import Registry
 from releo_da.config.report import report
 from releo_da.config.run_files import open_run, progress, weights_of
-from releo_da.config.schemes import SCHEMES, reasons_of, smoother_of
+from releo_da.config.schemes import SCHEMES, analyse_of, reasons_of, smoother_of
 from releo_da.config.sections import score, section
 from releo_da.config.toy_climate import supplied
 from releo_da.config.toy_source import TOYS, Initial, ToySource, source_of
@@ -61,7 +61,7 @@ def model_of(document: Document, made: ToySource, forecaster: Stepped) -> Model:
     return Model(
         forecaster,
         operator(made.network),
-        SCHEMES.build(document.values.get("analyse", "etkf"), "analyse", supplied(document, made)),
+        SCHEMES.build(analyse_of(document), "analyse", supplied(document, made)),
         lambda acquisition: acquisition,
         first_state(made.initial),
         smoother_of(document, getattr(forecaster, "transition", None)),

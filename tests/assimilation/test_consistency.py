@@ -78,3 +78,15 @@ def test_an_online_estimate_moves_from_what_was_known() -> None:
     for action in (lambda: faded(one, 1.5), lambda: estimate(one, None, 2.0)):
         with pytest.raises(InputError, match="desroziers"):
             action()
+
+
+def test_a_bias_stays_what_it_is_while_sums_fade_below_one_case() -> None:
+    """A bias of 2, one case, faded to a half, a quarter: still 2."""
+    y = torch.tensor([[2.0, 0.0]], dtype=DOUBLE)
+    precision = torch.tensor([[1.0, 0.0]], dtype=DOUBLE)
+    sums = desroziers(torch.zeros_like(y), torch.zeros_like(y), y, precision)
+    for _ in range(2):
+        sums = faded(sums, 0.5)
+        found = estimate(sums)
+        assert found.bias[0] == 2.0 and found.error[0, 0] == 4.0
+        assert torch.isnan(found.bias[1])

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from releo_da.assimilation import (
     Places,
+    adaptive,
     etkf,
     grouped,
     letkf,
@@ -17,6 +18,7 @@ from releo_da.assimilation import (
     relaxed,
     sl_eakf,
 )
+from releo_da.assimilation.adaptive import INFLATION
 from releo_da.assimilation.tapers import coefficients, distances
 from releo_da.types import InputError
 
@@ -173,6 +175,22 @@ def test_neighbours_see_for_each_other() -> None:
             prior[pixel : pixel + 1], lambda x, s=seen: s, y[:3].T, weight, torch.zeros, {}
         )
         torch.testing.assert_close(found.ensemble[pixel], expected.ensemble[0])
+
+
+def test_what_neighbours_teach_a_clouded_pixel_survives_adaptive_inflation() -> None:
+    prior, y = randn(3, 9, 2), randn(3, 2, seed=2)
+    precision = torch.tensor([[1.0, 1.0], [0.0, 0.0], [0.0, 0.0]], dtype=DOUBLE)
+    place = torch.tensor([[0.0], [1.0], [9.0]], dtype=DOUBLE)
+    memory = {"place": place, INFLATION: torch.full((3, 2), 2.0, dtype=DOUBLE).log()}
+    inner = neighbours(partial(etkf, root="symmetric"), radius=1.0, most=3)
+    start = prior.clone()  # only the pixel that sees by itself is inflated
+    start[0] = prior[0].mean(0) + 2.0**0.5 * (prior[0] - prior[0].mean(0))
+    taught = inner(start, first, y, precision, torch.zeros, {"place": place})
+    found = adaptive(inner, damping=1.0)(prior, first, y, precision, torch.zeros, memory)
+    assert not torch.equal(found.ensemble[1], prior[1])
+    assert torch.equal(found.ensemble[2], prior[2])  # out of reach of all
+    torch.testing.assert_close(found.memory[INFLATION][1:], memory[INFLATION][1:])
+    torch.testing.assert_close(found.ensemble, taught.ensemble)
 
 
 def test_neighbours_refuse_what_they_can_not_do() -> None:

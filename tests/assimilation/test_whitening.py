@@ -1,10 +1,15 @@
 """Correlated errors against the textbook update with a full R."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 
-from releo_da.assimilation import etkf, whitened
+from releo_da.assimilation import etkf, screen, screened, tuned, whitened
+from releo_da.assimilation.tuned import statistic
+from releo_da.config.document import Document
+from releo_da.config.schemes import SCHEMES, analyse_of
 from releo_da.types import InputError
 
 DOUBLE = torch.float64
@@ -78,3 +83,59 @@ def test_a_matrix_for_another_sensor_is_refused_and_a_request_is_none() -> None:
     nothing = torch.zeros(1, 0, dtype=DOUBLE)
     found = scheme(prior, lambda x: x[..., :0], nothing, nothing, torch.zeros, {})
     assert torch.equal(found.ensemble, prior)
+
+
+def correlated_cases(
+    cases: int, c: float, shared: float = 1.5
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Predictions, values, precision and C of a system whose S and R are as said: 5 channels."""
+    matrix = c + (1 - c) * torch.eye(5, dtype=DOUBLE)
+    one = randn(1, 400, 5) + shared * randn(1, 400, 1, seed=4)
+    predicted = one.expand(cases, -1, -1)
+    spread = torch.linalg.cholesky(predicted[0].T.cov())
+    error = torch.tensor([0.5, 1.0, 2.0, 1.0, 0.7], dtype=DOUBLE)
+    noise = randn(cases, 5, seed=3) @ torch.linalg.cholesky(matrix).T * error
+    y = predicted.mean(1) + randn(cases, 5, seed=2) @ spread.T + noise
+    return predicted, y, error.pow(-2).expand(cases, -1).clone(), matrix
+
+
+def test_tuned_leaves_a_right_r_alone_where_errors_are_correlated() -> None:
+    predicted, y, precision, c = correlated_cases(40_000, 0.5)
+    precision[:20_000, 1] = 0.0
+    z = statistic(predicted, y, precision, c)
+    assert (z[:20_000, 1] == 0.0).all()
+    for part in (z[:20_000][:, [0, 2, 3, 4]], z[20_000:]):
+        assert ((part.mean(0) - 1.0).abs() < 4.0 * part.std(0) / len(part) ** 0.5).all()
+    unaware = statistic(predicted[20_000:], y[20_000:], precision[20_000:]).mean()
+    assert unaware < 0.9  # what it would shrink R by
+
+
+def test_the_statistic_is_that_of_desroziers_with_a_full_r() -> None:
+    predicted, y, precision, c = correlated_cases(3, 0.4)
+    sd = precision[0].rsqrt()
+    r, s = sd[:, None] * c * sd, predicted[0].T.cov()
+    d = y - predicted.mean(1)
+    residual = d @ torch.linalg.inv(s + r) @ r
+    torch.testing.assert_close(statistic(predicted, y, precision, c), d * residual / sd**2)
+
+
+def test_the_joint_check_refuses_what_it_is_asked_to_where_errors_are_correlated() -> None:
+    predicted, y, precision, c = correlated_cases(60_000, 0.5, shared=0.0)
+    asked = {"threshold": 99.0, "share": 1.0, "pixel_quantile": 0.99}
+    aware = (screen(predicted, y, precision, **asked, correlation=c) > 0).any(-1).double().mean()
+    unaware = (screen(predicted, y, precision, **asked) > 0).any(-1).double().mean()
+    assert abs(float(aware) - 0.01) < 0.0025
+    assert unaware > 0.015
+
+
+def test_a_configuration_tells_the_wrappers_outside_of_whitened() -> None:
+    layers = ["etkf", {"name": "whitened", "correlation": 0.3}, "huber", {"name": "tuned"}]
+    outer = ["screened", {"name": "screened", "correlation": 0.1}]
+    document = Document(Path("a.yaml"), {"analyse": [*layers, *outer]})
+    told = analyse_of(document)
+    assert told[:3] == layers[:3]
+    assert [layer["correlation"] for layer in told[3:]] == [0.3, 0.3, 0.1]
+    SCHEMES.build(told, "analyse")
+    for wrapper in (tuned, screened):
+        with pytest.raises(InputError, match=f"{wrapper.__name__}: correlation must lie"):
+            wrapper(etkf, correlation=1.5)
