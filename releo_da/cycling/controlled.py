@@ -10,8 +10,8 @@ and a forecast that is given its noise is a deterministic function of them. So w
 is longer, with the identity as the covariance of its new part (`background`).
 
 While the forecaster runs, each member is a pixel of its own, so that one which centres its noise
-over members cannot mix them. How many numbers it asks for is found by asking, with one member and
-noise 0.
+over members cannot mix them; a single member's noise must reach its state as it is given. How many
+numbers the forecaster asks for is found by asking, with one member and noise 0.
 
 Reference: Tremolet (2006), Accounting for an imperfect model in 4D-Var, Q. J. R. Meteorol. Soc.
 132, 2483-2504.

@@ -155,6 +155,12 @@ class MeanReverting(nn.Module):
 
 
 def centred(noise: Tensor) -> Tensor:
-    """Noise with zero mean over members and unit expected variance: the mean moves exactly."""
+    """Noise with zero mean over members and unit expected variance: the mean moves exactly.
+
+    A single member has no others to be centred among, and its noise may be what is estimated
+    (`releo_da.cycling.controlled`): it stays what it is.
+    """
     members = noise.shape[1]
-    return (noise - noise.mean(1, keepdim=True)) * math.sqrt(members / max(members - 1, 1))
+    if members == 1:
+        return noise
+    return (noise - noise.mean(1, keepdim=True)) * math.sqrt(members / (members - 1))

@@ -80,33 +80,49 @@ class Linear:
         """
         steps = round(self.times[-1])
         mean, cov = state.mean[pixel], torch.atleast_2d(state.ensemble[pixel].T.cov())
-        n = self.latents
-        carry = [torch.linalg.matrix_power(self.f, k) for k in range(steps + 1)]
-        means = torch.cat([c @ mean for c in carry])
-        maps = torch.zeros((steps + 1) * n, (steps + 1) * n, dtype=DOUBLE)
-        for late in range(steps + 1):
-            for early in range(late + 1):
-                part = carry[late - early]
-                maps[late * n : (late + 1) * n, early * n : (early + 1) * n] = part
-        drive = torch.block_diag(cov, *[self.q**2 * torch.eye(n, dtype=DOUBLE)] * steps)
-        joint = maps @ drive @ maps.T
-        rows, values, variances = [], [], []
+        moves = [(self.f, self.q**2 * torch.eye(self.latents, dtype=DOUBLE))] * steps
+        moments_before = trajectory(mean, cov, moves)
+        rows = []
         for a in self.acquisitions:
-            for c in a.seen[pixel].nonzero()[:, 0]:
-                row = torch.zeros(len(means), dtype=DOUBLE)
-                start = round(a.time) * n
-                row[start : start + n] = self.h[:, c]
-                rows.append(row)
-                values.append(a.values[pixel, c])
-                variances.append(a.error[pixel, c] ** 2)
-        h, y, r = torch.stack(rows), torch.stack(values), torch.diag(torch.stack(variances))
-        gain = joint @ h.T @ torch.linalg.inv(h @ joint @ h.T + r)
-        return means + gain @ (y - h @ means), joint - gain @ h @ joint
+            row = torch.zeros(self.channels, len(moments_before[0]), dtype=DOUBLE)
+            start = round(a.time) * self.latents
+            row[:, start : start + self.latents] = self.h.T
+            rows.append(row)
+        return conditioned(moments_before, rows, self.acquisitions, pixel)
 
     def at(self, time: float, smoothed: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """One time of `smoothed`."""
         part = slice(round(time) * self.latents, (round(time) + 1) * self.latents)
         return smoothed[0][part], smoothed[1][part, part]
+
+
+def trajectory(
+    mean: Tensor, covariance: Tensor, moves: Sequence[tuple[Tensor, Tensor]]
+) -> tuple[Tensor, Tensor]:
+    """Mean and covariance of x_0, x_1, .. side by side, with x <- F x + N(0, Q) for each (F, Q)."""
+    n, times = len(mean), len(moves) + 1
+    maps = torch.eye(times * n, dtype=DOUBLE)
+    for late in range(1, times):
+        before, now = slice((late - 1) * n, late * n), slice(late * n, (late + 1) * n)
+        maps[now, : late * n] = moves[late - 1][0] @ maps[before, : late * n]
+    joint = maps @ torch.block_diag(covariance, *(q for _, q in moves)) @ maps.T
+    return maps[:, :n] @ mean, joint
+
+
+def conditioned(
+    before: tuple[Tensor, Tensor],
+    rows: Sequence[Tensor],
+    acquisitions: Sequence[Acquisition],
+    pixel: int,
+) -> tuple[Tensor, Tensor]:
+    """Mean and covariance given the seen values; ``rows`` has H of each acquisition."""
+    means, joint = before
+    seen = torch.cat([a.seen[pixel] for a in acquisitions])
+    h = torch.cat(list(rows))[seen]
+    y = torch.cat([a.values[pixel] for a in acquisitions])[seen]
+    r = torch.diag(torch.cat([a.error[pixel] for a in acquisitions])[seen] ** 2)
+    gain = joint @ h.T @ torch.linalg.inv(h @ joint @ h.T + r)
+    return means + gain @ (y - h @ means), joint - gain @ h @ joint
 
 
 def moments(ensemble: Tensor, pixel: int) -> tuple[Tensor, Tensor]:

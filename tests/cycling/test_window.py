@@ -7,11 +7,15 @@ import torch
 
 from releo_da.assimilation import adaptive, enks, envar4d, etkf, ienks, rts, variational
 from releo_da.assimilation.enks import collected
+from releo_da.cycling.controlled import Controlled
 from releo_da.cycling.cycle import assimilate, cycle
 from releo_da.cycling.window import analyse_window
 from releo_da.cycling.windows import turns, windowed
-from releo_da.types import InputError, Scheme
-from tests.cycling.linear import Linear, draws, moments
+from releo_da.dynamics.linear import linear
+from releo_da.dynamics.mean_reverting import MeanReverting
+from releo_da.state.layout import Layout
+from releo_da.types import InputError, Scheme, System
+from tests.cycling.linear import Linear, conditioned, draws, moments, randn, trajectory
 
 CLOSE = partial(torch.testing.assert_close, rtol=1e-7, atol=1e-7)
 EXACTLY = {"iterations": 30, "inner": 40, "tolerance": 1e-11}
@@ -90,6 +94,52 @@ def test_weak_constraint_4dvar_is_the_kalman_smoother() -> None:
         variance = covariance.diagonal()
         error = ((covariance.square() + variance[:, None] * variance) / 2_000).sqrt()
         assert ((moments(s.ensemble, 0)[1] - covariance).abs() < 5.0 * error).all()
+
+
+def test_weak_constraint_with_the_stepped_forecaster() -> None:
+    """`dynamics.linear`: the mean of the Kalman smoother, as with the forecaster of this test."""
+    made = Linear(q=0.6)
+    state = made.prior(12)
+    model = linear(made.f.tolist(), noise_variance=made.q**2).requires_grad_(False)
+    system = made.system(variational(**EXACTLY))._replace(forecast=model)
+    _, states = analyse_window(state, made.acquisitions, system, draws, "control")
+    for pixel in range(made.pixels):
+        smoothed = made.smoothed(state, pixel)
+        for s in states:
+            CLOSE(s.ensemble[pixel].mean(0), made.at(s.time, smoothed)[0])
+
+
+def test_weak_constraint_with_the_mean_reverting_forecaster() -> None:
+    """Intervals of any length, noise correlated between latents: the Kalman smoother's mean."""
+    model = MeanReverting(Layout(("cab", "lai"), {}, True, (665.0,))).requires_grad_(False)
+    made = Linear(latents=model.layout.size, times=(2.5, 9.0, 21.0))
+    state = made.prior(12)
+    system = System(model, made.observe, variational(**EXACTLY))
+    _, states = analyse_window(state, made.acquisitions, system, draws, "control")
+    times = [0.0, *made.times]
+    moves = [model.transition(late - early) for early, late in zip(times, made.times, strict=False)]
+    n = made.latents
+    means = torch.cat([model.mean(time) for time in times])
+    rows = [torch.zeros(made.channels, len(means), dtype=means.dtype) for _ in made.times]
+    for k, row in enumerate(rows, start=1):
+        row[:, k * n : (k + 1) * n] = made.h.T
+    for pixel in range(made.pixels):
+        cov = state.ensemble[pixel].T.cov()
+        away, joint = trajectory(state.mean[pixel] - model.mean(0.0), cov, moves)
+        smoothed = conditioned((means + away, joint), rows, made.acquisitions, pixel)[0]
+        for k, s in enumerate(states, start=1):
+            CLOSE(s.ensemble[pixel].mean(0), smoothed[k * n : (k + 1) * n])
+
+
+def test_noise_under_control_reaches_what_is_seen() -> None:
+    made = Linear(q=0.6)
+    state = made.prior(4)
+    model = linear(made.f.tolist(), noise_variance=1.0).requires_grad_(False)
+    controlled = Controlled(state, made.acquisitions, System(model, made.observe, etkf))
+    still = controlled.appended(lambda shape: randn(*shape, seed=30))
+    moved = still.clone()
+    moved[..., made.latents :] += 1.0
+    assert (controlled.observe(moved) - controlled.observe(still)).abs().min() > 1e-3
 
 
 def test_an_ensemble_estimates_noise_as_well() -> None:
