@@ -9,19 +9,24 @@ gradients, with products by a second reverse derivative of r: nothing of the pat
 memory does not grow with the iterations. Cost: as many evaluations of r, three times each, as there
 are CG steps, at most 4 k.
 
+Short of the minimum the same formula gives another number, and it can be far off: where H is flat,
+or r strongly nonlinear, a v near enough for the analysis is not near enough for its gradient. So
+problems that have not arrived are counted in a warning where gradients are asked for.
+
 Reference: Krantz and Parks (2013), The Implicit Function Theorem, Birkhaeuser; Nocedal and Wright
 (2006), Numerical Optimization, 2nd ed., Springer, section 5.1.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from releo_da.assimilation.minimise import Residual, conjugate_gradients, cost_of
+from releo_da.assimilation.minimise import Arrival, Residual, conjugate_gradients, cost_of
 
 
 class _Minimiser(torch.autograd.Function):
@@ -41,16 +46,27 @@ class _Minimiser(torch.autograd.Function):
         return -conjugate_gradients(ctx.hessian, grad, steps, 10.0 * precise), None, None
 
 
-def attached(v: Tensor, residual: Residual) -> Tensor:
+def attached(arrival: Arrival, residual: Residual) -> Tensor:
     """A minimiser with its derivative by whatever ``residual`` depends on.
 
     Args:
-        v: where J is smallest, without a derivative.
+        arrival: where J is smallest, without a derivative.
         residual: r, through which gradients reach the parameters.
+
+    Warns:
+        UserWarning: gradients are asked for and some problems have not arrived.
     """
-    if not torch.is_grad_enabled():
+    v = arrival.v.detach()
+    if not torch.is_grad_enabled() or not residual(v).requires_grad:
         return v
-    leaf = v.detach().requires_grad_()
+    still = int(arrival.moving.sum())
+    if still:
+        warnings.warn(
+            f"{still} of {arrival.moving.numel()} minimisations ended before their minimum, where "
+            "gradients are those of the minimum; give more iterations or a larger tolerance",
+            stacklevel=2,
+        )
+    leaf = v.clone().requires_grad_()
     r = residual(leaf)
     (gradient,) = torch.autograd.grad(cost_of(leaf, r).sum(), leaf, create_graph=True)
 
@@ -58,5 +74,5 @@ def attached(v: Tensor, residual: Residual) -> Tensor:
         (product,) = torch.autograd.grad(gradient, leaf, p, retain_graph=True)
         return product
 
-    found: Tensor = _Minimiser.apply(gradient, v.detach(), hessian)
+    found: Tensor = _Minimiser.apply(gradient, v, hessian)
     return found

@@ -8,13 +8,17 @@ depend on its neighbours. With M = dr/dv, never formed,
     gauss_newton   (I + M'M) p = -(v + M'r) by conjugate gradients; v <- v + p, halved while the
                    cost rises
     lbfgs          p from the last pairs of steps and gradient changes; v <- v + p, halved until
-                   the cost falls by a tenth of a thousandth of what the slope promises
+                   the cost falls by a tenth of a thousandth of what the slope promises. Without a
+                   pair, and after a search that found no lower cost, p is the step to the minimum
+                   along the gradient g if r were linear, -g g'g / g'(I + M'M)g: with accurate
+                   observations the Hessian is of order 1e4 and -g itself leads far away
 
 v is preconditioned already (`background`): the first term's Hessian is I, so the number of CG steps
 is bounded by what observations determine, not by the conditioning of B.
 
 Products with M' and M are reverse and forward derivatives (`torch.func`). Cost in evaluations of r:
-about 3 per CG step, 3 for an L-BFGS gradient, 1 for a trial step.
+about 3 per CG step, 3 for an L-BFGS gradient, 1 for a trial step, 2 for a step without a pair
+(on an accelerator, where nothing is asked of single problems, for every step).
 
 The path to a minimum carries no gradient; `implicit` gives the minimum its own.
 
@@ -26,7 +30,7 @@ and section 10.3; Courtier, Thepaut and Hollingsworth (1994), Q. J. R. Meteorol.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -36,10 +40,26 @@ from releo_da.assimilation.linalg import settled
 Residual = Callable[[Tensor], Tensor]
 """``r(v)``: ``[pixel, n, k] -> [pixel, n, C]``."""
 
+
+class Arrival(NamedTuple):
+    """Where minimisers end.
+
+    Attributes:
+        v: ``[pixel, n, k]``.
+        moving: True for problems whose iterations were used up before they arrived,
+            ``[pixel, n, 1]``.
+    """
+
+    v: Tensor
+    moving: Tensor
+
+
 HALVINGS = 8
 """Halvings of a step before a problem gives up on its direction."""
 ARMIJO = 1e-4
 """Share of the decrease promised by the slope that an L-BFGS step must bring."""
+CURVED = 1e-12
+"""Least s'y / y'y of a pair of step s and gradient change y that is used."""
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
@@ -91,7 +111,7 @@ def _pulled(residual: Residual, at: Tensor) -> tuple[Tensor, Callable[[Tensor], 
 
 def gauss_newton(
     residual: Residual, v: Tensor, iterations: int, inner: int, tolerance: float
-) -> Tensor:
+) -> Arrival:
     """The minimiser from ``v`` on, by at most ``iterations`` linearisations.
 
     Args:
@@ -119,12 +139,12 @@ def gauss_newton(
         length = _backtracked(residual, at, step, cost_of(at, r), torch.zeros_like(r[..., :1]))
         v = at + length * step
         moving = moving & (dot(step, step) * length**2 > tolerance**2)
-    return v
+    return Arrival(v, moving)
 
 
 def lbfgs(
     residual: Residual, v: Tensor, iterations: int, tolerance: float, pairs: int = 10
-) -> Tensor:
+) -> Arrival:
     """The minimiser from ``v`` on by limited-memory BFGS.
 
     Args:
@@ -142,38 +162,55 @@ def lbfgs(
     steps: list[Tensor] = []
     changes: list[Tensor] = []
     cost, gradient = evaluate(v)
+    scale = torch.ones_like(cost)
+    fresh = torch.ones_like(cost, dtype=torch.bool)
     for _ in range(iterations):
         moving = dot(gradient, gradient) > tolerance**2
         if settled(moving):
             break
-        direction = -_inverse_hessian(gradient, steps, changes)
+        if not settled(fresh & moving):
+            scale = torch.where(fresh, _along(residual, v, gradient), scale)
+        direction = -_inverse_hessian(gradient, steps, changes, scale)
         slope = dot(direction, gradient)
         downhill = slope < 0
-        direction = torch.where(downhill, direction, -gradient)
-        slope = torch.where(downhill, slope, -dot(gradient, gradient))
+        direction = torch.where(downhill, direction, -scale * gradient)
+        slope = torch.where(downhill, slope, -scale * dot(gradient, gradient))
         direction = torch.where(moving, direction, 0.0)
         length = _backtracked(residual, v, direction, cost, ARMIJO * slope)
         step = length * direction
         v = v + step
         cost, new = evaluate(v)
-        steps, changes = [*steps[1 - pairs :], step], [*changes[1 - pairs :], new - gradient]
-        gradient = new
-    return v
+        change, gradient = new - gradient, new
+        # a search that failed says that its pairs describe another place: begin anew
+        fresh = moving & (length == 0)
+        steps = [torch.where(fresh, 0.0, s) for s in [*steps[1 - pairs :], step]]
+        changes = [torch.where(fresh, 0.0, y) for y in [*changes[1 - pairs :], change]]
+        size = dot(change, change)
+        curved = dot(step, change) > CURVED * size
+        scale = torch.where(curved, dot(step, change) / torch.where(curved, size, 1.0), scale)
+    return Arrival(v, dot(gradient, gradient) > tolerance**2)
 
 
-def _inverse_hessian(gradient: Tensor, steps: list[Tensor], changes: list[Tensor]) -> Tensor:
+def _along(residual: Residual, v: Tensor, gradient: Tensor) -> Tensor:
+    """Length of -gradient that leads to the minimum along it where r is linear, ``[.., 1]``."""
+    moved = torch.func.jvp(residual, (v,), (gradient,))[1]
+    size = dot(gradient, gradient)
+    bend = size + dot(moved, moved)
+    return torch.where(bend > 0, size / torch.where(bend > 0, bend, 1.0), 1.0)
+
+
+def _inverse_hessian(
+    gradient: Tensor, steps: list[Tensor], changes: list[Tensor], scale: Tensor
+) -> Tensor:
     """The two-loop recursion; a pair without positive curvature is left out per problem."""
     q, shares = gradient, []
     for s, y in zip(reversed(steps), reversed(changes), strict=True):
-        curved = dot(s, y) > 1e-12 * dot(y, y)
+        curved = dot(s, y) > CURVED * dot(y, y)
         rho = torch.where(curved, 1.0 / torch.where(curved, dot(s, y), 1.0), 0.0)
         share = rho * dot(s, q)
         q = q - share * y
         shares.append((rho, share))
-    if steps:
-        s, y = steps[-1], changes[-1]
-        curved = dot(s, y) > 1e-12 * dot(y, y)
-        q = q * torch.where(curved, dot(s, y) / torch.where(curved, dot(y, y), 1.0), 1.0)
+    q = scale * q
     for s, y, (rho, share) in zip(steps, changes, reversed(shares), strict=True):
         q = q + (share - rho * dot(y, q)) * s
     return q

@@ -43,6 +43,9 @@ from releo_da.assimilation.minimise import Residual, gauss_newton, lbfgs
 from releo_da.assimilation.square_root import contracted
 from releo_da.types import Analysis, InputError, Noise, Observe, Scheme
 
+ITERATIONS = {"gauss_newton": 5, "lbfgs": 50}
+"""Iterations by minimiser; an L-BFGS step learns one direction of the Hessian, of k at most."""
+
 
 def variational(
     climatology: Tensor | None = None,
@@ -50,7 +53,7 @@ def variational(
     scale: float = 1.0,
     share: float = 0.5,
     minimiser: Literal["gauss_newton", "lbfgs"] = "gauss_newton",
-    iterations: int = 5,
+    iterations: int | None = None,
     inner: int = 20,
     tolerance: float = 1e-3,
     spread: Literal["hessian", "perturbed"] = "hessian",
@@ -63,7 +66,7 @@ def variational(
         scale: of the climatology as a background covariance.
         share: of the static part in a hybrid.
         minimiser: ``gauss_newton`` or ``lbfgs``.
-        iterations: linearisations of Gauss-Newton, or steps of L-BFGS.
+        iterations: linearisations of Gauss-Newton (None: 5), or steps of L-BFGS (None: 50).
         inner: conjugate gradient steps in each linearisation.
         tolerance: a pixel is done when its state moves less than this many background spreads
             (L-BFGS: when its gradient is shorter).
@@ -72,7 +75,8 @@ def variational(
     Raises:
         InputError: a number out of range, or a background that needs a climatology and has none.
     """
-    _check(scale, share, iterations, inner)
+    most = ITERATIONS[minimiser] if iterations is None else iterations
+    _check(scale, share, most, inner)
     root = climatological_root(climatology, background, "variational")
     static = None if root is None else scale**0.5 * root
     part = share if background == "hybrid" else 1.0
@@ -96,10 +100,10 @@ def variational(
         start = torch.zeros_like(given.members[:, : draws.shape[1]])
         with torch.no_grad():
             if minimiser == "lbfgs":
-                v = lbfgs(residual, start, iterations, tolerance)
+                arrival = lbfgs(residual, start, most, tolerance)
             else:
-                v = gauss_newton(residual, start, iterations, inner, tolerance)
-        ensemble = given.state(attached(v, residual))
+                arrival = gauss_newton(residual, start, most, inner, tolerance)
+        ensemble = given.state(attached(arrival, residual))
         if spread == "hessian":
             ensemble = ensemble + posterior_anomalies(given, observe, ensemble, precision)
         found = torch.where(acted(precision), ensemble, prior)

@@ -1,5 +1,6 @@
 """Minimisers against scipy and closed forms, and the derivative of a minimum."""
 
+import warnings
 from functools import partial
 
 import numpy as np
@@ -54,7 +55,7 @@ def test_a_nonlinear_cost_is_minimised_as_scipy_does(minimiser) -> None:
         return 3.0 * (y - observe(v))
 
     start = torch.zeros(6, 1, 4, dtype=DOUBLE)
-    found = minimiser(residual, start)
+    found = minimiser(residual, start).v
     for pixel in range(6):
 
         def cost(v: np.ndarray, pixel: int = pixel) -> float:
@@ -68,6 +69,21 @@ def test_a_nonlinear_cost_is_minimised_as_scipy_does(minimiser) -> None:
         assert cost(ours) < 0.999 * cost(np.zeros(4))
 
 
+@pytest.mark.parametrize("number", [torch.float32, DOUBLE], ids=str)
+@pytest.mark.parametrize("ratio", [1.0, 30.0, 100.0])
+def test_lbfgs_leaves_the_background_however_accurate_observations_are(
+    ratio: float, number: torch.dtype
+) -> None:
+    """Linear, 10 channels, 12 latents, spread up to 100 errors: a Hessian of 1 to 1e5."""
+    h = (ratio * randn(100, 12, 10, seed=7) / 12**0.5).to(number)
+    y = (ratio * randn(100, 1, 10, seed=8)).to(number)
+    start = torch.zeros(100, 1, 12, dtype=number)
+    found = lbfgs(lambda v: y - v @ h, start, 50, 1e-3).v.double()
+    hessian = torch.eye(12, dtype=DOUBLE) + h.double() @ h.double().mT
+    exact = torch.linalg.solve(hessian, h.double() @ y.double().mT).mT
+    assert (found - exact).norm(dim=-1).max() < 2e-3
+
+
 def test_problems_do_not_see_each_other() -> None:
     """Alone or beside slower ones, bit by bit."""
     y = randn(32, 1, 6, seed=5)
@@ -76,7 +92,7 @@ def test_problems_do_not_see_each_other() -> None:
     def run(part: slice, minimiser) -> Tensor:
         mine = y[part]
         start = torch.zeros(len(mine), 1, 4, dtype=DOUBLE)
-        return minimiser(lambda v: 5.0 * (mine - observe(v)), start)
+        return minimiser(lambda v: 5.0 * (mine - observe(v)), start).v
 
     for minimiser in (
         partial(gauss_newton, iterations=6, inner=10, tolerance=1e-4),
@@ -97,7 +113,26 @@ def test_the_minimiser_has_the_derivative_of_the_minimiser() -> None:
             return weight * (y - observe(v))
 
         with torch.no_grad():
-            v = lbfgs(residual, torch.zeros(2, 1, 4, dtype=DOUBLE), 80, 1e-13)
-        return attached(v, residual)
+            found = lbfgs(residual, torch.zeros(2, 1, 4, dtype=DOUBLE), 80, 1e-11)
+        return attached(found, residual)
 
     assert torch.autograd.gradcheck(run, (y, weight))
+
+
+def test_gradients_short_of_the_minimum_are_told_of() -> None:
+    y = randn(5, 1, 6, seed=6).requires_grad_()
+
+    def residual(v: Tensor) -> Tensor:
+        return 5.0 * (y - observe(v))
+
+    start = torch.zeros(5, 1, 4, dtype=DOUBLE)
+    with torch.no_grad():
+        early, late = (lbfgs(residual, start, steps, 1e-6) for steps in (2, 200))
+    assert early.moving.all() and not late.moving.any()
+    with pytest.warns(UserWarning, match="5 of 5 minimisations ended before their minimum"):
+        attached(early, residual)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert attached(late, residual).requires_grad
+        with torch.no_grad():
+            attached(early, residual)

@@ -193,7 +193,12 @@ CASES = [
     ),
     Case("envar4d", partial(envar4d, iterations=3), ALL, evaluations=3),
     Case("variational", variational(**EXACTLY), KALMAN, evaluations=999),
-    Case("lbfgs", variational(minimiser="lbfgs", **EXACTLY | {"iterations": 30}), evaluations=999),
+    Case(
+        "lbfgs",
+        variational(minimiser="lbfgs", **EXACTLY | {"iterations": 100}),
+        KALMAN,
+        evaluations=9999,
+    ),
     Case("perturbed", variational(spread="perturbed", **EXACTLY), {"mean": EXACT}, evaluations=999),
     Case("static", climatological(background="static", **EXACTLY), evaluations=999, device=False),
     Case("hybrid", climatological(background="hybrid", **EXACTLY), evaluations=999, device=False),
