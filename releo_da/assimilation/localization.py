@@ -9,8 +9,10 @@ r"""Local analyses: each group of latents, or each pixel, listens to what is nea
 `neighbours`  one analysis per pixel that also sees what its neighbours saw
 
 All local analyses of a pixel are rows of the pixel axis of one call, ``[pixel * group, ...]``: the
-scheme inside stays unaware. H is evaluated on whole states only, so schemes that observe more than
-once may be localized too; their local results are put together before H sees them.
+scheme inside stays unaware. Of a state that holds earlier ensembles beside it (`enks`), each block
+has the places of the first; noise as control has none, and is refused. H is evaluated on whole
+states only, so schemes that observe more than once may be localized too; their local results are
+put together before H sees them.
 
 Why the symmetric root: the square roots of neighbouring groups have to fit together, and the
 symmetric one depends continuously on S whatever the number of channels (`square_root`), at the cost
@@ -33,6 +35,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from releo_da.assimilation.background import refuse_appended
 from releo_da.assimilation.ensrf import serial_update
 from releo_da.assimilation.etkf import etkf
 from releo_da.assimilation.screening import remembered
@@ -50,6 +53,10 @@ def grouped(scheme: Scheme, reach: Tensor, groups: Tensor) -> Scheme:
         scheme: used for every group.
         reach: ``[group, channel]``, coefficients in [0, 1].
         groups: ``[latent]``, the group of each latent.
+
+    Raises:
+        InputError: in use: coefficients for another number of channels or latents, or noise as
+            control in a window.
     """
     count = reach.shape[0]
 
@@ -63,10 +70,11 @@ def grouped(scheme: Scheme, reach: Tensor, groups: Tensor) -> Scheme:
     ) -> Analysis:
         predicted = observe(prior)
         weights = _fitting(reach, precision)
+        own = groups.repeat(_blocks(prior, len(groups), memory))
         local = _repeat(prior, count)
 
         def local_observe(ensemble: Tensor) -> Tensor:
-            return _repeat(observe(_assemble(ensemble, groups, count)), count)
+            return _repeat(observe(_assemble(ensemble, own, count)), count)
 
         def local_noise(shape: Sequence[int]) -> Tensor:
             return _repeat(noise((shape[0] // count, *shape[1:])), count)
@@ -76,7 +84,7 @@ def grouped(scheme: Scheme, reach: Tensor, groups: Tensor) -> Scheme:
         result = scheme(local, known, _repeat(y, count), tapered, local_noise, {})
         used = (result.precision.unflatten(0, (-1, count)) > 0).any(1)
         return Analysis(
-            _assemble(result.ensemble, groups, count),
+            _assemble(result.ensemble, own, count),
             predicted,
             torch.where(used, precision, 0.0),
             memory,
@@ -94,6 +102,17 @@ def _fitting(reach: Tensor, precision: Tensor) -> Tensor:
             f"acquisition has {channels}; give the places of its channels"
         )
     return reach[:, :channels].to(precision)
+
+
+def _blocks(prior: Tensor, latents: int, memory: dict[str, Tensor]) -> int:
+    """How many ensembles of ``latents`` lie side by side in a state."""
+    refuse_appended(memory, "localization")
+    if prior.shape[-1] % latents:
+        raise InputError(
+            f"localization: places for {latents} latents, but the state has {prior.shape[-1]}; "
+            "give the places of its latents"
+        )
+    return prior.shape[-1] // latents
 
 
 def _repeat(x: Tensor, count: int) -> Tensor:
@@ -158,7 +177,7 @@ def sl_eakf(
         taper: function of the distance.
 
     Raises:
-        InputError: no places, or ``radius`` is not positive.
+        InputError: no places, or ``radius`` is not positive; in use as `grouped`.
     """
     places = located(places, "sl_eakf")
     everything = torch.cat([places.latents, places.channels])
@@ -175,7 +194,8 @@ def sl_eakf(
     ) -> Analysis:
         predicted = observe(prior)
         among = _fitting(reach[:, latents:], precision)[: precision.shape[-1]]
-        both = torch.cat([reach[: len(among), :latents].to(among), among], -1)
+        one = reach[: len(among), :latents].to(among)
+        both = torch.cat([one.repeat(1, _blocks(prior, latents, memory)), among], -1)
         ensemble = serial_update(prior, predicted, y, precision, both)
         return Analysis(ensemble, predicted, precision, memory)
 
@@ -215,8 +235,9 @@ def neighbours(
     ) -> Analysis:
         if "place" not in memory:
             raise InputError(
-                "neighbours: the state does not say where its pixels lie (memory 'place'); "
-                "use a source with coordinates, or leave 'neighbours' out"
+                "neighbours: the state does not say where its pixels lie (memory 'place'), and "
+                "inside of a localization none does; use a source with coordinates, or leave "
+                "'neighbours' out"
             )
         near, weights = nearest_pixels(memory["place"].to(y), radius, most, taper)
         channels, predicted = y.shape[-1], observe(prior)

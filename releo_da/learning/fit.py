@@ -6,7 +6,8 @@ Each epoch runs the filter over the training acquisitions and climbs the gradien
 
 Two things make the fit serve forecasts as well as analyses. Observations are hidden at random, one
 by one and in stretches of weeks, but still predicted: so long gaps count. Back-propagation is cut
-every ``truncate`` acquisitions, which bounds memory and the length of the gradient's path.
+every ``truncate`` acquisitions, which bounds memory and the length of the gradient's path. What a
+scheme remembers between cycles (`adaptive`, `tuned`) goes along and is cut there too.
 
 Cost per epoch: about three operator evaluations per acquisition, pixel and member.
 """
@@ -114,12 +115,13 @@ def filter_likelihood(
         terms = innovation_likelihood(predicted, full.values, full.precision, contamination)
         total = total + terms.log_density.sum()
         used = (terms.clean * ~hide[k].to(terms.clean.device))[:, None] * full.precision
-        analysis = analyse(prior, known, full.values, used, noise, {})
-        state = background._replace(ensemble=analysis.ensemble)
+        analysis = analyse(prior, known, full.values, used, noise, background.memory)
+        state = background._replace(ensemble=analysis.ensemble, memory=analysis.memory)
         if (k + 1) % truncate == 0 or k + 1 == len(acquisitions):
             yield total
             total = total.new_zeros(())
-            state = state._replace(ensemble=state.ensemble.detach())
+            kept = {name: held.detach() for name, held in state.memory.items()}
+            state = state._replace(ensemble=state.ensemble.detach(), memory=kept)
 
 
 def fit(

@@ -10,6 +10,7 @@ from torch import Tensor
 from releo_da.assimilation import (
     Places,
     adaptive,
+    enks,
     etkf,
     grouped,
     letkf,
@@ -19,6 +20,7 @@ from releo_da.assimilation import (
     sl_eakf,
 )
 from releo_da.assimilation.adaptive import INFLATION
+from releo_da.assimilation.enks import lagged
 from releo_da.assimilation.tapers import coefficients, distances
 from releo_da.types import InputError
 
@@ -175,6 +177,21 @@ def test_neighbours_see_for_each_other() -> None:
             prior[pixel : pixel + 1], lambda x, s=seen: s, y[:3].T, weight, torch.zeros, {}
         )
         torch.testing.assert_close(found.ensemble[pixel], expected.ensemble[0])
+
+
+@pytest.mark.parametrize("make", [letkf, sl_eakf])
+def test_a_localized_smoother_is_the_localized_filter_of_each_block(make) -> None:
+    """The newest block is the filter's analysis; an older one that equals it gets the same."""
+    prior, y = randn(2, 9, 4), randn(2, 4, seed=2)
+    precision = torch.ones(2, 4, dtype=DOUBLE)
+    local = make(ring(4), radius=1.0)
+    alone = local(prior, first, y, precision, torch.zeros, {})
+    found = enks(local, 2)(prior, first, y, precision, torch.zeros, {})
+    torch.testing.assert_close(found.ensemble, alone.ensemble)
+    for block in lagged(found.memory, 4):
+        torch.testing.assert_close(block, alone.ensemble)
+    with pytest.raises(InputError, match="places for 4 latents, but the state has 3"):
+        local(prior[..., :3], lambda x: prior, y, precision, torch.zeros, {})
 
 
 def test_what_neighbours_teach_a_clouded_pixel_survives_adaptive_inflation() -> None:

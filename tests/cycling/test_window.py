@@ -5,7 +5,18 @@ from functools import partial
 import pytest
 import torch
 
-from releo_da.assimilation import adaptive, enks, envar4d, etkf, ienks, rts, variational
+from releo_da.assimilation import (
+    Places,
+    adaptive,
+    enks,
+    envar4d,
+    etkf,
+    ienks,
+    letkf,
+    rts,
+    sl_eakf,
+    variational,
+)
 from releo_da.assimilation.enks import collected
 from releo_da.cycling.controlled import Controlled
 from releo_da.cycling.cycle import assimilate, cycle
@@ -72,6 +83,16 @@ def test_a_longer_lag_smooths_more() -> None:
         expected = made.at(1.0, made.smoothed(state, pixel))
         for ours, theirs in zip(moments(last.start.ensemble, pixel), expected, strict=True):
             CLOSE(ours, theirs)
+
+
+@pytest.mark.parametrize("scheme", [letkf, sl_eakf])
+def test_noise_as_control_has_no_place(scheme) -> None:
+    made = Linear(q=0.6)
+    window = 2 * torch.arange(4, dtype=torch.float64)[:, None]
+    local = scheme(Places(torch.arange(3).double()[:, None], window))
+    system = made.system(windowed(local, 2, model_error="control"))
+    with pytest.raises(InputError, match="localization: keeps numbers per latent"):
+        list(cycle(made.prior(9), made.acquisitions, system, draws))
 
 
 def test_weak_constraint_4dvar_is_the_kalman_smoother() -> None:

@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from releo_da.assimilation import adaptive, tuned
 from releo_da.assimilation.etkf import etkf
 from releo_da.dynamics.mean_reverting import centred
 from releo_da.learning.anchors import anchored
 from releo_da.learning.fit import Epoch, Gaps, fit, hidden
-from releo_da.types import Acquisition, Noise, State
+from releo_da.types import Acquisition, Analysis, Noise, Scheme, State
 
 RATE, SIGMA, ERROR = 0.10, 1.0, 0.30
 PIXELS, DATES, STEP = 48, 50, 3.0
@@ -117,6 +118,29 @@ def test_a_fit_repeats_bit_for_bit_and_depends_on_its_generator() -> None:
         assert torch.equal(a, b), name
         assert not torch.equal(a, c), name
     assert one[2] == two[2]
+
+
+@pytest.mark.parametrize("scheme", [adaptive(etkf), tuned(etkf)], ids=["adaptive", "tuned"])
+def test_what_a_scheme_remembers_acts_in_a_fit(scheme: Scheme) -> None:
+    """Memory goes from analysis to analysis as in a run, and no gradient leaves its stretch."""
+    met: list[dict[str, Tensor]] = []
+
+    def spied(prior, observe, y, precision, noise, memory) -> Analysis:
+        met.append(memory)
+        return scheme(prior, observe, y, precision, noise, memory)
+
+    process, error = Process(0.05, 0.6), Error(0.6)
+    acquisitions, pixels = series()[:6], torch.arange(PIXELS)
+    rng = torch.Generator().manual_seed(2)
+    epochs = fit(
+        process, error, lambda ensemble, acquisition: ensemble, spied, acquisitions, pixels, rng,
+        epochs=1, members=8, truncate=2,
+    )  # fmt: skip
+    assert len(list(epochs)) == 1
+    assert [len(memory) for memory in met] == [0, 1, 1, 1, 1, 1]
+    (name,) = met[1]
+    assert [memory[name].requires_grad for memory in met[1:]] == [True, False, True, False, True]
+    assert not torch.equal(met[1][name], met[5][name])
 
 
 def test_observations_are_hidden_as_often_as_stated() -> None:
