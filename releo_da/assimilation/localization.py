@@ -6,7 +6,7 @@ r"""Local analyses: each group of latents, or each pixel, listens to what is nea
 `letkf`       `localized` around the `etkf` with the symmetric square root
 `sl_eakf`     the other way: the serial filter (`ensrf`), where the regression of each latent on
               each channel is multiplied by a coefficient (B-localization)
-`neighbours`  one analysis per pixel that also sees what its neighbours saw
+Between pixels there is `releo_da.assimilation.neighbours`.
 
 All local analyses of a pixel are rows of the pixel axis of one call, ``[pixel * group, ...]``: the
 scheme inside stays unaware. Of a state that holds earlier ensembles beside it (`enks`), each block
@@ -200,75 +200,3 @@ def sl_eakf(
         return Analysis(ensemble, predicted, precision, memory)
 
     return analyse
-
-
-def neighbours(
-    scheme: Scheme, radius: float = 1.0, most: int = 9, taper: Taper = "gaspari_cohn"
-) -> Scheme:
-    """Let every pixel also see what the pixels near it saw, with tapered precision.
-
-    Pixels are found by ``memory["place"]``, ``[pixel, dimension]``, among those of the call: the
-    pixels of a block of 256 ids. A neighbour informs through the spatial correlation of the
-    ensemble: member i of all pixels must be one field. Errors of neighbours count as independent.
-    Prefer a scheme that does not depend on the order of channels (``root: symmetric``).
-
-    Args:
-        scheme: used for every pixel with the channels of its neighbours side by side.
-        radius: how far observations reach, in the unit of the places (see `tapers`).
-        most: pixels that one pixel listens to, itself included.
-        taper: function of the distance.
-
-    Raises:
-        InputError: ``most`` is below 1 or ``radius`` not positive; in use: no places.
-    """
-    if most < 1:
-        raise InputError(f"neighbours: most must be at least 1 (the pixel itself), got {most}")
-    coefficients(torch.zeros(1), radius, taper)  # refuses a radius that is none
-
-    def analyse(
-        prior: Tensor,
-        observe: Observe,
-        y: Tensor,
-        precision: Tensor,
-        noise: Noise,
-        memory: dict[str, Tensor],
-    ) -> Analysis:
-        if "place" not in memory:
-            raise InputError(
-                "neighbours: the state does not say where its pixels lie (memory 'place'), and "
-                "inside of a localization none does; use a source with coordinates, or leave "
-                "'neighbours' out"
-            )
-        near, weights = nearest_pixels(memory["place"].to(y), radius, most, taper)
-        channels, predicted = y.shape[-1], observe(prior)
-
-        def gathered(seen: Tensor) -> Tensor:
-            return seen[near].movedim(1, 2).flatten(2)  # [pixel, member, neighbour * channel]
-
-        known = remembered(lambda x: gathered(observe(x)), prior, gathered(predicted))
-        tapered = (precision[near] * weights[..., None]).flatten(1)
-        result = scheme(prior, known, y[near].flatten(1), tapered, noise, memory)
-        used = torch.where(result.precision[:, :channels] > 0, precision, 0.0)
-        return Analysis(result.ensemble, predicted, used, result.memory)
-
-    return analyse
-
-
-def nearest_pixels(
-    place: Tensor, radius: float, most: int, taper: Taper = "gaspari_cohn"
-) -> tuple[Tensor, Tensor]:
-    """The nearest pixels of each pixel, itself first, and their coefficients.
-
-    Args:
-        place: ``[pixel, dimension]``.
-        radius: see `tapers`.
-        most: largest number of neighbours, the pixel included.
-        taper: function of the distance.
-
-    Returns:
-        Positions and coefficients, ``[pixel, neighbour]`` each; coefficient 0 is out of reach.
-    """
-    apart = distances(place, place)
-    apart.fill_diagonal_(-1.0)  # itself first, also among pixels of one place
-    found = apart.topk(min(most, len(place)), dim=-1, largest=False, sorted=True)
-    return found.indices, coefficients(found.values.clamp(min=0.0), radius, taper)

@@ -24,7 +24,8 @@ from releo_da.assimilation.etkf import etkf
 from releo_da.assimilation.ienks import ienks
 from releo_da.assimilation.inflation import additive, inflated, relaxed, relaxed_spread, rotated
 from releo_da.assimilation.iterated import esmda, iterated, multiple
-from releo_da.assimilation.localization import letkf, localized, neighbours, sl_eakf
+from releo_da.assimilation.localization import letkf, localized, sl_eakf
+from releo_da.assimilation.neighbours import neighbours
 from releo_da.assimilation.particle import particle
 from releo_da.assimilation.quantile import quantile
 from releo_da.assimilation.reference import filterpy

@@ -29,7 +29,7 @@ REFUSED = {
     ("neighbours", "letkf"): ELSEWHERE,
     ("neighbours", "sl_eakf"): ELSEWHERE,
     ("localized", "neighbours"): "where its pixels lie",
-    ("enks", "variational"): "climatological covariance",  # that of one state, not of several
+    ("enks", "variational"): "the climatology has 4 latents",  # that of one state, not of several
 }
 """Outer and inner that cannot be, and what is said of them."""
 

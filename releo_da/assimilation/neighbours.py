@@ -1,0 +1,96 @@
+r"""One analysis per pixel that also sees what the pixels near it saw.
+
+The channels of the nearest pixels stand beside a pixel's own, with precision c / R for a coefficient
+c of their distance (R-localization, as in `localization`):
+
+    y* = [y_0, y_1, .., y_k],    1/R* = [1/R_0, c_1/R_1, .., c_k/R_k]      [pixel, (k+1) C]
+
+Member i of all pixels is taken for one field, so what a neighbour's value says here is the sampled
+covariance of the two pixels. Pixels mix within a block of 256 ids, and nowhere else.
+
+Cost: the scheme's with (k+1) C channels. H is evaluated once per pixel and its values are gathered.
+
+Reference: Hunt, Kostelich and Szunyogh (2007), Efficient data assimilation for spatiotemporal
+chaos: a local ensemble transform Kalman filter, Physica D 230, 112-126.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from releo_da.assimilation.screening import remembered
+from releo_da.assimilation.tapers import Taper, coefficients, distances
+from releo_da.types import Analysis, InputError, Noise, Observe, Scheme
+
+
+def neighbours(
+    scheme: Scheme, radius: float = 1.0, most: int = 9, taper: Taper = "gaspari_cohn"
+) -> Scheme:
+    """Let every pixel also see what the pixels near it saw, with tapered precision.
+
+    Pixels are found by ``memory["place"]``, ``[pixel, dimension]``, among those of the call: the
+    pixels of a block of 256 ids. A neighbour informs through the spatial correlation of the
+    ensemble: member i of all pixels must be one field. Errors of neighbours count as independent.
+    Prefer a scheme that does not depend on the order of channels (``root: symmetric``).
+
+    Args:
+        scheme: used for every pixel with the channels of its neighbours side by side.
+        radius: how far observations reach, in the unit of the places (see `tapers`).
+        most: pixels that one pixel listens to, itself included.
+        taper: function of the distance.
+
+    Raises:
+        InputError: ``most`` is below 1 or ``radius`` not positive; in use: no places.
+    """
+    if most < 1:
+        raise InputError(f"neighbours: most must be at least 1 (the pixel itself), got {most}")
+    coefficients(torch.zeros(1), radius, taper)  # refuses a radius that is none
+
+    def analyse(
+        prior: Tensor,
+        observe: Observe,
+        y: Tensor,
+        precision: Tensor,
+        noise: Noise,
+        memory: dict[str, Tensor],
+    ) -> Analysis:
+        if "place" not in memory:
+            raise InputError(
+                "neighbours: the state does not say where its pixels lie (memory 'place'), and "
+                "inside of a localization none does; use a source with coordinates, or leave "
+                "'neighbours' out"
+            )
+        near, weights = nearest_pixels(memory["place"].to(y), radius, most, taper)
+        channels, predicted = y.shape[-1], observe(prior)
+
+        def gathered(seen: Tensor) -> Tensor:
+            return seen[near].movedim(1, 2).flatten(2)  # [pixel, member, neighbour * channel]
+
+        known = remembered(lambda x: gathered(observe(x)), prior, gathered(predicted))
+        tapered = (precision[near] * weights[..., None]).flatten(1)
+        result = scheme(prior, known, y[near].flatten(1), tapered, noise, memory)
+        used = torch.where(result.precision[:, :channels] > 0, precision, 0.0)
+        return Analysis(result.ensemble, predicted, used, result.memory)
+
+    return analyse
+
+
+def nearest_pixels(
+    place: Tensor, radius: float, most: int, taper: Taper = "gaspari_cohn"
+) -> tuple[Tensor, Tensor]:
+    """The nearest pixels of each pixel, itself first, and their coefficients.
+
+    Args:
+        place: ``[pixel, dimension]``.
+        radius: see `tapers`.
+        most: largest number of neighbours, the pixel included.
+        taper: function of the distance.
+
+    Returns:
+        Positions and coefficients, ``[pixel, neighbour]`` each; coefficient 0 is out of reach.
+    """
+    apart = distances(place, place)
+    apart.fill_diagonal_(-1.0)  # itself first, also among pixels of one place
+    found = apart.topk(min(most, len(place)), dim=-1, largest=False, sorted=True)
+    return found.indices, coefficients(found.values.clamp(min=0.0), radius, taper)
