@@ -1,7 +1,7 @@
 r"""One analysis per pixel that also sees what the pixels near it saw.
 
-The channels of the nearest pixels stand beside a pixel's own, with precision c / R for a coefficient
-c of their distance (R-localization, as in `localization`):
+The channels of the nearest pixels stand beside a pixel's own, with precision c / R for a
+coefficient c of their distance (R-localization, as in `localization`):
 
     y* = [y_0, y_1, .., y_k],    1/R* = [1/R_0, c_1/R_1, .., c_k/R_k]      [pixel, (k+1) C]
 
