@@ -140,7 +140,7 @@ def _state_part(
             raise InputError(
                 f"variational: the climatology has {static.shape[-1]} latents, the state {latents}"
             )
-        drawn = anomalies(noise((pixels, number, latents))) * (number / (number - 1)) ** 0.5
+        drawn = anomalies(noise((pixels, number, latents)))  # sample variance 1 on average
         roots.append(share**0.5 * static.to(a).expand(pixels, -1, -1))
         members.append(drawn)
     return torch.cat(roots, 1), torch.cat(members, -1)

@@ -7,8 +7,8 @@ background anomalies stretched by l. With S and d as in `linalg`, l minimises fo
     D(l) = d'(I + l^2 S'S)^-1 d / (N-1) + e / l^2 + c log l^2
 
 where e = (N+1)/N stands for the uncertain mean and c = N/(N-1) for the uncertain covariance. The
-mode of their prior, l^2 = e/c > 1, is right where nothing is observed and too large where much is;
-both are corrected by m = (e/c)^(k/2), e <- x e/m, c <- x c m, with k the mean over members of the
+mode of their prior, l^2 = e/c = 1 - 1/N^2, lies just below 1, so that a little spread would be lost
+where little is observed (k near 1); both are corrected by m = (e/c)^(k/2), e <- x e/m, c <- x c m, with k the mean over members of the
 eigenvalues of (I + SS')^-1 and x = ``tuning`` (1: as derived; 2 suits nearly linear systems).
 
 The scalar problem is solved in u = log l^2 by Newton steps, kept between the mode (where D falls)

@@ -43,6 +43,9 @@ from releo_da.assimilation.linalg import (
 from releo_da.assimilation.square_root import symmetric_contraction
 from releo_da.types import Analysis, Noise, Observe
 
+REFINED = 2
+"""Solves in member space, each for what the one before left over; one alone loses digits there."""
+
 
 def update(prior: Tensor, predicted: Tensor, y: Tensor, precision: Tensor) -> Tensor:
     """Analysis ensemble from the background and its predicted observations.
@@ -69,13 +72,25 @@ def update(prior: Tensor, predicted: Tensor, y: Tensor, precision: Tensor) -> Te
 
 
 def symmetric_update(prior: Tensor, predicted: Tensor, y: Tensor, precision: Tensor) -> Tensor:
-    """`update` with the symmetric square root: the same mean and covariance, other members."""
+    """`update` with the symmetric square root: the same mean and covariance, other members.
+
+    The root is for anomalies only: T T (S d) is the mean as well, but subtracts numbers of the
+    order of the squared precision from each other, and rounding would be all that is left.
+    """
     s, d = weighted(predicted, y, precision)
     a, z = anomalies(prior), symmetric_contraction(s)
-    w = s @ d[..., None]
-    w = w + z @ w
-    w = (w + z @ w) * (prior.shape[1] - 1) ** -0.5  # T T (S d)
+    w = mean_weights(s, d) * (prior.shape[1] - 1) ** -0.5
     return prior + w.mT @ a + z @ a
+
+
+def mean_weights(s: Tensor, d: Tensor) -> Tensor:
+    """S (I + S'S)^-1 d = (I + SS')^-1 S d by the smaller of the two, ``[pixel, member, 1]``."""
+    if s.shape[-1] <= s.shape[-2]:
+        return s @ torch.cholesky_solve(d[..., None], innovation_factor(s))
+    lower, w = innovation_factor(s.mT), torch.zeros_like(s[..., :1])
+    for _ in range(REFINED):
+        w = w + torch.cholesky_solve(s @ (d[..., None] - s.mT @ w) - w, lower)
+    return w
 
 
 def etkf(

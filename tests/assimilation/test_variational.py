@@ -114,6 +114,26 @@ def test_static_and_hybrid_backgrounds_are_what_they_say(kind: str) -> None:
             assert (found[pixel].var(0) / cov.diagonal() - 1.0).abs().max() < 0.6
 
 
+def test_the_spread_of_few_members_is_right_on_average() -> None:
+    """Four draws of a static background: B = R = 1 leaves a variance of 1/2."""
+    pixels, members = 20_000, 4
+    prior = randn(pixels, members, 1, seed=17)
+    rng = torch.Generator().manual_seed(18)
+    scheme = variational(torch.eye(1, dtype=DOUBLE), background="static", iterations=1, inner=1)
+    y = torch.zeros(pixels, 1, dtype=DOUBLE)
+    found = scheme(
+        prior,
+        lambda x: x,
+        y,
+        torch.ones_like(y),
+        lambda shape: torch.randn(*shape, generator=rng, dtype=DOUBLE),
+        {},
+    ).ensemble
+    # a sample variance of N members has a standard error of its own size times sqrt(2 / (N - 1))
+    error = 0.5 * (2.0 / (members - 1) / pixels) ** 0.5
+    assert abs(float(found.var(1).mean()) - 0.5) < 4.0 * error
+
+
 @pytest.mark.parametrize("kind", ["static", "hybrid"])
 def test_a_climatology_follows_the_tensors_to_their_device(kind: str) -> None:
     """It is checked where it is built, on the host, and copied once it is needed."""
