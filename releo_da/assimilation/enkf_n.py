@@ -8,8 +8,9 @@ background anomalies stretched by l. With S and d as in `linalg`, l minimises fo
 
 where e = (N+1)/N stands for the uncertain mean and c = N/(N-1) for the uncertain covariance. The
 mode of their prior, l^2 = e/c = 1 - 1/N^2, lies just below 1, so that a little spread would be lost
-where little is observed (k near 1); both are corrected by m = (e/c)^(k/2), e <- x e/m, c <- x c m, with k the mean over members of the
-eigenvalues of (I + SS')^-1 and x = ``tuning`` (1: as derived; 2 suits nearly linear systems).
+where little is observed; both are corrected by m = (e/c)^(k/2), e <- x e/m, c <- x c m, with k the
+mean over members of the eigenvalues of (I + SS')^-1 (1 where nothing is observed: then the mode is
+1) and x = ``tuning`` (1: as derived; 2 suits nearly linear systems).
 
 The scalar problem is solved in u = log l^2 by Newton steps, kept between the mode (where D falls)
 and an upper bound and replaced by bisection where D is not convex, the same number for each pixel.
@@ -94,7 +95,8 @@ def stretch(s: Tensor, d: Tensor, tuning: float) -> Tensor:
     m = torch.cholesky_solve(d[..., None], factor)[..., 0]
     fit = (d * m - m.square()).sum(-1) / (members - 1)
     slope = prior.covariance - prior.mean * (-u).exp() - fit
-    return (0.5 * (u - slope / curvature)).exp()
+    # u is the solution already: of the step only the gradient is wanted, not the rounding of D'.
+    return (0.5 * (u - (slope - slope.detach()) / curvature)).exp()
 
 
 def _plain(x: Tensor | float) -> Tensor:
