@@ -106,13 +106,24 @@ class Analysis(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One turn of the loop: what was seen, and the state before and after it was used."""
+    """One turn of the loop: what was seen, and the state before and after it was used.
+
+    Attributes:
+        acquisition: what was seen.
+        background: the state before.
+        analysis: the state after.
+        predicted: ``[pixel, member, channel]``, H of the background.
+        precision: ``[pixel, channel]`` as used.
+        recovered: ``[pixel]`` where numbers that were not finite were replaced, by the codes of
+            `releo_da.cycling.recovery`; None where nobody looked.
+    """
 
     acquisition: Acquisition
     background: State
     analysis: State
     predicted: Tensor
     precision: Tensor
+    recovered: Tensor | None = None
 
 
 class Forecaster(Protocol):

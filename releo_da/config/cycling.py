@@ -261,7 +261,7 @@ def publish(root: Path, ledger: Ledger, seed: int) -> Path:
     found = {
         "background": background,
         "rejected": rejected,
-        "diverged": said[-1]["diverged"],
+        "diverged": sum(s["diverged"] for s in said),
         "cycles": len(said),
         "seeds": [seed],
     }

@@ -69,7 +69,7 @@ def lines(found: dict[str, Any]) -> list[str]:
             f"last acquisition: {last['time']} {last['sensor']}",
             f"product: {last['product']}",
             f"state: {last['state']}",
-            f"diverged pixels: {last['diverged']}",
+            f"pixels that diverged then, and were recovered: {last['diverged']}",
         ]
     for kind, words in {
         "duplicate": "{time} {sensor} {product} ({file})",

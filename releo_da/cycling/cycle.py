@@ -15,6 +15,7 @@ from functools import partial
 import torch
 
 from releo_da.cycling.draws import Draws
+from releo_da.cycling.recovery import Prior, kept, renewed
 from releo_da.cycling.windows import Windowed, turns
 from releo_da.types import Acquisition, InputError, Noise, State, Step, System
 
@@ -69,11 +70,23 @@ def _checked(acquisition: Acquisition) -> Acquisition:
 
 
 def cycle(
-    state: State, acquisitions: Iterable[Acquisition], system: System, draws: Draws
+    state: State,
+    acquisitions: Iterable[Acquisition],
+    system: System,
+    draws: Draws,
+    prior: Prior | None = None,
 ) -> Iterator[Step]:
     """Fold a state over acquisitions in time order, one `Step` per acquisition.
 
     A scheme with a window (`releo_da.cycling.windows`) takes several at once.
+
+    Args:
+        state: at or before the first acquisition.
+        acquisitions: in time order.
+        system: forecast, observe and analyse.
+        draws: of all random numbers.
+        prior: with it no pixel stays without finite numbers (`releo_da.cycling.recovery`); without
+            it such a pixel remains as it is, to be counted.
     """
     if isinstance(system.analyse, Windowed):
         checked = map(_checked, acquisitions)
@@ -82,6 +95,12 @@ def cycle(
         return
     for acquisition in acquisitions:
         background = system.forecast(state, acquisition.time, draws(acquisition.time, "forecast"))
+        if prior is None:
+            drawn = None
+        else:
+            background, drawn = renewed(background, prior, draws(acquisition.time, "recovery"))
         step = assimilate(background, acquisition, system, draws(acquisition.time, "analysis"))
+        if drawn is not None:
+            step = kept(step, drawn)
         yield step
         state = step.analysis

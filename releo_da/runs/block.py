@@ -18,6 +18,7 @@ from torch import Tensor
 
 from releo_da.cycling.cycle import cycle
 from releo_da.cycling.draws import Draws, block_draws
+from releo_da.cycling.recovery import diverged
 from releo_da.diagnostics.verification import Record
 from releo_da.runs.compare import compare, ndvi_index
 from releo_da.runs.model import Model
@@ -43,7 +44,7 @@ class BlockResult:
             ``{name: [time, pixel, member]}`` float32 arrays.
         smoothed: the same after smoothing.
         state: the last analysis.
-        diverged: number of pixels whose ensemble stopped being finite.
+        diverged: number of pixels whose ensemble stopped being finite, recovered or not.
         refused: number of values that screening refused, by reason.
     """
 
@@ -124,7 +125,7 @@ class Block:
         )
         steps = self._filter(merged([self.used[k] for k in order], asked), "analysis")
         result = BlockResult(steps[-1].analysis)
-        result.diverged = int((~torch.isfinite(steps[-1].analysis.ensemble)).any(-1).any(-1).sum())
+        result.diverged = int(diverged(steps).sum())
         place = [k for k, step in enumerate(steps) if step.acquisition.sensor]
         for k, date in zip(place, order, strict=True):
             result.records += self._step_records(steps[k], date)
@@ -162,7 +163,7 @@ class Block:
         noise = self.draws(self.task.start, "initial")
         state = self.model.initial(self.task.start, self.pixels, self.task.members, noise)
         steps = []
-        for step in cycle(state, timeline, self.model.system, self.draws):
+        for step in cycle(state, timeline, self.model.system, self.draws, self.model.initial):
             steps.append(step)
             if step.acquisition.sensor:
                 self.tick(label)

@@ -252,6 +252,8 @@ class Service:
         cycle = store.commit(one.arrival, done, joined.pixels)
         told = one.arrival._asdict() | {"cycle": cycle.number, "rejected": done.rejected}
         self.log.write({"kind": "cycle", **told})
+        if done.recovered:
+            self.log.write({"kind": "recovered", "cycle": cycle.number, "pixels": done.recovered})
         return True
 
 

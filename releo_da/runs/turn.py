@@ -8,6 +8,7 @@ stands where the analysis of a hindcast over the same acquisitions stands, bit f
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from releo_da.cycling.cycle import cycle
 from releo_da.cycling.draws import block_draws
+from releo_da.cycling.recovery import recoveries
 from releo_da.diagnostics.streaming import sums
 from releo_da.runs.compare import compare, ndvi_index
 from releo_da.runs.hindcast import blocks
@@ -32,7 +34,8 @@ class Turn(NamedTuple):
         derived: output variables, ``{name: [statistic, 1, pixel]}``.
         sums: background scores per channel, see `releo_da.diagnostics.streaming`.
         rejected: number of values refused by screening, per channel.
-        diverged: number of pixels whose ensemble is not finite.
+        diverged: number of pixels whose ensemble was not finite and was recovered.
+        recovered: the same by what they went on from, ``background`` or ``prior``.
     """
 
     state: State
@@ -40,6 +43,7 @@ class Turn(NamedTuple):
     sums: dict[str, list[float]]
     rejected: dict[str, int]
     diverged: int
+    recovered: dict[str, int]
 
 
 def initial(
@@ -111,7 +115,8 @@ def turn(
         time=acquisition.time, ensemble=torch.empty_like(state.ensemble), memory={}
     )
     names = (*model.labels[acquisition.sensor], "ndvi")
-    scored, refused, diverged = np.zeros((len(names), 7)), np.zeros(len(names) - 1, int), 0
+    scored, refused = np.zeros((len(names), 7)), np.zeros(len(names) - 1, int)
+    recovered: Counter[str] = Counter()
     derived: dict[str, np.ndarray] = {}
     with torch.no_grad():
         for rows in blocks(state.pixels):
@@ -120,7 +125,7 @@ def turn(
             lost = (step.acquisition.precision > 0) & (step.precision == 0)
             refused += lost.sum(0).cpu().numpy()
             after = step.analysis.ensemble
-            diverged += int((~torch.isfinite(after)).any(-1).any(-1).sum())
+            recovered += recoveries(step)
             analysis.ensemble[rows] = after.cpu()
             for name, held in step.analysis.memory.items():
                 whole = held.new_empty((len(state.pixels), *held.shape[1:]), device="cpu")
@@ -131,7 +136,7 @@ def turn(
                 derived.setdefault(name, empty)[..., rows.numpy()] = values
     counted = {name: terms.tolist() for name, terms in zip(names, scored, strict=True) if terms[0]}
     lost_by = {name: int(n) for name, n in zip(names, refused, strict=False) if n}
-    return Turn(analysis, derived, counted, lost_by, diverged)
+    return Turn(analysis, derived, counted, lost_by, recovered.total(), dict(recovered))
 
 
 def _block_turn(
@@ -147,7 +152,7 @@ def _block_turn(
         {name: values[rows].to(device) for name, values in state.memory.items()},
     )
     draws = block_draws(seed, held.pixels, part.values)
-    (step,) = cycle(held, [part], model.system, draws)
+    (step,) = cycle(held, [part], model.system, draws, model.initial)
     index = ndvi_index(part.sensor, model.channels[part.sensor])
     noise = draws(part.time, "verify background")
     return step, compare(step.predicted, part, part.seen, index, noise)

@@ -27,6 +27,7 @@ from torch import Tensor
 
 from releo_da.cycling.cycle import cycle
 from releo_da.cycling.draws import block_draws
+from releo_da.cycling.recovery import diverged
 from releo_da.diagnostics.scores import Array
 from releo_da.diagnostics.verification import Record, summaries, verification
 from releo_da.io.products import Product
@@ -54,7 +55,7 @@ class TwinOutcome:
         truth: the same variables as they were.
         product_times: ``[time]`` days.
         state: the last analysis.
-        diverged: number of pixels whose ensemble stopped being finite.
+        diverged: number of pixels whose ensemble stopped being finite, recovered or not.
     """
 
     verification: xr.Dataset
@@ -72,6 +73,7 @@ class _BlockResult:
     records: list[Record] = field(default_factory=list)
     estimated: dict[str, np.ndarray] = field(default_factory=dict)
     true: dict[str, np.ndarray] = field(default_factory=dict)
+    diverged: int = 0
 
 
 def twin(
@@ -114,7 +116,7 @@ def twin(
         {name: Product(p.mean, p.unit, p.long_name) for name, p in true.items()},
         np.array(sorted(set(task.asked))),
         state,
-        int((~torch.isfinite(state.ensemble)).any(-1).any(-1).sum()),
+        sum(r.diverged for r in found),
     )
 
 
@@ -154,7 +156,7 @@ class _Block:
         smoothed = [s.analysis.ensemble for s in steps]
         if self.model.smooth is not None:
             smoothed = self.model.smooth(steps)
-        found = _BlockResult(steps[-1].analysis)
+        found = _BlockResult(steps[-1].analysis, diverged=int(diverged(steps).sum()))
         date = -1
         for step, late in zip(steps, smoothed, strict=True):
             if not step.acquisition.sensor:
@@ -183,7 +185,8 @@ class _Block:
 
     def _filter(self, timeline: Sequence[Acquisition], label: str) -> list[Step]:
         steps = []
-        for step in cycle(self._prior(), timeline, self.model.system, self.draws):
+        state, initial = self._prior(), self.model.initial
+        for step in cycle(state, timeline, self.model.system, self.draws, initial):
             steps.append(step)
             if step.acquisition.sensor:
                 self.tick(label)

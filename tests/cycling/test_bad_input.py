@@ -2,11 +2,19 @@
 
 import pytest
 import torch
+from torch import Tensor
 
-from releo_da.assimilation import etkf, screened
+from releo_da.assimilation import adaptive, etkf, screened
 from releo_da.cycling.cycle import cycle
+from releo_da.cycling.recovery import (
+    FROM_BACKGROUND,
+    FROM_PRIOR,
+    UNTOUCHED,
+    diverged,
+    recoveries,
+)
 from releo_da.cycling.windows import windowed
-from releo_da.types import InputError
+from releo_da.types import InputError, Noise, State
 from tests.cycling.linear import Linear, draws
 
 
@@ -34,11 +42,60 @@ def test_nothing_seen_leaves_the_forecast_as_it_is() -> None:
         assert torch.equal(step.analysis.ensemble, step.background.ensemble)
 
 
-def test_a_broken_member_stays_in_its_pixel_and_is_seen_in_the_state() -> None:
+def prior(time: float, pixels: Tensor, members: int, noise: Noise) -> State:
+    return State(time, 7.0 + noise((len(pixels), members, 3)), pixels, {})
+
+
+def test_a_broken_background_is_drawn_anew_and_analysed() -> None:
+    """One member is lost; its pixel goes on from the prior, the other is what it always was."""
+    made = Linear()
+    state = made.prior(5)
+    whole = list(cycle(state, made.acquisitions, made.system(etkf), draws, prior))
+    assert all((step.recovered == UNTOUCHED).all() for step in whole)
+    state.ensemble[1, 2, 0] = torch.nan
+    steps = list(cycle(state, made.acquisitions, made.system(etkf), draws, prior))
+    assert [step.recovered.tolist() for step in steps] == [[0, FROM_PRIOR], [0, 0], [0, 0]]
+    fresh = prior(1.0, state.pixels, 5, draws(1.0, "recovery")).ensemble
+    assert torch.equal(steps[0].background.ensemble[1], fresh[1])
+    assert not torch.equal(steps[0].analysis.ensemble[1], fresh[1])
+    for ours, theirs in zip(steps, whole, strict=True):
+        assert torch.isfinite(ours.analysis.ensemble).all()
+        assert torch.equal(ours.analysis.ensemble[0], theirs.analysis.ensemble[0])
+    assert diverged(steps).tolist() == [False, True]
+    assert recoveries(steps[0]) == {"prior": 1}
+
+
+def test_a_broken_analysis_is_its_background() -> None:
+    """A scheme fails at one pixel of day 3: nothing is used there, and it remembers what it did."""
+    made = Linear()
+    count = iter(range(9))
+
+    def failing(state, observe, y, precision, noise, memory):
+        found = adaptive(etkf)(state, observe, y, precision, noise, memory)
+        if next(count) == 1:
+            found.ensemble[0, 1, 1] = torch.inf
+            found.memory["inflation"][0] = torch.nan
+        return found
+
+    steps = list(cycle(made.prior(5), made.acquisitions, made.system(failing), draws, prior))
+    assert [step.recovered.tolist() for step in steps] == [[0, 0], [FROM_BACKGROUND, 0], [0, 0]]
+    lost = steps[1]
+    assert torch.equal(lost.analysis.ensemble[0], lost.background.ensemble[0])
+    assert torch.equal(lost.analysis.memory["inflation"][0], lost.background.memory["inflation"][0])
+    assert (lost.precision[0] == 0.0).all() and (lost.precision[1] > 0.0).all()
+    assert recoveries(lost) == {"background": 1}
+    for step in steps:
+        held = (step.analysis.ensemble, *step.analysis.memory.values())
+        assert all(torch.isfinite(part).all() for part in held)
+    assert diverged(steps).tolist() == [True, False]
+
+
+def test_without_a_prior_a_broken_member_stays_in_its_pixel_and_is_counted() -> None:
     made = Linear()
     state = made.prior(5)
     whole = list(cycle(state, made.acquisitions, made.system(etkf), draws))[-1].analysis
     state.ensemble[1, 2, 0] = torch.nan
-    broken = list(cycle(state, made.acquisitions, made.system(etkf), draws))[-1].analysis
-    assert torch.equal(broken.ensemble[0], whole.ensemble[0])
-    assert not torch.isfinite(broken.ensemble[1]).any()
+    steps = list(cycle(state, made.acquisitions, made.system(etkf), draws))
+    assert torch.equal(steps[-1].analysis.ensemble[0], whole.ensemble[0])
+    assert steps[-1].recovered is None and not recoveries(steps[-1])
+    assert diverged(steps).tolist() == [False, True]

@@ -1,8 +1,10 @@
 """A service stands, to the bit, where a hindcast stands, however often it ends or is killed."""
 
+import json
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -59,6 +61,28 @@ def test_ending_between_two_cycles_leaves_the_same_bits(tmp_path, service, unint
     assert last.sweep().assimilated == 0
     assert states(tmp_path / "ended") == uninterrupted[0]
     assert last.ledger.counts()["known"] == 0
+
+
+def test_a_pixel_that_diverges_is_recovered_logged_and_counted(tmp_path, service):
+    """The forecast of one pixel ends at infinity, once: its next state is a draw of the prior."""
+    model, once = linear_model(), iter([False, False, True])
+
+    def forecast(state, time, noise):
+        ahead = model.forecast(state, time, noise)
+        if next(once, False):
+            ahead.ensemble[1, 0] = torch.inf
+        return ahead
+
+    deliver(tmp_path / "inbox", season(), ALL)
+    one = service("broken", model=replace(model, forecast=forecast))
+    one.sweep()
+    said = [c.scores["diverged"] for c in one.ledger.cycles()]
+    assert said == [0, 0, 1, 0, 0, 0, 0]
+    log = [json.loads(line) for line in (tmp_path / "broken" / "log.jsonl").open()]
+    (found,) = [r for r in log if r["kind"] == "recovered"]
+    assert found["cycle"] == 3 and found["pixels"] == {"prior": 1}
+    for path in (tmp_path / "broken" / "states").iterdir():
+        assert torch.isfinite(read_state(path).ensemble).all()
 
 
 class Killed(BaseException):
