@@ -101,8 +101,8 @@ def _replaced(state: State, ensemble: Tensor, memory: dict[str, Tensor], lost: T
     def chosen(held: Tensor, other: Tensor | None) -> Tensor:
         where = lost.reshape(-1, *[1] * (held.dim() - 1))
         # Of a pixel that never remembered anything else, 0 stands for nothing.
-        fits = other is not None and other.shape == held.shape
-        whole = torch.nan_to_num(other.to(held) if fits else held, 0.0, 0.0, 0.0)
+        known = held if other is None or other.shape != held.shape else other.to(held)
+        whole = torch.nan_to_num(known, 0.0, 0.0, 0.0)
         return torch.where(where, whole, held)
 
     found = {name: chosen(held, memory.get(name)) for name, held in state.memory.items()}
