@@ -13,6 +13,9 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
+TURN = 0.05
+"""Seconds of a turn that short pieces of work are repeated to fill: the caches of a run are warm."""
+
 
 def rates(
     contenders: Mapping[str, tuple[Callable[[], object], int]],
@@ -23,16 +26,22 @@ def rates(
 
     Args:
         contenders: for each name, a piece of work and how many units it is.
-        repeats: how often each is timed, after one turn that is not (compilers and caches).
+        repeats: how often each is timed, after one turn that is not (compilers and caches) and one
+            that says how often a short piece is called in a turn.
         clock: seconds; of CPU time unless the work is done elsewhere.
     """
     spent: dict[str, list[float]] = {name: [] for name in contenders}
-    for turn in range(repeats + 1):
+    calls = dict.fromkeys(contenders, 1)
+    for turn in range(repeats + 2):
         for name, (work, _) in contenders.items():
             start = clock()
-            work()
-            if turn:
-                spent[name].append(clock() - start)
+            for _ in range(calls[name]):
+                work()
+            seconds = (clock() - start) / calls[name]
+            if turn == 1:
+                calls[name] = max(1, round(TURN / max(seconds, 1e-6)))
+            elif turn:
+                spent[name].append(seconds)
     return {name: units / median(spent[name]) for name, (_, units) in contenders.items()}
 
 

@@ -20,9 +20,9 @@ class Winding:
         self.now += seconds
 
 
-def test_rates_are_medians_of_interleaved_turns_without_the_first() -> None:
+def test_rates_are_medians_of_interleaved_turns_without_the_first_two() -> None:
     clock, order = Winding(), []
-    costs = {"a": iter([9.0, 1.0, 1.0, 5.0]), "b": iter([0.1, 2.0, 3.0, 2.5])}
+    costs = {"a": iter([9.0, 9.0, 1.0, 1.0, 5.0]), "b": iter([0.1, 0.2, 2.0, 3.0, 2.5])}
 
     def work(name: str) -> None:
         order.append(name)
@@ -31,8 +31,20 @@ def test_rates_are_medians_of_interleaved_turns_without_the_first() -> None:
     found = timing.rates(
         {"a": (lambda: work("a"), 10), "b": (lambda: work("b"), 5)}, repeats=3, clock=clock
     )
-    assert order == ["a", "b"] * 4
-    assert found == {"a": 10.0, "b": 2.0}
+    assert order == ["a", "b"] * 5
+    assert found == pytest.approx({"a": 10.0, "b": 2.0})
+
+
+def test_short_pieces_fill_a_turn() -> None:
+    clock, calls = Winding(), []
+
+    def work() -> None:
+        calls.append(clock.now)
+        clock.forward(0.01)
+
+    found = timing.rates({"a": (work, 3)}, repeats=2, clock=clock)
+    assert len(calls) == 1 + 1 + 2 * round(timing.TURN / 0.01)
+    assert found["a"] == pytest.approx(300.0)
 
 
 def test_shares_leave_out_what_is_spent_inside(monkeypatch: pytest.MonkeyPatch) -> None:
