@@ -196,9 +196,9 @@ class Emulator(nn.Module):
             inside = {name: cut(t, start) for name, t in variables.items()}
             found = features(inside, *(cut(a, start) for a in (tts, tto, psi)))
             out = self._through(found.flatten(1).T, head)
-            parts.append(out.reshape(*found.shape[1:], -1))
+            parts.append(out.reshape(*found.shape[1:], out.shape[-1]))
         joined = torch.cat(parts) if len(parts) > 1 else parts[0]
-        return joined.reshape(*torch.broadcast_shapes(*(t.shape for t in given)), -1)
+        return joined.reshape(*torch.broadcast_shapes(*(t.shape for t in given)), joined.shape[-1])
 
     def _through(self, x: Tensor, head: Head) -> Tensor:
         """Bands ``[n, band]`` of features ``[n, F]`` that are not standardised."""

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 
 TURN = 0.05
-"""Seconds of a turn that short pieces of work are repeated to fill: the caches of a run are warm."""
+"""Seconds of a turn that short pieces of work are repeated to fill, as caches are warm in a run."""
 
 
 def rates(

@@ -188,6 +188,13 @@ def test_how_a_batch_is_cut_does_not_matter(emulator: Emulator, land: Tensor) ->
     torch.testing.assert_close(one, whole[3, 5], atol=1e-6, rtol=1e-5)
 
 
+def test_no_pixels_are_no_bands(emulator: Emulator, land: Tensor) -> None:
+    table, angles = canopies(draw(24, seeded(4)))
+    table = {name: value.reshape(1, 24)[:0] for name, value in table.items()}
+    bands = emulator.bands(table, *(a.reshape(1, 24)[:0, :1] for a in angles), emulator.head(land))
+    assert bands.shape == (0, 24, len(S2))
+
+
 def test_features_hold_the_gaps_of_the_canopy() -> None:
     table, angles = canopies(draw(500, seeded(6)))
     found = features(table, *angles)
