@@ -37,7 +37,6 @@ from releo_da.assimilation.linalg import (
     acted,
     anomalies,
     innovation_factor,
-    plus_identity,
     solve_lower,
     weighted,
 )
@@ -91,7 +90,7 @@ def stretch(s: Tensor, d: Tensor, tuning: float) -> Tensor:
     with torch.no_grad():
         u, curvature = _minimise(s, d, Prior(*(_plain(part) for part in prior)))
     # D'(u) once more with gradients: d'(M - M^2)d with M = (I + l^2 S'S)^-1.
-    factor = torch.linalg.cholesky_ex(plus_identity(u.exp()[:, None, None] * (s.mT @ s))).L
+    factor = innovation_factor((0.5 * u).exp()[:, None, None] * s)
     m = torch.cholesky_solve(d[..., None], factor)[..., 0]
     fit = (d * m - m.square()).sum(-1) / (members - 1)
     slope = prior.covariance - prior.mean * (-u).exp() - fit

@@ -12,7 +12,8 @@ more members than channels means repeated eigenvalues) and without an N x N matr
 
 The result is written as prior plus increment: where nothing was seen the increment is exactly 0
 and the analysis is the background, bit by bit. A channel of precision 0 acts exactly like a channel
-that is not there. Gradients reach the prior, the observations and the precision.
+that is not there. Gradients reach the prior, the observations and the precision. A pixel whose G
+rounding has spoilt (`linalg`) keeps its background and returns precision 0, that is refused.
 
 Cost per pixel: N C^2 + 3 N C L + C^2 (C/3 + 2L) multiplications, beside one evaluation of H. The
 option ``root: symmetric`` takes the symmetric square root instead (`square_root`), which moves the
@@ -36,6 +37,7 @@ from releo_da.assimilation.linalg import (
     anomalies,
     innovation_factor,
     plus_identity,
+    refused,
     solve_lower,
     solve_lower_transposed,
     weighted,
@@ -62,35 +64,38 @@ def update(prior: Tensor, predicted: Tensor, y: Tensor, precision: Tensor) -> Te
     Raises:
         ValueError: fewer than two members.
     """
-    s, d = weighted(predicted, y, precision)
+    return transformed(prior, *weighted(predicted, y, precision))[0]
+
+
+def transformed(prior: Tensor, s: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
+    """The analysis ensemble, and the factor Lo that it was made with."""
     lower = innovation_factor(s)
     right = torch.cat([s.mT @ anomalies(prior), d[..., None]], -1)
     inner = solve_lower(lower, right)
     b, innovation = inner[..., :-1], inner[..., -1:]
     mean = (innovation.mT @ b) * (prior.shape[1] - 1) ** -0.5
-    return torch.baddbmm(prior + mean, s, solve_lower_transposed(plus_identity(lower), b), alpha=-1)
+    weights = solve_lower_transposed(plus_identity(lower), b)
+    return torch.baddbmm(prior + mean, s, weights, alpha=-1), lower
 
 
-def symmetric_update(prior: Tensor, predicted: Tensor, y: Tensor, precision: Tensor) -> Tensor:
-    """`update` with the symmetric square root: the same mean and covariance, other members.
+def symmetric_transformed(prior: Tensor, s: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
+    """`transformed` with the symmetric square root: same mean and covariance, other members.
 
     The root is for anomalies only: T T (S d) is the mean as well, but subtracts numbers of the
-    order of the squared precision from each other, and rounding would be all that is left.
+    order of the squared precision from each other, and rounding would be all that is left. With
+    more channels than members the factor is that of the smaller I + SS'.
     """
-    s, d = weighted(predicted, y, precision)
+    few = s.shape[-1] <= s.shape[-2]
+    lower = innovation_factor(s if few else s.mT)
+    if few:
+        w = s @ torch.cholesky_solve(d[..., None], lower)
+    else:
+        w = torch.zeros_like(s[..., :1])
+        for _ in range(REFINED):
+            w = w + torch.cholesky_solve(s @ (d[..., None] - s.mT @ w) - w, lower)
     a, z = anomalies(prior), symmetric_contraction(s)
-    w = mean_weights(s, d) * (prior.shape[1] - 1) ** -0.5
-    return prior + w.mT @ a + z @ a
-
-
-def mean_weights(s: Tensor, d: Tensor) -> Tensor:
-    """S (I + S'S)^-1 d = (I + SS')^-1 S d by the smaller of the two, ``[pixel, member, 1]``."""
-    if s.shape[-1] <= s.shape[-2]:
-        return s @ torch.cholesky_solve(d[..., None], innovation_factor(s))
-    lower, w = innovation_factor(s.mT), torch.zeros_like(s[..., :1])
-    for _ in range(REFINED):
-        w = w + torch.cholesky_solve(s @ (d[..., None] - s.mT @ w) - w, lower)
-    return w
+    z = torch.where(refused(lower)[:, None, None], 0.0, z)
+    return prior + (w.mT @ a) * (prior.shape[1] - 1) ** -0.5 + z @ a, lower
 
 
 def etkf(
@@ -124,11 +129,13 @@ def etkf(
         ValueError: fewer than two members.
     """
     predicted = observe(prior)
-    chosen = symmetric_update if root == "symmetric" else update
     if kernel == "compiled" and root == "triangular":
         reason = compiled.reason_against(prior, predicted, y, precision)
         if reason is None:
-            chosen = compiled.update
-        else:
-            warnings.warn(f"etkf: the plain kernel takes over, since {reason}", stacklevel=2)
-    return Analysis(chosen(prior, predicted, y, precision), predicted, precision, memory)
+            found = compiled.update(prior, predicted, y, precision)
+            return Analysis(found, predicted, precision, memory)
+        warnings.warn(f"etkf: the plain kernel takes over, since {reason}", stacklevel=2)
+    chosen = symmetric_transformed if root == "symmetric" else transformed
+    ensemble, lower = chosen(prior, *weighted(predicted, y, precision))
+    used = torch.where(refused(lower)[:, None], 0.0, precision)
+    return Analysis(ensemble, predicted, used, memory)

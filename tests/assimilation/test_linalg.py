@@ -1,13 +1,16 @@
 """The maps of member space, against the N x N matrices that they stand for."""
 
+import pytest
 import torch
 
+from releo_da.assimilation import etkf
 from releo_da.assimilation.linalg import (
     anomalies,
     contract,
     expand,
     innovation_factor,
     precision_root,
+    refused,
     weighted,
 )
 
@@ -41,6 +44,29 @@ def test_expand_undoes_contract() -> None:
 def test_factor_is_that_of_the_innovation_covariance() -> None:
     s, lower, _ = problem()
     torch.testing.assert_close(lower @ lower.mT, torch.eye(4, dtype=DOUBLE) + s.mT @ s)
+
+
+@pytest.mark.parametrize("root", ["triangular", "symmetric"])
+def test_a_pixel_that_cannot_be_factored_keeps_its_background(root: str) -> None:
+    """Float32, ten copies of a channel with a spread of 3,000 errors: no NaN, and refused."""
+    rng = torch.Generator().manual_seed(1)
+    prior = torch.randn(200, 24, 4, generator=rng)
+    y, precision = torch.zeros(200, 10), torch.full((200, 10), 9e6)
+    precision[100:] = 1.0
+
+    def copies(x: torch.Tensor) -> torch.Tensor:
+        return x[..., :1].expand(-1, -1, 10)
+
+    given = prior.clone().requires_grad_()
+    found = etkf(given, copies, y, precision, torch.zeros, {}, root=root)
+    away = refused(innovation_factor(weighted(copies(prior), y, precision)[0]))
+    assert away[:100].any() and not away[:100].all() and not away[100:].any()
+    assert torch.equal(found.ensemble[away], prior[away])
+    assert (found.precision[away] == 0).all()
+    assert torch.equal(found.precision[~away], precision[~away])
+    assert torch.isfinite(found.ensemble).all()
+    found.ensemble[100:].square().sum().backward()
+    assert given.grad is not None and torch.isfinite(given.grad).all()
 
 
 def test_root_of_precision_and_its_gradient() -> None:
