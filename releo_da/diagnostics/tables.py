@@ -131,7 +131,11 @@ def forecast_tables(scores: Mapping[str, Any]) -> list[Table]:
         lines = forecasts(scores, name)
         days = sorted({day for rows in lines.values() for day in rows})
         for score in ("rmse", "crps", "coverage_90"):
-            note = "Only observations at least so many days older were used."
+            note = (
+                "Only observations at least so many days older were used. Parameters of the rivals, "
+                "and the harmonic curve, come from the part that the run was fitted on, or from "
+                "the scored series itself where it was not fitted."
+            )
             title = f"Forecasts of {words(name)}: {words(score)}"
             columns = ["", *(f"{day:g} days" for day in days)]
             result.append(Table(title, note, columns, across(lines, days, score)))

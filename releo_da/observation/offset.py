@@ -11,7 +11,9 @@ an acquisition carries a constant offset when ``|o| >= least`` and what remains 
 fault (or, failing that, about o itself) is small: ``sum (d - o)^2 <= unexplained sum d^2``. Bare
 soil that is wetted or dries comes near to that (faulty products of two farms left 0.04 to 0.06,
 soils from 0.05 upwards) but by a factor and not by a sum; so a constant must also explain d better
-than the spectrum itself does, ``sum (d - o)^2 < min_a sum (d - a e)^2``.
+than the spectrum itself does, ``sum (d - o)^2 < min_a sum (d - a e)^2``. And a constant that is no
+named fault must be seen against each neighbour, at least half of it: a date that agrees with the
+one before it is not faulty because the one after it is brighter.
 
 A faulty acquisition makes its neighbours look faulty too, with the opposite sign, and two faulty
 ones that are neighbours hide each other. So a first pass suspects whatever differs from neighbours
@@ -150,8 +152,11 @@ def _find(
         for k in range(len(series)):
             compared = _compared(k, times, values, whole, usable, gaps, within_days)
             named = tuple(FAULTS) if series[k].sensor.startswith("sentinel2") else ()
-            offset = None if compared is None else _constant(*compared, named, least, unexplained)
-            if offset is not None:
+            if compared is None:
+                continue
+            difference, expected, sides = compared
+            offset = _constant(difference, expected, named, least, unexplained)
+            if offset in named or (offset is not None and min(s / offset for s in sides) >= 0.5):
                 found[k] = offset
         return found
 
@@ -178,8 +183,11 @@ def _compared(
     usable: Tensor,
     gaps: tuple[float, float],
     within_days: float,
-) -> tuple[Tensor, Tensor] | None:
-    """Medians over pixels: values minus their neighbours in time, the neighbours; ``[channel]``."""
+) -> tuple[Tensor, Tensor, list[float]] | None:
+    """Medians over pixels: values minus their neighbours in time, the neighbours; ``[channel]``.
+
+    And the difference from the neighbour before and from the one after, means over channels.
+    """
     apart = times - times[k]
     before = usable & ((apart < -gaps[0]) & (apart >= -within_days))[:, None]
     after = usable & ((apart > gaps[1]) & (apart <= within_days))[:, None]
@@ -192,8 +200,10 @@ def _compared(
     pixel = torch.arange(values.shape[1], device=values.device)
     weight = ((times[k] - times[last]) / (times[first] - times[last])).to(values)[:, None]
     expected = (1.0 - weight) * values[last, pixel] + weight * values[first, pixel]
-    difference = (values[k] - expected)[has].median(0).values
-    return difference, expected[has].median(0).values
+    interpolated, known = values[k] - expected, expected[has].median(0).values
+    alone = [values[k] - values[side, pixel] for side in (last, first)]
+    difference, *sides = (d[has].median(0).values for d in (interpolated, *alone))
+    return difference, known, [float(d.mean()) for d in sides]
 
 
 def _constant(

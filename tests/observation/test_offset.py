@@ -96,6 +96,12 @@ def test_a_constant_without_a_name_is_rejected_whole() -> None:
     assert torch.equal(mended[11].error, faulty[11].error)
 
 
+def test_a_date_beside_a_brighter_one_is_no_offset() -> None:
+    """The last date reads 0.14 higher: the one before it agrees with those before."""
+    clean = season(7)
+    assert find_offsets(shifted(clean, {6}, 0.14), CHANNELS) == []
+
+
 def test_growth_and_harvest_are_no_offsets() -> None:
     assert find_offsets(season(), CHANNELS) == []
 
