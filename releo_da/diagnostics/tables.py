@@ -132,7 +132,7 @@ def forecast_tables(scores: Mapping[str, Any]) -> list[Table]:
         days = sorted({day for rows in lines.values() for day in rows})
         for score in ("rmse", "crps", "coverage_90"):
             note = (
-                "Only observations at least so many days older were used. Parameters of the rivals, "
+                "Only observations at least so many days older were used. Parameters of rivals, "
                 "and the harmonic curve, come from the part that the run was fitted on, or from "
                 "the scored series itself where it was not fitted."
             )
