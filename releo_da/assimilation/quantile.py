@@ -21,6 +21,9 @@ Here neither step supposes a Gaussian.
 
        x_i <- x_i + cov(x, z) / var(z) (z'_i - z_i)
 
+Members with the same h, such as those at a bound, have no order: each of them gets the mean probit
+and the mean move of all.
+
 With a Gaussian h and many members it is `ensrf`. Differentiable except where members change order.
 The state itself is unbounded already (`releo_da.state.transforms`).
 
@@ -34,6 +37,7 @@ and II, Mon. Wea. Rev. 150, 1061-1074 and 151, 2759-2777.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -85,8 +89,10 @@ def quantile(
         h = now[..., latents + c]
         z, change = probit_move(h, y[:, c : c + 1], root[:, c : c + 1], lower, upper)
         a, deviation = anomalies(now), z - z.mean(1, keepdim=True)
-        slope = (deviation[:, None] @ a) / deviation.square().sum(1)[:, None, None]
-        used = ((precision[:, c] > 0) & (h.std(-1) > 0))[:, None, None]
+        differ = h.amax(-1) > h.amin(-1)
+        spread = torch.where(differ, deviation.square().sum(1), 1.0)
+        slope = (deviation[:, None] @ a) / spread[:, None, None]
+        used = ((precision[:, c] > 0) & differ)[:, None, None]
         moved = moved + torch.where(used, change[..., None] * slope, 0.0)
     return Analysis(prior + moved[..., :latents], predicted, precision, memory)
 
@@ -125,8 +131,16 @@ def probit_move(
     middle = torch.special.ndtri((place + share) / (members + 1))
     moved = torch.where(place == 0, -low.probit(1.0 - share), middle)
     moved = torch.where(place == members, high.probit(share), moved)
-    back = order.argsort(-1)
-    return z.expand_as(h).gather(-1, back), (moved - z).gather(-1, back)
+    back, tied = order.argsort(-1), _tied(ordered)
+    return tied(z.expand_as(h)).gather(-1, back), tied(moved - z).gather(-1, back)
+
+
+def _tied(ordered: Tensor) -> Callable[[Tensor], Tensor]:
+    """The mean over equal neighbours of sorted values, as a function, ``[pixel, member]``."""
+    first = torch.cat([torch.zeros_like(ordered[:, :1]), ordered.diff(dim=-1)], -1) != 0
+    group, nothing = first.cumsum(-1), torch.zeros_like(ordered)
+    count = nothing.scatter_add(-1, group, torch.ones_like(ordered)).gather(-1, group)
+    return lambda x: nothing.scatter_add(-1, group, x).gather(-1, group) / count
 
 
 class _Tail(NamedTuple):

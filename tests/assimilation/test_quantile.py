@@ -86,3 +86,39 @@ def test_a_quantity_without_spread_tells_nothing() -> None:
     assert torch.equal(found.ensemble, prior)
     with pytest.raises(InputError, match="lower must be below upper"):
         quantile(prior, lambda x: x, y, y, torch.zeros, {}, lower=1.0, upper=0.0)
+
+
+def test_members_at_a_bound_have_no_order() -> None:
+    """Half of them are predicted at 0: permuting members permutes the analysis."""
+    rng = torch.Generator().manual_seed(4)
+    prior = torch.randn(20, 12, 3, generator=rng, dtype=DOUBLE)
+    y = torch.rand(20, 2, generator=rng, dtype=DOUBLE)
+
+    def observe(x: Tensor) -> Tensor:
+        return (x[..., :2] + 0.3 * x[..., 2:]).clamp(min=0.0)
+
+    def run(ensemble: Tensor) -> Tensor:
+        arguments = (observe, y, torch.full_like(y, 20.0), torch.zeros, {})
+        return quantile(ensemble, *arguments, lower=0.0).ensemble
+
+    order = torch.randperm(12, generator=rng)
+    assert (observe(prior) == 0).sum(1).min() > 1
+    found = run(prior)
+    assert not torch.equal(found, prior)
+    torch.testing.assert_close(run(prior[:, order]), found[:, order], rtol=1e-11, atol=1e-11)
+    h = observe(prior)[..., 0]
+    z, change = probit_move(h, y[:, :1], torch.full_like(y[:, :1], 4.0), 0.0, 1e9)
+    for pixel in range(20):
+        at = h[pixel] == 0
+        ranks = torch.arange(1, int(at.sum()) + 1, dtype=DOUBLE) / 13.0
+        mean = torch.special.ndtri(ranks).mean().expand(int(at.sum()))
+        torch.testing.assert_close(z[pixel, at], mean)
+        assert (change[pixel, at].diff() == 0).all()
+
+
+def test_gradients_are_finite_where_all_members_are_tied() -> None:
+    prior = gammas(10).requires_grad_()
+    y = torch.ones(1, 1, dtype=DOUBLE)
+    found = quantile(prior, lambda x: (x - 99.0).clamp(min=0.0), y, y, torch.zeros, {}, lower=0.0)
+    found.ensemble.sum().backward()
+    assert prior.grad is not None and torch.isfinite(prior.grad).all()
