@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from releo_da.assimilation.linalg import innovation_factor, solve_lower, weighted
+from releo_da.assimilation.whitening import error_factor, independent
 
 
 class Innovations(NamedTuple):
@@ -48,15 +49,19 @@ class Innovations(NamedTuple):
 
 
 @torch.no_grad()
-def innovations(predicted: Tensor, y: Tensor, precision: Tensor) -> Innovations:
+def innovations(
+    predicted: Tensor, y: Tensor, precision: Tensor, correlation: float | Tensor = 0.0
+) -> Innovations:
     """Consistency of one acquisition with the background, from what a `Step` holds.
 
     Args:
         predicted: H of each background member, ``[pixel, member, channel]``.
         y: observations, ``[pixel, channel]``.
         precision: as used, ``[pixel, channel]``, 0 where not seen or refused.
+        correlation: of the errors, see `whitening.checked`.
     """
     s, d = weighted(predicted, y, precision)
+    s, d = independent(s, d, error_factor(correlation, precision))
     lower = innovation_factor(s)
     eye = torch.eye(lower.shape[-1], dtype=lower.dtype, device=lower.device)
     inverse = solve_lower(lower, eye)

@@ -16,7 +16,7 @@ import torch
 from releo_da.config.document import Document
 from releo_da.config.observing import observation_of
 from releo_da.config.registry import Registry
-from releo_da.config.schemes import SCHEMES, analyse_of, reasons_of, smoother_of
+from releo_da.config.schemes import SCHEMES, analyse_of, reasons_of, smoother_of, tally_of
 from releo_da.config.sections import products, section
 from releo_da.config.sensor_paths import placed
 from releo_da.config.weights import fitted_knots, load_weights
@@ -187,6 +187,7 @@ def assemble(
         channels=dict(channels),
         described=described(wanted),
         reasons=reasons_of(document),
+        tally=tally_of(document),
     )
     return Assembly(model, forecaster, error, layout)
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from releo_da.config.assemble import Assembly, assemble, read_sources
 from releo_da.config.document import Document
+from releo_da.config.innovations import ledger, of_sensors
 from releo_da.config.options import Options
 from releo_da.config.report import report
 from releo_da.config.run_files import Opened, open_run, progress, weights_of
@@ -135,6 +136,10 @@ def finish(opened: Opened, series: Series, outcome: Outcome, scores: Mapping[str
     """Write the outcome of a run and draw its report; returns the report's path."""
     opened.log.write({"kind": "rejected", **scores["rejected"]})
     opened.log.write({"kind": "rejected_by_reason", **scores["rejected_by_reason"]})
+    for record in ledger(outcome.judged, series.acquisitions):
+        opened.log.write(record)
+    said = of_sensors(outcome.judged, series.acquisitions, series.channels)
+    scores = {**scores, "innovations": said}
     write_outcome(opened.root, outcome, series, scores, opened.made)
     opened.log.write({"kind": "finished", "diverged": outcome.diverged})
     return report(opened.root)

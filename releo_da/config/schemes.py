@@ -32,13 +32,14 @@ from releo_da.assimilation.reference import filterpy
 from releo_da.assimilation.robust import huber
 from releo_da.assimilation.screening import KEPT, REASONS, screen, screened
 from releo_da.assimilation.smoother import rts
+from releo_da.assimilation.tally import tally
 from releo_da.assimilation.tuned import tuned
 from releo_da.assimilation.variational import variational
-from releo_da.assimilation.whitening import whitened
+from releo_da.assimilation.whitening import checked, whitened
 from releo_da.config.document import Document
 from releo_da.config.registry import Registry
 from releo_da.cycling.windows import windowed
-from releo_da.runs.model import Reasons, Smoother
+from releo_da.runs.model import Reasons, Smoother, Tally
 from releo_da.types import InputError, Scheme
 
 SCHEMES = Registry(
@@ -146,6 +147,15 @@ def reasons_of(document: Document) -> Reasons | None:
                 screen(predicted, y, precision, **options).masked_fill(used > 0, KEPT)
             )
     return None
+
+
+def tally_of(document: Document) -> Tally:
+    """What judges the innovations of a run, with the correlation of `whitened` where it has one."""
+    correlation: Any = 0.0
+    for layer in layers_of(document):
+        if isinstance(layer, dict) and layer.get("name") == "whitened":
+            correlation = SCHEMES.bind(layer, "analyse").keywords.get("correlation", 0.0)
+    return partial(tally, correlation=checked(correlation, "whitened"))
 
 
 def kernel_told(document: Document, device: torch.device) -> dict[str, str] | None:

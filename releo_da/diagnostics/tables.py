@@ -59,7 +59,24 @@ def tables(scores: Mapping[str, Any]) -> list[Table]:
             "Values about to be assimilated against their prediction (observation error included)."
         )
         found.append(by_variable("Background", note, scores["background"]))
+    found += [innovation_table(name, row) for name, row in scores.get("innovations", {}).items()]
     return [table for table in found if table.rows]
+
+
+def innovation_table(sensor: str, row: Mapping[str, Any]) -> Table:
+    """Deviations of the errors of a sensor's channels, as assumed and as the run estimates them."""
+    columns = ("assumed", "estimated", "bias")
+    chi2, dfs = number(row["reduced_chi2"]), number(row["dfs"])
+    note = (
+        f"Innovations of {row['values']} values: chi2 per value {chi2:.2f} (1 where errors and "
+        f"spread are right), {dfs:.2f} degrees of freedom for signal per pixel. Deviations of the "
+        "observation error by Desroziers et al. (2005), bias of the innovation."
+    )
+    rows = [
+        (name, [*(Cell(f"{number(one[key]):.4f}") for key in columns), Cell(str(one["n"]))])
+        for name, one in row["errors"].items()
+    ]
+    return Table(f"Innovations of {sensor}", note, ["", *columns, "n"], rows)
 
 
 def truth_tables(scores: Mapping[str, Any]) -> list[Table]:

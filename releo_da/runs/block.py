@@ -18,9 +18,10 @@ from torch import Tensor
 
 from releo_da.cycling.cycle import cycle
 from releo_da.cycling.draws import Draws, block_draws
-from releo_da.cycling.recovery import diverged
+from releo_da.cycling.recovery import diverged, recoveries
 from releo_da.diagnostics.verification import Record
 from releo_da.runs.compare import compare, ndvi_index
+from releo_da.runs.judged import Judged
 from releo_da.runs.model import Model
 from releo_da.runs.timeline import hide, merged, requests
 from releo_da.sensors.indices import Index
@@ -46,6 +47,7 @@ class BlockResult:
         state: the last analysis.
         diverged: number of pixels whose ensemble stopped being finite, recovered or not.
         refused: number of values that screening refused, by reason.
+        judged: what each analysis said of its innovations.
     """
 
     state: State
@@ -54,6 +56,7 @@ class BlockResult:
     smoothed: dict[str, np.ndarray] = field(default_factory=dict)
     diverged: int = 0
     refused: Counter[str] = field(default_factory=Counter)
+    judged: list[Judged] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -128,8 +131,11 @@ class Block:
         result.diverged = int(diverged(steps).sum())
         place = [k for k, step in enumerate(steps) if step.acquisition.sensor]
         for k, date in zip(place, order, strict=True):
-            result.records += self._step_records(steps[k], date)
-            result.refused += self._reasons(steps[k])
+            after = self._after(steps[k], date)
+            result.records += self._step_records(steps[k], date, after)
+            reasons = self._reasons(steps[k])
+            result.refused += reasons
+            result.judged += self._judged(steps[k], date, after, reasons)
         for horizon in self.task.horizons:
             result.records += self._forecast_records(steps, horizon)
         where = [k for k, step in enumerate(steps) if not step.acquisition.sensor]
@@ -187,22 +193,42 @@ class Block:
 
     def _rows_record(self, case: str, date: int, ensemble: Tensor, rows: Tensor) -> Record:
         """A record whose operator runs on the rows that are compared only."""
+        seen = self.acquisitions[date].seen
+        mask = torch.zeros_like(seen)
+        mask[rows] = seen[rows]
+        return self._record(case, date, self._at_rows(date, ensemble, rows), mask)
+
+    def _at_rows(self, date: int, ensemble: Tensor, rows: Tensor) -> Tensor:
+        """H of some rows, and 0 elsewhere."""
         acquisition = self.acquisitions[date]
         part = acquisition._replace(angles=acquisition.angles[rows])
         some = self.model.observe(ensemble[rows], part)
         predicted = some.new_zeros((len(ensemble), *some.shape[1:]))
         predicted[rows] = some
-        mask = torch.zeros_like(acquisition.seen)
-        mask[rows] = acquisition.seen[rows]
-        return self._record(case, date, predicted, mask)
+        return predicted
 
-    def _step_records(self, step: Step, date: int) -> list[Record]:
+    def _after(self, step: Step, date: int) -> Tensor:
+        """H of the analysis where something was seen."""
+        rows = step.acquisition.seen.any(-1).nonzero()[:, 0]
+        return self._at_rows(date, step.analysis.ensemble[:, :RESIDUAL_MEMBERS], rows)
+
+    def _step_records(self, step: Step, date: int, after: Tensor) -> list[Record]:
         rejected = (step.acquisition.precision > 0) & (step.precision == 0)
         seen = step.acquisition.seen
-        before = self._record("background", date, step.predicted, seen, rejected)
-        thinned = step.analysis.ensemble[:, :RESIDUAL_MEMBERS]
-        rows = seen.any(-1).nonzero()[:, 0]
-        return [before, self._rows_record("analysis", date, thinned, rows)]
+        whole = self.acquisitions[date].seen & seen.any(-1, keepdim=True)
+        return [
+            self._record("background", date, step.predicted, seen, rejected),
+            self._record("analysis", date, after, whole),
+        ]
+
+    def _judged(self, step: Step, date: int, after: Tensor, reasons: Counter[str]) -> list[Judged]:
+        """What an analysis said of its innovations, where something judges them."""
+        if self.model.tally is None:
+            return []
+        a = step.acquisition
+        sums = self.model.tally(step.predicted, after.mean(1), a.values, step.precision)
+        seen = int(a.seen.sum())
+        return [Judged(date, seen, reasons, recoveries(step), sums)]
 
     def _reasons(self, step: Step) -> Counter[str]:
         """Why screening refused values of an acquisition."""

@@ -32,6 +32,7 @@ from releo_da.runs.joined import (
     products,
     statistics,
 )
+from releo_da.runs.judged import Judged, joined_judged
 from releo_da.runs.model import Model, on
 from releo_da.runs.withhold import Held, Rule, WithholdSensor, clear
 from releo_da.types import Acquisition, State
@@ -52,6 +53,7 @@ class Outcome:
         withheld: what was withheld, by case.
         diverged: number of pixels whose ensemble stopped being finite.
         refused: number of values that screening refused, by reason.
+        judged: what each analysis said of its innovations, in time order.
     """
 
     verification: xr.Dataset
@@ -64,6 +66,7 @@ class Outcome:
     withheld: dict[str, Held]
     diverged: int
     refused: dict[str, int]
+    judged: list[Judged]
 
 
 def blocks(pixels: Tensor) -> Iterator[Tensor]:
@@ -175,6 +178,7 @@ def _joined(
         held,
         sum(r.diverged for _, r in results),
         dict(sum((r.refused for _, r in results), Counter())),
+        joined_judged([r.judged for _, r in results]),
     )
 
 

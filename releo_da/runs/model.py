@@ -22,6 +22,7 @@ from releo_da.types import (
 
 Smoother = Callable[..., list[Tensor]]
 Reasons = Callable[[Tensor, Tensor, Tensor, Tensor], dict[str, int]]
+Tally = Callable[[Tensor, Tensor, Tensor, Tensor], dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Model:
         derive: ``derive(ensemble, angles)``, output variables by name, each ``[pixel, member]``.
         channels: for each sensor, the channels of its acquisitions.
         described: unit and long name of each output variable.
+        tally: ``tally(predicted, analysed, y, precision)``, sums by name that say of an analysis
+            whether its errors were right (`releo_da.assimilation.tally`), or None.
         reasons: ``reasons(predicted, y, precision, used)``, how many values screening refused why.
     """
 
@@ -51,6 +54,7 @@ class Model:
     channels: dict[str, tuple[str, ...]]
     described: Mapping[str, tuple[str, str]]
     reasons: Reasons | None = None
+    tally: Tally | None = None
 
     @property
     def system(self) -> System:

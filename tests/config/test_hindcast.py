@@ -71,6 +71,19 @@ def test_a_run_leaves_the_files_and_scores_of_the_contract(
     assert found["seeds"] == [1]
     assert found["diverged"] == 0
 
+    rows = log_of(root, "analysis")
+    refused = sum(found["rejected"].values())
+    assert sum(sum(row["refused"].values()) for row in rows) == refused
+    assert sum(row["seen"] - row["values"] for row in rows) == refused
+    for sensor, ours in found["innovations"].items():
+        values = [row["values"] for row in rows if row["sensor"] == sensor]
+        assert sum(values) == ours["values"] > 0
+        assert set(ours["errors"]) == {"B03", "B04", "B08", "B11"}
+        assert 0.0 < ours["reduced_chi2"] < 10.0 and 0.0 < ours["dfs"] < 4.0
+        for row in ours["errors"].values():
+            assert row["assumed"] > 0.0 and 0 < row["n"] <= ours["pixels"]
+    assert "Innovations of" in (root / "report.html").read_text(encoding="utf-8")
+
     config = yaml.safe_load((root / "config.yaml").read_text())
     assert config["seed"] == 1
     assert "# version:" in (root / "config.yaml").read_text()

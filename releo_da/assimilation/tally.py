@@ -1,0 +1,105 @@
+r"""Sums over a run that say whether its errors were right: chi2, information, R of each channel.
+
+Of one acquisition, over the pixels where something was used, `tally` gives
+
+    pixels, values   how many pixels and values were used
+    chi2, dfs        sums of d'(S + R)^-1 d and tr(S (S + R)^-1)      (`consistency`)
+    assumed          sums of R_cc                                     [channel]
+    cases, residual, increment, bias                                  (`desroziers`)
+
+as float64 tensors by these names. Those of several blocks or acquisitions of one sensor add up, so
+a run keeps C^2 numbers per sensor, however long it is. `innovation_row` and `error_rows` turn sums
+into figures. Cost per pixel: N C^2 + C^3/3.
+
+Reference: Desroziers, Berre, Chapnik and Poli (2005), Diagnosis of observation, background and
+analysis-error statistics in observation space, Q. J. R. Meteorol. Soc. 131, 3385-3396.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from releo_da.assimilation.consistency import innovations
+from releo_da.assimilation.desroziers import Desroziers, desroziers, estimate
+
+Sums = dict[str, Tensor]
+
+
+@torch.no_grad()
+def tally(
+    predicted: Tensor,
+    analysed: Tensor,
+    y: Tensor,
+    precision: Tensor,
+    correlation: float | Tensor = 0.0,
+) -> Sums:
+    """The sums of one acquisition; pixels that are not finite count for nothing.
+
+    Args:
+        predicted: H of each background member, ``[pixel, member, channel]``.
+        analysed: mean H of the analysis, ``[pixel, channel]``.
+        y: observations, ``[pixel, channel]``.
+        precision: as used, ``[pixel, channel]``, 0 where not seen or refused.
+        correlation: of the errors, see `whitening.checked`.
+    """
+    sound = torch.isfinite(predicted).flatten(1).all(1) & torch.isfinite(analysed).all(1)
+    predicted = torch.where(sound[:, None, None], predicted, 0.0).double()
+    analysed = torch.where(sound[:, None], analysed, 0.0).double()
+    precision, y = torch.where(sound[:, None], precision, 0.0).double(), y.double()
+    used = precision > 0
+    said = innovations(predicted, y, precision, correlation)
+    found = {
+        "pixels": used.any(-1).sum().double(),
+        "values": used.sum().double(),
+        "chi2": said.chi2.sum(),
+        "dfs": said.dfs.sum(),
+        "assumed": torch.where(used, 1.0 / torch.where(used, precision, 1.0), 0.0).sum(0),
+        **desroziers(predicted.mean(1), analysed, y, precision)._asdict(),
+    }
+    return {name: part.cpu() for name, part in found.items()}
+
+
+def innovation_row(sums: Mapping[str, Tensor]) -> dict[str, float]:
+    """Figures of a tally; NaN where nothing was used.
+
+    Returns:
+        ``values`` and ``pixels`` used, ``reduced_chi2`` (per value, 1 where errors and spread are
+        right), ``dfs`` (degrees of freedom for signal per pixel, of values / pixels).
+    """
+    values, pixels = float(sums["values"]), float(sums["pixels"])
+    return {
+        "values": int(values),
+        "pixels": int(pixels),
+        "reduced_chi2": float(sums["chi2"]) / values if values else float("nan"),
+        "dfs": float(sums["dfs"]) / pixels if pixels else float("nan"),
+    }
+
+
+def error_rows(
+    sums: Mapping[str, Tensor], names: Sequence[str]
+) -> dict[str, dict[str, float | int]]:
+    """Deviations of the observation error per channel, as assumed and as the run says they were.
+
+    Args:
+        sums: over the acquisitions of one sensor.
+        names: of its channels.
+
+    Returns:
+        For each channel that was used ``assumed`` and ``estimated`` deviation (NaN where the
+        estimated variance is negative), ``bias``, the mean innovation, and ``n`` uses.
+    """
+    found = estimate(Desroziers(*(sums[name] for name in Desroziers._fields)))
+    count = sums["cases"].diagonal()
+    columns = {
+        "assumed": (sums["assumed"] / count).sqrt(),
+        "estimated": found.error.diagonal().sqrt(),
+        "bias": found.bias,
+    }
+    return {
+        name: {key: float(column[k]) for key, column in columns.items()} | {"n": int(count[k])}
+        for k, name in enumerate(names)
+        if count[k] > 0
+    }
