@@ -39,7 +39,8 @@ NAMES = {FROM_BACKGROUND: "background", FROM_PRIOR: "prior"}
 def finite(state: State) -> Tensor:
     """True for pixels whose ensemble and memory are finite, ``[pixel]``."""
     parts = (state.ensemble, *state.memory.values())
-    return torch.stack([torch.isfinite(part).flatten(1).all(1) for part in parts]).all(0)
+    # A memory may be as short as one number per pixel.
+    return torch.stack([torch.isfinite(x[..., None]).flatten(1).all(1) for x in parts]).all(0)
 
 
 def renewed(background: State, prior: Prior, noise: Noise) -> tuple[State, Tensor]:

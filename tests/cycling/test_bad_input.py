@@ -67,11 +67,11 @@ def test_a_broken_background_is_drawn_anew_and_analysed() -> None:
 
 def test_a_broken_analysis_is_its_background() -> None:
     """A scheme fails at one pixel of day 3: nothing is used there, and it remembers what it did."""
-    made = Linear()
+    made, scheme = Linear(), screened(adaptive(etkf), patience=2)
     count = iter(range(9))
 
     def failing(state, observe, y, precision, noise, memory):
-        found = adaptive(etkf)(state, observe, y, precision, noise, memory)
+        found = scheme(state, observe, y, precision, noise, memory)
         if next(count) == 1:
             found.ensemble[0, 1, 1] = torch.inf
             found.memory["inflation"][0] = torch.nan
