@@ -111,6 +111,9 @@ def _minimise(s: Tensor, d: Tensor, prior: Prior) -> tuple[Tensor, Tensor]:
     else:
         values, vectors = eigen(s @ s.mT)
         weight = (vectors.mT @ (s @ d[..., None]))[..., 0].square()
+        # of directions without spread only rounding is left, and D would fall for ever
+        least = members * torch.finfo(s.dtype).eps * values.amax(-1, keepdim=True)
+        weight = torch.where(values > least, weight, 0.0)
     e, c, weight = prior.mean, prior.covariance, weight / (members - 1)
 
     def slopes(u: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,6 +7,7 @@ from scipy.optimize import minimize_scalar
 
 from releo_da.assimilation import enkf_n
 from releo_da.assimilation.enkf_n import stretch
+from releo_da.assimilation.linalg import weighted
 from releo_da.types import InputError
 
 DOUBLE = torch.float64
@@ -68,3 +69,13 @@ def test_an_impossible_tuning_is_refused() -> None:
     prior = torch.zeros(1, 3, 1)
     with pytest.raises(InputError, match="tuning must be positive"):
         enkf_n(prior, lambda x: x, prior[:, 0], prior[:, 0], torch.zeros, {}, tuning=0.0)
+
+
+def test_fewer_members_than_channels_in_float32() -> None:
+    """SS' has eigenvalues 0, whose rounding once drove the stretch to its bound of e^6."""
+    rng = torch.Generator().manual_seed(1)
+    seen = torch.randn(50, 8, 8, generator=rng) @ torch.randn(8, 10, generator=rng)
+    y, precision = 3.0 * torch.randn(50, 10, generator=rng), torch.full((50, 10), 9e4)
+    single = stretch(*weighted(seen, y, precision), 1.0).double()
+    exact = stretch(*weighted(seen.double(), y.double(), precision.double()), 1.0)
+    assert (single / exact - 1.0).abs().max() < 0.05
