@@ -69,7 +69,14 @@ def reason_against(prior: Tensor, predicted: Tensor, y: Tensor, precision: Tenso
 
 
 def update(prior: Tensor, predicted: Tensor, y: Tensor, precision: Tensor) -> Tensor:
-    """Analysis ensemble; arguments and result as of `etkf.update`, on a CPU.
+    """Analysis ensemble; arguments and result as of `etkf.update`, on a CPU."""
+    return transformed(prior, predicted, y, precision)[0]
+
+
+def transformed(
+    prior: Tensor, predicted: Tensor, y: Tensor, precision: Tensor
+) -> tuple[Tensor, Tensor]:
+    """`update`, and which pixels kept their background as `linalg.refused` tells, ``[pixel]``.
 
     Raises:
         ValueError: fewer than two members, or the loop cannot be compiled (`reason_against`).
@@ -77,14 +84,16 @@ def update(prior: Tensor, predicted: Tensor, y: Tensor, precision: Tensor) -> Te
     pixels, members, latents = prior.shape
     check_members(members)
     if 0 in (pixels, latents, y.shape[1]):
-        return prior.clone()
+        return prior.clone(), torch.zeros(pixels, dtype=torch.bool)
     made = library(prior.dtype, members, y.shape[1], latents)
     if isinstance(made, str):
         raise ValueError(made)
     given = [t.detach().contiguous() for t in (prior, predicted, y, precision)]
     result = torch.empty_like(prior, memory_format=torch.contiguous_format)
-    made.update(ctypes.c_long(pixels), *(ctypes.c_void_p(t.data_ptr()) for t in (*given, result)))
-    return result
+    refused = torch.empty(pixels, dtype=torch.bool)
+    tensors = (*given, result, refused)
+    made.update(ctypes.c_long(pixels), *(ctypes.c_void_p(t.data_ptr()) for t in tensors))
+    return result, refused
 
 
 @lru_cache

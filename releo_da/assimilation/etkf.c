@@ -70,7 +70,8 @@ static inline __attribute__((always_inline)) void write_members(
 }
 
 void update(long pixels, const real *restrict prior, const real *restrict predicted,
-            const real *restrict y, const real *restrict precision, real *restrict result)
+            const real *restrict y, const real *restrict precision, real *restrict result,
+            unsigned char *restrict refused)
 {
     const real root = 1 / sqrt((real)(N - 1));
     seen_row s[N], g[C], error, scale;
@@ -79,7 +80,8 @@ void update(long pixels, const real *restrict prior, const real *restrict predic
     memset(a, 0, sizeof a);
     memset(&error, 0, sizeof error);
     for (int l = 0; l < KEPT * LANES; l++) ones.f[l] = 1;
-    for (long p = 0; p < pixels; p++) {
+    for (long p = 0; p < pixels; p++, prior += N * L, result += N * L, predicted += N * C,
+              y += C, precision += C) {
         for (int c = 0; c < C; c++) error.f[c] = precision[c] > 0 ? sqrt(precision[c]) : 0;
         for (int i = 0; i < SEEN; i++) scale.v[i] = error.v[i] * root;
         const seen_row mean = seen_anomalies(predicted, s, &scale);
@@ -92,7 +94,8 @@ void update(long pixels, const real *restrict prior, const real *restrict predic
             b[c].f[L] = error.f[c] * (y[c] - mean.f[c]);
         }
         /* Lo' above the diagonal of g, Lo^-1 S'A and Lo^-1 d in b */
-        for (int k = 0; k < C; k++) {
+        int k = 0;
+        for (; k < C && g[k].f[k] > 0; k++) {
             const real inverse = 1 / sqrt(g[k].f[k]);
             for (int i = 0; i < SEEN; i++) g[k].v[i] *= inverse;
             for (int i = 0; i < KEPT; i++) b[k].v[i] *= inverse;
@@ -102,12 +105,17 @@ void update(long pixels, const real *restrict prior, const real *restrict predic
                 for (int i = 0; i < KEPT; i++) b[j].v[i] -= factor * b[k].v[i];
             }
         }
+        refused[p] = k < C; /* rounding left no positive definite matrix, or not all is finite */
+        if (refused[p]) {
+            memcpy(result, prior, sizeof(real) * N * L);
+            continue;
+        }
         memset(&shift, 0, sizeof shift);
         for (c = 0; c < C; c++) {
             const real factor = b[c].f[L] * root;
             for (int i = 0; i < KEPT; i++) shift.v[i] += factor * b[c].v[i];
         }
-        for (int k = C - 1; k >= 0; k--) {
+        for (k = C - 1; k >= 0; k--) {
             const real inverse = 1 / (g[k].f[k] + 1);
             for (int i = 0; i < KEPT; i++) q[k].v[i] = b[k].v[i] * inverse;
             for (int j = 0; j < k; j++)
@@ -116,6 +124,5 @@ void update(long pixels, const real *restrict prior, const real *restrict predic
         int n = 0;
         for (; n + 4 <= N; n += 4) write_members(prior, s, q, &shift, result, n, 4);
         for (; n < N; n++) write_members(prior, s, q, &shift, result, n, 1);
-        prior += N * L, result += N * L, predicted += N * C, y += C, precision += C;
     }
 }

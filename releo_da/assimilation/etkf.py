@@ -132,8 +132,9 @@ def etkf(
     if kernel == "compiled" and root == "triangular":
         reason = compiled.reason_against(prior, predicted, y, precision)
         if reason is None:
-            found = compiled.update(prior, predicted, y, precision)
-            return Analysis(found, predicted, precision, memory)
+            found, lost = compiled.transformed(prior, predicted, y, precision)
+            used = precision.masked_fill(lost[:, None], 0.0)
+            return Analysis(found, predicted, used, memory)
         warnings.warn(f"etkf: the plain kernel takes over, since {reason}", stacklevel=2)
     chosen = symmetric_transformed if root == "symmetric" else transformed
     ensemble, lower = chosen(prior, *weighted(predicted, y, precision))

@@ -72,6 +72,20 @@ def test_a_pixel_does_not_depend_on_its_neighbours() -> None:
 
 
 @needs_compiler
+def test_what_rounding_spoils_keeps_its_background_as_in_the_plain_update() -> None:
+    """Ten copies of one channel, 3,000 times as exact as the background is wide."""
+    prior, predicted, y, _ = problem(32, 10, 12, pixels=100)
+    predicted = predicted[..., :1].expand(-1, -1, 10).contiguous()
+    precision = torch.full_like(y, 9e6 / float(predicted[..., 0].var(1).mean()))
+    found, lost = compiled.transformed(prior, predicted, y, precision)
+    assert 0 < lost.sum() < 100
+    assert torch.equal(found[lost], prior[lost])
+    assert found.isfinite().all()
+    seen = etkf(prior, lambda x: predicted, y, precision, torch.randn, {}, kernel="compiled")
+    assert ((seen.precision == 0).all(1) == lost).all()
+
+
+@needs_compiler
 def test_views_are_taken_as_they_are_seen() -> None:
     case = problem(8, 3, 4)
     wide = [torch.stack([t, t + 1.0], -1) for t in case]
