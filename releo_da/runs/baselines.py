@@ -14,6 +14,7 @@ import torch
 
 from releo_da.diagnostics.baselines import BASELINES, Series, predict
 from releo_da.diagnostics.baselines import series as baseline_series
+from releo_da.diagnostics.baselines.interpolation import persistence
 from releo_da.diagnostics.scores import Array
 from releo_da.runs.compare import ndvi_index, with_index
 from releo_da.runs.withhold import Held
@@ -77,7 +78,10 @@ def said(
                     if rest.seen.any():
                         cases.append((case, None, asked & table.seen, rest))
             if variable == "ndvi" and baseline.forecast is not None:
-                cases += [(f"forecast_{h:g}", h, targets & table.seen, table) for h in horizons]
+                cases += [
+                    (f"forecast_{h:g}", h, targets & table.seen & older(table, h), table)
+                    for h in horizons
+                ]
             if not cases:
                 continue
             fitted = baseline.fit(part)
@@ -87,6 +91,11 @@ def said(
                 kept = [np.where(target, field, np.nan) for field in fields]
                 found[baseline.name, case, variable] = (kept[0], kept[1], kept[2])
     return found
+
+
+def older(table: Series, horizon: float) -> Array:
+    """Where a value at least `horizon` days older was seen, without which nobody forecasts."""
+    return np.isfinite(persistence(table, horizon).mean)
 
 
 def rows(found: Said) -> dict[str, Any]:

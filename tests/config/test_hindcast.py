@@ -63,8 +63,10 @@ def test_a_run_leaves_the_files_and_scores_of_the_contract(
     linear = found["baselines"]["linear"]["smoothed"]["ndvi"]
     assert linear["n"] == found["smoothed"]["ndvi"]["n"]  # the same values
     assert found["smoothed"]["ndvi"]["rmse"] < 0.12
-    persistence = found["baselines"]["persistence"]["forecast"]["6"]["ndvi"]
-    assert persistence["n"] == found["forecast"]["6"]["ndvi"]["n"]
+    for name in ("persistence", "harmonic", "ou_kalman", "matern_kalman"):
+        for days in ("6", "20"):
+            rival = found["baselines"][name]["forecast"][days]["ndvi"]
+            assert rival["n"] == found["forecast"][days]["ndvi"]["n"], (name, days)
     lai = found["in_situ"]["lai"]
     assert lai["smoothed"]["n"] == lai["analysis"]["n"] == 16
     assert lai["smoothed"]["rmse"] < 2.0
