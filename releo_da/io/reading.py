@@ -59,6 +59,10 @@ class Content:
     product: str | None = None
 
 
+DARKEST = 2e-3
+"""Reflectance that one value in a hundred exceeds over any surface, deep water included."""
+
+
 class NothingClear(InputError):
     """A file was read and holds no value to assimilate: wrong options, or cloud everywhere.
 
@@ -136,6 +140,7 @@ def assemble(
             "check 'clear', 'valid', 'scale' and 'period'",
             products,
         )
+    _check_scale(raw, seen, indices, layout)
     counts["seen"] = int(seen.sum())
     if pixels.attrs["kind"] == "grid":
         used = np.flatnonzero(seen.any((0, 2)))
@@ -150,6 +155,22 @@ def assemble(
     names = {name: channels for name in sorted(set(sensors))}
     log = told.log(counts)
     return Series(in_time_order(acquisitions), pixels, log, names, content.duplicates)
+
+
+def _check_scale(
+    raw: NDArray[np.floating],
+    seen: NDArray[np.bool_],
+    indices: Sequence[bool],
+    layout: Layout,
+) -> None:
+    """Refuse reflectances that no surface has, all of them near 0."""
+    plain = ~np.asarray(indices)
+    values = raw[..., plain][seen[..., plain]]
+    if values.size and float(np.quantile(values, 0.99)) < DARKEST:
+        raise InputError(
+            f"{layout.path}: reflectances are below {np.quantile(values, 0.99):.2g}, darker than "
+            f"any surface; check {layout.where('scale')} and 'offset' (values of 0-1 need none)"
+        )
 
 
 class _Told(NamedTuple):

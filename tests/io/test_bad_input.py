@@ -67,6 +67,8 @@ CASES: list[tuple[str, Change, dict[str, Any], list[str]]] = [
      ["nothing clear between 2020-05-01", "30 masked", "check 'clear'"]),
     ("all out of range", SAME, {"scale": 1e-4, "offset": -0.5},
      ["nothing clear", "not positive", "'scale'"]),
+    ("scale of integers on reflectances", SAME, {"scale": 1e-4},
+     ["darker than any surface", "key 'scale'"]),
     ("mask", SAME, {"clear": {"clouds": [0]}},
      ["key 'clear.clouds'", "did you mean 'cloud'?"]),
     ("mask rule", SAME, {"clear": {"cloud": {"bit": [0]}}}, ["key 'clear.cloud'", "bits"]),
