@@ -29,10 +29,13 @@ from releo_da.assimilation.linalg import (
     acted,
     anomalies,
     contract,
+    gauss_newton_weights,
     innovation_factor,
+    mean_shift,
     precision_root,
     settled,
     weighted,
+    weights_cost,
 )
 from releo_da.types import Analysis, InputError, Noise, Observe
 
@@ -71,37 +74,26 @@ def envar4d(
     s, d = weighted(predicted, y, precision)
     lower, root = innovation_factor(s), precision_root(precision)
     best = s.new_zeros((*s.shape[:2], 1))
-    cost = _cost(best, d)
-    target = _target(s, lower, d, best)
+    cost = weights_cost(best, d)
+    target = gauss_newton_weights(s, lower, d, best)
     moving = acted(precision)
     for _ in range(iterations - 1):
         if settled(moving):
             break
         seen = observe(_mean(prior, target))[:, 0]
         d = root * (y - seen)
-        tried = _cost(target, d)
+        tried = weights_cost(target, d)
         better = tried <= cost
-        step = torch.where(better, _target(s, lower, d, target), (best + target) / 2)
+        step = torch.where(better, gauss_newton_weights(s, lower, d, target), (best + target) / 2)
         best = torch.where(moving & better, target, best)
         cost = torch.where(moving & better, tried, cost)
         moving = moving & ((step - target).square().sum((1, 2), keepdim=True) > tolerance**2)
         target = torch.where(moving, step, target)
     a = anomalies(prior)
-    moved = (target.mT @ a) * (prior.shape[1] - 1) ** -0.5
-    return Analysis(prior + moved + contract(s, lower, a), predicted, precision, memory)
+    ensemble = prior + mean_shift(target, a) + contract(s, lower, a)
+    return Analysis(ensemble, predicted, precision, memory)
 
 
 def _mean(prior: Tensor, w: Tensor) -> Tensor:
     """x(w), ``[pixel, 1, latent]``."""
-    moved = (w.mT @ anomalies(prior)) * (prior.shape[1] - 1) ** -0.5
-    return prior.mean(1, keepdim=True) + moved
-
-
-def _target(s: Tensor, lower: Tensor, d: Tensor, w: Tensor) -> Tensor:
-    """Minimiser of J with H linear about w, ``[pixel, member, 1]``."""
-    return s @ torch.cholesky_solve(d[..., None] + s.mT @ w, lower)
-
-
-def _cost(w: Tensor, d: Tensor) -> Tensor:
-    """J, ``[pixel, 1, 1]``."""
-    return 0.5 * (w.square().sum((1, 2)) + d.square().sum(1))[:, None, None]
+    return prior.mean(1, keepdim=True) + mean_shift(w, anomalies(prior))

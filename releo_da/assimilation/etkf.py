@@ -36,6 +36,7 @@ from releo_da.assimilation import compiled
 from releo_da.assimilation.linalg import (
     anomalies,
     innovation_factor,
+    mean_shift,
     plus_identity,
     refused,
     solve_lower,
@@ -95,7 +96,7 @@ def symmetric_transformed(prior: Tensor, s: Tensor, d: Tensor) -> tuple[Tensor, 
             w = w + torch.cholesky_solve(s @ (d[..., None] - s.mT @ w) - w, lower)
     a, z = anomalies(prior), symmetric_contraction(s)
     z = torch.where(refused(lower)[:, None, None], 0.0, z)
-    return prior + (w.mT @ a) * (prior.shape[1] - 1) ** -0.5 + z @ a, lower
+    return prior + mean_shift(w, a) + z @ a, lower
 
 
 def etkf(

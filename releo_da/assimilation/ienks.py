@@ -40,6 +40,7 @@ from releo_da.assimilation.linalg import (
     contract,
     expand,
     innovation_factor,
+    mean_shift,
     settled,
     weighted,
 )
@@ -139,7 +140,7 @@ def _step(at: _At, d: Tensor, w: Tensor) -> Tensor:
 def _ensemble(prior: Tensor, w: Tensor, at: _At, eps: float | None) -> Tensor:
     """x(w) + T A, or x(w) + eps A for a bundle, ``[pixel, member, latent]``."""
     a = anomalies(prior)
-    mean = (w.mT @ a) * (prior.shape[1] - 1) ** -0.5
+    mean = mean_shift(w, a)
     if eps is not None:
         return prior + mean + (eps - 1.0) * a
     root = at.zeta.sqrt()

@@ -41,11 +41,12 @@ from releo_da.assimilation.linalg import (
     anomalies,
     contract,
     expand,
+    gauss_newton_weights,
     innovation_factor,
+    mean_shift,
     settled,
-    solve_lower,
-    solve_lower_transposed,
     weighted,
+    weights_cost,
 )
 from releo_da.types import Analysis, InputError, Noise, Observe, Scheme
 
@@ -137,8 +138,8 @@ def iterated(
     background = observe(prior)
     s, d = weighted(background, y, precision)
     w = s.new_zeros((*s.shape[:2], 1))
-    best = _Iterate(w, s, innovation_factor(s), _cost(w, d))
-    target = _gauss_newton(best, d)
+    best = _Iterate(w, s, innovation_factor(s), weights_cost(w, d))
+    target = gauss_newton_weights(best.s, best.lower, d, best.w)
     moved = (target - best.w).square().sum((1, 2), keepdim=True) > tolerance**2
     for _ in range(iterations - 1):
         if settled(moved):
@@ -147,7 +148,7 @@ def iterated(
         tried, d = _evaluate(predicted, y, precision, target, best)
         better = tried.cost <= best.cost
         half = (best.w + target) / 2
-        step = torch.where(better, _gauss_newton(tried, d), half)
+        step = torch.where(better, gauss_newton_weights(tried.s, tried.lower, d, tried.w), half)
         best = _choose(moved & better, tried, best)
         moved = moved & ((step - target).square().sum((1, 2), keepdim=True) > tolerance**2)
         target = torch.where(moved, step, target)
@@ -157,8 +158,7 @@ def iterated(
 def _ensemble(prior: Tensor, w: Tensor, at: _Iterate) -> Tensor:
     """x(w) + T A as prior plus increment, ``[pixel, member, latent]``."""
     a = anomalies(prior)
-    mean = (w.mT @ a) * (prior.shape[1] - 1) ** -0.5
-    return prior + mean + contract(at.s, at.lower, a)
+    return prior + mean_shift(w, a) + contract(at.s, at.lower, a)
 
 
 def _evaluate(
@@ -167,18 +167,7 @@ def _evaluate(
     """The iterate at ``w`` from H of the ensemble with the spread of ``last``, and d there."""
     z, d = weighted(predicted, y, precision)
     s = z + expand(last.s, last.lower, z)
-    return _Iterate(w, s, innovation_factor(s), _cost(w, d)), d
-
-
-def _gauss_newton(at: _Iterate, d: Tensor) -> Tensor:
-    """Minimiser of J with H linearised at an iterate, ``[pixel, member, 1]``."""
-    right = d[..., None] + at.s.mT @ at.w
-    return at.s @ solve_lower_transposed(at.lower, solve_lower(at.lower, right))
-
-
-def _cost(w: Tensor, d: Tensor) -> Tensor:
-    """J, ``[pixel, 1, 1]``."""
-    return 0.5 * (w.square().sum((1, 2)) + d.square().sum(1))[:, None, None]
+    return _Iterate(w, s, innovation_factor(s), weights_cost(w, d)), d
 
 
 def _choose(where: Tensor, left: _Iterate, right: _Iterate) -> _Iterate:

@@ -123,6 +123,21 @@ def expand(s: Tensor, lower: Tensor, members: Tensor) -> Tensor:
     return s @ solve_lower(plus_identity(lower), s.mT @ members)
 
 
+def mean_shift(w: Tensor, a: Tensor) -> Tensor:
+    """What weights ``[pixel, member, 1]`` of anomalies add to the mean, ``[pixel, 1, latent]``."""
+    return (w.mT @ a) * (a.shape[1] - 1) ** -0.5
+
+
+def weights_cost(w: Tensor, d: Tensor) -> Tensor:
+    """J(w) = (|w|^2 + |d|^2) / 2, with d the weighted innovation at w, ``[pixel, 1, 1]``."""
+    return 0.5 * (w.square().sum((1, 2)) + d.square().sum(1))[:, None, None]
+
+
+def gauss_newton_weights(s: Tensor, lower: Tensor, d: Tensor, w: Tensor) -> Tensor:
+    """Minimiser of J with H linear about w, ``[pixel, member, 1]``."""
+    return s @ torch.cholesky_solve(d[..., None] + s.mT @ w, lower)
+
+
 def acted(precision: Tensor) -> Tensor:
     """True for pixels where at least one channel was used, ``[pixel, 1, 1]``."""
     return (precision > 0).any(-1)[:, None, None]
