@@ -28,6 +28,11 @@ Observe = Callable[[Tensor], Tensor]
 """The operator bound to an acquisition: ``[pixel, member, latent] -> [pixel, member, channel]``."""
 
 
+PER_SENSOR = "@"
+"""Ends the keys of a memory that belong to the sensor of the acquisition, ``[pixel, channel]``; the
+loop keeps one of each sensor (`releo_da.cycling.memory`)."""
+
+
 class State(NamedTuple):
     """An ensemble at one time.
 

@@ -17,10 +17,11 @@ Left out, C would be taken for variances that are wrong. A channel that says lit
 error, because the background is much less certain than it ((G^-1)_cc near 0), moves slowly of
 itself.
 
-The factors ride in ``memory["error_C"]``, ``[pixel, C]``, as logarithms (0 is none), for
-acquisitions with C channels: sensors with as many channels, such as those of one series of
-satellites, share them. Spread and errors are told apart by the gain only: with an ensemble whose
-spread is wrong this estimates the wrong R. Cost per pixel: N C^2 + C^3/3, twice that with C.
+The factors ride in ``memory["error@"]``, ``[pixel, C]``, as logarithms (0 is none). A key of that
+form belongs to the sensor of the acquisition, and the loop keeps one of each
+(`releo_da.cycling.memory`), so sensors do not share factors. Spread and errors are told apart by
+the gain only: with an ensemble whose spread is wrong this estimates the wrong R. Cost per pixel:
+N C^2 + C^3/3, twice that with C.
 
 Reference: Li, Kalnay and Miyoshi (2009), Simultaneous estimation of covariance inflation and
 observation errors within an ensemble Kalman filter, Q. J. R. Meteorol. Soc. 135, 523-533.
@@ -35,12 +36,10 @@ from torch import Tensor
 
 from releo_da.assimilation.linalg import innovation_factor, weighted
 from releo_da.assimilation.whitening import Correlation, checked, error_factor, independent
-from releo_da.types import Analysis, InputError, Noise, Observe, Scheme
+from releo_da.types import PER_SENSOR, Analysis, InputError, Noise, Observe, Scheme
 
-
-def error_key(channels: int) -> str:
-    """Key of the memory that holds log factors of R for acquisitions of so many channels."""
-    return f"error_{channels}"
+ERROR = f"error{PER_SENSOR}"
+"""Key of the memory that holds log factors of R, ``[pixel, channel]``, of one sensor."""
 
 
 def tuned(
@@ -78,16 +77,15 @@ def tuned(
         noise: Noise,
         memory: dict[str, Tensor],
     ) -> Analysis:
-        key = error_key(y.shape[-1])
-        rest = {name: kept for name, kept in memory.items() if name != key}
-        log = memory.get(key, torch.zeros_like(y))
+        rest = {name: kept for name, kept in memory.items() if name != ERROR}
+        log = memory.get(ERROR, torch.zeros_like(y))
         result = scheme(prior, observe, y, precision * torch.exp(-log), noise, rest)
         used = result.precision > 0
         excess = statistic(result.predicted, y, result.precision, given) - 1.0
         moved = (log + (1.0 - damping) * excess).clamp(-bound, bound)
         kept = torch.where(used, moved, log)
         told = torch.where(used, precision, 0.0)
-        return result._replace(precision=told, memory={**result.memory, key: kept})
+        return result._replace(precision=told, memory={**result.memory, ERROR: kept})
 
     return analyse
 

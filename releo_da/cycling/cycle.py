@@ -15,6 +15,7 @@ from functools import partial
 import torch
 
 from releo_da.cycling.draws import Draws
+from releo_da.cycling.memory import lent, returned
 from releo_da.cycling.recovery import Prior, kept, renewed
 from releo_da.cycling.windows import Windowed, turns
 from releo_da.types import Acquisition, InputError, Noise, State, Step, System
@@ -34,9 +35,10 @@ def assimilate(background: State, acquisition: Acquisition, system: System, nois
         acquisition.values,
         acquisition.precision,
         noise,
-        background.memory,
+        lent(background.memory, [acquisition]),
     )
-    state = background._replace(ensemble=analysis.ensemble, memory=analysis.memory)
+    memory = returned(background.memory, analysis.memory, [acquisition])
+    state = background._replace(ensemble=analysis.ensemble, memory=memory)
     return Step(acquisition, background, state, analysis.predicted, analysis.precision)
 
 

@@ -30,6 +30,7 @@ from torch import Tensor
 from releo_da.assimilation.background import APPENDED
 from releo_da.cycling.controlled import Controlled
 from releo_da.cycling.draws import Draws
+from releo_da.cycling.memory import lent, returned
 from releo_da.types import Acquisition, Analysis, Noise, Observe, State, System
 
 ModelError = Literal["none", "control"]
@@ -129,10 +130,13 @@ def analyse_window(
     """
     made = window(state, acquisitions, system, draws, model_error)
     extra = made.prior[:, 0, state.ensemble.shape[-1] :]
-    memory = {**state.memory, APPENDED: extra} if extra.shape[-1] else state.memory
+    memory = lent(state.memory, acquisitions)
+    if extra.shape[-1]:
+        memory = {**memory, APPENDED: extra}
     noise = draws(acquisitions[-1].time, "analysis")
     found = system.analyse(made.prior, made.observe, made.y, made.precision, noise, memory)
-    kept = {name: held for name, held in found.memory.items() if name != APPENDED}
+    rest = {name: held for name, held in found.memory.items() if name != APPENDED}
+    kept = returned(state.memory, rest, acquisitions)
     if model_error == "none":
         after = state._replace(ensemble=found.ensemble)
         states = carried(after, acquisitions, system, lambda t: draws(t, "forecast"))

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from releo_da.assimilation.screening import remembered
+from releo_da.cycling.memory import lent, returned
 from releo_da.learning.anchors import Parametrised, anchored
 from releo_da.learning.likelihood import CONTAMINATION, innovation_likelihood
 from releo_da.types import (
@@ -115,8 +116,10 @@ def filter_likelihood(
         terms = innovation_likelihood(predicted, full.values, full.precision, contamination)
         total = total + terms.log_density.sum()
         used = (terms.clean * ~hide[k].to(terms.clean.device))[:, None] * full.precision
-        analysis = analyse(prior, known, full.values, used, noise, background.memory)
-        state = background._replace(ensemble=analysis.ensemble, memory=analysis.memory)
+        memory = lent(background.memory, [full])
+        analysis = analyse(prior, known, full.values, used, noise, memory)
+        memory = returned(background.memory, analysis.memory, [full])
+        state = background._replace(ensemble=analysis.ensemble, memory=memory)
         if (k + 1) % truncate == 0 or k + 1 == len(acquisitions):
             yield total
             total = total.new_zeros(())

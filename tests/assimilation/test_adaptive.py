@@ -6,7 +6,7 @@ from torch import Tensor
 
 from releo_da.assimilation import adaptive, etkf, tuned
 from releo_da.assimilation.adaptive import INFLATION
-from releo_da.assimilation.tuned import error_key, statistic
+from releo_da.assimilation.tuned import ERROR, statistic
 from releo_da.types import InputError
 
 DOUBLE = torch.float64
@@ -70,7 +70,7 @@ def test_the_error_that_is_wrong_is_found_channel_by_channel() -> None:
         result = scheme(prior, lambda x: x, y, precision, torch.zeros, memory)
         assert torch.equal(result.precision, precision)
         memory = result.memory
-    factor = memory[error_key(3)].exp()
+    factor = memory[ERROR].exp()
     assert (factor[:10, 1] == 1.0).all() and torch.equal(memory["kept"], torch.ones(50))
     found = factor[10:].log().mean(0).exp() / truth.square()
     assert (found - 1.0).abs().max() < 0.15
