@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from releo_da.io.geometry import sun_position, viewing, viewing_on_slope
 from releo_da.io.layout import Layout, flat, variable
 from releo_da.io.names import listed, require
-from releo_da.io.tables import beside, number_column, read_csv, rows_where
+from releo_da.io.tables import beside, number_column, read_rows, rows_where
 from releo_da.types import InputError
 
 KEYS = (
@@ -137,7 +137,7 @@ def _from_table(
     rules = option.get("where")
     if rules is not None and not isinstance(rules, Mapping):
         raise InputError(f"{where}: 'where' must be {{column: value}}, found '{rules}'")
-    table = rows_where(read_csv(path, where), rules, f"{where}: {path}")
+    table = rows_where(read_rows(path, where), rules, f"{where}: {path}")
     column = number_column(table, str(option["column"]), f"{where}: {path}")
     by = option["by"]
     names = [str(name) for name in by] if isinstance(by, list | tuple) else [str(by)]

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from releo_da.io.names import listed, require
 from releo_da.io.projection import epsg_code, from_lonlat, metres_between, to_lonlat
-from releo_da.io.tables import beside, number_column, read_csv, rows_where
+from releo_da.io.tables import beside, number_column, read_rows, rows_where
 from releo_da.io.times import to_days
 from releo_da.types import InputError
 
@@ -92,7 +92,7 @@ def read_in_situ(
             row meets a pixel.
     """
     key = f"{path}: in_situ"
-    table = rows_where(read_csv(path), where, key)
+    table = rows_where(read_rows(path), where, key)
     value = number_column(table, column, key).to_numpy() * scale
     days = _times(table, time, str(path))
     if pixel is not None and x is None and y is None:
@@ -210,7 +210,7 @@ def _stages(
     if rules is not None and not isinstance(rules, Mapping):
         raise InputError(f"{key}: 'where' must be {{column: value}}, found '{rules}'")
     source = beside(str(stage["path"]), path)
-    ratings = rows_where(read_csv(source, key), rules, f"{key}: {source}")
+    ratings = rows_where(read_rows(source, key), rules, f"{key}: {source}")
     by = stage["by"] if isinstance(stage["by"], list | tuple) else [stage["by"]]
     for column in by:
         require(column, ratings.columns, f"{key}: {source}", "column")

@@ -1,4 +1,4 @@
-"""Reader of tables: text with a row per pixel and date, a column per channel, mask and angle.
+"""Reader of tables: a row per pixel and date, a column per channel, mask and angle.
 
     time, sensor, pixel columns -> [time, pixel] per sensor -> the same path as netCDF files
 
@@ -22,14 +22,15 @@ from releo_da.io.angles import Option
 from releo_da.io.dates import TimeOption, row_days
 from releo_da.io.layout import Layout
 from releo_da.io.masks import Rule
-from releo_da.io.names import listed, require, require_in_file
+from releo_da.io.names import require, require_in_file
 from releo_da.io.place import point_pixels
 from releo_da.io.platforms import SensorOption, named_sensors, sensor_rule
 from releo_da.io.reading import Content, NothingClear, assemble
 from releo_da.io.rows import Rows, spread_rows
 from releo_da.io.selection import in_period
 from releo_da.io.series import Series, merge
-from releo_da.io.tables import Style, number_column, read_csv, rows_where, text_column
+from releo_da.io.table_pixels import PositionOption, pixel_places, row_pixels
+from releo_da.io.tables import Style, read_rows, rows_where, text_column
 from releo_da.io.times import Moment, from_days
 from releo_da.io.values import VALID
 from releo_da.types import InputError
@@ -44,7 +45,7 @@ def read_table(
     sensor: SensorOption,
     channels: dict[str, str | int | dict[str, str | int]],
     pixel: str | None = None,
-    position: dict[str, str | float] | None = None,
+    position: PositionOption | None = None,
     clear: dict[str, Rule] | None = None,
     angles: dict[str, Option] | None = None,
     overpass: str | int | None = None,
@@ -62,17 +63,20 @@ def read_table(
     comment: str | None = None,
     skip: int = 0,
 ) -> Series:
-    """Read a table of text, compressed or not: one row per pixel and date.
+    """Read a table of text or Parquet: one row per pixel and date.
 
     Args:
-        path: the table; compressed where its name ends in .gz, .bz2, .xz or .zip.
-        time: column of ISO dates, or how days are counted (`releo_da.io.dates`).
+        path: the table; compressed text where its name ends in .gz, .bz2, .xz or .zip, (Geo)Parquet
+            where it ends in .parquet, .geoparquet or .pq.
+        time: column of ISO dates or of times, or how days are counted (`releo_da.io.dates`).
         sensor: name or path of a file, or ``{from: column, its value: name, ...}``.
         channels: ``{agency's name: column}``, or the same for each sensor by its name; the order
             is that of the channel axis.
         pixel: column that names the pixels; whole numbers are their ids, other names are numbered
             in alphabetical order. One pixel, number 0, where it is not given.
-        position: ``{lon: .., lat: ..}``, degrees or columns, or x and y with ``crs``.
+        position: ``{lon: .., lat: ..}``, degrees or columns, x and y with ``crs``, or a column of
+            geometries in WKB (polygons by the mean of their vertices); that of a GeoParquet file
+            unless given.
         clear: rules of `releo_da.io.masks` on columns; all must hold.
         angles: sources of `releo_da.io.angles`, columns or numbers; the sun is computed and the
             view is nadir where they are not given.
@@ -86,12 +90,12 @@ def read_table(
         duplicates: which of several products of one pass `drop_duplicates` keeps: best, first,
             last or all.
         product: column that names the products, else the time.
-        crs: EPSG code of x and y.
-        separator: what stands between cells; a blank means any number of blanks or tabs.
-        header: whether the first row names the columns, or their names; false names them by their
-            positions, "0", "1", ...
-        comment: character that begins a comment.
-        skip: number of lines before the table.
+        crs: EPSG code of x and y, where the file does not say it.
+        separator: of text: what stands between cells; a blank means any number of blanks or tabs.
+        header: of text: whether the first row names the columns, or their names; false names them
+            by their positions, "0", "1", ...
+        comment: of text: character that begins a comment.
+        skip: of text: number of lines before the table.
 
     Returns:
         The series over all selected pixels, each sensor with its own channels.
@@ -101,10 +105,11 @@ def read_table(
     """
     name = str(path)
     table = rows_where(
-        read_csv(path, style=Style(separator, header, comment, skip)), select, name, "select"
+        read_rows(path, style=Style(separator, header, comment, skip)), select, name, "select"
     )
-    ids, labels, index = _row_pixels(table, pixel, name)
-    places = _places(table, position, index, len(ids), name)
+    ids, labels, index = row_pixels(table, pixel, name)
+    places, system = pixel_places(table, position, crs, index, len(ids), name)
+    coordinates = {axis: (PIXEL, numbers) for axis, numbers in places.items()}
     days = row_days(table, time, overpass, name)
     inside = in_period(days, period, name)
     table, days, index = table.iloc[inside], days[inside], index[inside]
@@ -118,8 +123,8 @@ def read_table(
         )
         mine = np.flatnonzero(sensors == one)
         rows = spread_rows(table.iloc[mine], days[mine], index[mine], len(ids), name)
-        dataset = _dataset(rows, content, missing).assign_coords(places)
-        pixels = point_pixels(dataset, layout, ids, crs).assign_coords(labels)
+        dataset = _dataset(rows, content, missing).assign_coords(coordinates)
+        pixels = point_pixels(dataset, layout, ids, system).assign_coords(labels)
         return assemble(dataset, layout, pixels, content, rows.given)
 
     return _clear_ones(of_sensor, _channels_of(channels, sensors, name), name)
@@ -200,52 +205,3 @@ def _channels_of(
     for sensor in present:
         require(sensor, nested, key, "entry for the sensor")
     return {s: {str(name): str(held) for name, held in nested[s].items()} for s in present}
-
-
-def _row_pixels(
-    table: pd.DataFrame, column: str | None, where: str
-) -> tuple[NDArray[np.int64], dict[str, tuple[str, list[str]]], NDArray[np.intp]]:
-    """Ids of the pixels, their names where they have some, and the pixel of each row."""
-    if column is None:
-        return np.zeros(1, np.int64), {}, np.zeros(len(table), np.intp)
-    names, index = np.unique(
-        text_column(table, column, f"{where}: key 'pixel'"), return_inverse=True
-    )
-    if all(name.isdecimal() for name in names):
-        numbers = names.astype(np.int64)
-        order = np.argsort(numbers)
-        return numbers[order], {}, np.argsort(order)[index]
-    return np.arange(len(names)), {"label": ("pixel", names.tolist())}, index
-
-
-def _places(
-    table: pd.DataFrame,
-    position: Mapping[str, str | float] | None,
-    index: NDArray[np.intp],
-    pixels: int,
-    where: str,
-) -> dict[str, tuple[str, NDArray[np.float64]]]:
-    """Coordinates of the pixels, by the names of the option."""
-    if position is None:
-        return {}
-    key = f"{where}: key 'position'"
-    if set(position) not in ({"lon", "lat"}, {"x", "y"}):
-        raise InputError(
-            f"{key}: it has {listed(position)}; write {{lon: .., lat: ..}} in degrees, "
-            "or {x: .., y: ..} with crs"
-        )
-    places = {}
-    for name, given in position.items():
-        if not isinstance(given, str):
-            places[name] = (PIXEL, np.full(pixels, float(given)))
-            continue
-        column = number_column(table, given, f"{key}, {name}").groupby(index)
-        low, high = column.min(), column.max()
-        moved = np.flatnonzero(~(high - low <= 1e-6 * np.maximum(1.0, high.abs())))
-        if moved.size:
-            raise InputError(
-                f"{key}, {name}: the column '{given}' gives a pixel several places or none; "
-                "give each pixel one, or name the pixels by another column"
-            )
-        places[name] = (PIXEL, low.to_numpy())
-    return places

@@ -1,4 +1,4 @@
-"""Tables as text: reading them, and keeping the rows that a configuration asks for."""
+"""Tables, as text or Parquet: reading them, and keeping the rows that a configuration asks for."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from releo_da.io.names import require
+from releo_da.io.parquet import is_parquet, read_parquet
 from releo_da.io.selection import matches
 from releo_da.types import InputError
 
@@ -38,6 +39,23 @@ CSV = Style()
 """Commas, and a header row."""
 
 
+def read_rows(path: str | Path, where: str = "", style: Style = CSV) -> pd.DataFrame:
+    """A table of text or Parquet; see `read_csv` and `releo_da.io.parquet.read_parquet`.
+
+    Raises:
+        InputError: as these, or a Parquet file comes with options of text.
+    """
+    name = f"{where}: {path}" if where else str(path)
+    if not Path(path).is_file() or not is_parquet(Path(path)):
+        return read_csv(path, where, style)
+    if style != CSV:
+        raise InputError(
+            f"{name}: separator, header, comment and skip are options of text and this is Parquet; "
+            "remove them"
+        )
+    return read_parquet(Path(path), name)
+
+
 def read_csv(path: str | Path, where: str = "", style: Style = CSV) -> pd.DataFrame:
     """A table of text; compressed where its name ends in .gz, .bz2, .xz or .zip.
 
@@ -56,7 +74,9 @@ def read_csv(path: str | Path, where: str = "", style: Style = CSV) -> pd.DataFr
     path = Path(path)
     name = f"{where}: {path}" if where else str(path)
     if not path.is_file():
-        raise InputError(f"{name}: the file does not exist; give the path of a CSV table")
+        raise InputError(
+            f"{name}: the file does not exist; give the path of a table, CSV or Parquet"
+        )
     _check_style(style, name)
     options: dict[str, Any] = {
         "sep": r"\s+" if style.separator.isspace() else style.separator,
