@@ -26,7 +26,7 @@ from releo_da.config.options import Options
 from releo_da.config.run_files import WEIGHTS
 from releo_da.config.sections import days, score, section
 from releo_da.io import Series, create_run_directory, write_products, write_text_atomic
-from releo_da.io.projection import to_lonlat
+from releo_da.io.crs import to_lonlat
 from releo_da.io.times import from_days
 from releo_da.observation.prosail import NodeBands, ProsailOperator
 from releo_da.runs.landscape import VARIABLES, Array, Landscape, landscape, truth

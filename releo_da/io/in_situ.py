@@ -18,9 +18,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
+from releo_da.io.crs import crs_text, earth_centred, to_lonlat
 from releo_da.io.names import listed, require
-from releo_da.io.projection import epsg_code, from_lonlat, metres_between, to_lonlat
 from releo_da.io.tables import beside, number_column, read_rows, rows_where
 from releo_da.io.times import to_days
 from releo_da.types import InputError
@@ -80,7 +81,7 @@ def read_in_situ(
         x: column of eastings or longitudes,
         y: column of northings or latitudes,
         radius: and the farthest distance in metres to the centre of the pixel.
-        crs: EPSG code of x and y; that of the pixels where it is not given.
+        crs: coordinate system of x and y, as in EPSG:2154; that of the pixels unless given.
         where: rows to keep, ``{column: value | [values] | {min: .., max: ..}}``.
         scale: value = scale * number.
         within_days: passed on to the scores.
@@ -174,22 +175,20 @@ def _by_position(
             "add 'crs: EPSG:...' to their source, or join by 'pixel'"
         )
     east, north = (number_column(table, name, key).to_numpy() for name in (x, y))
-    grid = pixels.attrs["crs"]
     try:
-        other = crs is not None and epsg_code(crs) != epsg_code(grid)
+        system = pixels.attrs["crs"] if crs is None else crs_text(crs)
     except InputError as error:
         raise InputError(f"{key}: {error}") from None
-    if crs is not None and other:
-        east, north = from_lonlat(*to_lonlat(east, north, crs), grid)
     index = np.full(len(table), -1, dtype=np.int64)
-    for row in np.flatnonzero(np.isfinite(east) & np.isfinite(north)):
-        distance = metres_between(
-            pixels["x"].values, pixels["y"].values, east[row], north[row], grid
-        )
-        # A point series may hold points without coordinates.
-        nearest = int(np.argmin(np.where(np.isnan(distance), np.inf, distance)))
-        if distance[nearest] <= radius:
-            index[row] = nearest
+    rows = np.flatnonzero(np.isfinite(east) & np.isfinite(north))
+    places = earth_centred(*to_lonlat(east[rows], north[rows], system))
+    # A point series may hold points without coordinates.
+    known = np.flatnonzero(np.isfinite(pixels["lon"].values) & np.isfinite(pixels["lat"].values))
+    if rows.size and known.size:
+        grid = earth_centred(pixels["lon"].values[known], pixels["lat"].values[known])
+        on_earth = np.isfinite(places).all(1)
+        distance, nearest = cKDTree(grid).query(places[on_earth])
+        index[rows[on_earth]] = np.where(distance <= radius, known[nearest], -1)
     return index
 
 

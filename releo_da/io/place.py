@@ -1,19 +1,18 @@
 """Where the pixels lie: map coordinates, longitude and latitude, and the grid they come from.
 
 The coordinate system is the option ``crs``, or what the file says of itself: an attribute ``crs``
-or ``point_crs`` with an EPSG code, a CF grid mapping, or coordinates in degrees.
+or ``point_crs``, a CF grid mapping, or coordinates in degrees. A grid has one coordinate per column
+and one per row at equal steps, up or down; products can then be laid over any other map.
 """
 
 from __future__ import annotations
-
-import re
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from releo_da.io.crs import DEGREES, crs_text, declared_crs, to_lonlat
 from releo_da.io.layout import Layout
-from releo_da.io.projection import epsg_code, to_lonlat
 from releo_da.types import InputError
 
 X_NAMES = ("x", "lon", "longitude", "easting")
@@ -51,7 +50,7 @@ def grid_pixels(dataset: xr.Dataset, layout: Layout, crs: str | None) -> xr.Data
         crs: option, or None to read it from the file.
 
     Raises:
-        InputError: the coordinate system is not known.
+        InputError: the coordinate system is not known, or the grid is rotated or irregular.
     """
     row_axis, column_axis = layout.space
     height, width = dataset.sizes[row_axis], dataset.sizes[column_axis]
@@ -64,9 +63,10 @@ def grid_pixels(dataset: xr.Dataset, layout: Layout, crs: str | None) -> xr.Data
         },
         attrs={"kind": "grid", "height": height, "width": width},
     )
+    _refuse_turned(dataset, layout)
     if not {row_axis, column_axis} <= set(dataset.variables):
         return pixels
-    x, y = (dataset[name].values.astype(np.float64) for name in (column_axis, row_axis))
+    x, y = (_regular(dataset[name], layout) for name in (column_axis, row_axis))
     pixels = pixels.assign_coords(grid_y=("grid_y", y), grid_x=("grid_x", x))
     return _located(pixels, x[column], y[row], crs or _declared(dataset, column_axis), layout)
 
@@ -79,11 +79,49 @@ def _located(
     if crs is None:
         return pixels
     try:
-        code = f"EPSG:{epsg_code(crs)}"
+        text = crs_text(crs)
     except InputError as error:
         raise InputError(f"{layout.where('crs')}: {error}") from None
-    lon, lat = to_lonlat(x, y, code)
-    return pixels.assign_coords(lon=("pixel", lon), lat=("pixel", lat)).assign_attrs(crs=code)
+    lon, lat = to_lonlat(x, y, text)
+    return pixels.assign_coords(lon=("pixel", lon), lat=("pixel", lat)).assign_attrs(crs=text)
+
+
+def _regular(axis: xr.DataArray, layout: Layout) -> NDArray[np.float64]:
+    """Coordinates of rows or columns, which must lie at equal steps.
+
+    Numbers of the file may be rounded, in float32 to some 0.1 m of a northing.
+    """
+    values = axis.values.astype(np.float64)
+    steps = np.diff(values)
+    if steps.size == 0:
+        return values
+    kind = axis.dtype if axis.dtype.kind == "f" else np.dtype(np.float64)
+    rounding = 4 * float(np.finfo(kind).eps) * float(np.abs(values).max())
+    step = (values[-1] - values[0]) / steps.size
+    if not np.all(np.abs(steps - step) <= 0.01 * abs(step) + rounding) or step == 0:
+        raise InputError(
+            f"{layout.path}: the coordinate '{axis.name}' has steps from {steps.min():g} to "
+            f"{steps.max():g}; a map needs equal ones. Resample it to a regular grid, or remove "
+            "the coordinate to work without positions"
+        )
+    return values
+
+
+def _refuse_turned(dataset: xr.Dataset, layout: Layout) -> None:
+    """Refuse grids whose rows do not run along an axis of their coordinate system."""
+    remedy = "resample it to a grid along the axes of its coordinate system"
+    for name, array in dataset.variables.items():
+        numbers = str(array.attrs.get("GeoTransform", "")).split()
+        if len(numbers) == 6 and any(float(numbers[k]) != 0 for k in (2, 4)):
+            raise InputError(f"{layout.path}: '{name}' says that the grid is rotated; {remedy}")
+    if set(layout.space) & set(dataset.variables):
+        return
+    for name in (*X_NAMES, *Y_NAMES):
+        if name in dataset.variables and set(dataset[name].dims) == set(layout.space):
+            raise InputError(
+                f"{layout.path}: '{name}' differs along rows and along columns, so that the grid "
+                f"is rotated or a swath; {remedy}"
+            )
 
 
 def _along(dataset: xr.Dataset, names: tuple[str, ...], dim: str) -> str | None:
@@ -93,20 +131,8 @@ def _along(dataset: xr.Dataset, names: tuple[str, ...], dim: str) -> str | None:
 
 
 def _declared(dataset: xr.Dataset, x_name: str) -> str | None:
-    """The coordinate system that the file states, as a text with an EPSG code, or None."""
-    for key in ("crs", "point_crs"):
-        text = str(dataset.attrs.get(key, ""))
-        if re.search(r"EPSG\D{0,3}\d{4,5}", text, flags=re.IGNORECASE):
-            return text
-    for array in dataset.variables.values():
-        if "epsg_code" in array.attrs:
-            return str(array.attrs["epsg_code"])
-        well_known = str(array.attrs.get("crs_wkt", array.attrs.get("spatial_ref", "")))
-        # In well-known text the code of the whole system is the last one.
-        codes = re.findall(r'(?:AUTHORITY|ID)\["EPSG",\s*"?(\d{4,5})', well_known)
-        if codes:
-            return f"EPSG:{codes[-1]}"
+    """The coordinate system that the file states, or degrees where its coordinates are that."""
     units = str(dataset[x_name].attrs.get("units", ""))
     if x_name in ("lon", "longitude") or units.startswith("degree"):
-        return "EPSG:4326"
-    return None
+        return declared_crs(dataset) or DEGREES
+    return declared_crs(dataset)

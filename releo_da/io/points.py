@@ -55,7 +55,7 @@ def read_points(
             last or all.
         product: variable along time that names the products; ``product_uri`` where there is one,
             else the time.
-        crs: EPSG code of x and y, where the file does not say it.
+        crs: coordinate system of x and y where the file does not say it, as in EPSG:32632.
 
     Returns:
         The series, with all selected points whether seen or not.

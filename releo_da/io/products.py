@@ -21,8 +21,8 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from releo_da.io.atomic import replacing
+from releo_da.io.crs import DEGREES, axis_attributes, grid_mapping
 from releo_da.io.netcdf import NETCDF, opened
-from releo_da.io.projection import FLATTENING, SCALE, SEMI_MAJOR, epsg_code
 from releo_da.io.times import from_days
 
 STANDARD_NAMES = {
@@ -100,8 +100,8 @@ def products_dataset(
             )
     if "crs" in pixels.attrs:
         # Points are given by longitude and latitude, whatever they were read in.
-        crs = "EPSG:4326" if pixels.attrs["kind"] == "point" else pixels.attrs["crs"]
-        variables["crs"] = ((), np.int32(0), _grid_mapping(crs))
+        crs = DEGREES if pixels.attrs["kind"] == "point" else pixels.attrs["crs"]
+        variables["crs"] = ((), np.int32(0), grid_mapping(crs) | _geotransform(pixels))
     return xr.Dataset(variables, coords, {"Conventions": "CF-1.10", **(attributes or {})})
 
 
@@ -164,16 +164,15 @@ def _coordinates(days: NDArray[np.float64], pixels: xr.Dataset) -> dict[str, tup
     }
     if pixels.attrs["kind"] == "point":
         coords["point"] = ("point", pixels["id"].values, {"long_name": "pixel id"})
-        for name, attrs in degrees.items():
+        for name, told in degrees.items():
             if name in pixels.coords:
-                coords[name] = ("point", pixels[name].values, attrs)
+                coords[name] = ("point", pixels[name].values, told)
         return coords
-    geographic = "crs" in pixels.attrs and epsg_code(pixels.attrs["crs"]) == 4326
-    for axis, length, angle in (("y", "height", "lat"), ("x", "width", "lon")):
+    described = axis_attributes(pixels.attrs["crs"]) if "crs" in pixels.attrs else {}
+    for axis, length in (("y", "height"), ("x", "width")):
         if f"grid_{axis}" in pixels.coords:
             numbers = pixels[f"grid_{axis}"].values
-            projected = {"standard_name": f"projection_{axis}_coordinate", "units": "m"}
-            attrs = degrees[angle] if geographic else projected
+            attrs: dict[str, object] = described.get(axis, {"long_name": f"{axis} coordinate"})
         else:
             numbers = np.arange(pixels.attrs[length], dtype=np.float64)
             attrs = {"long_name": f"position along {axis}", "units": "1"}
@@ -181,34 +180,21 @@ def _coordinates(days: NDArray[np.float64], pixels: xr.Dataset) -> dict[str, tup
     return coords
 
 
+def _geotransform(pixels: xr.Dataset) -> dict[str, str]:
+    """The corner and the steps of a grid as GDAL reads them: x0 dx 0 y0 0 dy."""
+    if pixels.attrs["kind"] == "point" or not {"grid_x", "grid_y"} <= set(pixels.coords):
+        return {}
+    parts = []
+    for axis in ("grid_x", "grid_y"):
+        centres = pixels[axis].values
+        if centres.size < 2:
+            return {}  # one row or column does not say how wide it is
+        step = (centres[-1] - centres[0]) / (centres.size - 1)
+        parts.append((centres[0] - step / 2, step))
+    (x, dx), (y, dy) = parts
+    return {"GeoTransform": f"{float(x)!r} {float(dx)!r} 0.0 {float(y)!r} 0.0 {float(dy)!r}"}
+
+
 def _mapping(pixels: xr.Dataset) -> dict[str, str]:
     """The attribute that points to the coordinate system, where it is known."""
     return {"grid_mapping": "crs"} if "crs" in pixels.attrs else {}
-
-
-def _grid_mapping(crs: str) -> dict[str, object]:
-    """Attributes of a CF grid mapping (appendix F) for an EPSG code."""
-    code = epsg_code(crs)
-    ellipsoid = {"semi_major_axis": SEMI_MAJOR, "inverse_flattening": 1 / FLATTENING}
-    if code == 4326:
-        return {"grid_mapping_name": "latitude_longitude", **ellipsoid, "epsg_code": crs}
-    if code == 3857:
-        return {
-            "grid_mapping_name": "mercator",
-            "longitude_of_projection_origin": 0.0,
-            "standard_parallel": 0.0,
-            "false_easting": 0.0,
-            "false_northing": 0.0,
-            "earth_radius": SEMI_MAJOR,
-            "epsg_code": crs,
-        }
-    return {
-        "grid_mapping_name": "transverse_mercator",
-        "latitude_of_projection_origin": 0.0,
-        "longitude_of_central_meridian": code % 100 * 6 - 183.0,
-        "scale_factor_at_central_meridian": SCALE,
-        "false_easting": 500e3,
-        "false_northing": 10_000e3 if code // 100 == 327 else 0.0,
-        **ellipsoid,
-        "epsg_code": crs,
-    }

@@ -90,7 +90,7 @@ def read_table(
         duplicates: which of several products of one pass `drop_duplicates` keeps: best, first,
             last or all.
         product: column that names the products, else the time.
-        crs: EPSG code of x and y, where the file does not say it.
+        crs: coordinate system of x and y where the file does not say it, as in EPSG:32632.
         separator: of text: what stands between cells; a blank means any number of blanks or tabs.
         header: of text: whether the first row names the columns, or their names; false names them
             by their positions, "0", "1", ...

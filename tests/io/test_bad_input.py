@@ -83,7 +83,7 @@ CASES: list[tuple[str, Change, dict[str, Any], list[str]]] = [
      ["view_zenith is given without its azimuth"]),
     ("sun without position", without_position, {}, ["sun angles", "crs"]),
     ("sun without system", lambda d: d.drop_attrs(), {}, ["sun angles", "crs"]),
-    ("unknown system", SAME, {"crs": "EPSG:2154"}, ["key 'crs'", "EPSG:2154", "EPSG:32601-32660"]),
+    ("unknown system", SAME, {"crs": "UTM 32N"}, ["key 'crs'", "UTM 32N", "as in EPSG:32632"]),
     ("sun below the horizon", SAME, {"angles": {"sun_zenith": 95}},
      ["nothing clear", "angles beyond the horizon"]),
     ("table without option", SAME, {"angles": {"sun_zenith": {"table": "angles.csv"}}},

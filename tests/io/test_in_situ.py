@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from releo_da.io import read_in_situ
-from releo_da.io.projection import to_lonlat
+from releo_da.io.crs import to_lonlat
 from releo_da.types import InputError
 
 TABLE = """\
@@ -78,7 +78,7 @@ def test_a_row_that_equals_another_in_every_column_counts_once(
 def test_join_by_position(table: Path, pixels: xr.Dataset, crs: str | None) -> None:
     """The nearest pixel within the radius, whatever the table's coordinate system."""
     if crs in ("EPSG:3857", "EPSG:4326"):
-        from releo_da.io.projection import from_lonlat
+        from releo_da.io.crs import from_lonlat
 
         lines = table.read_text().splitlines()
         for position, line in enumerate(lines[1:], 1):

@@ -89,7 +89,7 @@ def test_the_file_is_compressed_checksummed_and_self_describing(tmp_path: Path) 
     ("crs", "name", "x_name"),
     [
         ("EPSG:4326", "latitude_longitude", "longitude"),
-        ("EPSG:3857", "mercator", "projection_x_coordinate"),
+        ("EPSG:3035", "lambert_azimuthal_equal_area", "projection_x_coordinate"),
         ("EPSG:32733", "transverse_mercator", "projection_x_coordinate"),
     ],
 )

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
+from pyproj import CRS
 
 from releo_da.io import read_cube, read_points
 from releo_da.io.geometry import sun_position
@@ -245,8 +246,7 @@ def test_cube_positions_and_crop(tmp_path: Path) -> None:
 
 
 def test_well_known_text_names_the_system(points: Write) -> None:
-    text = 'PROJCS["WGS 84 / UTM zone 31N",GEOGCS["WGS 84",AUTHORITY["EPSG","4326"]],' \
-        'AUTHORITY["EPSG","32631"]]'  # fmt: skip
+    text = CRS.from_epsg(32631).to_wkt("WKT1_GDAL")
 
     def change(data: xr.Dataset) -> xr.Dataset:
         moved = data.assign_coords(x=data["x"] * 0 + 5e5, y=data["y"] * 0 + 48e5).drop_attrs()
