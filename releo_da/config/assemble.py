@@ -127,6 +127,9 @@ def read_sources(document: Document) -> Series:
         if not isinstance(entry, dict) or "path" not in entry:
             raise InputError(f"{document.path}: source[{position}]: needs the key 'path'")
         resolved.append({**placed(document, entry), "path": document.resolve(entry["path"])})
+        mask = entry.get("mask")
+        if isinstance(mask, dict) and "path" in mask:
+            resolved[-1]["mask"] = {**mask, "path": str(document.resolve(mask["path"]))}
     period = document.period
     series = merge(READERS.build(resolved, "source", {"period": period}))
     offsets = find_offsets(series.acquisitions, series.channels)

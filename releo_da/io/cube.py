@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from releo_da.io.angles import Option
+from releo_da.io.grids import compact, land, narrowed
 from releo_da.io.layout import make_layout
 from releo_da.io.masks import Rule
 from releo_da.io.netcdf import opened
@@ -28,6 +29,9 @@ def read_cube(
     clear: dict[str, Rule] | None = None,
     angles: dict[str, Option] | None = None,
     select: dict[str, object] | None = None,
+    window: dict[str, Sequence[float]] | None = None,
+    stride: int = 1,
+    mask: dict[str, object] | None = None,
     period: Sequence[Moment] | None = None,
     scale: float = 1.0,
     offset: float = 0.0,
@@ -49,6 +53,11 @@ def read_cube(
         angles: sources of `releo_da.io.angles`; the sun is computed and the view is nadir where
             they are not given.
         select: rules of `releo_da.io.selection` on coordinates along time, rows or columns.
+        window: ``{x: [..], y: [..]}`` in coordinates or ``{rows: [..], columns: [..]}`` by
+            position, first and last of each; the rest of the grid is not estimated.
+        stride: every so many-th row and column, counted from the first of the file.
+        mask: ``{path: .., variable: .., values: [..]}``, pixels of a map on the same grid that are
+            estimated.
         period: first and last date, both included.
         scale: reflectance = scale * number + offset, after the file's own CF packing.
         offset: see `scale`.
@@ -72,8 +81,12 @@ def read_cube(
     with opened(path) as dataset:
         layout = make_layout(str(path), dims, ("y", "x", "time", "channel"), dataset)
         positions = selected(dataset, layout, select, period)
+        positions = narrowed(positions, dataset, layout, window, stride)
+        wanted = land(mask, dataset, layout)
         grid = grid_pixels(dataset, layout, crs)
         rows, columns = (positions[dim] for dim in layout.space)
         flat = (rows[:, None] * dataset.sizes[layout.space[1]] + columns).ravel()
         pixels = grid.isel(pixel=np.asarray(flat))
-        return assemble(dataset.isel(positions), layout, pixels, content)
+        given = None if wanted is None else wanted.ravel()[None, flat]
+        part = dataset.isel({dim: compact(kept) for dim, kept in positions.items()})
+        return assemble(part, layout, pixels, content, given)

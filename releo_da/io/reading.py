@@ -112,7 +112,7 @@ def assemble(
         pixels: its pixel axis, as `point_pixels` or `grid_pixels` give it; of a grid those pixels
             stay that were seen at least once.
         content: what is read of it.
-        given: ``[time, pixel]`` where the file has an entry at all; everywhere unless given.
+        given: ``[time, pixel]`` where the file has an entry to use; everywhere unless given.
 
     Raises:
         InputError: as the readers.
