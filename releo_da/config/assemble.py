@@ -71,6 +71,9 @@ def mean_reverting(
     days: float = 20.0,
     residual_days: float = 150.0,
     residual_sd: float = 0.015,
+    own: Sequence[str] = (),
+    own_harmonics: int = 2,
+    own_years: float = 30.0,
 ) -> MeanReverting:
     """A seasonal mean, a process about it, slow residuals.
 
@@ -81,9 +84,32 @@ def mean_reverting(
         days: e-folding time of the variables where no fitted weights give it.
         residual_days: e-folding time of the residuals, likewise.
         residual_sd: deviation of the residuals (reflectance), likewise.
+        own: variables of which each place has a season of its own, learned there year by year.
+        own_harmonics: of that season, 0 for a level only.
+        own_years: how long it is remembered, e-folding time in years.
+
+    Raises:
+        InputError: ``own`` names what is not estimated, or a number is out of range.
     """
-    shaped = replace(layout, velocities=kernel != "ou", rough=kernel == "matern32+ou")
-    return MeanReverting(shaped, harmonics, days, residual_days, residual_sd)
+    for name in own:
+        if name not in layout.names:
+            raise InputError(
+                f"forecast.own: {name!r} is not estimated; choose from {', '.join(layout.names)}"
+            )
+    if own_harmonics < 0 or not own_years > 0:
+        raise InputError(
+            f"forecast: own_harmonics is {own_harmonics} and own_years {own_years}; give 0 or more "
+            "harmonics, and a positive number of years"
+        )
+    chosen = tuple(dict.fromkeys(own))
+    shaped = replace(
+        layout,
+        velocities=kernel != "ou",
+        rough=kernel == "matern32+ou",
+        own=chosen,
+        own_harmonics=own_harmonics if chosen else 0,
+    )
+    return MeanReverting(shaped, harmonics, days, residual_days, residual_sd, own_years)
 
 
 STATES = Registry("state", {"prosail": prosail_state})

@@ -88,6 +88,7 @@ class Found:
     field: list[FieldRows] = field(default_factory=list)
     score: Score = Score()  # frozen, so one for all
     against: str = ""
+    leads: xr.Dataset | None = None
 
 
 def subset(series: Series, rows: np.ndarray) -> Series:
@@ -149,6 +150,7 @@ def work(unit: Unit) -> Found:
         outcome.field,
         wanted,
         unit.against,
+        None if outcome.leads is None else outcome.leads.told,
     )
 
 

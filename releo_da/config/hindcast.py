@@ -60,6 +60,7 @@ def task_of(document: Document, series: Series) -> Task:
         members=document.values.get("members", MEMBERS),
         start=min(start, series.acquisitions[0].time),
         horizons=wanted.horizons,
+        bins=wanted.bins,
         forecast_period=wanted.period,
         smooth=document.values.get("smooth") is not None,
     )
@@ -162,6 +163,8 @@ def write_outcome(
         told = {**attributes, "estimate": estimate}
         write_products(root / name, products_dataset(times, pixels, found, told))
     write_products(root / "verification.nc", outcome.verification)
+    if outcome.leads is not None:
+        write_products(root / "leads.nc", outcome.leads.told)
     for number, rows in enumerate(outcome.field):
         repeated = any(rows.variable == other.variable for other in outcome.field[:number])
         suffix = f"-{number}" if repeated else ""

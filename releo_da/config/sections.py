@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -55,6 +56,7 @@ class Score:
     Attributes:
         withhold: the rule of withheld dates.
         horizons: lead times of forecasts, days.
+        bins: of lead times, from every acquisition to all later ones, days.
         period: first and last time of forecast targets, days.
         in_situ: options of the tables of field measurements.
         burn_in: time from the start that a twin experiment does not score.
@@ -67,11 +69,12 @@ class Score:
     in_situ: tuple[Mapping[str, Any], ...] = ()
     burn_in: float = 0.0
     periods: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    bins: tuple[tuple[float, float], ...] = ()
 
 
 def score(
     withhold: dict[str, int | float | str] | None = None,
-    horizons: Sequence[float] = (),
+    horizons: Sequence[float | Sequence[float]] = (),
     forecast_period: Sequence[Any] | None = None,
     in_situ: dict[str, Any] | Sequence[dict[str, Any]] | None = None,
     burn_in: float = 0.0,
@@ -84,7 +87,9 @@ def score(
             scored; ``offset: all`` takes every offset in turn and scores their mean. Or ``{sensor:
             .., within_days: 1}``, a sensor that is predicted only, scored where another saw the
             pixel within so many days.
-        horizons: lead times of forecasts in days.
+        horizons: lead times of forecasts in days, each value forecast from the latest acquisition
+            that is old enough; a pair such as ``[10, 30]`` is a bin of lead times (more than 10, at
+            most 30 days), for which every acquisition is an origin and all later ones are targets.
         forecast_period: first and last day of forecast targets; the whole run unless given.
         in_situ: a table of field measurements, or a list of them.
         burn_in: time from the start (days; model time of a toy model) that a twin experiment
@@ -105,14 +110,54 @@ def score(
     period = (-np.inf, np.inf)
     if forecast_period is not None:
         period = as_period(forecast_period, "score.forecast_period")
-    for horizon in horizons:
-        if not horizon > 0:
-            raise InputError(f"horizons: {horizon} is no lead time; give positive numbers of days")
+    single, bins = leads(horizons)
     if burn_in < 0.0:
         raise InputError(f"burn_in is {burn_in}; give 0 or more")
     listed = [in_situ] if isinstance(in_situ, Mapping) else list(in_situ or [])
     parts = {n: as_period(p, f"score.periods.{n}") for n, p in (periods or {}).items()}
-    return Score(rule, tuple(float(h) for h in horizons), period, tuple(listed), burn_in, parts)
+    return Score(rule, single, period, tuple(listed), burn_in, parts, bins)
+
+
+def leads(
+    horizons: Sequence[float | Sequence[float]],
+) -> tuple[tuple[float, ...], tuple[tuple[float, float], ...]]:
+    """Horizons and bins of lead times, days.
+
+    Raises:
+        InputError: a lead time is not positive, a pair is no bin, or bins overlap.
+    """
+    single = tuple(float(h) for h in horizons if not isinstance(h, Sequence))
+    for horizon in single:
+        if not horizon > 0:
+            raise InputError(f"horizons: {horizon} is no lead time; give positive numbers of days")
+    bins = []
+    for given in (h for h in horizons if isinstance(h, Sequence)):
+        if isinstance(given, str) or len(given) != 2 or not 0 <= given[0] < given[1]:
+            raise InputError(
+                f"horizons: {list(given)} is no bin of lead times; write [10, 30], in days"
+            )
+        bins.append((float(given[0]), float(given[1])))
+    bins.sort()
+    for one, other in pairwise(bins):
+        if other[0] < one[1]:
+            raise InputError(
+                f"horizons: {list(one)} and {list(other)} overlap; a lead time belongs to one bin"
+            )
+    return single, tuple(bins)
+
+
+def horizons_of(document: Document, wanted: Score) -> tuple[float, ...]:
+    """The horizons of a run that is scored on its truth at every time, where bins add nothing.
+
+    Raises:
+        InputError: bins of lead times are asked for.
+    """
+    if wanted.bins:
+        raise InputError(
+            f"{document.path}: score.horizons: bins of lead times are for hindcasts; a twin is "
+            "scored on its truth, give single lead times"
+        )
+    return wanted.horizons
 
 
 @dataclass(frozen=True)

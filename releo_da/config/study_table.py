@@ -17,6 +17,7 @@ import xarray as xr
 from releo_da.config.table_pairs import pairs_table, refusals
 from releo_da.config.table_text import markdown, over_seeds, percent
 from releo_da.config.table_variants import Sides, variants_table
+from releo_da.diagnostics.leads import lead_losses, lead_summaries, middle, of_bin, pooled_leads
 from releo_da.diagnostics.paired import paired_interval
 from releo_da.diagnostics.scores import Array
 from releo_da.diagnostics.verification import summaries, within
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, float]
 SHOWN = ("rmse", "mae", "median_abs", "crps", "coverage_90")
+RIVALS = ("persistence", "harmonic", "place_day_of_year", "place_harmonic", "ou_kalman")
+"""Methods that forecasts are compared with in pairs."""
 FIELD = ("rmse", "bias", "unbiased_rmse", "r2", "coverage_90", "n")
 
 
@@ -102,7 +105,15 @@ def _pooled(parts: list[Found]) -> dict[str, Any]:
     offset = np.cumsum([0, *(p.redrawn.label.max() + 1 for p in parts[:-1])])
     label = np.concatenate([p.redrawn.label + k for p, k in zip(parts, offset, strict=True)])
     redrawn = Units(label, parts[0].redrawn.words)
-    return {"scores": scores, "ours": ours, "said": said, "redrawn": redrawn}
+    leads = pooled_leads([(p.leads, k) for p, k in zip(parts, _starts(parts), strict=True)])
+    if leads is not None:
+        scores.setdefault("forecast", {}).update(lead_summaries(leads))
+    return {"scores": scores, "ours": ours, "said": said, "redrawn": redrawn, "leads": leads}
+
+
+def _starts(parts: Sequence[Found]) -> Array:
+    """Where each part begins on the pooled pixel axis."""
+    return np.cumsum([0, *(p.verification.sizes["pixel"] for p in parts[:-1])])
 
 
 def _concatenated(parts: Sequence[xr.Dataset]) -> xr.Dataset:
@@ -172,7 +183,7 @@ def _channels_text(scores: list[dict[str, Any]]) -> str:
 
 def _forecast_text(pooled: list[dict[str, Any]]) -> str:
     scores = [p["scores"] for p in pooled]
-    horizons = sorted(scores[0]["forecast"], key=float)
+    horizons = sorted(scores[0]["forecast"], key=middle)
     body = []
     for score in ("rmse", "crps"):
         ours = [[s["forecast"][h]["ndvi"][score] for s in scores] for h in horizons]
@@ -183,10 +194,11 @@ def _forecast_text(pooled: list[dict[str, Any]]) -> str:
                 body.append(
                     [f"{score}, {name}", *(f"{held[h]['ndvi'][score]:.4f}" for h in horizons)]
                 )
-    for rival in ("persistence", "harmonic", "ou_kalman"):
-        if "forecast" in scores[0]["baselines"].get(rival, {}):
-            line = [_against(pooled, rival, f"forecast_{h}", False) for h in horizons]
-            body.append([f"crps against {rival}", *line])
+    for root in (True, False) if pooled[0]["leads"] is not None else (False,):
+        for rival in RIVALS:
+            if "forecast" in scores[0]["baselines"].get(rival, {}):
+                line = [_against(pooled, rival, f"forecast_{h}", root) for h in horizons]
+                body.append([f"{'rmse' if root else 'crps'} against {rival}", *line])
     covered = [[s["forecast"][h]["ndvi"]["coverage_90"] for s in scores] for h in horizons]
     body.append(["90 % coverage", *(over_seeds(v, 2) for v in covered)])
     return markdown(["NDVI forecast, days ahead", *horizons], body)
@@ -204,8 +216,14 @@ def _against(pooled: list[dict[str, Any]], rival: str, case: str, root: bool) ->
     for one in cases:
         observed, mean, crps = said[rival, one, "ndvi"]
         theirs.append((mean - observed) ** 2 if root else crps)
+        labels = pooled[0]["redrawn"].label
+        if mean.ndim == 1:  # along pairs
+            held = [of_bin(p["leads"], one.removeprefix("forecast_")) for p in pooled]
+            ours.append(np.mean([lead_losses(h, root) for h in held], 0))
+            groups.append(labels[held[0]["place"].values])
+            continue
         ours.append(np.mean([_loss(p["ours"], one, root) for p in pooled], 0))
-        groups.append(np.broadcast_to(pooled[0]["redrawn"].label[:, None], mean.shape))
+        groups.append(np.broadcast_to(labels[:, None], mean.shape))
     if not ours:
         return ""
     flat = [np.concatenate([p.ravel() for p in parts]) for parts in (ours, theirs, groups)]

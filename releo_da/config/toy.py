@@ -18,7 +18,7 @@ from releo_da.config.registry import Registry
 from releo_da.config.report import report
 from releo_da.config.run_files import open_run, progress, weights_of
 from releo_da.config.schemes import SCHEMES, analyse_of, reasons_of, smoother_of
-from releo_da.config.sections import score, section
+from releo_da.config.sections import horizons_of, score, section
 from releo_da.config.toy_climate import supplied
 from releo_da.config.toy_source import TOYS, Initial, ToySource, source_of
 from releo_da.config.toy_weights import load_weights
@@ -120,13 +120,13 @@ def task_of(document: Document, made: ToySource) -> Task:
             f"{document.path}: score.burn_in is {wanted.burn_in}, the last observation comes at "
             f"{made.times[-1]:g}; give less, or more steps"
         )
-    for horizon in wanted.horizons:
+    for horizon in horizons_of(document, wanted):
         check_interval(made.truth, horizon, f"{document.path}: score.horizons")
     return Task(
         seed=document.values.get("seed", SEED),
         members=document.values.get("members", MEMBERS),
         start=START,
-        horizons=wanted.horizons,
+        horizons=horizons_of(document, wanted),
         smooth=document.values.get("smooth") is not None,
     )
 

@@ -24,7 +24,7 @@ from releo_da.config.options import Options
 from releo_da.config.registry import bind
 from releo_da.config.report import report
 from releo_da.config.run_files import open_run, progress
-from releo_da.config.sections import as_date, days, products, score, section
+from releo_da.config.sections import as_date, days, horizons_of, products, score, section
 from releo_da.config.sensor_paths import placed
 from releo_da.config.toy_source import is_toy
 from releo_da.io import products_dataset, write_json, write_products, write_state
@@ -232,7 +232,7 @@ def task_of(document: Document, made: Twin) -> Task:
         members=document.values.get("members", MEMBERS),
         start=start,
         asked=asked,
-        horizons=wanted.horizons,
+        horizons=horizons_of(document, wanted),
         smooth=document.values.get("smooth") is not None,
     )
 

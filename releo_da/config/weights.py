@@ -44,6 +44,7 @@ def meaning(layout: Layout) -> dict[str, str]:
         "variables": " ".join(layout.names),
         "order": "second" if layout.velocities else "first",
         "channels": " ".join(f"{knot:g}" for knot in layout.knots),
+        "own": " ".join(layout.own),
     }
 
 

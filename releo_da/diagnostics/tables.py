@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from releo_da.diagnostics.leads import middle
 from releo_da.diagnostics.plots.skill import OURS, forecasts, number
 from releo_da.diagnostics.plots.style import words
 
@@ -146,7 +147,7 @@ def forecast_tables(scores: Mapping[str, Any]) -> list[Table]:
     result = []
     for name in chosen:
         lines = forecasts(scores, name)
-        days = sorted({day for rows in lines.values() for day in rows})
+        days = sorted({day for rows in lines.values() for day in rows}, key=middle)
         for score in ("rmse", "crps", "coverage_90"):
             note = (
                 "Only observations at least so many days older were used. Parameters of rivals, "
@@ -154,13 +155,13 @@ def forecast_tables(scores: Mapping[str, Any]) -> list[Table]:
                 "the scored series itself where it was not fitted."
             )
             title = f"Forecasts of {words(name)}: {words(score)}"
-            columns = ["", *(f"{day:g} days" for day in days)]
+            columns = ["", *(f"{day} days" for day in days)]
             result.append(Table(title, note, columns, across(lines, days, score)))
     return result
 
 
 def across(
-    lines: Mapping[str, Mapping[float, Any]], days: Sequence[float], score: str
+    lines: Mapping[str, Mapping[str, Any]], days: Sequence[str], score: str
 ) -> list[tuple[str, list[Cell]]]:
     """One score, methods down and horizons across; the best of each horizon is marked."""
     found = {m: [number(rows.get(d, {}).get(score)) for d in days] for m, rows in lines.items()}

@@ -4,12 +4,14 @@ With z the unbounded coordinates of the variables and m(t) a harmonic series of 
 
     z(t) = m(t) + x(t),    x  Matern-3/2, Ornstein-Uhlenbeck, or the sum of one of each; rates
                               lambda, deviations sigma, driving noises correlated by C
+                              + the place's own season, slow waves of some variables
     r(t) = mu + e(t),      e  Ornstein-Uhlenbeck per channel: the slow residual of the physics
 
 so one step is ``deviation' = deviation F' + noise chol(Q)'`` with F and Q exact for any interval
-(`releo_da.dynamics.gauss_markov`). Shapes: ensemble ``[pixel, member, latent]`` in the order of
-`releo_da.state.layout.Layout`; F and Q ``[latent, latent]`` are shared by all pixels. Cost: one
-Cholesky per acquisition and a matrix product per member.
+(`releo_da.dynamics.gauss_markov`, `releo_da.dynamics.own_season`). Shapes: ensemble
+``[pixel, member, latent]`` in the order of `releo_da.state.layout.Layout`; F and Q
+``[latent, latent]`` are shared by all pixels. Cost: one Cholesky per acquisition and a matrix
+product per member.
 
 Everything that is learned is a parameter of the module, fitted by the likelihood of innovations
 (`releo_da.learning`). Without fitted weights it has the defaults below, which describe herbaceous
@@ -30,6 +32,7 @@ from releo_da.dynamics.gauss_markov import (
     ou_noise,
     ou_transition,
 )
+from releo_da.dynamics.own_season import own_transition, starting_shares
 from releo_da.state.layout import Layout
 from releo_da.state.prior import correlation
 from releo_da.types import Noise, State
@@ -73,6 +76,8 @@ class MeanReverting(nn.Module):
         days: initial e-folding time of the variables (days); 1 / lambda.
         residual_days: initial e-folding time of the residuals.
         residual_sd: initial stationary deviation of the residuals (reflectance).
+        own_years: e-folding time of the season of the place (years); it is not fitted, since a
+            training period of a few years does not tell it.
     """
 
     def __init__(
@@ -82,6 +87,7 @@ class MeanReverting(nn.Module):
         days: float = 20.0,
         residual_days: float = 150.0,
         residual_sd: float = 0.015,
+        own_years: float = 30.0,
     ) -> None:
         super().__init__()
         double = torch.float64
@@ -97,6 +103,15 @@ class MeanReverting(nn.Module):
             quarter = 0.5 * math.log(0.25)
             self.rough_log_sigma = nn.Parameter(torch.full((v,), quarter, dtype=double))
             self.rough_log_rate = nn.Parameter(torch.full((v,), -math.log(days), dtype=double))
+        self.own_rate = 1.0 / (own_years * YEAR)
+        if layout.own:  # half of the variance of these variables
+            half = 0.5 * math.log(0.5)
+            shares = starting_shares(layout.own_harmonics).log() / 2.0 + half
+            self.own_log_sigma = nn.Parameter(shares[:, None].repeat(1, len(layout.own)))
+            for name in layout.own:
+                self.log_sigma.data[layout.names.index(name)] += half
+                if layout.rough:
+                    self.rough_log_sigma.data[layout.names.index(name)] += half
         self.residual_mean = nn.Parameter(torch.zeros(c, dtype=double))
         slow, small = -math.log(residual_days), math.log(residual_sd)
         self.residual_log_rate = nn.Parameter(torch.full((c,), slow, dtype=double))
@@ -127,6 +142,10 @@ class MeanReverting(nn.Module):
             fast = self.rough_log_rate.exp()
             f.append(ou_transition(fast, interval))
             q.append(ou_noise(fast, self.rough_log_sigma.exp(), together, interval))
+        if self.layout.own:
+            own_f, own_q = own_transition(self.own_log_sigma, self.own_rate, YEAR, interval)
+            f.append(own_f)
+            q.append(own_q)
         f.append(ou_transition(slow, interval))
         own = slow_lower @ slow_lower.T
         q.append(ou_noise(slow, self.residual_log_sigma.exp(), own, interval))

@@ -24,6 +24,7 @@ SCALES = {
     "log_sigma": 0.3,
     "rough_log_rate": 0.5,
     "rough_log_sigma": 0.3,
+    "own_log_sigma": 0.3,
     "coupling": 0.3,
     "residual_mean": 0.01,
     "residual_log_rate": 0.5,

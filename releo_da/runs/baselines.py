@@ -12,9 +12,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from releo_da.diagnostics.baselines import BASELINES, Series, predict
+from releo_da.diagnostics.baselines import (
+    BASELINES,
+    Baseline,
+    Series,
+    predict,
+    predict_between,
+)
 from releo_da.diagnostics.baselines import series as baseline_series
 from releo_da.diagnostics.baselines.interpolation import persistence
+from releo_da.diagnostics.leads import Leads, label
 from releo_da.diagnostics.scores import Array
 from releo_da.runs.compare import ndvi_index, with_index
 from releo_da.runs.withhold import Held
@@ -23,7 +30,7 @@ from releo_da.types import Acquisition
 
 Said = dict[tuple[str, str, str], tuple[Array, Array, Array]]
 """``{(baseline, case, variable): (observed, mean, crps)}``, each ``[pixel, date]``, NaN where not
-scored."""
+scored; of forecasts by bins of lead ``[pair]``, the pairs of one bin."""
 
 
 def tables(
@@ -54,6 +61,7 @@ def said(
     horizons: Iterable[float],
     targets: Array,
     every: int = 3,
+    leads: Leads | None = None,
 ) -> Said:
     """What every baseline says of withheld values and of forecast targets.
 
@@ -64,6 +72,7 @@ def said(
         horizons: lead times (days); NDVI only, as channels are not forecast by rivals.
         targets: ``[pixel, date]`` bool, forecast targets.
         every: the withholding rule, for the residual distribution of smoothing baselines.
+        leads: origins and targets of NDVI forecasts by bins of lead.
     """
     found: Said = {}
     for baseline in BASELINES:
@@ -82,7 +91,8 @@ def said(
                     (f"forecast_{h:g}", h, targets & table.seen & older(table, h), table)
                     for h in horizons
                 ]
-            if not cases:
+            ahead = leads if variable == "ndvi" and baseline.between is not None else None
+            if not cases and ahead is None:
                 continue
             fitted = baseline.fit(part)
             for case, horizon, target, usable in cases:
@@ -90,6 +100,27 @@ def said(
                 fields = table.values, predicted.prediction.mean, predicted.crps(table.values)
                 kept = [np.where(target, field, np.nan) for field in fields]
                 found[baseline.name, case, variable] = (kept[0], kept[1], kept[2])
+            if ahead is not None:
+                found |= said_between(baseline, fitted, part, table, ahead)
+    return found
+
+
+def said_between(
+    baseline: Baseline,
+    fitted: Any,
+    training: Series,
+    table: Series,
+    leads: Leads,
+) -> Said:
+    """What a baseline says of NDVI forecasts by bins of lead, one case per bin."""
+    found: Said = {}
+    pairs, bins = leads.pairs, leads.bins
+    predicted = predict_between(baseline, fitted, training, table, pairs, bins)
+    for number, one in enumerate(predicted):
+        here = pairs.bin == number
+        observed = table.values[pairs.pixel[here], pairs.target[here]]
+        case = f"forecast_{label(bins[number])}"
+        found[baseline.name, case, "ndvi"] = observed, one.prediction.mean, one.crps(observed)
     return found
 
 

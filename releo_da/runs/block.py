@@ -19,7 +19,9 @@ from torch import Tensor
 from releo_da.cycling.cycle import cycle
 from releo_da.cycling.draws import Draws, block_draws
 from releo_da.cycling.recovery import diverged, recoveries
+from releo_da.diagnostics.leads import Bin, Pairs
 from releo_da.diagnostics.verification import Record
+from releo_da.runs.ahead import forecast_pairs
 from releo_da.runs.compare import compare, ndvi_index
 from releo_da.runs.judged import Judged
 from releo_da.runs.model import Model
@@ -48,6 +50,7 @@ class BlockResult:
         diverged: number of pixels whose ensemble stopped being finite, recovered or not.
         refused: number of values that screening refused, by reason.
         judged: what each analysis said of its innovations.
+        leads: what was forecast of each pair of the block, ``[pair, field]``, or None.
     """
 
     state: State
@@ -57,6 +60,7 @@ class BlockResult:
     diverged: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     judged: list[Judged] = field(default_factory=list)
+    leads: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class Task:
         start: time of the prior ensemble (days).
         asked: times at which output variables are wanted.
         horizons: lead times of forecasts (days).
+        bins: of lead times (days), from every acquisition to all later ones.
         forecast_period: first and last time of forecast targets.
         smooth: whether the run is smoothed.
     """
@@ -78,6 +83,7 @@ class Task:
     start: float
     asked: tuple[float, ...] = ()
     horizons: tuple[float, ...] = ()
+    bins: tuple[Bin, ...] = ()
     forecast_period: tuple[float, float] = (-np.inf, np.inf)
     smooth: bool = True
 
@@ -113,10 +119,11 @@ class Block:
             sensor: ndvi_index(sensor, names) for sensor, names in model.channels.items()
         }
 
-    def everything(self, scored: Tensor | None = None) -> BlockResult:
+    def everything(self, scored: Tensor | None = None, pairs: Pairs | None = None) -> BlockResult:
         """The run itself, with every acquisition but what is hidden from it.
 
         Args:
+            pairs: origins and targets of forecasts by bins of lead.
             scored: ``[acquisition, pixel]`` bool, hidden values that are compared with what the
                 filter said of them, having seen all else of their time, and the smoother.
         """
@@ -138,6 +145,11 @@ class Block:
             result.judged += self._judged(steps[k], date, after, reasons)
         for horizon in self.task.horizons:
             result.records += self._forecast_records(steps, horizon)
+        if pairs is not None:
+            analyses = {d: steps[k].analysis for k, d in zip(place, order, strict=True)}
+            result.leads = forecast_pairs(
+                self.model, analyses, self.acquisitions, pairs, self.index, self.draws, self.tick
+            )
         where = [k for k, step in enumerate(steps) if not step.acquisition.sensor]
         result.analysis = self._derived(steps, where, [steps[k].analysis.ensemble for k in where])
         smoothed: list[Tensor] = []

@@ -17,11 +17,13 @@ import xarray as xr
 from torch import Tensor
 
 from releo_da.cycling.draws import BLOCK
+from releo_da.diagnostics.leads import Leads, Pairs, leads_dataset, of_pixels, pairs_of
 from releo_da.diagnostics.scores import Array
-from releo_da.diagnostics.verification import verification
+from releo_da.diagnostics.verification import FIELDS, verification
 from releo_da.io.in_situ import InSitu
 from releo_da.io.products import Product
 from releo_da.io.series import Series
+from releo_da.runs.baselines import tables
 from releo_da.runs.block import Block, BlockResult, Task, Tick
 from releo_da.runs.field import FieldRows, counted, nearest_index
 from releo_da.runs.joined import (
@@ -35,7 +37,7 @@ from releo_da.runs.joined import (
 from releo_da.runs.judged import Judged, joined_judged
 from releo_da.runs.model import Model, on
 from releo_da.runs.withhold import Held, Rule, WithholdSensor, clear
-from releo_da.types import Acquisition, State
+from releo_da.types import Acquisition, InputError, State
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Outcome:
         diverged: number of pixels whose ensemble stopped being finite.
         refused: number of values that screening refused, by reason.
         judged: what each analysis said of its innovations, in time order.
+        leads: forecasts by bins of lead (`releo_da.diagnostics.leads`), or None.
     """
 
     verification: xr.Dataset
@@ -67,6 +70,7 @@ class Outcome:
     diverged: int
     refused: dict[str, int]
     judged: list[Judged]
+    leads: Leads | None = None
 
 
 def blocks(pixels: Tensor) -> Iterator[Tensor]:
@@ -79,7 +83,9 @@ def blocks(pixels: Tensor) -> Iterator[Tensor]:
 def turns(series: Series, task: Task, withhold: Rule | None) -> int:
     """How often ``tick`` will be called: the length of a progress bar."""
     pixels = torch.as_tensor(series.pixels["id"].values)
-    passes = 1 + len(task.horizons) + 2 * (0 if withhold is None else withhold.passes)
+    passes = (
+        1 + len(task.horizons) + bool(task.bins) + 2 * (0 if withhold is None else withhold.passes)
+    )
     return len(torch.unique(pixels // BLOCK)) * len(series.acquisitions) * passes
 
 
@@ -114,13 +120,47 @@ def hindcast(
     start = min(task.start, times[0], *asked[:1])
     task = replace(task, asked=tuple(asked), start=float(start))
     results: list[tuple[Tensor, BlockResult]] = []
+    pairs = pairs_to_forecast(series, task, withhold, held)
+    leads = None if pairs is None else np.empty((len(pairs.pixel), len(FIELDS)), np.float32)
     with torch.no_grad():
         for rows in blocks(pixels):
             part = [on(a, device, rows) for a in acquisitions]
             here = {case: Held(*(m[rows.numpy()] for m in one)) for case, one in held.items()}
-            result = _of_block(model, part, pixels[rows], task, withhold, here, tick)
+            mine, chosen = (None, None) if pairs is None else of_pixels(pairs, rows.numpy())
+            result = _of_block(model, part, pixels[rows], task, withhold, here, tick, mine)
+            if leads is not None:
+                leads[chosen] = result.leads
             results.append((rows, _reduced(result, rows, asked, product_times, field)))
-    return _joined(results, series, task, product_times, field, held, model.described)
+    outcome = _joined(results, series, task, product_times, field, held, model.described)
+    if pairs is None or leads is None:
+        return outcome
+    ids = series.pixels["id"].values
+    told = leads_dataset(pairs, leads, times, ids, task.bins)
+    return replace(outcome, leads=Leads(pairs, task.bins, told))
+
+
+def pairs_to_forecast(
+    series: Series, task: Task, withhold: Rule | None, held: Mapping[str, Held]
+) -> Pairs | None:
+    """Origins and targets of NDVI forecasts by bins of lead; None where none are asked for.
+
+    What a withheld sensor saw is a target, and no origin.
+
+    Raises:
+        InputError: no sensor of the series has the channels of NDVI.
+    """
+    if not task.bins:
+        return None
+    table = tables(series.acquisitions, series.channels).get("ndvi")
+    if table is None:
+        raise InputError(
+            "score.horizons: bins of lead times are scored on NDVI, which no sensor of this run "
+            "can form; add its channels to the source, or give single lead times"
+        )
+    starts = table.seen
+    if isinstance(withhold, WithholdSensor):
+        starts = starts & ~held["smoothed"].hidden
+    return pairs_of(table.times, table.seen, task.bins, task.forecast_period, starts)
 
 
 def _of_block(
@@ -131,6 +171,7 @@ def _of_block(
     withhold: Rule | None,
     held: Mapping[str, Held],
     tick: Tick,
+    pairs: Pairs | None = None,
 ) -> BlockResult:
     """What a block leaves behind: a sensor is withheld from the run, dates from further passes."""
 
@@ -139,9 +180,9 @@ def _of_block(
 
     if isinstance(withhold, WithholdSensor):
         hidden, scored = map(mask, held["smoothed"])
-        return Block(model, part, pixels, task, tick, hidden).everything(scored)
+        return Block(model, part, pixels, task, tick, hidden).everything(scored, pairs)
     block = Block(model, part, pixels, task, tick)
-    result = block.everything()
+    result = block.everything(pairs=pairs)
     for case, one in held.items():
         result.records += block.withholding(case, mask(one.hidden))
     return result

@@ -10,6 +10,7 @@ import xarray as xr
 
 from releo_da.diagnostics.baselines import Series as Table
 from releo_da.diagnostics.baselines import part
+from releo_da.diagnostics.leads import lead_summaries
 from releo_da.diagnostics.verification import summaries, within
 from releo_da.runs.baselines import Said, by_part, rows, said, tables
 from releo_da.runs.block import Task
@@ -37,6 +38,8 @@ def score(
     found = _of_cases(held)
     if periods:
         found["periods"] = {name: _of_cases(within(held, *part)) for name, part in periods.items()}
+    if outcome.leads is not None:
+        found.setdefault("forecast", {}).update(lead_summaries(outcome.leads.told))
     found["baselines"] = rows(baselines)
     found["in_situ"] = field_scores(outcome.field, task.seed)
     refused = outcome.verification.rejected.sum(("time", "pixel"))
@@ -95,15 +98,17 @@ def score_baselines(
         period = train_period[0], min(train_period[1], end)
         return {name: part(table, period=period) for name, table in given.items()}
 
+    leads = outcome.leads
     if training is not None:
-        return said(limited(training), scored, outcome.withheld, task.horizons, targets, every)
+        part_ = limited(training)
+        return said(part_, scored, outcome.withheld, task.horizons, targets, every, leads)
     found: Said = {}
     for case, held in outcome.withheld.items():
         rest = {n: t._replace(seen=t.seen & ~held.hidden) for n, t in scored.items()}
         found |= said(limited(rest), scored, {case: held}, (), targets, every)
-    if task.horizons:
+    if task.horizons or leads:
         before = limited(scored, first)
         if not any(t.seen.any() for t in before.values()):
             before = limited(scored)  # nothing is older than the targets; the report says so
-        found |= said(before, scored, {}, task.horizons, targets, every)
+        found |= said(before, scored, {}, task.horizons, targets, every, leads)
     return found

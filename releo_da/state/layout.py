@@ -1,9 +1,11 @@
 """Where each latent sits on the last axis of an ensemble.
 
-    latent axis = [ position of V variables | velocity of V | rough part of V | residual of C ]
+    latent axis = [ position of V variables | velocity of V | rough part of V
+                    | season of the place, 1 + 2 K waves of P variables | residual of C ]
 
 The unbounded coordinate of a variable (`releo_da.state.transforms`) is its position, plus its rough
-part where the dynamics have one; velocities exist for second-order dynamics only. Residuals are
+part and what the place adds to the season (`releo_da.dynamics.own_season`) where the dynamics have
+them; velocities exist for second-order dynamics only. Residuals are
 reflectances at C centre wavelengths: what the physical model cannot explain of a field (its soil,
 its understorey, an adjacency effect), as state with an uncertainty of its own. Another sensor's
 channel takes the residual of the nearest wavelength.
@@ -15,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
 from releo_da.state.transforms import Anamorphosis
@@ -31,6 +34,8 @@ class Layout:
         velocities: True where the dynamics keep a velocity per variable.
         knots: centre wavelengths (nm) of the C residual latents.
         rough: True where the dynamics add a first-order part per variable.
+        own: the P variables, of ``names``, with a season of the place.
+        own_harmonics: K, harmonics of that season.
     """
 
     names: tuple[str, ...]
@@ -38,11 +43,18 @@ class Layout:
     velocities: bool = True
     knots: tuple[float, ...] = ()
     rough: bool = False
+    own: tuple[str, ...] = ()
+    own_harmonics: int = 0
+
+    @property
+    def seasonal(self) -> int:
+        """Number of latents of the season of the place."""
+        return len(self.own) * (1 + 2 * self.own_harmonics)
 
     @property
     def dynamic(self) -> int:
-        """Number of latents of the variables, velocities and rough parts included."""
-        return len(self.names) * (1 + self.velocities + self.rough)
+        """Number of latents of the variables: all but residuals."""
+        return len(self.names) * (1 + self.velocities + self.rough) + self.seasonal
 
     @property
     def size(self) -> int:
@@ -57,8 +69,14 @@ class Layout:
     def decode(self, ensemble: Tensor) -> dict[str, Tensor]:
         """Physical variables by name, each ``[..., ]`` for an ensemble ``[..., latent]``."""
         coordinates = ensemble[..., : len(self.names)]
+        start = self.dynamic - self.seasonal
         if self.rough:
-            coordinates = coordinates + ensemble[..., self.dynamic - len(self.names) : self.dynamic]
+            coordinates = coordinates + ensemble[..., start - len(self.names) : start]
+        if self.own:
+            waves = ensemble[..., start : self.dynamic].unflatten(-1, (-1, len(self.own)))
+            added = waves[..., 0, :] + waves[..., 1::2, :].sum(-2)  # the b of a pair adds nothing
+            place = torch.tensor([self.names.index(name) for name in self.own])
+            coordinates = coordinates.index_add(-1, place.to(added.device), added)
         values = self.anamorphosis.decode(coordinates)
         decoded = dict(zip(self.names, values.unbind(-1), strict=True))
         for name, value in self.fixed.items():

@@ -84,6 +84,16 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], None], list[str]]] = {
     ),
     "horizon that is no number": (change("score.horizons", ["ten"]), ["score.horizons", "'ten'"]),
     "horizon in the past": (change("score.horizons", [10, -5]), ["horizons", "-5"]),
+    "a bin of one number": (change("score.horizons", [[10]]), ["horizons", "[10.0]", "[10, 30]"]),
+    "bins that overlap": (
+        change("score.horizons", [[0, 20], [10, 30]]),
+        ["horizons", "[0.0, 20.0]", "overlap"],
+    ),
+    "a season of what is not estimated": (
+        change("forecast.own", ["ant"]),
+        ["forecast.own", "'ant'", "lai"],
+    ),
+    "a season without years": (change("forecast.own_years", 0), ["own_years", "positive"]),
     "output dates without interval": (change("products.every_days", 0), ["every_days", "positive"]),
     "members in words": (change("members", "many"), ["members", "'many'"]),
     "quadrature that cannot be": (

@@ -115,7 +115,7 @@ def test_reliability_of_a_narrow_ensemble_lies_below_the_diagonal() -> None:
 
 
 def test_skill_shows_every_method_and_puts_the_best_on_top(run_scores: dict) -> None:
-    assert forecasts(run_scores, "ndvi")["assimilation"][5.0]["rmse"] == 0.14
+    assert forecasts(run_scores, "ndvi")["assimilation"]["5"]["rmse"] == 0.14
     figure = plots.by_horizon(run_scores, "ndvi")
     lines = {line.get_label(): line.get_ydata() for line in figure.axes[0].get_lines()}
     assert set(lines) == {"assimilation", "OU Kalman"}

@@ -9,6 +9,7 @@ from releo_da.diagnostics.baselines.protocol import (
     BASELINES,
     Predicted,
     predict,
+    predict_between,
     score_baselines,
 )
 from releo_da.diagnostics.baselines.series import (
@@ -32,6 +33,7 @@ __all__ = [
     "line",
     "part",
     "predict",
+    "predict_between",
     "score_baselines",
     "score_in_situ",
     "series",

@@ -72,4 +72,10 @@ def harmonic_of_place(coefficients: Array, series: Series) -> Prediction:
     return Prediction(pooled + own @ x.T)
 
 
-HARMONIC = Baseline("harmonic", fit_harmonic, harmonic_of_place, lambda c, s, _: harmonic(c, s))
+HARMONIC = Baseline(
+    "harmonic",
+    fit_harmonic,
+    harmonic_of_place,
+    lambda c, s, _: harmonic(c, s),
+    lambda c, s, pairs: Prediction(seasonal(c, s.times)[pairs.target]),
+)

@@ -104,7 +104,11 @@ def smooth_daily(daily: Array, window: int, order: int, series: Series) -> Predi
 
 
 PERSISTENCE = Baseline(
-    "persistence", nothing, lambda _, s: persistence(s), lambda _, s, h: persistence(s, h)
+    "persistence",
+    nothing,
+    lambda _, s: persistence(s),
+    lambda _, s, h: persistence(s, h),
+    lambda _, s, pairs: Prediction(s.values[pairs.pixel, pairs.origin]),
 )
 LINEAR = Baseline("linear", nothing, lambda _, s: linear(s))
 SAVITZKY_GOLAY = Baseline("savitzky_golay", nothing, lambda _, s: savitzky_golay(s))

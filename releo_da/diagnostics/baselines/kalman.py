@@ -35,6 +35,7 @@ from releo_da.diagnostics.baselines.series import (
     last_usable,
     thinned,
 )
+from releo_da.diagnostics.leads import Pairs, of_pixels
 
 SEASON = 2  # harmonics of the mean; what they leave, the process carries
 CHUNK = 4096  # pixels whose filtered states are held at once
@@ -207,5 +208,25 @@ def forecast_chunk(process: Process, horizon: float, series: Series) -> Predicti
     return Prediction(x + seasonal(process.mean, series.times), np.sqrt(variance + process.noise))
 
 
-OU_KALMAN = Baseline("ou_kalman", partial(fit_process, order=1), smooth, forecast)
-MATERN_KALMAN = Baseline("matern_kalman", partial(fit_process, order=2), smooth, forecast)
+def between(process: Process, series: Series, pairs: Pairs) -> Prediction:
+    """Mean and sd (noise included) of each target from what was seen up to its origin, ``[pair]``.
+
+    Filtered in blocks of `CHUNK` pixels; pairs are ordered by pixel.
+    """
+    mean, sd = np.empty(len(pairs.pixel)), np.empty(len(pairs.pixel))
+    for first in range(0, len(series.values), CHUNK):
+        rows = np.arange(first, min(first + CHUNK, len(series.values)))
+        part, chosen = of_pixels(pairs, rows)
+        block = Series(series.times, series.values[rows], series.seen[rows])
+        run = filtered(process, block)
+        lead = series.times[part.target] - series.times[part.origin]
+        state, covariance = (kept[part.origin, part.pixel] for kept in run[:2])
+        f = transition(process.order, lead / process.tau)
+        moved, spread = propagate(process, state, covariance, f)
+        mean[chosen] = moved[:, 0] + seasonal(process.mean, series.times)[part.target]
+        sd[chosen] = np.sqrt(spread[:, 0, 0] + process.noise)
+    return Prediction(mean, sd)
+
+
+OU_KALMAN = Baseline("ou_kalman", partial(fit_process, order=1), smooth, forecast, between)
+MATERN_KALMAN = Baseline("matern_kalman", partial(fit_process, order=2), smooth, forecast, between)

@@ -8,7 +8,7 @@ is scored: `training` may be other pixels, another period, or another place with
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from releo_da.diagnostics.baselines.climatology import HARMONIC
 from releo_da.diagnostics.baselines.interpolation import LINEAR, PERSISTENCE, SAVITZKY_GOLAY
 from releo_da.diagnostics.baselines.kalman import MATERN_KALMAN, OU_KALMAN
+from releo_da.diagnostics.baselines.place import PLACE_DAY_OF_YEAR, PLACE_HARMONIC
 from releo_da.diagnostics.baselines.series import (
     Array,
     Baseline,
@@ -24,6 +25,7 @@ from releo_da.diagnostics.baselines.series import (
     withheld,
 )
 from releo_da.diagnostics.baselines.whittaker import WHITTAKER
+from releo_da.diagnostics.leads import Bin, Pairs, pairs_of
 from releo_da.diagnostics.scores import (
     crps_empirical,
     crps_gaussian,
@@ -38,6 +40,8 @@ BASELINES: tuple[Baseline, ...] = (
     WHITTAKER,
     SAVITZKY_GOLAY,
     HARMONIC,
+    PLACE_DAY_OF_YEAR,
+    PLACE_HARMONIC,
     OU_KALMAN,
     MATERN_KALMAN,
 )
@@ -51,7 +55,7 @@ class Predicted(NamedTuple):
     """A baseline's prediction of one variable with its distribution.
 
     Attributes:
-        prediction: mean and sd, ``[pixel, date]``.
+        prediction: mean and sd, ``[pixel, date]`` or ``[pair]``.
         residuals: ``[sample]`` of the training part; used where the prediction has no sd.
     """
 
@@ -66,7 +70,7 @@ class Predicted(NamedTuple):
         return summarise_residual(observed[targets], mean[targets], self.residuals)
 
     def crps(self, observed: Array) -> Array:
-        """CRPS of every value, ``[pixel, date]``, for paired intervals."""
+        """CRPS of every value, shaped as the prediction, for paired intervals."""
         mean, sd = self.prediction
         if sd is not None:
             return crps_gaussian(observed, mean, sd)
@@ -99,6 +103,46 @@ def predict(
     return Predicted(prediction, known)
 
 
+def predict_between(
+    baseline: Baseline,
+    fitted: Any,
+    training: Series,
+    scored: Series,
+    pairs: Pairs,
+    bins: Sequence[Bin],
+) -> list[Predicted]:
+    """Predicts targets from origins, one prediction per bin of lead.
+
+    Args:
+        baseline: a method with ``between``.
+        fitted: ``baseline.fit(training)``.
+        training: the part whose residuals, from all its origins, are the distribution of a method
+            without its own.
+        scored: all that was seen.
+        pairs: of the scored series.
+        bins: of the pairs.
+
+    Raises:
+        InputError: where the method cannot do this.
+    """
+    if baseline.between is None:
+        raise InputError(f"the baseline {baseline.name} cannot forecast by bins; choose another")
+    mean, sd = baseline.between(fitted, scored, pairs)
+    known = np.empty(0)
+    past = pairs_of(training.times, training.seen, bins)
+    if sd is None:
+        known = training.values[past.pixel, past.target]
+        known = known - baseline.between(fitted, training, past).mean
+    found = []
+    for number in range(len(bins)):
+        here = pairs.bin == number
+        if sd is not None:
+            found.append(Predicted(Prediction(mean[here], sd[here]), known))
+        else:
+            found.append(Predicted(Prediction(mean[here]), thinly(known[past.bin == number])))
+    return found
+
+
 def run(baseline: Baseline, fitted: Any, series: Series, horizon: float | None) -> Prediction:
     """Smooths where horizon is None, forecasts otherwise.
 
@@ -127,7 +171,12 @@ def residuals(
             rest = training._replace(seen=training.seen & ~target)
             parts.append((training.values - run(baseline, fitted, rest, None).mean)[target])
         found = np.concatenate(parts)
-    found = found[np.isfinite(found)]
+    return thinly(found)
+
+
+def thinly(residuals: Array) -> Array:
+    """The finite ones, evenly thinned to at most `RESIDUALS`, ``[sample]``."""
+    found = residuals[np.isfinite(residuals)]
     return found[:: -(-len(found) // RESIDUALS) or 1]
 
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from releo_da.diagnostics.leads import Pairs
 from releo_da.types import InputError
 
 Array = NDArray[Any]
@@ -59,12 +60,15 @@ class Baseline(NamedTuple):
             each date; None where the method cannot.
         forecast: ``forecast(fitted, series, horizon) -> Prediction`` of each date t from the
             values seen at t - horizon or earlier; None where the method cannot.
+        between: ``between(fitted, series, pairs) -> Prediction`` along ``[pair]``, of each target
+            from the values seen up to its origin; None where the method cannot.
     """
 
     name: str
     fit: Callable[[Series], Any]
     smooth: Callable[[Any, Series], Prediction] | None = None
     forecast: Callable[[Any, Series, float], Prediction] | None = None
+    between: Callable[[Any, Series, Pairs], Prediction] | None = None
 
 
 def series(times: Array, values: Array, seen: Array | None = None) -> Series:

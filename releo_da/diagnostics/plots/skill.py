@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from releo_da.diagnostics.leads import middle
 from releo_da.diagnostics.plots import style
 
 OURS = "assimilation"
@@ -27,28 +28,33 @@ def by_horizon(scores: Mapping[str, Any], variable: str) -> Figure:
     names = [name for name in lines if name != OURS]
     for panel, score in zip(axes[0], SCORES, strict=True):
         for name, rows in lines.items():
-            days = sorted(rows)
-            values = [number(rows[day].get(score)) for day in days]
+            leads = sorted(rows, key=middle)
+            values = [number(rows[lead].get(score)) for lead in leads]
             colour, marker = paint(name, names)
             ours = name == OURS
+            days = [middle(lead) for lead in leads]
             panel.plot(days, values, marker=marker, markersize=5 if ours else 3.8, color=colour,
                        linewidth=2.2 if ours else 1.0, zorder=4 if ours else 2,
                        label=style.words(name))  # fmt: skip
         panel.set_ylim(bottom=0)
-        panel.set_xticks(sorted({day for rows in lines.values() for day in rows}))
+        ticks = sorted({lead for rows in lines.values() for lead in rows}, key=middle)
+        panel.set_xticks([middle(lead) for lead in ticks], ticks)
         variable_score = f"{style.words(score)} of {style.words(variable)}"
-        style.name_axes(panel, "horizon (days)", variable_score)
+        style.name_axes(panel, "days ahead", variable_score)
     style.legend_above(made, axes[0, :1])
     return made
 
 
-def forecasts(scores: Mapping[str, Any], variable: str) -> dict[str, dict[float, Any]]:
-    """Rows of every method by horizon, ``{method: {days: row}}``, the assimilation first."""
+def forecasts(scores: Mapping[str, Any], variable: str) -> dict[str, dict[str, Any]]:
+    """Rows of every method by lead time, ``{method: {days: row}}``, the assimilation first.
+
+    Days are those of scores.json: a horizon such as ``10``, or a bin such as ``10-30``.
+    """
     methods = {OURS: scores.get("forecast", {})}
     for name, found in scores.get("baselines", {}).items():
         methods[name] = found.get("forecast", {})
     lines = {
-        name: {float(day): rows[variable] for day, rows in found.items() if variable in rows}
+        name: {day: rows[variable] for day, rows in found.items() if variable in rows}
         for name, found in methods.items()
     }
     return {name: rows for name, rows in lines.items() if rows}

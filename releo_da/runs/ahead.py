@@ -1,0 +1,117 @@
+"""Forecasts of a block by bins of lead: from each analysis to all later acquisitions.
+
+    origin s:   analysis of s --F(t - s)--> forecast of t,  t in targets(s)   ->   H of all at once
+
+The ensembles of all targets of an origin are stacked along the pixel axis, so that H, the costly
+part, runs on full batches; at most `BLOCK` rows at a time bound the memory. One draw of forecast
+noise and one of observation noise serve all targets of an origin: each forecast has the right
+distribution, and forecasts of one origin are curves rather than scatter. NDVI alone is compared.
+
+Cost: H once per pair, a transition per origin and target date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from releo_da.cycling.draws import BLOCK, Draws
+from releo_da.diagnostics.leads import Pairs
+from releo_da.diagnostics.scores import Array
+from releo_da.diagnostics.verification import FIELDS
+from releo_da.runs.compare import compare
+from releo_da.runs.model import Model
+from releo_da.sensors.indices import Index
+from releo_da.types import Acquisition, State
+
+
+def forecast_pairs(
+    model: Model,
+    analyses: Mapping[int, State],
+    acquisitions: Sequence[Acquisition],
+    pairs: Pairs,
+    index: Mapping[str, Index | None],
+    draws: Draws,
+    tick: Callable[[str], None] = lambda label: None,
+) -> Array:
+    """What is forecast of each pair, ``[pair, field]``.
+
+    Args:
+        model: the joined system.
+        analyses: by position of the acquisition.
+        acquisitions: of the block, errors complete.
+        pairs: of the block; its pixels are positions on the axis of the analyses.
+        index: per sensor, where NDVI is formed.
+        draws: of all random numbers.
+        tick: called once per acquisition.
+    """
+    numbers = np.full((len(pairs.pixel), len(FIELDS)), np.nan, np.float32)
+    for origin in range(len(acquisitions)):
+        tick("forecast")
+        here = np.flatnonzero(pairs.origin == origin)
+        if not len(here):
+            continue
+        state = analyses[origin]
+        forecast_noise = draws(state.time, "ahead")(state.ensemble.shape)
+        targets = pairs.target[here]
+        sensors = np.array([acquisitions[target].sensor for target in targets])
+        for sensor in np.unique(sensors):
+            rows = here[sensors == sensor]
+            rows = rows[np.argsort(pairs.target[rows], kind="stable")]
+            channels = acquisitions[pairs.target[rows[0]]].values.shape[1]
+            shape = (*state.ensemble.shape[:2], channels)
+            noise = draws(state.time, f"verify ahead {sensor}")(shape)
+            for start in range(0, len(rows), BLOCK):
+                some = rows[start : start + BLOCK]
+                ahead, seen = _stacked(model, state, acquisitions, pairs, some, forecast_noise)
+                place = torch.as_tensor(pairs.pixel[some])
+                drawn = noise[place.to(noise.device)]
+                found = compare(
+                    model.observe(ahead, seen), seen, seen.seen, index[str(sensor)], _given(drawn)
+                )
+                numbers[some] = found[:, -1]
+    return numbers
+
+
+def _given(drawn: Tensor) -> Callable[[Sequence[int]], Tensor]:
+    """A source of noise that was drawn before."""
+    return lambda shape: drawn
+
+
+def _stacked(
+    model: Model,
+    state: State,
+    acquisitions: Sequence[Acquisition],
+    pairs: Pairs,
+    rows: Array,
+    noise: Tensor,
+) -> tuple[Tensor, Acquisition]:
+    """Ensembles at their targets, and the targets as one acquisition with a row per pair.
+
+    Args:
+        model: the joined system.
+        state: at the origin.
+        acquisitions: of the block.
+        pairs: of the block.
+        rows: of the pairs, in order of their targets, which are of one sensor.
+        noise: of the forecast, ``[pixel, member, latent]``.
+    """
+    ensembles, values, errors, angles = [], [], [], []
+    for target in dict.fromkeys(pairs.target[rows].tolist()):
+        place = torch.as_tensor(pairs.pixel[rows[pairs.target[rows] == target]])
+        place = place.to(state.ensemble.device)
+        pixels = state.pixels[place.to(state.pixels.device)]
+        part = State(state.time, state.ensemble[place], pixels, {})
+        wanted = acquisitions[target]
+        ensembles.append(model.forecast(part, wanted.time, _given(noise[place])).ensemble)
+        values.append(wanted.values[place])
+        errors.append(wanted.error[place])
+        angles.append(wanted.angles[place])
+    seen = acquisitions[int(pairs.target[rows[0]])]
+    seen = seen._replace(
+        values=torch.cat(values), error=torch.cat(errors), angles=torch.cat(angles)
+    )
+    return torch.cat(ensembles), seen

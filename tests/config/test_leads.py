@@ -1,0 +1,83 @@
+"""`score.horizons` with bins: scores of every pair beside rivals, files, folds of a study."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import yaml
+
+from releo_da.diagnostics.leads import bins_of
+
+Run = Callable[..., tuple[int, str, str]]
+Workplace = Callable[..., Path]
+BINS = ["0-10", "10-30"]
+
+
+def binned(values: dict[str, Any]) -> None:
+    """Bins beside a horizon, a season of the place, targets from May on."""
+    values["members"] = 8
+    values["forecast"] = {"name": "mean_reverting", "kernel": "ou", "own": ["lai"]}
+    values["score"] = {
+        "horizons": [[0, 10], 6, [10, 30]],
+        "forecast_period": ["2020-05-01", "2020-06-30"],
+    }
+    values["train"] = {"epochs": 1, "members": 8, "period": ["2020-04-01", "2020-04-30"]}
+
+
+def test_bins_are_scored_beside_rivals_on_the_same_pairs(workplace: Workplace, releo: Run) -> None:
+    status, _, err = releo("hindcast", workplace(configure=binned), "--out", "run", "--quiet")
+    assert status == 0, err
+    scores = json.loads(Path("run/scores.json").read_text())
+    assert set(scores["forecast"]) == {"6", *BINS}
+    with xr.open_dataset("run/leads.nc") as told:
+        assert bins_of(told) == BINS
+        lead = told.target.values.astype("datetime64[D]") - told.origin.values.astype(
+            "datetime64[D]"
+        )
+        days = lead.astype(int)
+        assert np.array_equal(told["lead"].values == "0-10", (days > 0) & (days <= 10))
+        assert days.max() <= 30
+        assert (told.target.values >= np.datetime64("2020-05-01")).all()
+        for name in BINS:
+            here = told["lead"].values == name
+            error = (told["mean"] - told["observed"]).values[here]
+            assert np.isclose(scores["forecast"][name]["ndvi"]["rmse"], np.sqrt(np.mean(error**2)))
+    for rival in ("persistence", "harmonic", "place_day_of_year", "place_harmonic", "ou_kalman"):
+        found = scores["baselines"][rival]["forecast"]
+        for name in BINS:
+            assert found[name]["ndvi"]["n"] == scores["forecast"][name]["ndvi"]["n"] > 0
+    assert "6" not in scores["baselines"]["place_harmonic"]["forecast"]
+    report = Path("run/report.html").read_text()
+    assert "10-30 days" in report
+
+
+def test_a_study_compares_bins_in_pairs_over_folds(workplace: Workplace, releo: Run) -> None:
+    def apart(data: xr.Dataset) -> xr.Dataset:
+        return data.assign_coords(x=("point", 1.0 + 0.1 * np.arange(data.sizes["point"])))
+
+    config = workplace(apart, binned)
+    folder = Path("study")
+    folder.mkdir()
+    config.rename(folder / "c.yaml")
+    Path("series.nc").rename(folder / "series.nc")
+    runs = {"points": {"config": "c.yaml", "folds": {"count": 2, "within_metres": 1000}}}
+    (folder / "experiment.yaml").write_text(yaml.safe_dump({"seeds": [0], "runs": runs}))
+    status, _, err = releo("experiment", "study", "--out", "found", "--quiet")
+    assert status == 0, err
+    text = Path("found/table.md").read_text()
+    head = next(line for line in text.splitlines() if "days ahead" in line)
+    assert head == "| NDVI forecast, days ahead | 0-10 | 6 | 10-30 |"
+    for words in ("rmse against place_day_of_year", "crps against persistence", "90 % coverage"):
+        line = next(line for line in text.splitlines() if line.startswith(f"| {words}"))
+        assert line.count("|") == 5
+    scores = json.loads(Path("found/scores.json").read_text())["points"][0]
+    assert scores["forecast"]["10-30"]["ndvi"]["n"] > 0
+    assert (
+        scores["baselines"]["persistence"]["forecast"]["10-30"]["ndvi"]["n"]
+        == (scores["forecast"]["10-30"]["ndvi"]["n"])
+    )

@@ -1,0 +1,75 @@
+"""Forecasts of a block by bins of lead, on a linear system whose forecasts are known."""
+
+import numpy as np
+import pytest
+import torch
+
+import releo_da.runs.ahead as module
+from releo_da.cycling.draws import block_draws
+from releo_da.diagnostics.leads import Pairs, pairs_of
+from releo_da.diagnostics.verification import FIELDS
+from releo_da.runs.ahead import forecast_pairs
+from releo_da.runs.compare import ndvi_index
+from releo_da.types import Acquisition, State
+
+from .linear import CHANNELS, linear_model
+
+BINS = ((0.0, 5.0), (5.0, 20.0))
+MEMBERS = 32
+TIMES = [18000.4, 18003.4, 18010.4, 18010.4, 18016.4]
+SENSORS = ["sentinel2a", "sentinel2b", "sentinel2a", "sentinel2b", "sentinel2b"]
+
+
+@pytest.fixture
+def block() -> tuple[dict[int, State], list[Acquisition], Pairs]:
+    """Three pixels, some of them unseen at some dates; analyses are drawn at random."""
+    generator = torch.Generator().manual_seed(2)
+    pixels = torch.tensor([4, 5, 9])
+    acquisitions, analyses = [], {}
+    seen = torch.tensor([[1, 1, 1], [1, 0, 1], [1, 1, 1], [0, 1, 1], [1, 1, 0]]).bool()
+    for k, (time, sensor) in enumerate(zip(TIMES, SENSORS, strict=True)):
+        values = 0.2 + 0.2 * torch.rand(3, 2, generator=generator)
+        error = torch.full((3, 2), 0.01).masked_fill(~seen[k][:, None], torch.inf)
+        acquisitions.append(Acquisition(time, sensor, values, error, torch.zeros(3, 3)))
+        ensemble = 0.3 + 0.05 * torch.randn(3, MEMBERS, 2, generator=generator)
+        analyses[k] = State(time, ensemble, pixels, {})
+    return analyses, acquisitions, pairs_of(np.array(TIMES), seen.T.numpy(), BINS)
+
+
+def run(block: tuple[dict[int, State], list[Acquisition], Pairs], ticks: list[str]) -> np.ndarray:
+    analyses, acquisitions, pairs = block
+    draws = block_draws(3, analyses[0].pixels, analyses[0].ensemble)
+    index = {name: ndvi_index(name, names) for name, names in CHANNELS.items()}
+    return forecast_pairs(linear_model(), analyses, acquisitions, pairs, index, draws, ticks.append)
+
+
+def test_each_pair_is_the_forecast_from_its_origin(block) -> None:
+    """Members 0.3 + 0.95^dt (x - 0.3) + 0.05 (1 - 0.95^dt) z, then NDVI of noisy channels."""
+    ticks: list[str] = []
+    found = run(block, ticks)
+    analyses, acquisitions, pairs = block
+    assert len(ticks) == len(TIMES)
+    assert np.isfinite(found).all() and len(found) == len(pairs.pixel) > 10
+    draws = block_draws(3, analyses[0].pixels, analyses[0].ensemble)
+    for k in range(len(pairs.pixel)):
+        p, origin, target, _ = (int(column[k]) for column in pairs)
+        state, wanted = analyses[origin], acquisitions[target]
+        kept = 0.95 ** (wanted.time - state.time)
+        z = draws(state.time, "ahead")(state.ensemble.shape)[p]
+        moved = 0.3 + kept * (state.ensemble[p] - 0.3) + 0.05 * (1 - kept) * z
+        e = draws(state.time, f"verify ahead {wanted.sensor}")((3, MEMBERS, 2))[p]
+        red, near = (moved + 0.01 * e).unbind(-1)
+        members = ((near - red) / (near + red)).double()
+        row = dict(zip(FIELDS, found[k], strict=True))
+        red, near = wanted.values[p].tolist()
+        observed = (near - red) / (near + red)
+        assert row["observed"] == pytest.approx(observed, abs=1e-6)
+        assert row["mean"] == pytest.approx(float(members.mean()), abs=1e-5)
+        assert row["sd"] == pytest.approx(float(members.std()), abs=1e-5)
+        assert row["rank"] == int((members < observed).sum())
+
+
+def test_results_do_not_depend_on_the_size_of_batches(block, monkeypatch) -> None:
+    whole = run(block, [])
+    monkeypatch.setattr(module, "BLOCK", 2)
+    np.testing.assert_array_equal(run(block, []), whole)
