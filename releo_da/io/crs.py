@@ -136,7 +136,11 @@ def axis_attributes(crs: str) -> dict[str, dict[str, object]]:
         if is_geographic(crs)
         else {axis: f"projection_{axis}_coordinate" for axis in "xy"}
     )
-    return {axis: {**axes[name], "axis": axis.upper()} for axis, name in names.items()}
+    found = {axis: {**axes[name], "axis": axis.upper()} for axis, name in names.items()}
+    for attributes in found.values():
+        if attributes["units"] == "metre":
+            attributes["units"] = "m"
+    return found
 
 
 def _text(system: CRS) -> str:

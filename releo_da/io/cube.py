@@ -1,26 +1,118 @@
-"""Reader of gridded cubes: a netCDF file of reflectances along y, x, time and channel."""
+"""Reader of gridded cubes: a netCDF file of reflectances along y, x, time and channel.
+
+A cube that fits into memory is read at once (`read_cube`). Of a larger one rows are read on demand
+(`Cube.read`), strip by strip: a strip is a whole number of the file's chunks high, so that no
+chunk is decompressed twice, and it stays in memory while its rows are asked for. Where one row of
+chunks is more than `STRIP` bytes, it is read in several strips, and decompressed for each.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import wraps
 from pathlib import Path
+from typing import ParamSpec
 
 import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
 
 from releo_da.io.angles import Option
-from releo_da.io.grids import compact, land, narrowed
-from releo_da.io.layout import make_layout
+from releo_da.io.grids import Positions, compact, land, narrowed
+from releo_da.io.layout import Layout, make_layout
 from releo_da.io.masks import Rule
 from releo_da.io.netcdf import opened
-from releo_da.io.place import grid_pixels
+from releo_da.io.place import Grid, grid_of
 from releo_da.io.platforms import SensorOption
 from releo_da.io.reading import Content, assemble, selected
 from releo_da.io.series import Series
 from releo_da.io.times import Moment
 from releo_da.io.values import VALID
 
+STRIP = 256 * 2**20
+"""Bytes of a strip in memory."""
 
-def read_cube(
+Options = ParamSpec("Options")
+
+
+@dataclass
+class Cube:
+    """A cube on disk, of which rows are read on demand.
+
+    Attributes:
+        path: the file.
+        layout: its axes.
+        positions: along time, rows and columns, that are kept.
+        content: what is read of it and how.
+        grid: the whole grid.
+        wanted: ``[row, column]`` of the whole grid, what is estimated; None means all.
+        strip: rows that are read at once.
+    """
+
+    path: str | Path
+    layout: Layout
+    positions: Positions
+    content: Content
+    grid: Grid
+    wanted: NDArray[np.bool_] | None
+    strip: int
+    _rows: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
+    _held: xr.Dataset | None = None
+
+    @property
+    def rows(self) -> NDArray[np.intp]:
+        """Positions of the rows that are kept."""
+        return self.positions[self.layout.space[0]]
+
+    @property
+    def columns(self) -> NDArray[np.intp]:
+        """Positions of the columns that are kept."""
+        return self.positions[self.layout.space[1]]
+
+    @property
+    def size(self) -> int:
+        """Number of values of the cube: times, pixels and channels."""
+        times = self.positions[self.layout.time].size
+        return times * self.rows.size * self.columns.size * len(self.content.channels)
+
+    def series(self) -> Series:
+        """All of it, over the pixels with at least one value.
+
+        Raises:
+            InputError: as `open_cube`.
+        """
+        with opened(self.path) as dataset:
+            part = dataset.isel({dim: compact(kept) for dim, kept in self.positions.items()})
+            return self._assembled(part, self.rows, True)
+
+    def read(self, rows: NDArray[np.intp]) -> Series:
+        """Some rows of it, in ascending order: every time and every column, seen or not.
+
+        Raises:
+            InputError: as `open_cube`.
+        """
+        row_axis = self.layout.space[0]
+        if self._held is None or not np.isin(rows, self._rows).all():
+            self._held = None
+            strips = np.unique(rows // self.strip)
+            self._rows = self.rows[np.isin(self.rows // self.strip, strips)]
+            kept = {**self.positions, row_axis: self._rows}
+            with opened(self.path) as dataset:
+                used = _used(dataset, self.layout, self.content)
+                self._held = used.isel({dim: compact(k) for dim, k in kept.items()}).load()
+        place = np.searchsorted(self._rows, rows)
+        return self._assembled(self._held.isel({row_axis: compact(place)}), rows, False)
+
+    def _assembled(self, part: xr.Dataset, rows: NDArray[np.intp], whole: bool) -> Series:
+        given = None
+        if self.wanted is not None:
+            given = self.wanted[np.ix_(rows, self.columns)].reshape(1, -1)
+        pixels = self.grid.pixels(rows, self.columns)
+        return assemble(part, self.layout, pixels, self.content, given, whole)
+
+
+def open_cube(
     path: str | Path,
     sensor: SensorOption,
     values: str,
@@ -39,7 +131,7 @@ def read_cube(
     duplicates: str = "best",
     product: str | None = None,
     crs: str | None = None,
-) -> Series:
+) -> Cube:
     """Read a grid as the pixels seen at least once, row after row; ids are row * width + column.
 
     Args:
@@ -69,8 +161,8 @@ def read_cube(
         crs: coordinate system of x and y where the file does not say it, as in EPSG:32632.
 
     Returns:
-        The series over the pixels with at least one value in the period; ids refer to the whole
-        grid of the file, also where `select` crops it.
+        The cube, of which nothing but axes and the mask was read; `read_cube`, with the same
+        arguments, gives its series.
 
     Raises:
         InputError: file, name, rule or sensor is wrong, or nothing is left to assimilate.
@@ -82,11 +174,63 @@ def read_cube(
         layout = make_layout(str(path), dims, ("y", "x", "time", "channel"), dataset)
         positions = selected(dataset, layout, select, period)
         positions = narrowed(positions, dataset, layout, window, stride)
-        wanted = land(mask, dataset, layout)
-        grid = grid_pixels(dataset, layout, crs)
-        rows, columns = (positions[dim] for dim in layout.space)
-        flat = (rows[:, None] * dataset.sizes[layout.space[1]] + columns).ravel()
-        pixels = grid.isel(pixel=np.asarray(flat))
-        given = None if wanted is None else wanted.ravel()[None, flat]
-        part = dataset.isel({dim: compact(kept) for dim, kept in positions.items()})
-        return assemble(part, layout, pixels, content, given)
+        used = _used(dataset, layout, content)
+        return Cube(
+            path,
+            layout,
+            positions,
+            content,
+            grid_of(dataset, layout, crs),
+            land(mask, dataset, layout),
+            _strip_rows(used, layout, positions),
+        )
+
+
+def _read(function: Callable[Options, Cube]) -> Callable[Options, Series]:
+    """The function that opens a cube, made one that reads it whole."""
+
+    @wraps(function)
+    def read(*arguments: Options.args, **options: Options.kwargs) -> Series:
+        return function(*arguments, **options).series()
+
+    return read
+
+
+read_cube = _read(open_cube)
+
+
+def _used(dataset: xr.Dataset, layout: Layout, content: Content) -> xr.Dataset:
+    """The file without the maps that no option names."""
+    named = _texts([content.values, content.channels, content.clear, content.angles])
+    row_axis = layout.space[0]
+    return dataset.drop_vars(
+        [n for n, v in dataset.variables.items() if row_axis in v.dims and n not in named
+         and n not in dataset.coords]
+    )  # fmt: skip
+
+
+def _texts(value: object) -> set[str]:
+    """All texts of nested lists and mappings."""
+    if isinstance(value, str):
+        return {value}
+    if isinstance(value, Mapping):
+        return _texts([*value.keys(), *value.values()])
+    return set().union(*map(_texts, value)) if isinstance(value, list | tuple) else set()
+
+
+def _strip_rows(used: xr.Dataset, layout: Layout, positions: Positions) -> int:
+    """Rows of a strip: whole chunks where they fit into `STRIP` bytes, else a part of one."""
+    row_axis, per_row, chunk = layout.space[0], 0, 1
+    for array in used.variables.values():
+        if row_axis in array.dims:
+            others = [
+                positions[str(d)].size if d in positions else used.sizes[d]
+                for d in array.dims
+                if d != row_axis
+            ]
+            per_row += int(np.prod(others)) * max(array.dtype.itemsize, 4)
+            chunk = max(chunk, int(array.encoding.get("preferred_chunks", {}).get(row_axis, 1)))
+    fitting = max(STRIP // max(per_row, 1), 1)
+    if chunk <= fitting:
+        return fitting // chunk * chunk
+    return -(-chunk // -(-chunk // fitting))

@@ -7,6 +7,8 @@ and one per row at equal steps, up or down; products can then be laid over any o
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -38,11 +40,53 @@ def point_pixels(
     if None in names:
         return pixels
     x, y = (dataset[name].values.astype(np.float64) for name in names)
-    return _located(pixels, x, y, crs or _declared(dataset, str(names[0])), layout)
+    return _located(pixels, x, y, crs or _declared(dataset, str(names[0])), layout.path)
 
 
-def grid_pixels(dataset: xr.Dataset, layout: Layout, crs: str | None) -> xr.Dataset:
-    """All pixels of a grid, row after row; ids are ``row * width + column`` of the whole grid.
+class Grid(NamedTuple):
+    """A grid as its file describes it; no pixel of it is held.
+
+    Attributes:
+        path: the file, for messages.
+        height: number of rows of the whole grid.
+        width: number of columns.
+        x: ``[column]`` coordinates, or None where the file gives none.
+        y: ``[row]``, likewise.
+        crs: the coordinate system, or None where it is not known.
+    """
+
+    path: str
+    height: int
+    width: int
+    x: NDArray[np.float64] | None
+    y: NDArray[np.float64] | None
+    crs: str | None
+
+    def pixels(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> xr.Dataset:
+        """The pixel axis of some rows and columns, row after row.
+
+        Ids are ``row * width + column`` of the whole grid.
+
+        Raises:
+            InputError: the coordinate system is not known.
+        """
+        row, column = (index.ravel() for index in np.meshgrid(rows, columns, indexing="ij"))
+        pixels = xr.Dataset(
+            coords={
+                "id": ("pixel", (row * self.width + column).astype(np.int64)),
+                "row": ("pixel", row.astype(np.int64)),
+                "col": ("pixel", column.astype(np.int64)),
+            },
+            attrs={"kind": "grid", "height": self.height, "width": self.width},
+        )
+        if self.x is None or self.y is None:
+            return pixels
+        pixels = pixels.assign_coords(grid_y=("grid_y", self.y), grid_x=("grid_x", self.x))
+        return _located(pixels, self.x[column], self.y[row], self.crs, self.path)
+
+
+def grid_of(dataset: xr.Dataset, layout: Layout, crs: str | None) -> Grid:
+    """The grid of a file.
 
     Args:
         dataset: the whole file.
@@ -50,30 +94,18 @@ def grid_pixels(dataset: xr.Dataset, layout: Layout, crs: str | None) -> xr.Data
         crs: option, or None to read it from the file.
 
     Raises:
-        InputError: the coordinate system is not known, or the grid is rotated or irregular.
+        InputError: the grid is rotated or irregular.
     """
     row_axis, column_axis = layout.space
-    height, width = dataset.sizes[row_axis], dataset.sizes[column_axis]
-    row, column = (index.ravel() for index in np.indices((height, width)))
-    pixels = xr.Dataset(
-        coords={
-            "id": ("pixel", (row * width + column).astype(np.int64)),
-            "row": ("pixel", row.astype(np.int64)),
-            "col": ("pixel", column.astype(np.int64)),
-        },
-        attrs={"kind": "grid", "height": height, "width": width},
-    )
+    size = dataset.sizes[row_axis], dataset.sizes[column_axis]
     _refuse_turned(dataset, layout)
     if not {row_axis, column_axis} <= set(dataset.variables):
-        return pixels
+        return Grid(layout.path, *size, None, None, None)
     x, y = (_regular(dataset[name], layout) for name in (column_axis, row_axis))
-    pixels = pixels.assign_coords(grid_y=("grid_y", y), grid_x=("grid_x", x))
-    return _located(pixels, x[column], y[row], crs or _declared(dataset, column_axis), layout)
+    return Grid(layout.path, *size, x, y, crs or _declared(dataset, column_axis))
 
 
-def _located(
-    pixels: xr.Dataset, x: NDArray, y: NDArray, crs: str | None, layout: Layout
-) -> xr.Dataset:
+def _located(pixels: xr.Dataset, x: NDArray, y: NDArray, crs: str | None, path: str) -> xr.Dataset:
     """The pixels with x, y and, where the coordinate system is known, lon and lat."""
     pixels = pixels.assign_coords(x=("pixel", x), y=("pixel", y))
     if crs is None:
@@ -81,7 +113,7 @@ def _located(
     try:
         text = crs_text(crs)
     except InputError as error:
-        raise InputError(f"{layout.where('crs')}: {error}") from None
+        raise InputError(f"{path}: key 'crs': {error}") from None
     lon, lat = to_lonlat(x, y, text)
     return pixels.assign_coords(lon=("pixel", lon), lat=("pixel", lat)).assign_attrs(crs=text)
 

@@ -103,6 +103,7 @@ def assemble(
     pixels: xr.Dataset,
     content: Content,
     given: NDArray[np.bool_] | None = None,
+    whole: bool = True,
 ) -> Series:
     """The series of a selected part of a file.
 
@@ -113,6 +114,8 @@ def assemble(
             stay that were seen at least once.
         content: what is read of it.
         given: ``[time, pixel]`` where the file has an entry to use; everywhere unless given.
+        whole: the dataset is all there is. If not, it is some rows of a map: then every time and
+            pixel stays, seen or not, and what only the whole can say is not checked.
 
     Raises:
         InputError: as the readers.
@@ -132,7 +135,7 @@ def assemble(
     )
     geometry = angles_of(content.angles, dataset, layout, days, pixels)
     seen, geometry = _illuminated(seen, geometry, counts)
-    if not seen.any():
+    if whole and not seen.any():
         raise NothingClear(
             f"{layout.path}: nothing clear between {isoformat(days.min())} and "
             f"{isoformat(days.max())}: of {counts['read']} values were rejected "
@@ -140,13 +143,14 @@ def assemble(
             "check 'clear', 'valid', 'scale' and 'period'",
             products,
         )
-    _check_scale(raw, seen, indices, layout)
+    if whole:
+        check_scale(raw, seen, indices, layout.where("scale"))
     counts["seen"] = int(seen.sum())
-    if pixels.attrs["kind"] == "grid":
+    if whole and pixels.attrs["kind"] == "grid":
         used = np.flatnonzero(seen.any((0, 2)))
         pixels, raw, seen = pixels.isel(pixel=used), raw[:, used], seen[:, used]
         geometry = geometry[:, used]
-    dark = ~np.any(seen, axis=(1, 2))
+    dark = ~np.any(seen, axis=(1, 2)) & whole
     told = _Told(layout.path, days, sensors, products, dark, pixels.sizes["pixel"])
     acquisitions = [
         _acquisition(days[t], sensors[t], channels, raw[t], seen[t], geometry[t], products[t])
@@ -157,19 +161,29 @@ def assemble(
     return Series(in_time_order(acquisitions), pixels, log, names, content.duplicates)
 
 
-def _check_scale(
+def check_scale(
     raw: NDArray[np.floating],
     seen: NDArray[np.bool_],
     indices: Sequence[bool],
-    layout: Layout,
+    where: str,
 ) -> None:
-    """Refuse reflectances that no surface has, all of them near 0."""
+    """Refuse reflectances that no surface has, all of them near 0.
+
+    Args:
+        raw: ``[..., channel]``.
+        seen: ``[..., channel]``.
+        indices: which channels are indices.
+        where: file and key, for messages.
+
+    Raises:
+        InputError: 99 of 100 values are darker than any surface.
+    """
     plain = ~np.asarray(indices)
     values = raw[..., plain][seen[..., plain]]
     if values.size and float(np.quantile(values, 0.99)) < DARKEST:
         raise InputError(
-            f"{layout.path}: reflectances are below {np.quantile(values, 0.99):.2g}, darker than "
-            f"any surface; check {layout.where('scale')} and 'offset' (values of 0-1 need none)"
+            f"{where}: reflectances are below {np.quantile(values, 0.99):.2g}, darker than any "
+            "surface; check it and 'offset' (values of 0-1 need none)"
         )
 
 
@@ -235,8 +249,8 @@ def _illuminated(
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
     """Reject values without angles or with the sun or sensor at or below the horizon.
 
-    Angles of rejected pixels become the mean of the others (0 if there are none), so that they are
-    finite and harmless.
+    Angles of rejected values become the mean over the pixel's other dates (0 if there are none), so
+    that they are finite and harmless, and the same whichever pixels are read together.
     """
     unknown = ~np.all(np.isfinite(geometry), axis=-1)
     zeniths = geometry[..., :2]
@@ -247,8 +261,8 @@ def _illuminated(
             counts["rejected"][reason] = count
         seen = seen & ~wrong[..., None]
     good = ~(unknown | low)[..., None]
-    known = np.maximum(good.sum(1, keepdims=True), 1)
-    mean = np.where(good, geometry, 0.0).sum(1, keepdims=True) / known
+    known = np.maximum(good.sum(0, keepdims=True), 1)
+    mean = np.where(good, geometry, 0.0).sum(0, keepdims=True) / known
     return seen, np.where(good, geometry, mean)
 
 
