@@ -1,19 +1,24 @@
-r"""The ensemble transform Kalman filter, by Cholesky factors in observation space.
+r"""The ensemble transform Kalman filter, by triangular factors in observation space.
 
 With S, d and Lo as in `linalg` (S'S + I = Lo Lo'), the analysis of one pixel is
 
     mean       x_a = x_b + A' S (Lo Lo')^-1 d / sqrt(N-1)        [L]
-    anomalies  A_a = A - S (Lo + I)^-T Lo^-1 S'A                 [N, L]
+    anomalies  A_a = A - S Q,  Q = (Lo + I)^-T Lo^-1 S'A         [N, L]
 
-Both contain B = Lo^-1 S'A, and Lo^-1 d rides along as one more column. The first line is the Kalman
-gain of the ensemble covariances, the second Andrews' modified gain: mean and covariance are those
-of the Kalman filter, without an eigendecomposition (whose gradient is not finite here, because
-more members than channels means repeated eigenvalues) and without an N x N matrix.
+The first line is the Kalman gain of the ensemble covariances, the second Andrews' modified gain:
+mean and covariance are those of the Kalman filter, without an eigendecomposition (whose gradient
+is not finite here, because more members than channels means repeated eigenvalues) and without an
+N x N matrix. Since Lo^-1 S'A = (Lo + I)' Q, the increment of the mean is
+Q'(d + Lo^-1 d) / sqrt(N-1). Both lines are one product, to which a member brings its own
+innovation d_n:
 
-The result is written as prior plus increment: where nothing was seen the increment is exactly 0
-and the analysis is the background, bit by bit. A channel of precision 0 acts exactly like a channel
-that is not there. Gradients reach the prior, the observations and the precision. A pixel whose G
-rounding has spoilt (`linalg`) keeps its background and returns precision 0, that is refused.
+    x_n <- x_n + Q' (d_n + Lo^-1 d) / sqrt(N-1),  d_n = R^-1/2 (y - Y_n)
+
+`elimination` finds Q and Lo^-1 d. The result is written as prior plus increment: where nothing was
+seen the increment is exactly 0 and the analysis is the background, bit by bit. A channel of
+precision 0 acts exactly like a channel that is not there. Gradients reach the prior, the
+observations and the precision. A pixel whose G rounding has spoilt (`linalg`) keeps its background
+and returns precision 0, that is refused.
 
 Cost per pixel: N C^2 + 3 N C L + C^2 (C/3 + 2L) multiplications, beside one evaluation of H. The
 option ``root: symmetric`` takes the symmetric square root instead (`square_root`), which moves the
@@ -33,14 +38,12 @@ import torch
 from torch import Tensor
 
 from releo_da.assimilation import compiled
+from releo_da.assimilation.elimination import gains
 from releo_da.assimilation.linalg import (
     anomalies,
     innovation_factor,
     mean_shift,
-    plus_identity,
     refused,
-    solve_lower,
-    solve_lower_transposed,
     weighted,
 )
 from releo_da.assimilation.square_root import symmetric_contraction
@@ -69,14 +72,10 @@ def update(prior: Tensor, predicted: Tensor, y: Tensor, precision: Tensor) -> Te
 
 
 def transformed(prior: Tensor, s: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
-    """The analysis ensemble, and the factor Lo that it was made with."""
-    lower = innovation_factor(s)
-    right = torch.cat([s.mT @ anomalies(prior), d[..., None]], -1)
-    inner = solve_lower(lower, right)
-    b, innovation = inner[..., :-1], inner[..., -1:]
-    mean = (innovation.mT @ b) * (prior.shape[1] - 1) ** -0.5
-    weights = solve_lower_transposed(plus_identity(lower), b)
-    return torch.baddbmm(prior + mean, s, weights, alpha=-1), lower
+    """The analysis ensemble, and which pixels keep their background, ``[pixel]``."""
+    q, innovation, lost = gains(s.mT @ s, s.mT @ anomalies(prior), d)
+    shift = (d + innovation) * (prior.shape[1] - 1) ** -0.5
+    return ((shift[:, None] - s) @ q).add_(prior), lost
 
 
 def symmetric_transformed(prior: Tensor, s: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
@@ -95,8 +94,9 @@ def symmetric_transformed(prior: Tensor, s: Tensor, d: Tensor) -> tuple[Tensor, 
         for _ in range(REFINED):
             w = w + torch.cholesky_solve(s @ (d[..., None] - s.mT @ w) - w, lower)
     a, z = anomalies(prior), symmetric_contraction(s)
-    z = torch.where(refused(lower)[:, None, None], 0.0, z)
-    return prior + mean_shift(w, a) + z @ a, lower
+    lost = refused(lower)
+    z = torch.where(lost[:, None, None], 0.0, z)
+    return prior + mean_shift(w, a) + z @ a, lost
 
 
 def etkf(
@@ -138,6 +138,5 @@ def etkf(
             return Analysis(found, predicted, used, memory)
         warnings.warn(f"etkf: the plain kernel takes over, since {reason}", stacklevel=2)
     chosen = symmetric_transformed if root == "symmetric" else transformed
-    ensemble, lower = chosen(prior, *weighted(predicted, y, precision))
-    used = torch.where(refused(lower)[:, None], 0.0, precision)
-    return Analysis(ensemble, predicted, used, memory)
+    ensemble, lost = chosen(prior, *weighted(predicted, y, precision))
+    return Analysis(ensemble, predicted, precision.masked_fill(lost[:, None], 0.0), memory)

@@ -34,8 +34,8 @@ from torch import Tensor
 
 def precision_root(precision: Tensor) -> Tensor:
     """Square root of a precision, with gradient 0 (and not infinity) where it is 0."""
-    seen = precision > 0
-    return torch.where(seen, torch.where(seen, precision, 1.0).sqrt(), 0.0)
+    least = precision.new_full((), torch.finfo(precision.dtype).tiny)
+    return torch.fmax(precision, least).sqrt() - least.sqrt()
 
 
 def anomalies(ensemble: Tensor) -> Tensor:
@@ -68,18 +68,23 @@ def weighted(predicted: Tensor, y: Tensor, precision: Tensor) -> tuple[Tensor, T
     check_members(members)
     root = precision_root(precision)
     mean = predicted.mean(1)
-    s = (predicted - mean[:, None]) * (root * (members - 1) ** -0.5)[:, None]
+    scale = root * (members - 1) ** -0.5
+    s = torch.addcmul((-mean * scale)[:, None], predicted, scale[:, None])
     return s, root * (y - mean)
 
 
 def innovation_factor(s: Tensor) -> Tensor:
-    """Lower Cholesky factor of I + S'S, ``[pixel, channel, channel]``.
+    """Lower Cholesky factor of I + S'S, ``[pixel, channel, channel]``; see `factor`."""
+    return factor(s.mT @ s)
+
+
+def factor(g: Tensor) -> Tensor:
+    """Lower Cholesky factor of I + g, where ``g`` may be overwritten, ``[pixel, n, n]``.
 
     Where rounding has left no positive definite matrix (or the ensemble is not finite) the factor
     of that pixel is an infinite diagonal, by which all gains are 0: it keeps its background, which
     `refused` tells of, and stops no other pixel.
     """
-    g = s.mT @ s
     g.diagonal(dim1=-2, dim2=-1).add_(1.0)
     lower, info = torch.linalg.cholesky_ex(g)
     if settled(info):
@@ -93,13 +98,15 @@ def innovation_factor(s: Tensor) -> Tensor:
 
 
 def refused(lower: Tensor) -> Tensor:
-    """True for pixels that `innovation_factor` could not factor, ``[pixel]``."""
+    """True for pixels that `factor` could not factor, ``[pixel]``."""
     return torch.isinf(lower.diagonal(dim1=-2, dim2=-1)).any(-1)
 
 
 def plus_identity(lower: Tensor) -> Tensor:
     """A square matrix plus the identity, ``[..., n, n]``."""
-    return lower + torch.eye(lower.shape[-1], dtype=lower.dtype, device=lower.device)
+    moved = lower.clone()
+    moved.diagonal(dim1=-2, dim2=-1).add_(1.0)
+    return moved
 
 
 def solve_lower(lower: Tensor, right: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
 """`releo-da benchmark`: how fast each part is, beside its peers, in one run.
 
-    analysis    pixels/s of one update, predicted observations given: 32 members, 12 latents, 10
-                channels; FilterPy's ensemble filter (its hx reads a table) beside it, the compiled
-                loop where there is a C compiler, and a floor: the arithmetic at the speed of a
-                matrix product, the traffic at that of a copy
+    analysis    pixels/s of one update of 1024 pixels, predicted observations given: 32 members, 12
+                latents, 10 channels; FilterPy's ensemble filter (its hx reads a table) beside it,
+                the compiled loop where there is a C compiler, and a floor: the arithmetic at the
+                speed of a matrix product, the traffic at that of a copy
     simulator   spectra/s of 2101 wavelengths, and Sentinel-2 pixels/s of its ten land channels at
                 band-quadrature nodes; `run_prosail` of the PyPI package beside it where installed
     emulator    the neural stand-in: canopies/s, errors, and the canopy model at the same error, for
@@ -100,7 +100,7 @@ def update_case(
     return prior.to(device), predicted.to(device), y.to(device), precision.to(device)
 
 
-def analysis(repeats: int, pixels: int = 512, peers: int = 64) -> dict[str, Any]:
+def analysis(repeats: int, pixels: int = 1024, peers: int = 64) -> dict[str, Any]:
     """Updates per second of this package and of FilterPy, and what the machine could do."""
     case = update_case(pixels)
     contenders: dict[str, tuple[Callable[[], object], int]] = {
