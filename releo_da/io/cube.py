@@ -1,4 +1,4 @@
-"""Reader of gridded cubes: a netCDF file of reflectances along y, x, time and channel.
+"""Reader of gridded cubes: netCDF or Zarr, reflectances along y, x, time and channel.
 
 A cube that fits into memory is read at once (`read_cube`). Of a larger one rows are read on demand
 (`Cube.read`), strip by strip: a strip is a whole number of the file's chunks high, so that no
@@ -9,9 +9,9 @@ chunks is more than `STRIP` bytes, it is read in several strips, and decompresse
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import wraps
-from pathlib import Path
+from functools import partial, wraps
 from typing import ParamSpec
 
 import numpy as np
@@ -19,16 +19,20 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from releo_da.io.angles import Option
+from releo_da.io.dates import TimeOption
+from releo_da.io.errors import ErrorOption
 from releo_da.io.grids import Positions, compact, land, narrowed
-from releo_da.io.layout import Layout, make_layout
+from releo_da.io.layout import Layout
 from releo_da.io.masks import Rule
-from releo_da.io.netcdf import opened
+from releo_da.io.periods import CompositeOption
 from releo_da.io.place import Grid, grid_of
 from releo_da.io.platforms import SensorOption
 from releo_da.io.reading import Content, assemble, selected
 from releo_da.io.series import Series
+from releo_da.io.source import channels_of, opened_source
+from releo_da.io.stores import PathOption
 from releo_da.io.times import Moment
-from releo_da.io.values import VALID
+from releo_da.io.values import VALID, Name, Numbers
 
 STRIP = 256 * 2**20
 """Bytes of a strip in memory."""
@@ -41,7 +45,7 @@ class Cube:
     """A cube on disk, of which rows are read on demand.
 
     Attributes:
-        path: the file.
+        opening: opens its files, with times along the time axis.
         layout: its axes.
         positions: along time, rows and columns, that are kept.
         content: what is read of it and how.
@@ -50,7 +54,7 @@ class Cube:
         strip: rows that are read at once.
     """
 
-    path: str | Path
+    opening: Callable[[], AbstractContextManager[tuple[xr.Dataset, Layout]]]
     layout: Layout
     positions: Positions
     content: Content
@@ -82,7 +86,7 @@ class Cube:
         Raises:
             InputError: as `open_cube`.
         """
-        with opened(self.path) as dataset:
+        with self.opening() as (dataset, _):
             part = dataset.isel({dim: compact(kept) for dim, kept in self.positions.items()})
             return self._assembled(part, self.rows, True)
 
@@ -98,7 +102,7 @@ class Cube:
             strips = np.unique(rows // self.strip)
             self._rows = self.rows[np.isin(self.rows // self.strip, strips)]
             kept = {**self.positions, row_axis: self._rows}
-            with opened(self.path) as dataset:
+            with self.opening() as (dataset, _):
                 used = _used(dataset, self.layout, self.content)
                 self._held = used.isel({dim: compact(k) for dim, k in kept.items()}).load()
         place = np.searchsorted(self._rows, rows)
@@ -113,11 +117,11 @@ class Cube:
 
 
 def open_cube(
-    path: str | Path,
+    path: PathOption,
     sensor: SensorOption,
-    values: str,
+    values: str | dict[str, str],
     dims: dict[str, str],
-    channels: dict[str, str | int],
+    channels: dict[str, Name] | None = None,
     clear: dict[str, Rule] | None = None,
     angles: dict[str, Option] | None = None,
     select: dict[str, object] | None = None,
@@ -125,22 +129,32 @@ def open_cube(
     stride: int = 1,
     mask: dict[str, object] | None = None,
     period: Sequence[Moment] | None = None,
-    scale: float = 1.0,
-    offset: float = 0.0,
+    scale: Numbers = 1.0,
+    offset: Numbers = 0.0,
     valid: Sequence[float] = VALID,
     duplicates: str = "best",
     product: str | None = None,
     crs: str | None = None,
+    fill: float | list[float] | None = None,
+    labels: str | None = None,
+    time: TimeOption | None = None,
+    overpass: str | int | None = None,
+    error: ErrorOption | None = None,
+    composite: CompositeOption | None = None,
 ) -> Cube:
     """Read a grid as the pixels seen at least once, row after row; ids are row * width + column.
 
     Args:
-        path: netCDF file.
+        path: netCDF file or Zarr store (a folder or a .zip); a pattern with * or a list, of files
+            that are joined along time.
         sensor: name or path of a file, or ``{from: variable along time, its value: name, ...}``.
-        values: the variable of reflectances.
+        values: the variable of reflectances, or ``{agency's name: variable}`` where every channel
+            is a variable of its own.
         dims: ``{y: .., x: .., time: .., channel: ..}``, the dimensions of `values` in any order.
-        channels: ``{agency's name: name in the file}``, or its position where the file has no
-            names; their order is that of the channel axis.
+            No channel where every channel is a variable.
+        channels: ``{agency's name: name in the file}``, its number (a wavelength; the nearest is
+            meant) where the axis has numbers, or its position where the file has no names; their
+            order is that of the channel axis. None where `values` names the channels.
         clear: rules of `releo_da.io.masks`; all must hold.
         angles: sources of `releo_da.io.angles`; the sun is computed and the view is nadir where
             they are not given.
@@ -151,7 +165,8 @@ def open_cube(
         mask: ``{path: .., variable: .., values: [..]}``, pixels of a map on the same grid that are
             estimated.
         period: first and last date, both included.
-        scale: reflectance = scale * number + offset, after the file's own CF packing.
+        scale: reflectance = scale * number + offset, after the file's own CF packing; of all
+            channels or ``{B04: .., B08: ..}``.
         offset: see `scale`.
         valid: reflectances outside (low, high] are rejected and counted.
         duplicates: which of several products of one pass `drop_duplicates` keeps: best, first,
@@ -159,6 +174,15 @@ def open_cube(
         product: variable along time that names the products; ``product_uri`` where there is one,
             else the time.
         crs: coordinate system of x and y where the file does not say it, as in EPSG:32632.
+        fill: numbers that stand for a missing value, after the file's own CF packing.
+        labels: variable along the channel axis that names the channels, such as their wavelengths.
+        time: variable along time of texts or times, how days are counted (`releo_da.io.dates`), or
+            ``{file: "%Y%m%d"}``, the date in the name of each file.
+        overpass: approximate time of day of dates without one, "10:30" UTC, for the sun.
+        error: ``{absolute: .., relative: .., from: variable}``, or these for each channel, in the
+            place of the noise of the sensor (`releo_da.io.errors`).
+        composite: ``{days: 10}``, ``{end: variable}`` or ``{calendar: dekad}`` where a date stands
+            for a period; with ``change`` per day (`releo_da.io.periods`).
 
     Returns:
         The cube, of which nothing but axes and the mask was read; `read_cube`, with the same
@@ -168,15 +192,28 @@ def open_cube(
         InputError: file, name, rule or sensor is wrong, or nothing is left to assimilate.
     """
     content = Content(
-        sensor, values, channels, clear, angles, scale, offset, valid, duplicates, product
+        sensor,
+        values,
+        channels_of(values, channels, path),
+        clear,
+        angles,
+        scale,
+        offset,
+        [fill] if isinstance(fill, int | float) else list(fill or []),
+        valid,
+        duplicates,
+        product,
+        error,
+        composite,
+        labels,
     )
-    with opened(path) as dataset:
-        layout = make_layout(str(path), dims, ("y", "x", "time", "channel"), dataset)
+    opening = partial(opened_source, path, dims, ("y", "x"), values, time, overpass, composite)
+    with opening() as (dataset, layout):
         positions = selected(dataset, layout, select, period)
         positions = narrowed(positions, dataset, layout, window, stride)
         used = _used(dataset, layout, content)
         return Cube(
-            path,
+            opening,
             layout,
             positions,
             content,
@@ -201,7 +238,7 @@ read_cube = _read(open_cube)
 
 def _used(dataset: xr.Dataset, layout: Layout, content: Content) -> xr.Dataset:
     """The file without the maps that no option names."""
-    named = _texts([content.values, content.channels, content.clear, content.angles])
+    named = _texts([content.values, content.channels, content.clear, content.angles, content.error])
     row_axis = layout.space[0]
     return dataset.drop_vars(
         [n for n, v in dataset.variables.items() if row_axis in v.dims and n not in named

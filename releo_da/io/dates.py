@@ -16,12 +16,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from releo_da.io.names import require
+from releo_da.io.periods import CompositeOption, middles
 from releo_da.io.tables import number_column, row_name
 from releo_da.io.times import parse_moment, to_days
 from releo_da.types import InputError
@@ -40,20 +42,63 @@ PLAUSIBLE = (parse_moment("1900-01-01", ""), parse_moment("2200-01-01", ""))
 """Dates outside are taken for a wrong option (ordinal days read as days since 1970, say)."""
 
 
-def row_days(
-    table: pd.DataFrame, option: TimeOption, overpass: str | int | None, where: str
-) -> NDArray[np.float64]:
-    """Days since 1970-01-01 UTC of each row.
+class Moments(NamedTuple):
+    """When rows were seen.
+
+    Attributes:
+        days: ``[row]`` days since 1970-01-01 UTC, of a composite the middle of its period.
+        length: ``[row]`` days that the period of a composite lasts, 0 of a single pass.
+    """
+
+    days: NDArray[np.float64]
+    length: NDArray[np.float64]
+
+
+def moments_of(
+    table: pd.DataFrame,
+    option: TimeOption,
+    overpass: str | int | None,
+    composite: CompositeOption | None,
+    where: str,
+) -> Moments:
+    """When each row was seen.
 
     Args:
         table: the rows.
         option: the option ``time``.
         overpass: time of day of the rows; None where the dates have one, or it does not matter.
+        composite: the option ``composite`` of `releo_da.io.periods`, or None.
         where: the file, for messages.
 
     Raises:
-        InputError: the option is none of the above, a column is missing, a date is wrong or
-            missing, or dates have a time of day and ``overpass`` gives another.
+        InputError: as `row_days`, a composite is none, or dates have a time of day and ``overpass``
+            gives another.
+    """
+    days = row_days(table, option, where)
+    length = np.zeros(len(days))
+    if composite is not None:
+        ends = None if "end" not in composite else row_days(table, str(composite["end"]), where)
+        days, length = middles(days, composite, ends, f"{where}: key 'composite'")
+    if overpass is None:
+        return Moments(days, length)
+    if composite is None and np.any(days != np.floor(days)):
+        raise InputError(
+            f"{where}: key 'overpass': the dates have a time of day already; remove the option"
+        )
+    return Moments(np.floor(days) + _time_of_day(overpass, f"{where}: key 'overpass'"), length)
+
+
+def row_days(table: pd.DataFrame, option: TimeOption, where: str) -> NDArray[np.float64]:
+    """Days since 1970-01-01 UTC of each row.
+
+    Args:
+        table: the rows.
+        option: the option ``time``.
+        where: the file, for messages.
+
+    Raises:
+        InputError: the option is none of the above, a column is missing, or a date is wrong or
+            missing.
     """
     key = f"{where}: key 'time'"
     days = _text(table, option, key) if isinstance(option, str) else _counted(table, option, key)
@@ -66,13 +111,7 @@ def row_days(
             f"{key}: {row_name(table, int(table.index[wrong[0]]))} gives '{shown}', which is no "
             f"date between 1900 and 2200; correct the row, or say otherwise what the column holds"
         )
-    if overpass is None:
-        return days
-    if np.any(days != np.floor(days)):
-        raise InputError(
-            f"{where}: key 'overpass': the dates have a time of day already; remove the option"
-        )
-    return days + _time_of_day(overpass, f"{where}: key 'overpass'")
+    return days
 
 
 def _columns(option: TimeOption) -> list[str]:

@@ -39,15 +39,21 @@ class Layout(NamedTuple):
 
 
 def make_layout(
-    path: str, dims: Mapping[str, str], roles: Sequence[str], dataset: xr.Dataset
+    path: str,
+    dims: Mapping[str, str],
+    roles: Sequence[str],
+    dataset: xr.Dataset,
+    channel: str | None = None,
 ) -> Layout:
     """The layout named by the option ``dims``, checked against the file.
 
     Args:
         path: of the file.
         dims: role -> dimension in the file.
-        roles: what `dims` must name; the first ones are space, the last two time and channel.
+        roles: what `dims` must name; the first ones are space, then time and, unless `channel` is
+            given, channel.
         dataset: the open file.
+        channel: name of a channel axis that the file does not have.
 
     Raises:
         InputError: a role is missing or unknown, or the file has no such dimension.
@@ -61,7 +67,8 @@ def make_layout(
                 f"add '{role}: <dimension>', one of {listed(dataset.sizes)}"
             )
         require(dims[role], dataset.sizes, f"{path}: key 'dims.{role}'", "dimension")
-    return Layout(path, dims["time"], tuple(dims[role] for role in roles[:-2]), dims["channel"])
+    space = tuple(dims[role] for role in roles if role not in ("time", "channel"))
+    return Layout(path, dims["time"], space, dims["channel"] if channel is None else channel)
 
 
 def variable(

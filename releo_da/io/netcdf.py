@@ -20,8 +20,12 @@ NETCDF = threading.RLock()
 
 
 @contextmanager
-def opened(path: str | Path) -> Iterator[xr.Dataset]:
+def opened(path: str | Path, chunks: dict[str, int] | None = None) -> Iterator[xr.Dataset]:
     """An open netCDF file with CF conventions decoded; the lock is held while it is open.
+
+    Args:
+        path: of the file.
+        chunks: as xarray has them; ``{}`` for arrays that are not read before they are needed.
 
     Raises:
         InputError: the file is missing, is not netCDF, its times cannot be decoded, or numbers
@@ -29,14 +33,14 @@ def opened(path: str | Path) -> Iterator[xr.Dataset]:
     """
     path = Path(path)
     if not path.is_file():
-        found = "is a folder, not a file" if path.is_dir() else "does not exist"
+        found = "is a folder, not a file or Zarr store" if path.is_dir() else "does not exist"
         raise InputError(
-            f"{path}: the file {found}; give the path of a netCDF file, beside the configuration "
-            "or under the data folder (RELEO_DATA)"
+            f"{path}: the file {found}; give the path of a netCDF file or Zarr store, beside the "
+            "configuration or under the data folder (RELEO_DATA)"
         )
     with NETCDF:
         try:
-            dataset = xr.open_dataset(path, engine="netcdf4")
+            dataset = xr.open_dataset(path, engine="netcdf4", chunks=chunks)
         except OSError as error:
             raise InputError(
                 f"{path}: not readable as netCDF ({error.strerror or error}); "

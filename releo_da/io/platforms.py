@@ -42,7 +42,9 @@ def named_sensors(
     return [known[platform] for platform in platforms]
 
 
-def check_sensors(names: Sequence[str], channels: Sequence[str], path: str) -> tuple[bool, ...]:
+def check_sensors(
+    names: Sequence[str], channels: Sequence[str], path: str
+) -> tuple[tuple[float, float] | None, ...]:
     """Refuse sensors that are unknown, lack a channel, or do not agree what is an index.
 
     Args:
@@ -51,7 +53,7 @@ def check_sensors(names: Sequence[str], channels: Sequence[str], path: str) -> t
         path: of the file, for messages.
 
     Returns:
-        which of the channels are indices.
+        per channel the limits of what it holds, None of a reflectance.
 
     Raises:
         InputError: with the valid names.
@@ -62,7 +64,7 @@ def check_sensors(names: Sequence[str], channels: Sequence[str], path: str) -> t
         raise InputError(f"{path}: key 'sensor': {error}") from None
     key = f"{path}: key 'channels': the left side, the agency's name"
     try:
-        kinds = {sensor.name: sensor.are_indices(channels) for sensor in sensors}
+        kinds = {sensor.name: sensor.limits(channels) for sensor in sensors}
     except InputError as error:
         raise InputError(f"{key}: {error}") from None
     if len(set(kinds.values())) > 1:

@@ -18,14 +18,25 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from releo_da.io.angles import Option, angles_of
+from releo_da.io.errors import ErrorOption, error_rules, stated_error
 from releo_da.io.layout import Layout, times_of, variable
 from releo_da.io.masks import Rule
 from releo_da.io.names import listed
+from releo_da.io.periods import CompositeOption, change_of
 from releo_da.io.platforms import SensorOption, check_sensors, named_sensors, sensor_rule
 from releo_da.io.selection import in_period, kept
 from releo_da.io.series import Series, check_duplicates_rule, in_time_order
 from releo_da.io.times import Moment, isoformat
-from releo_da.io.values import VALID, channel_positions, clear_of, reflectances, screened
+from releo_da.io.values import (
+    VALID,
+    Name,
+    Numbers,
+    channel_positions,
+    clear_of,
+    per_channel,
+    raw_numbers,
+    screened,
+)
 from releo_da.sensors import channel_error
 from releo_da.types import Acquisition, InputError
 
@@ -36,27 +47,39 @@ class Content:
 
     Attributes:
         sensor: name in the catalogue, or `SensorOption`.
-        values: the variable of reflectances.
+        values: the variable of reflectances, or the variable of each channel by agency's name.
         channels: ``{agency's name: name in the file}``; their order is that of the channel axis.
         clear: rules of `releo_da.io.masks`; all must hold.
         angles: sources of `releo_da.io.angles`.
-        scale: reflectance = scale * number + offset.
+        scale: reflectance = scale * number + offset, of all channels or of each.
         offset: see `scale`.
+        fill: numbers that stand for a missing value.
         valid: reflectances outside (low, high] are rejected and counted.
         duplicates: which of several products of one pass is kept.
         product: variable along time that names the products.
+        error: `releo_da.io.errors`, in the place of the sensor's noise.
+        composite: `releo_da.io.periods`; what the values may change adds to their error.
+        labels: variable that names the channels along their axis.
     """
 
     sensor: SensorOption
-    values: str
-    channels: Mapping[str, str | int]
+    values: str | Mapping[str, str]
+    channels: Mapping[str, Name]
     clear: Mapping[str, Rule] | None = None
     angles: Mapping[str, Option] | None = None
-    scale: float = 1.0
-    offset: float = 0.0
+    scale: Numbers = 1.0
+    offset: Numbers = 0.0
+    fill: Sequence[float] = ()
     valid: Sequence[float] = VALID
     duplicates: str = "best"
     product: str | None = None
+    error: ErrorOption | None = None
+    composite: CompositeOption | None = None
+    labels: str | None = None
+
+
+LENGTH = "<length>"
+"""Variable of the data set in memory: days that the period of a composite lasts, along time."""
 
 
 DARKEST = 2e-3
@@ -123,18 +146,28 @@ def assemble(
     """
     check_duplicates_rule(content.duplicates, layout.where("duplicates"))
     channels = tuple(content.channels)
-    positions = channel_positions(content.channels, dataset, layout)
+    several = isinstance(content.values, Mapping)
+    positions = (
+        None if several else channel_positions(content.channels, dataset, layout, content.labels)
+    )
     days = times_of(dataset, layout)
     sensors = _sensors(content.sensor, dataset, layout)
-    indices = check_sensors(sensors, channels, layout.path)
+    limits = check_sensors(sensors, channels, layout.path)
+    indices = [own is not None for own in limits]
     products = _products(content.product, days, dataset, layout)
-    raw = reflectances(dataset, layout, content.values, positions, content.scale, content.offset)
+    rules = error_rules(content.error, channels, layout.where("error"))
+    scale = per_channel(content.scale, channels, 1.0, layout.where("scale"))
+    offset = per_channel(content.offset, channels, 0.0, layout.where("offset"))
+    raw = raw_numbers(dataset, layout, content.values, positions, content.fill) * scale + offset
     clear = clear_of(content.clear, dataset, layout, positions)
     seen, counts = screened(
-        raw, clear, content.valid, channels, indices, layout.where("valid"), given
+        raw, clear, content.valid, channels, limits, layout.where("valid"), given
     )
     geometry = angles_of(content.angles, dataset, layout, days, pixels)
     seen, geometry = _illuminated(seen, geometry, counts)
+    stated = stated_error(rules, channels, raw, scale, dataset, layout, positions)
+    seen = _with_error(seen, stated, [name in rules for name in channels], counts)
+    added = _period_error(content, dataset, layout)
     if whole and not seen.any():
         raise NothingClear(
             f"{layout.path}: nothing clear between {isoformat(days.min())} and "
@@ -149,11 +182,20 @@ def assemble(
     if whole and pixels.attrs["kind"] == "grid":
         used = np.flatnonzero(seen.any((0, 2)))
         pixels, raw, seen = pixels.isel(pixel=used), raw[:, used], seen[:, used]
-        geometry = geometry[:, used]
+        geometry, stated = geometry[:, used], stated[:, used]
     dark = ~np.any(seen, axis=(1, 2)) & whole
     told = _Told(layout.path, days, sensors, products, dark, pixels.sizes["pixel"])
     acquisitions = [
-        _acquisition(days[t], sensors[t], channels, raw[t], seen[t], geometry[t], products[t])
+        _acquisition(
+            days[t],
+            sensors[t],
+            channels,
+            raw[t],
+            np.where(seen[t], np.hypot(stated[t], added[t]), np.inf),
+            added[t],
+            geometry[t],
+            products[t],
+        )
         for t in np.flatnonzero(~dark)
     ]
     names = {name: channels for name in sorted(set(sensors))}
@@ -231,17 +273,53 @@ def _acquisition(
     sensor: str,
     channels: tuple[str, ...],
     raw: NDArray[np.float64],
-    seen: NDArray[np.bool_],
+    stated: NDArray[np.float64],
+    added: NDArray[np.float64],
     angles: NDArray[np.float64],
     product: str,
 ) -> Acquisition:
-    """One time of the file as an acquisition in float32."""
-    values = torch.from_numpy(np.where(seen, raw, 0.0).astype(np.float32))
-    error = channel_error(sensor, channels, values).masked_fill(
-        ~torch.from_numpy(seen), float("inf")
-    )
+    """One time of the file as an acquisition in float32.
+
+    Args:
+        time: days.
+        sensor: its name.
+        channels: names along the channel axis.
+        raw: ``[pixel, channel]``.
+        stated: ``[pixel, channel]`` whole error, infinite where nothing was seen, NaN where the
+            noise of the sensor is meant.
+        added: ``[channel]`` what a period adds to the noise of the sensor.
+        angles: ``[pixel, 3]``.
+        product: its name.
+    """
+    values = torch.from_numpy(np.where(np.isinf(stated), 0.0, raw).astype(np.float32))
+    noise = channel_error(sensor, channels, values)
+    if added.any():
+        noise = torch.hypot(noise, noise.new_tensor(added))
+    given = torch.from_numpy(stated.astype(np.float32))
+    error = torch.where(given.isnan(), noise, given)
     geometry = torch.from_numpy(angles.astype(np.float32))
     return Acquisition(float(time), sensor, values, error, geometry, product)
+
+
+def _with_error(
+    seen: NDArray[np.bool_],
+    stated: NDArray[np.float64],
+    ruled: Sequence[bool],
+    counts: dict[str, Any],
+) -> NDArray[np.bool_]:
+    """Reject values whose stated error is no positive number."""
+    wrong = seen & np.asarray(ruled) & ~((stated > 0) & np.isfinite(stated))
+    if wrong.any():
+        counts["rejected"]["error unknown"] = int(wrong.sum())
+    return seen & ~wrong
+
+
+def _period_error(content: Content, dataset: xr.Dataset, layout: Layout) -> NDArray[np.float64]:
+    """What the period of a composite adds to the error, ``[time, channel]``."""
+    change = change_of(content.composite, content.channels, layout.where("composite"))
+    if LENGTH not in dataset.variables:
+        return np.zeros((dataset.sizes[layout.time], len(change)))
+    return dataset[LENGTH].values[:, None] * change / np.sqrt(12.0)
 
 
 def _illuminated(

@@ -2,6 +2,8 @@
 
     time, sensor, pixel columns -> [time, pixel] per sensor -> the same path as netCDF files
 
+In the long form a row holds one channel, which a column names (`releo_da.io.table_dataset`).
+
 Every sensor of a table has its own channels, which may come from the same columns (the column
 ``nir`` is B05 of one satellite and B8A of another), so each is read as a file of its own and the
 series are merged. Rows of one pixel, sensor and time are several products of one pass. A pixel
@@ -12,31 +14,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 from numpy.typing import NDArray
 
 from releo_da.io.angles import Option
-from releo_da.io.dates import TimeOption, row_days
+from releo_da.io.dates import TimeOption, moments_of
+from releo_da.io.errors import PARTS, ErrorOption
 from releo_da.io.layout import Layout
 from releo_da.io.masks import Rule
-from releo_da.io.names import require, require_in_file
+from releo_da.io.names import require
+from releo_da.io.periods import CompositeOption
 from releo_da.io.place import point_pixels
 from releo_da.io.platforms import SensorOption, named_sensors, sensor_rule
 from releo_da.io.reading import Content, NothingClear, assemble
-from releo_da.io.rows import Rows, spread_rows
 from releo_da.io.selection import in_period
 from releo_da.io.series import Series, merge
+from releo_da.io.table_dataset import (
+    CHANNEL,
+    PIXEL,
+    TIME,
+    VALUES,
+    LongOption,
+    check_long,
+    check_long_names,
+    restricted,
+    rows_of,
+    table_dataset,
+    with_length,
+)
 from releo_da.io.table_pixels import PositionOption, pixel_places, row_pixels
 from releo_da.io.tables import Style, read_rows, rows_where, text_column
-from releo_da.io.times import Moment, from_days
-from releo_da.io.values import VALID
+from releo_da.io.times import Moment
+from releo_da.io.values import VALID, Numbers
 from releo_da.types import InputError
-
-TIME, PIXEL, CHANNEL, VALUES = "<time>", "<pixel>", "<channel>", "<values>"
-"""Axes and variable of the data set in memory; no column is called so."""
 
 
 def read_table(
@@ -52,18 +65,21 @@ def read_table(
     select: dict[str, object] | None = None,
     period: Sequence[Moment] | None = None,
     fill: float | list[float] | None = None,
-    scale: float = 1.0,
-    offset: float = 0.0,
+    scale: Numbers = 1.0,
+    offset: Numbers = 0.0,
     valid: Sequence[float] = VALID,
     duplicates: str = "best",
     product: str | None = None,
     crs: str | None = None,
+    long: LongOption | None = None,
+    error: ErrorOption | None = None,
+    composite: CompositeOption | None = None,
     separator: str = ",",
     header: bool | list[str] = True,
     comment: str | None = None,
     skip: int = 0,
 ) -> Series:
-    """Read a table of text or Parquet: one row per pixel and date.
+    """Read a table of text or Parquet: one row per pixel and date, or per channel of these.
 
     Args:
         path: the table; compressed text where its name ends in .gz, .bz2, .xz or .zip, (Geo)Parquet
@@ -84,13 +100,19 @@ def read_table(
         select: rules of `releo_da.io.selection` on columns; rows that obey all are kept.
         period: first and last date, both included.
         fill: numbers that stand for a missing value.
-        scale: reflectance = scale * number + offset.
+        scale: reflectance = scale * number + offset, of all channels or ``{B04: .., B08: ..}``.
         offset: see `scale`.
         valid: reflectances outside (low, high] are rejected and counted.
         duplicates: which of several products of one pass `drop_duplicates` keeps: best, first,
             last or all.
         product: column that names the products, else the time.
         crs: coordinate system of x and y where the file does not say it, as in EPSG:32632.
+        long: ``{channel: column, value: column}`` where each row is the value of one channel; the
+            right sides of `channels` are then names in the first of these columns.
+        error: ``{absolute: .., relative: .., from: column}``, or these for each channel, in the
+            place of the noise of the sensor (`releo_da.io.errors`).
+        composite: ``{days: 10}``, ``{end: column}`` or ``{calendar: dekad}`` where a date stands
+            for a period; with ``change`` per day (`releo_da.io.periods`).
         separator: of text: what stands between cells; a blank means any number of blanks or tabs.
         header: of text: whether the first row names the columns, or their names; false names them
             by their positions, "0", "1", ...
@@ -104,30 +126,65 @@ def read_table(
         InputError: file, column, date, rule or sensor is wrong, or nothing is left to assimilate.
     """
     name = str(path)
-    table = rows_where(
+    check_long(long, name)
+    whole = rows_where(
         read_rows(path, style=Style(separator, header, comment, skip)), select, name, "select"
     )
-    ids, labels, index = row_pixels(table, pixel, name)
-    places, system = pixel_places(table, position, crs, index, len(ids), name)
+    ids, labels, index = row_pixels(whole, pixel, name)
+    places, system = pixel_places(whole, position, crs, index, len(ids), name)
     coordinates = {axis: (PIXEL, numbers) for axis, numbers in places.items()}
-    days = row_days(table, time, overpass, name)
-    inside = in_period(days, period, name)
-    table, days, index = table.iloc[inside], days[inside], index[inside]
-    sensors = _row_sensors(table, sensor, name)
+    moments = moments_of(whole, time, overpass, composite, name)
+    inside = in_period(moments.days, period, name)
+    sensors = _row_sensors(whole.iloc[inside], sensor, name)
     missing = [fill] if isinstance(fill, int | float) else list(fill or [])
     layout = Layout(name, TIME, (PIXEL,), CHANNEL)
+    of_sensors = _channels_of(channels, sensors, name)
+    known = list(dict.fromkeys(channel for named in of_sensors.values() for channel in named))
 
     def of_sensor(one: str, columns: dict[str, str]) -> Series:
         content = Content(
-            one, VALUES, columns, clear, angles, scale, offset, valid, duplicates, product
+            one,
+            VALUES,
+            columns,
+            clear,
+            angles,
+            _own(scale, columns, known, layout.where("scale")),
+            _own(offset, columns, known, layout.where("offset")),
+            (),
+            valid,
+            duplicates,
+            product,
+            _own(error, columns, known, layout.where("error")),
+            _own_change(composite, columns, known, layout.where("composite")),
         )
-        mine = np.flatnonzero(sensors == one)
-        rows = spread_rows(table.iloc[mine], days[mine], index[mine], len(ids), name)
-        dataset = _dataset(rows, content, missing).assign_coords(coordinates)
+        check_long_names(whole, long, columns, name)
+        mine = inside[sensors == one]
+        rows, used = rows_of(
+            whole.iloc[mine], moments.days[mine], index[mine], len(ids), content, long, name
+        )
+        dataset = table_dataset(rows, content, missing, None if long is None else long["value"])
+        dataset = with_length(dataset, rows, moments.length[mine[used]]).assign_coords(coordinates)
         pixels = point_pixels(dataset, layout, ids, system).assign_coords(labels)
         return assemble(dataset, layout, pixels, content, rows.given)
 
-    return _clear_ones(of_sensor, _channels_of(channels, sensors, name), name)
+    return _clear_ones(of_sensor, of_sensors, name)
+
+
+def _own(option: Any, mine: Mapping[str, str], known: Sequence[str], where: str) -> Any:
+    """An option of one sensor: of one that goes by channel those of the sensor."""
+    if not isinstance(option, Mapping) or set(option) <= set(PARTS):
+        return option
+    return restricted(option, mine, known, where) or None
+
+
+def _own_change(
+    composite: CompositeOption | None, mine: Mapping[str, str], known: Sequence[str], where: str
+) -> CompositeOption | None:
+    """A composite whose change per day, where that goes by channel, is that of one sensor."""
+    change = (composite or {}).get("change")
+    if not isinstance(change, Mapping):
+        return composite
+    return {**(composite or {}), "change": restricted(change, mine, known, f"{where}, change")}
 
 
 def _clear_ones(
@@ -148,33 +205,6 @@ def _clear_ones(
     merged = merge(series)
     told = [{"kind": "all_masked", "path": where, **error.told()} for error in dark]
     return merged._replace(log=[*merged.log, *told])
-
-
-def _dataset(rows: Rows, content: Content, missing: Sequence[float]) -> xr.Dataset:
-    """The columns that are used, as variables along time and pixel."""
-    columns = list(dict.fromkeys(str(column) for column in content.channels.values()))
-    where = rows.where
-    require_in_file(content.channels, rows.table.columns, where, "column")
-    values = [rows.numbers(column, f"{where}: key 'channels'", missing) for column in columns]
-    variables: dict[str, tuple[tuple[str, ...], NDArray]] = {
-        VALUES: ((TIME, PIXEL, CHANNEL), np.stack(values, -1))
-    }
-    for column in content.clear or {}:
-        numbers = rows.numbers(column, f"{where}: key 'clear.{column}'", ())
-        variables[column] = ((TIME, PIXEL), numbers)
-    for key, option in (content.angles or {}).items():
-        place = f"{where}: key 'angles.{key}'"
-        if isinstance(option, str):
-            variables[option] = ((TIME, PIXEL), rows.numbers(option, place, missing))
-        elif isinstance(option, Mapping):
-            by = option.get("by", ())
-            for name in map(str, by if isinstance(by, list | tuple) else [by]):
-                variables[name] = ((TIME,), rows.texts(name, place))
-    if content.product is not None:
-        texts = rows.texts(content.product, f"{where}: key 'product'")
-        variables[content.product] = ((TIME,), texts)
-    times = from_days(rows.days).astype("datetime64[ns]")
-    return xr.Dataset(variables, {TIME: times, CHANNEL: columns})
 
 
 def _row_sensors(table: pd.DataFrame, option: SensorOption, where: str) -> NDArray[np.str_]:

@@ -12,7 +12,8 @@ Every value is counted once, under the first reason that rejects it:
 
 The lower limit itself is rejected and the upper one is kept, so that the default (0, 1.6) refuses
 zeros. The upper limit leaves room for bright snow and sloping terrain. These are limits of
-reflectances; a channel that is an index is valid from -1 to 1, both included.
+reflectances; a channel that is an index is valid from -1 to 1, both included, and an estimate of a
+variable within the limits that its sensor states.
 """
 
 from __future__ import annotations
@@ -26,21 +27,31 @@ from numpy.typing import NDArray
 
 from releo_da.io.layout import Layout, flat, variable
 from releo_da.io.masks import Rule, holds
-from releo_da.io.names import require_in_file
+from releo_da.io.names import require, require_in_file
 from releo_da.types import InputError
 
 VALID = (0.0, 1.6)
+Name = str | int | float
+"""A channel in a file: its name, its position, or its wavelength."""
+
+Numbers = float | dict[str, float]
+"""One number for all channels, or one for each by the agency's name."""
+
+NEAR = 5e-3
+"""Largest distance of a number from that of the channel axis which it means, relative."""
 
 
 def channel_positions(
-    channels: Mapping[str, str | int], dataset: xr.Dataset, layout: Layout
+    channels: Mapping[str, Name], dataset: xr.Dataset, layout: Layout, labels: str | None = None
 ) -> NDArray[np.intp]:
     """Positions along the file's channel axis of the channels that the option names, in its order.
 
     Args:
         channels: agency name -> name in the file; numbers where the axis has numbers or no names.
+            Of an axis of numbers, such as wavelengths, the nearest one is meant.
         dataset: the file.
         layout: of the file.
+        labels: the variable that names the channels; the axis' own coordinate unless given.
 
     Raises:
         InputError: no channel is named, one is named twice, or the file has no such channel.
@@ -48,41 +59,103 @@ def channel_positions(
     where = layout.where("channels")
     if not channels:
         raise InputError(f"{where}: no channel is named; write {{B04: <its name in the file>}}")
-    if layout.channel in dataset.variables:
-        names = [str(name) for name in dataset[layout.channel].values]
+    held = np.arange(dataset.sizes[layout.channel])
+    if labels is not None:
+        key = layout.where("labels")
+        held = variable(dataset, labels, [layout.channel], key, whole=True).values
+    elif layout.channel in dataset.variables:
+        held = dataset[layout.channel].values
+    if held.dtype.kind in "iuf":
+        positions = [_nearest(held, wanted) for wanted in channels.values()]
     else:
-        names = [str(position) for position in range(dataset.sizes[layout.channel])]
-    require_in_file(channels, names, layout.path, "channel")
-    positions = [names.index(str(name)) for name in channels.values()]
+        names = [_text(name) for name in held]
+        positions = [names.index(str(w)) if str(w) in names else None for w in channels.values()]
+    if None in positions:
+        require_in_file(channels, [f"{_text(name)}" for name in held], layout.path, "channel")
     if len(set(positions)) < len(positions):
         raise InputError(f"{where}: a channel of the file is named twice; name each once")
     return np.array(positions)
 
 
-def reflectances(
+def _text(name: object) -> str:
+    """A name on a channel axis; of bytes their text, of a number its shortest form."""
+    if isinstance(name, bytes):
+        return name.decode("utf-8", "replace")
+    return f"{name:g}" if isinstance(name, float | np.floating) else str(name)
+
+
+def _nearest(held: NDArray, wanted: Name) -> int | None:
+    """Position of the number that is meant, or None."""
+    try:
+        number = float(wanted)
+    except ValueError:
+        return None
+    apart = np.abs(held.astype(np.float64) - number)
+    position = int(np.nanargmin(apart))
+    return position if apart[position] <= NEAR * abs(number) else None
+
+
+def per_channel(
+    option: Numbers, channels: Sequence[str], default: float, where: str
+) -> NDArray[np.float64]:
+    """A number for each channel, ``[channel]``.
+
+    Args:
+        option: one number, or numbers by channel.
+        channels: that are read, in order.
+        default: of channels that a mapping leaves out.
+        where: file and key, for messages.
+
+    Raises:
+        InputError: a channel is named that is not read.
+    """
+    if not isinstance(option, Mapping):
+        return np.full(len(channels), float(option))
+    for name in option:
+        require(name, channels, where, "channel")
+    return np.array([float(option.get(name, default)) for name in channels])
+
+
+def raw_numbers(
     dataset: xr.Dataset,
     layout: Layout,
-    values: str,
-    positions: NDArray[np.intp],
-    scale: float,
-    offset: float,
+    values: str | Mapping[str, str],
+    positions: NDArray[np.intp] | None,
+    fill: Sequence[float] = (),
 ) -> NDArray[np.float64]:
-    """Reflectances ``[time, pixel, channel]`` as the file gives them, NaN and all.
+    """What the file holds, ``[time, pixel, channel]``, NaN where it gives nothing.
+
+    Args:
+        dataset: the selected part of the file.
+        layout: of the file.
+        values: the variable, or the variable of each channel.
+        positions: ``[channel]`` along the channel axis of the one variable.
+        fill: numbers that stand for nothing.
 
     Raises:
         InputError: the file has no such variable, or it lacks an axis.
     """
-    axes = (layout.time, *layout.space, layout.channel)
-    array = variable(dataset, values, axes, layout.where("values"), whole=True)
-    raw = flat(array.isel({layout.channel: positions}), layout, dataset)
-    return raw.astype(np.float64) * scale + offset
+    key, axes = layout.where("values"), (layout.time, *layout.space)
+    if isinstance(values, Mapping):
+        of_channels = [
+            flat(variable(dataset, name, axes, f"{key}, {channel}", whole=True), layout, dataset)
+            for channel, name in values.items()
+        ]
+        raw = np.stack(of_channels, -1)
+    else:
+        array = variable(dataset, values, (*axes, layout.channel), key, whole=True)
+        raw = flat(array.isel({layout.channel: positions}), layout, dataset)
+    if raw.dtype.kind not in "iufb":
+        raise InputError(f"{key}: '{values}' holds {raw.dtype}, not numbers; name another variable")
+    numbers = raw.astype(np.float64)
+    return np.where(np.isin(numbers, fill), np.nan, numbers) if len(fill) else numbers
 
 
 def clear_of(
     clear: Mapping[str, Rule] | None,
     dataset: xr.Dataset,
     layout: Layout,
-    positions: NDArray[np.intp],
+    positions: NDArray[np.intp] | None,
 ) -> NDArray[np.bool_]:
     """True where every rule holds, ``[time, pixel, channel]`` or with a last axis of 1.
 
@@ -94,7 +167,7 @@ def clear_of(
     for name, rule in (clear or {}).items():
         where = layout.where(f"clear.{name}")
         array = variable(dataset, name, (layout.time, *layout.space, layout.channel), where)
-        if layout.channel in array.dims:
+        if layout.channel in array.dims and positions is not None:
             array = array.isel({layout.channel: positions})
         mask = flat(holds(rule, array, where), layout, dataset)
         passed = passed & (mask if mask.ndim == 3 else mask[..., None])
@@ -106,7 +179,7 @@ def screened(
     clear: NDArray[np.bool_],
     valid: Sequence[float],
     channels: Sequence[str],
-    indices: Sequence[bool],
+    limits: Sequence[tuple[float, float] | None],
     where: str,
     given: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.bool_], dict[str, Any]]:
@@ -117,17 +190,18 @@ def screened(
         clear: broadcasts against `values`.
         valid: lower limit (rejected) and upper limit (kept) of reflectances.
         channels: their names, for the counts.
-        indices: which of them are indices.
+        limits: per channel its own limits, both kept, where it is no reflectance.
         where: file and key, for messages.
-        given: ``[time, pixel]`` where the file has an entry at all; the rest is not counted.
+        given: ``[time, pixel]`` or ``[time, pixel, channel]``, where the file has an entry at all;
+            the rest is not counted.
 
     Raises:
         InputError: `valid` is not two numbers in ascending order.
     """
     if isinstance(valid, str) or len(valid) != 2 or not valid[0] < valid[1]:
         raise InputError(f"{where}: '{valid}' is not a range; write [0, 1.6]")
-    low = np.where(indices, np.nextafter(-1.0, -2.0), valid[0])
-    high = np.where(indices, 1.0, valid[1])
+    low = np.array([valid[0] if own is None else np.nextafter(own[0], -np.inf) for own in limits])
+    high = np.array([valid[1] if own is None else own[1] for own in limits])
     reasons = {
         "masked": ~clear,
         "not a number": np.isnan(values),
@@ -138,7 +212,7 @@ def screened(
     }
     seen = np.ones(values.shape, dtype=bool)
     if given is not None:
-        seen &= given[..., None]
+        seen &= given if given.ndim == 3 else given[..., None]
     read = int(seen.sum())
     rejected: dict[str, dict[str, int]] = {}
     for reason, wrong in reasons.items():

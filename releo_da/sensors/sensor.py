@@ -124,6 +124,14 @@ class Sensor:
         """
         return tuple(len(self.parts[position]) == 2 for position in self.index(channels))
 
+    def limits(self, channels: Sequence[str]) -> tuple[tuple[float, float] | None, ...]:
+        """Per named channel the limits of what it holds, None of a reflectance.
+
+        Raises:
+            InputError: a name is not a channel of this sensor.
+        """
+        return tuple((-1.0, 1.0) if index else None for index in self.are_indices(channels))
+
     def behind(
         self, channels: Sequence[str]
     ) -> tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]:

@@ -1,0 +1,99 @@
+"""The door to Zarr stores, of version 2 and 3: a folder, or a .zip of one.
+
+Stores are opened for reading only and by their own listing, never by consolidated metadata, which
+may be older than the arrays. A chunk that is missing is read as the fill value, as the format has
+it: a copy that was cut short holds fewer clear values and nothing tells.
+
+References: Zarr core specification, version 3.0; Zarr storage specification, version 2.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+import zarr.storage
+
+from releo_da.types import InputError
+
+MARKS = ("zarr.json", ".zgroup", ".zmetadata", ".zarray")
+"""Files at the root of a store, one of which is there."""
+
+LIBRARIES = ("zarr", "numcodecs", "zipfile")
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a path is a folder that holds a store, or a .zip."""
+    if path.is_dir():
+        return any((path / mark).is_file() for mark in MARKS)
+    return path.suffix.lower() == ".zip" and path.is_file()
+
+
+@contextmanager
+def opened_zarr(path: Path, chunks: dict[str, int] | None = None) -> Iterator[xr.Dataset]:
+    """An open store with CF conventions decoded.
+
+    Args:
+        path: folder or .zip.
+        chunks: as xarray has them; ``{}`` for arrays that are not read before they are needed.
+
+    Raises:
+        InputError: it cannot be opened, or numbers read inside the block are damaged.
+    """
+    try:
+        store, group = _store(path)
+        options: dict[str, Any] = {"consolidated": False, "chunks": chunks, "group": group}
+        dataset = xr.open_dataset(store, engine="zarr", **options)
+    except InputError:
+        raise
+    except Exception as error:  # the library names no error of its own for a damaged store
+        raise InputError(
+            f"{path}: not readable as Zarr ({_told(error)}); check the store, and copy it again if "
+            "the copy was cut short"
+        ) from None
+    with dataset:
+        try:
+            yield dataset
+        except InputError:
+            raise
+        except Exception as error:
+            if not _raised_by(error, LIBRARIES):
+                raise
+            raise InputError(
+                f"{path}: damaged, its numbers cannot be read ({_told(error)}); "
+                "copy or make the store again"
+            ) from None
+
+
+def _store(path: Path) -> tuple[Any, str | None]:
+    """A store for reading, and the group in it where a .zip holds the folder itself."""
+    if path.is_dir():
+        return zarr.storage.LocalStore(path, read_only=True), None
+    with zipfile.ZipFile(path) as packed:
+        names = packed.namelist()
+    tops = {name.split("/")[0] for name in names if "/" in name}
+    inside = [top for top in sorted(tops) if any(f"{top}/{mark}" in names for mark in MARKS)]
+    if not any(mark in names for mark in MARKS) and len(inside) != 1:
+        raise InputError(f"{path}: the archive holds no Zarr store; pack the folder of one store")
+    group = None if any(mark in names for mark in MARKS) else inside[0]
+    return zarr.storage.ZipStore(path, mode="r", read_only=True), group
+
+
+def _raised_by(error: BaseException, libraries: tuple[str, ...]) -> bool:
+    """Whether an error comes out of one of some libraries."""
+    frame = error.__traceback__
+    while frame is not None:
+        if frame.tb_frame.f_globals.get("__name__", "").partition(".")[0] in libraries:
+            return True
+        frame = frame.tb_next
+    return False
+
+
+def _told(error: BaseException) -> str:
+    """The first words of an error."""
+    text = " ".join(str(error).split())
+    return text[:160] or type(error).__name__
