@@ -152,7 +152,7 @@ def read_sources(document: Document) -> Series:
     for position, entry in enumerate(entries):
         if not isinstance(entry, dict) or "path" not in entry:
             raise InputError(f"{document.path}: source[{position}]: needs the key 'path'")
-        resolved.append({**placed(document, entry), "path": document.resolve(entry["path"])})
+        resolved.append({**placed(document, entry), "path": document.resolve_all(entry["path"])})
         mask = entry.get("mask")
         if isinstance(mask, dict) and "path" in mask:
             resolved[-1]["mask"] = {**mask, "path": str(document.resolve(mask["path"]))}

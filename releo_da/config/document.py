@@ -14,6 +14,7 @@ environment variable ``RELEO_DATA``, or ``../shared/data`` from the project root
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -105,6 +106,30 @@ class Document:
                 return place
         looked = ", ".join(dict.fromkeys(str(place) for place in inside))
         raise InputError(f"{self.path}: no file '{text}'; looked for {looked}; {remedy}")
+
+    def resolve_all(self, option: object) -> Path | list[str]:
+        """The files that a path, a pattern with ``*``, or a list of either means.
+
+        Raises:
+            InputError: as `resolve`; a pattern matches nothing.
+        """
+        if isinstance(option, list):
+            found = [self.resolve_all(one) for one in option]
+            return [str(p) for one in found for p in (one if isinstance(one, list) else [one])]
+        text = str(option)
+        if not glob.has_magic(text):
+            return self.resolve(text)
+        matched: list[str] = []
+        for root in (Path(os.path.abspath(self.path.parent)), data_folder(), Path.cwd()):
+            place = Path(os.path.normpath(root / text))
+            if not matched and place.is_relative_to(root):
+                matched = sorted(glob.glob(str(place)))
+        if not matched:
+            raise InputError(
+                f"{self.path}: no file matches '{text}', beside the configuration, under "
+                f"{data_folder()} or in the working folder; correct the pattern"
+            )
+        return matched
 
 
 def data_folder() -> Path:

@@ -23,7 +23,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from releo_da.io.names import require
-from releo_da.io.periods import CompositeOption, middles
+from releo_da.io.periods import CompositeOption, check_composite, middles
 from releo_da.io.tables import number_column, row_name
 from releo_da.io.times import parse_moment, to_days
 from releo_da.types import InputError
@@ -74,6 +74,7 @@ def moments_of(
         InputError: as `row_days`, a composite is none, or dates have a time of day and ``overpass``
             gives another.
     """
+    check_composite(composite, f"{where}: key 'composite'")
     days = row_days(table, option, where)
     length = np.zeros(len(days))
     if composite is not None:

@@ -43,8 +43,8 @@ def read_parquet(path: Path, name: str) -> pd.DataFrame:
         name: how it is called in messages.
 
     Returns:
-        columns as numbers, texts or times; ``attrs["geometry"]`` is ``{column: EPSG code or ""}``,
-        the primary one first, empty where the file says nothing of geometries.
+        columns as numbers, texts or times; ``attrs["geometry"]`` is ``{column: coordinate system or
+        ""}``, the primary one first, empty where the file says nothing of geometries.
 
     Raises:
         InputError: the file is damaged or no Parquet, two columns have one name, or what it says of
@@ -78,7 +78,7 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _geometries(metadata: Mapping[bytes, bytes] | None, name: str) -> dict[str, str]:
-    """Coordinate system by geometry column, the primary one first; "" where it has no EPSG code."""
+    """Coordinate system by geometry column, the primary one first; "" where it is not known."""
     text = (metadata or {}).get(b"geo")
     if text is None:
         return {}
@@ -101,10 +101,13 @@ def _geometries(metadata: Mapping[bytes, bytes] | None, name: str) -> dict[str, 
 
 
 def _code(column: Mapping[str, Any]) -> str:
-    """The EPSG code of a geometry column; none said means longitude and latitude."""
+    """The coordinate system of a geometry column; none said means longitude and latitude."""
     if "crs" not in column:
         return "EPSG:4326"
-    known = (column["crs"] or {}).get("id", {})
-    if str(known.get("code")) == "CRS84":
-        return "EPSG:4326"
-    return f"EPSG:{known['code']}" if known.get("authority") == "EPSG" else ""
+    said = column["crs"]
+    if said is None:
+        return ""
+    known = said.get("id", {})
+    if known.get("authority") == "EPSG":
+        return f"EPSG:{known['code']}"
+    return "EPSG:4326" if str(known.get("code")) == "CRS84" else json.dumps(said)

@@ -72,14 +72,13 @@ def middles(
 
     Args:
         days: ``[row]`` the dates that are given.
-        option: the option ``composite``.
+        option: the option ``composite``, checked.
         ends: ``[row]`` the last days, where the option names them.
         where: file and key, for messages.
 
     Raises:
-        InputError: the option is wrong, or a period ends before it starts.
+        InputError: a period ends before it starts.
     """
-    check_composite(option, where)
     if "calendar" in option:
         start, length = _calendar(days, str(option["calendar"]))
     elif ends is not None:

@@ -88,6 +88,8 @@ def matches(values: NDArray, rule: object, where: str) -> NDArray[np.bool_]:
             passed &= values <= _like(rule["max"], values, where)
         return passed
     wanted = rule if isinstance(rule, list | tuple) else [rule]
+    if len(wanted) > 1:
+        _check_each(values, wanted, where)
     if values.dtype.kind in "iufb":
         return np.isin(values, [float(_like(value, values, where)) for value in wanted])
     if values.dtype.kind == "M":
@@ -115,6 +117,21 @@ def in_period(
             f"the file has {days.size} from {span}. Change 'period' to overlap them"
         )
     return inside
+
+
+def _check_each(values: NDArray, wanted: Sequence[object], where: str) -> None:
+    """Refuse a list of which one value is nowhere: probably a slip that would go unnoticed.
+
+    Raises:
+        InputError: naming it, unless none is there, which the caller tells.
+    """
+    absent = [value for value in wanted if not matches(values, value, where).any()]
+    if absent and len(absent) < len(wanted):
+        raise InputError(
+            f"{where}: nothing matches {listed(repr(value) for value in absent)} of {wanted!r}; "
+            f"there is {listed(np.unique(values.astype(str)))}. Correct or leave out the name, or "
+            "write {contains: [..]}, which need not all be there"
+        )
 
 
 def _occurs(texts: NDArray, wanted: object) -> NDArray[np.bool_]:

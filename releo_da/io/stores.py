@@ -112,13 +112,19 @@ def _with_time(dataset: xr.Dataset, dim: str, pattern: str | None, path: Path) -
             )
         stamp = np.array([_date_in(path, pattern)], dtype="datetime64[ns]")
         if dim not in dataset.dims:
-            dataset = dataset.drop_vars(dim, errors="ignore").expand_dims(dim)
+            dataset = _expanded(dataset.drop_vars(dim, errors="ignore"), dim)
         return dataset.assign_coords({dim: stamp})
     if dim in dataset.dims or dim not in dataset.variables:
         return dataset
     if dataset[dim].ndim:
         return dataset
-    return dataset.set_coords(dim).expand_dims(dim)
+    return _expanded(dataset, dim)
+
+
+def _expanded(dataset: xr.Dataset, dim: str) -> xr.Dataset:
+    """Every variable, also one number or text for the whole file, along a time of length 1."""
+    single = [name for name, array in dataset.coords.items() if not array.ndim and name != dim]
+    return dataset.reset_coords(single).expand_dims(dim)
 
 
 def _date_in(path: Path, pattern: str) -> np.datetime64:

@@ -89,9 +89,10 @@ def read_csv(path: str | Path, where: str = "", style: Style = CSV) -> pd.DataFr
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             head = pd.read_csv(path, header=None, nrows=1, dtype=str, **options).iloc[0]
+            _check_separator(head, style, name)
             table = pd.read_csv(path, header=0 if style.header is True else None, **options)
-    except pd.errors.EmptyDataError:
-        raise InputError(f"{name}: the table is empty; it needs a header row and data") from None
+    except (pd.errors.EmptyDataError, IndexError):
+        raise InputError(f"{name}: the file is empty; it needs a header row and data") from None
     except UnicodeDecodeError:
         raise InputError(f"{name}: not UTF-8 text; save the table as CSV in UTF-8") from None
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
@@ -116,6 +117,18 @@ def _check_style(style: Style, name: str) -> None:
         )
     if style.skip < 0:
         raise InputError(f"{name}: key 'skip': {style.skip} is no number of lines; give 0 or more")
+
+
+def _check_separator(head: pd.Series, style: Style, name: str) -> None:
+    """Refuse a first row of one cell that another separator would cut."""
+    text = str(head.iloc[0])
+    others = [mark for mark in (";", "\t", "|", ",") if mark != style.separator and mark in text]
+    if len(head) == 1 and others:
+        shown = {"\t": "a tab"}.get(others[0], f"'{others[0]}'")
+        raise InputError(
+            f"{name}: the first row is one cell, {text[:60]!r}; its columns seem to be separated "
+            f"by {shown}, so write separator: {others[0]!r}"
+        )
 
 
 def _named(table: pd.DataFrame, style: Style, name: str) -> pd.DataFrame:
@@ -161,6 +174,7 @@ def rows_where(
     Raises:
         InputError: a column does not exist, or no row is left.
     """
+    whole = np.ones(len(table), dtype=bool)
     for column, rule in (rules or {}).items():
         require(column, table.columns, f"{where}: key '{key}'", "column")
         passed = matches(table[column].to_numpy(), rule, f"{where}: key '{key}.{column}'")
@@ -169,8 +183,10 @@ def rows_where(
             raise InputError(
                 f"{where}: key '{key}.{column}': no row has {rule!r}; the column holds {found}"
             )
-        table = table[passed]
-    return table
+        whole &= passed
+        if not whole.any():
+            raise InputError(f"{where}: key '{key}': no row passes all rules; loosen one")
+    return table[whole] if rules else table
 
 
 def beside(table: str, path: str | Path) -> Path:

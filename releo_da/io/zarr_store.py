@@ -23,7 +23,8 @@ from releo_da.types import InputError
 MARKS = ("zarr.json", ".zgroup", ".zmetadata", ".zarray")
 """Files at the root of a store, one of which is there."""
 
-LIBRARIES = ("zarr", "numcodecs", "zipfile")
+LIBRARIES = ("zarr", "numcodecs", "zipfile", "pyarrow")
+"""Where an error about damaged numbers or texts comes from."""
 
 
 def is_zarr(path: Path) -> bool:

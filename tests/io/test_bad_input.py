@@ -103,6 +103,8 @@ CASES: list[tuple[str, Change, dict[str, Any], list[str]]] = [
      ["key 'select.platfrom'", "did you mean 'platform'?"]),
     ("select nothing", SAME, {"select": {"platform": "S2C"}},
      ["key 'select.platform'", "nothing matches 'S2C'", "S2A, S2B"]),
+    ("select one unknown of several", SAME, {"select": {"platform": ["S2A", "S2C"]}},
+     ["key 'select.platform'", "nothing matches 'S2C' of ['S2A', 'S2C']", "S2A, S2B"]),
     ("select rule", SAME, {"select": {"platform": {"has": "A"}}}, ["is not a rule", "contains"]),
     ("select number", SAME, {"select": {"orbit": "A"}}, ["'A' cannot be compared"]),
     ("select between rules", SAME, {"select": {"platform": "S2A", "orbit": 8}},
