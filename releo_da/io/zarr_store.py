@@ -62,7 +62,8 @@ def opened_zarr(path: Path, chunks: dict[str, int] | None = None) -> Iterator[xr
         except InputError:
             raise
         except Exception as error:
-            if not _raised_by(error, LIBRARIES):
+            # A system error is what the interpreter says of bytes that are no text.
+            if not (isinstance(error, SystemError) or _raised_by(error, LIBRARIES)):
                 raise
             raise InputError(
                 f"{path}: damaged, its numbers cannot be read ({_told(error)}); "

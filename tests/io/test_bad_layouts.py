@@ -86,7 +86,7 @@ def stored(points: Write, version: int = 3) -> dict[str, Any]:
     return options | {"path": path}
 
 
-@pytest.mark.filterwarnings("ignore:The data type:Warning")
+@pytest.mark.filterwarnings("ignore:The data type:Warning", "ignore:Object at:Warning")
 @pytest.mark.parametrize("version", [2, 3])
 def test_a_damaged_store_is_named(points: Write, version: int) -> None:
     options = stored(points, version)
