@@ -28,7 +28,7 @@ from releo_da.observation.offset import corrected, find_offsets
 from releo_da.observation.prosail import ProsailOperator
 from releo_da.runs.model import Model
 from releo_da.sensors import load_sensor
-from releo_da.state.layout import Layout
+from releo_da.state.layout import RESIDUAL, Layout
 from releo_da.state.variables import OPTIONAL, variables
 from releo_da.types import InputError
 
@@ -84,30 +84,33 @@ def mean_reverting(
         days: e-folding time of the variables where no fitted weights give it.
         residual_days: e-folding time of the residuals, likewise.
         residual_sd: deviation of the residuals (reflectance), likewise.
-        own: variables of which each place has a season of its own, learned there year by year.
+        own: variables of which each place has a season of its own, learned there year by year;
+            ``residual`` stands for the residuals of all channels.
         own_harmonics: of that season, 0 for a level only.
         own_years: how long it is remembered, e-folding time in years.
 
     Raises:
         InputError: ``own`` names what is not estimated, or a number is out of range.
     """
+    known = (*layout.names, RESIDUAL)
     for name in own:
-        if name not in layout.names:
+        if name not in known:
             raise InputError(
-                f"forecast.own: {name!r} is not estimated; choose from {', '.join(layout.names)}"
+                f"forecast.own: {name!r} is not estimated; choose from {', '.join(known)}"
             )
     if own_harmonics < 0 or not own_years > 0:
         raise InputError(
             f"forecast: own_harmonics is {own_harmonics} and own_years {own_years}; give 0 or more "
             "harmonics, and a positive number of years"
         )
-    chosen = tuple(dict.fromkeys(own))
+    chosen = tuple(name for name in dict.fromkeys(own) if name != RESIDUAL)
     shaped = replace(
         layout,
         velocities=kernel != "ou",
         rough=kernel == "matern32+ou",
         own=chosen,
-        own_harmonics=own_harmonics if chosen else 0,
+        own_harmonics=own_harmonics if own else 0,
+        own_residual=RESIDUAL in own,
     )
     return MeanReverting(shaped, harmonics, days, residual_days, residual_sd, own_years)
 

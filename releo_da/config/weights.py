@@ -20,7 +20,7 @@ from torch import nn
 
 from releo_da.io.atomic import replacing
 from releo_da.sensors import load_sensor
-from releo_da.state.layout import Layout
+from releo_da.state.layout import RESIDUAL, Layout
 from releo_da.types import InputError
 
 FAR = 400.0
@@ -44,7 +44,7 @@ def meaning(layout: Layout) -> dict[str, str]:
         "variables": " ".join(layout.names),
         "order": "second" if layout.velocities else "first",
         "channels": " ".join(f"{knot:g}" for knot in layout.knots),
-        "own": " ".join(layout.own),
+        "own": " ".join((*layout.own, *([RESIDUAL] if layout.own_residual else []))),
     }
 
 

@@ -104,10 +104,12 @@ class MeanReverting(nn.Module):
             self.rough_log_sigma = nn.Parameter(torch.full((v,), quarter, dtype=double))
             self.rough_log_rate = nn.Parameter(torch.full((v,), -math.log(days), dtype=double))
         self.own_rate = 1.0 / (own_years * YEAR)
-        if layout.own:  # half of the variance of these variables
+        if layout.placed:  # half of the variance of these variables; residuals as large again
             half = 0.5 * math.log(0.5)
-            shares = starting_shares(layout.own_harmonics).log() / 2.0 + half
-            self.own_log_sigma = nn.Parameter(shares[:, None].repeat(1, len(layout.own)))
+            scale = [half] * len(layout.own)
+            scale += [math.log(residual_sd)] * (layout.placed - len(layout.own))
+            shares = starting_shares(layout.own_harmonics).log() / 2.0
+            self.own_log_sigma = nn.Parameter(shares[:, None] + torch.tensor(scale, dtype=double))
             for name in layout.own:
                 self.log_sigma.data[layout.names.index(name)] += half
                 if layout.rough:
@@ -142,7 +144,7 @@ class MeanReverting(nn.Module):
             fast = self.rough_log_rate.exp()
             f.append(ou_transition(fast, interval))
             q.append(ou_noise(fast, self.rough_log_sigma.exp(), together, interval))
-        if self.layout.own:
+        if self.layout.placed:
             own_f, own_q = own_transition(self.own_log_sigma, self.own_rate, YEAR, interval)
             f.append(own_f)
             q.append(own_q)

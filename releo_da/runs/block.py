@@ -25,7 +25,7 @@ from releo_da.runs.ahead import forecast_pairs
 from releo_da.runs.compare import compare, ndvi_index
 from releo_da.runs.judged import Judged
 from releo_da.runs.model import Model
-from releo_da.runs.timeline import hide, merged, requests
+from releo_da.runs.timeline import hide, merged, requests, where_seen
 from releo_da.sensors.indices import Index
 from releo_da.types import Acquisition, State, Step
 
@@ -181,7 +181,8 @@ class Block:
         noise = self.draws(self.task.start, "initial")
         state = self.model.initial(self.task.start, self.pixels, self.task.members, noise)
         steps = []
-        for step in cycle(state, timeline, self.model.system, self.draws, self.model.initial):
+        system = self.model.system._replace(observe=where_seen(self.model.observe))
+        for step in cycle(state, timeline, system, self.draws, self.model.initial):
             steps.append(step)
             if step.acquisition.sensor:
                 self.tick(label)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from releo_da.types import Acquisition
+from releo_da.types import Acquisition, ObservationOperator
 
 
 def hide(acquisition: Acquisition, pixels: Tensor) -> Acquisition:
@@ -34,3 +34,26 @@ def requests(times: Iterable[float], acquisitions: Sequence[Acquisition]) -> lis
 def merged(acquisitions: Sequence[Acquisition], asked: Sequence[Acquisition]) -> list[Acquisition]:
     """One series in time order; a request comes after the acquisitions of its time."""
     return sorted([*acquisitions, *asked], key=lambda a: (a.time, not a.sensor))
+
+
+def where_seen(observe: ObservationOperator) -> ObservationOperator:
+    """The operator on the pixels of which something was seen, and 0 elsewhere.
+
+    Points far from each other are seen on different days, and H is most of the cost of a run; what
+    is predicted where the precision is 0 has no effect on an analysis.
+    """
+
+    def some(ensemble: Tensor, acquisition: Acquisition) -> Tensor:
+        seen = acquisition.seen.any(-1)
+        if not seen.numel() or bool(seen.all()):
+            return observe(ensemble, acquisition)
+        rows = seen.nonzero()[:, 0]
+        part = acquisition._replace(
+            values=acquisition.values[rows],
+            error=acquisition.error[rows],
+            angles=acquisition.angles[rows],
+        )
+        found = observe(ensemble[rows], part)
+        return found.new_zeros(len(ensemble), *found.shape[1:]).index_copy(0, rows, found)
+
+    return some

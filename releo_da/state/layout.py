@@ -1,14 +1,15 @@
 """Where each latent sits on the last axis of an ensemble.
 
     latent axis = [ position of V variables | velocity of V | rough part of V
-                    | season of the place, 1 + 2 K waves of P variables | residual of C ]
+                    | season of the place, 1 + 2 K waves of P variables and residuals
+                    | residual of C ]
 
 The unbounded coordinate of a variable (`releo_da.state.transforms`) is its position, plus its rough
 part and what the place adds to the season (`releo_da.dynamics.own_season`) where the dynamics have
-them; velocities exist for second-order dynamics only. Residuals are
-reflectances at C centre wavelengths: what the physical model cannot explain of a field (its soil,
-its understorey, an adjacency effect), as state with an uncertainty of its own. Another sensor's
-channel takes the residual of the nearest wavelength.
+them; velocities exist for second-order dynamics only. Residuals are reflectances at C centre
+wavelengths: what the physical model cannot explain of a field (its soil, its understorey, an
+adjacency effect), as state with an uncertainty of its own, and a season of the place if wanted.
+Another sensor's channel takes the residual of the nearest wavelength.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from torch import Tensor
 from releo_da.state.transforms import Anamorphosis
 from releo_da.state.variables import variables
 
+RESIDUAL = "residual"
+"""Stands for the residuals of all channels in a list of variables."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -34,8 +38,9 @@ class Layout:
         velocities: True where the dynamics keep a velocity per variable.
         knots: centre wavelengths (nm) of the C residual latents.
         rough: True where the dynamics add a first-order part per variable.
-        own: the P variables, of ``names``, with a season of the place.
+        own: variables, of ``names``, with a season of the place.
         own_harmonics: K, harmonics of that season.
+        own_residual: True where residuals have one too.
     """
 
     names: tuple[str, ...]
@@ -45,11 +50,17 @@ class Layout:
     rough: bool = False
     own: tuple[str, ...] = ()
     own_harmonics: int = 0
+    own_residual: bool = False
+
+    @property
+    def placed(self) -> int:
+        """P, number of variables and residuals with a season of the place."""
+        return len(self.own) + self.own_residual * len(self.knots)
 
     @property
     def seasonal(self) -> int:
         """Number of latents of the season of the place."""
-        return len(self.own) * (1 + 2 * self.own_harmonics)
+        return self.placed * (1 + 2 * self.own_harmonics)
 
     @property
     def dynamic(self) -> int:
@@ -73,8 +84,7 @@ class Layout:
         if self.rough:
             coordinates = coordinates + ensemble[..., start - len(self.names) : start]
         if self.own:
-            waves = ensemble[..., start : self.dynamic].unflatten(-1, (-1, len(self.own)))
-            added = waves[..., 0, :] + waves[..., 1::2, :].sum(-2)  # the b of a pair adds nothing
+            added = self.of_place(ensemble)[..., : len(self.own)]
             place = torch.tensor([self.names.index(name) for name in self.own])
             coordinates = coordinates.index_add(-1, place.to(added.device), added)
         values = self.anamorphosis.decode(coordinates)
@@ -85,4 +95,13 @@ class Layout:
 
     def residual(self, ensemble: Tensor) -> Tensor:
         """Residual reflectances at the knots, ``[..., C]``."""
-        return ensemble[..., self.dynamic :]
+        residual = ensemble[..., self.dynamic :]
+        if not self.own_residual:
+            return residual
+        return residual + self.of_place(ensemble)[..., len(self.own) :]
+
+    def of_place(self, ensemble: Tensor) -> Tensor:
+        """What the season of the place adds: variables, then residuals, ``[..., P]``."""
+        waves = ensemble[..., self.dynamic - self.seasonal : self.dynamic]
+        waves = waves.unflatten(-1, (1 + 2 * self.own_harmonics, self.placed))
+        return waves[..., 0, :] + waves[..., 1::2, :].sum(-2)  # the b of a pair adds nothing
