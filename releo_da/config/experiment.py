@@ -40,6 +40,7 @@ from releo_da.config.sections import Score, section
 from releo_da.config.sections import score as score_section
 from releo_da.config.sections import train as train_section
 from releo_da.config.study import Folds, contents, study
+from releo_da.config.study_figure import draw, place_figures
 from releo_da.config.study_table import table
 from releo_da.config.training import fitted, save_weights
 from releo_da.io import create_run_directory, write_json, write_text_atomic
@@ -193,12 +194,15 @@ def command(name: str, options: Options) -> Path:
     if "cases" in values:
         text, scores = published.run(folder, values, options)
         create_run_directory(out)
+        figures = []
     else:
         text, scores = table(studied(folder, options, create_run_directory(out)))
+        figures = draw(scores, out)
     write_text_atomic(out / "table.md", text)
     write_json(out / "scores.json", scores)
     if options.seed is None and not options.overrides:  # a part of a study is not its table
         place_table(folder / "README.md", text)
+        place_figures(folder / "README.md", figures)
     return out / "table.md"
 
 

@@ -66,6 +66,7 @@ def test_a_study_compares_bins_in_pairs_over_folds(workplace: Workplace, releo: 
     config.rename(folder / "c.yaml")
     Path("series.nc").rename(folder / "series.nc")
     runs = {"points": {"config": "c.yaml", "folds": {"count": 2, "within_metres": 1000}}}
+    (folder / "README.md").write_text("![forecasts](forecast_points.png)\n")
     (folder / "experiment.yaml").write_text(yaml.safe_dump({"seeds": [0], "runs": runs}))
     status, _, err = releo("experiment", "study", "--out", "found", "--quiet")
     assert status == 0, err
@@ -75,6 +76,9 @@ def test_a_study_compares_bins_in_pairs_over_folds(workplace: Workplace, releo: 
     for words in ("rmse against place_day_of_year", "crps against persistence", "90 % coverage"):
         line = next(line for line in text.splitlines() if line.startswith(f"| {words}"))
         assert line.count("|") == 5
+    figure = (folder / "forecast_points.png").read_bytes()
+    assert figure == Path("found/forecast_points.png").read_bytes()
+    assert figure.startswith(b"\x89PNG")
     scores = json.loads(Path("found/scores.json").read_text())["points"][0]
     assert scores["forecast"]["10-30"]["ndvi"]["n"] > 0
     assert (

@@ -88,3 +88,20 @@ def test_every_parameter_has_an_anchor_and_ensembles_follow_the_transition() -> 
     scale = expected.diagonal().sqrt()
     error = (joint - expected) / (scale[:, None] * scale)
     assert error.abs().max() < 4.0 * math.sqrt(2.0 / 20_000)
+
+
+def test_residuals_have_a_season_of_the_place_where_asked() -> None:
+    own = Layout(("cab", "lai"), {}, False, (490.0, 842.0), False, ("lai",), 1, True)
+    assert own.placed == 3 and own.size == 2 + 9 + 2
+    ensemble = torch.randn(2, 3, own.size, generator=torch.Generator().manual_seed(0))
+    waves = ensemble[..., 2:11]  # level, a, b of lai and two residuals
+    found = own.residual(ensemble)
+    expected = ensemble[..., 11:] + waves[..., 1:3] + waves[..., 4:6]
+    torch.testing.assert_close(found, expected)
+    shifted = ensemble[..., :2].clone()
+    shifted[..., 1] += waves[..., 0] + waves[..., 3]
+    plain = Layout(("cab", "lai"), {}, False)
+    torch.testing.assert_close(own.decode(ensemble)["lai"], plain.decode(shifted)["lai"])
+    _, p = MeanReverting(own, residual_sd=0.02).transition(math.inf)
+    spread = p.diagonal()[2:11].view(3, 3).sum(0) - p.diagonal()[8:11]  # without the b
+    torch.testing.assert_close(spread, torch.tensor([0.5, 4e-4, 4e-4]).double())

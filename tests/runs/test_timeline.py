@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from releo_da.runs.timeline import hide, merged, requests
+from releo_da.runs.timeline import hide, merged, requests, where_seen
 from releo_da.types import Acquisition
 
 
@@ -43,3 +43,24 @@ def test_a_request_comes_after_the_acquisitions_of_its_time() -> None:
         (0.5, ""), (1.0, "a"), (1.0, ""), (6.0, "b"), (6.0, "c"), (6.0, ""),
     ]  # fmt: skip
     assert merged(passes, []) == passes
+
+
+def test_the_operator_runs_on_the_pixels_that_were_seen() -> None:
+    """What is seen of a pixel is predicted as before, and nothing of the others."""
+    ensemble = torch.rand(4, 3, 2, generator=torch.Generator().manual_seed(0))
+    angles = torch.arange(4.0)[:, None].expand(4, 3)
+    sizes = []
+
+    def observe(members: torch.Tensor, acquisition: Acquisition) -> torch.Tensor:
+        sizes.append(len(members))
+        return members * acquisition.angles[:, None, :1] + acquisition.values[:, None]
+
+    values = torch.rand(4, 2, generator=torch.Generator().manual_seed(1))
+    error = torch.tensor([[0.1, 0.1], [torch.inf, torch.inf], [torch.inf, 0.1], [0.1, 0.1]])
+    some = Acquisition(1.0, "sentinel2a", values, error, angles)
+    found, whole = where_seen(observe)(ensemble, some), observe(ensemble, some)
+    assert torch.equal(found[[0, 2, 3]], whole[[0, 2, 3]])
+    assert torch.equal(found[1], torch.zeros(3, 2))
+    everything = some._replace(error=torch.ones(4, 2))
+    assert torch.equal(where_seen(observe)(ensemble, everything), whole)
+    assert sizes == [3, 4, 4]

@@ -166,6 +166,9 @@ def words(name: str) -> str:
         "unbiased_rmse": "unbiased RMSE",
         "coverage_90": "90 % coverage",
         "in_situ": "field measurement",
+        "harmonic": "harmonic, pooled",
+        "place_day_of_year": "day of year, of the place",
+        "place_harmonic": "harmonic, of the place",
         "r2": "r²",
     }
     head, _, days = name.rpartition("_")
