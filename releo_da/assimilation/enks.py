@@ -24,7 +24,7 @@ Wea. Rev. 128, 1852-1867; Evensen (2003), Ocean Dynamics 53, 343-367, section 4.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -51,8 +51,11 @@ def lagged(memory: dict[str, Tensor], latents: int) -> Tensor:
     return memory[LAGGED].unflatten(-1, (-1, latents)).movedim(2, 0)
 
 
-def collected(steps: Sequence[Step], transition: Transition | None = None) -> list[Tensor]:
+def collected(steps: Iterable[Step], transition: Transition | None = None) -> list[Tensor]:
     """Smoothed ensembles of a run whose scheme was wrapped by `enks`.
+
+    Of each step only the block that is about to leave is kept, so that steps which come one by one
+    need no memory for their blocks, however long the lag.
 
     Args:
         steps: of one run, in time order.
@@ -65,13 +68,15 @@ def collected(steps: Sequence[Step], transition: Transition | None = None) -> li
     Raises:
         InputError: the scheme was not wrapped.
     """
-    smoothed = []
+    smoothed: list[Tensor] = []
+    blocks: Sequence[Tensor] = ()
+    k = -1
     for k, step in enumerate(steps):
-        latents = step.analysis.ensemble.shape[-1]
-        lag = len(lagged(step.analysis.memory, latents)) - 1
-        late = min(k + lag, len(steps) - 1)
-        smoothed.append(lagged(steps[late].analysis.memory, latents)[late - k])
-    return smoothed
+        oldest, latents = blocks[-1:], step.analysis.ensemble.shape[-1]
+        blocks = lagged(step.analysis.memory, latents).unbind()
+        if k >= len(blocks):
+            smoothed += [block.clone() for block in oldest]
+    return smoothed + [blocks[k - date].clone() for date in range(len(smoothed), k + 1)]
 
 
 def enks(scheme: Scheme, lag: int = 4) -> Scheme:

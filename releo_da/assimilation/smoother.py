@@ -28,7 +28,7 @@ Soc. 142, 1259-1264.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -41,7 +41,7 @@ Transition = Callable[[float], tuple[Tensor, Tensor]]
 
 
 def rts(
-    steps: Sequence[Step],
+    steps: Iterable[Step],
     transition: Transition | None = None,
     *,
     damping: float = 1.0,
@@ -64,6 +64,7 @@ def rts(
     Raises:
         InputError: times that run backwards, ``damping`` outside (0, 1] or a negative ``ridge``.
     """
+    steps = list(steps)
     _check(steps, damping, ridge)
     smoothed: list[Tensor] = []
     for k in range(len(steps) - 1, -1, -1):

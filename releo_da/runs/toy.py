@@ -15,14 +15,15 @@ of the mean square, which weighs outbreaks more). Estimates:
     smoothed    by all observations, where the run has a smoother; with windows, at their starts
     forecast_h  from observations at least h older
 
-Nothing is kept along time but these numbers, unless a smoother needs the steps or the comparison of
-every component is asked for. Cost: that of the model and of the scheme.
+Nothing is kept along time but these numbers, unless a smoother needs the steps (`rts` all of them,
+`enks` one ensemble each) or the comparison of every component is asked for. Cost: that of the model
+and of the scheme.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -140,27 +141,32 @@ def toy_twin(
         tick: called after each acquisition, `turns` times in all.
     """
     run = _Run(model, nature, task, pixels, detail)
-    steps: list[Step] = []
     finite = torch.ones(len(pixels), dtype=torch.bool)
-    step = None
-    for date, step in enumerate(run.steps(nature.acquisitions)):
-        run.record("background", date, step.background.ensemble)
-        run.record("analysis", date, step.analysis.ensemble)
-        run.ahead(date, step)
-        finite &= torch.isfinite(step.analysis.ensemble).all(-1).all(-1).cpu()
-        if model.smooth is not None:
-            steps.append(step)
-        tick("filter")
-    if model.smooth is not None:
-        for date, ensemble in enumerate(model.smooth(steps)):
+    last: State | None = None
+
+    def filtered() -> Iterator[Step]:
+        nonlocal finite, last
+        for date, step in enumerate(run.steps(nature.acquisitions)):
+            run.record("background", date, step.background.ensemble)
+            run.record("analysis", date, step.analysis.ensemble)
+            run.ahead(date, step)
+            last = step.analysis
+            finite &= torch.isfinite(last.ensemble).all(-1).all(-1).cpu()
+            tick("filter")
+            yield step
+
+    if model.smooth is None:
+        deque(filtered(), maxlen=0)
+    else:
+        for date, ensemble in enumerate(model.smooth(filtered())):
             run.record("smoothed", date, ensemble)
     if free_run:
         for date, state in enumerate(run.free()):
             run.record("free_run", date, state.ensemble)
             tick("free run")
-    assert step is not None
+    assert last is not None
     times = np.array([a.time for a in nature.acquisitions])
-    return ToyOutcome(times, run.cases, finite.numpy(), step.analysis)
+    return ToyOutcome(times, run.cases, finite.numpy(), last)
 
 
 class _Run:
