@@ -1,5 +1,7 @@
 """Windows on a linear-Gaussian system: smoothing at the start, filtering at the end."""
 
+import weakref
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
@@ -17,7 +19,7 @@ from releo_da.assimilation import (
     sl_eakf,
     variational,
 )
-from releo_da.assimilation.enks import collected
+from releo_da.assimilation.enks import LAGGED, collected
 from releo_da.cycling.controlled import Controlled
 from releo_da.cycling.cycle import assimilate, cycle
 from releo_da.cycling.window import analyse_window
@@ -25,7 +27,7 @@ from releo_da.cycling.windows import turns, windowed
 from releo_da.dynamics.linear import linear
 from releo_da.dynamics.mean_reverting import MeanReverting
 from releo_da.state.layout import Layout
-from releo_da.types import InputError, Scheme, System
+from releo_da.types import InputError, Scheme, Step, System
 from tests.cycling.linear import Linear, conditioned, draws, moments, randn, trajectory
 
 CLOSE = partial(torch.testing.assert_close, rtol=1e-7, atol=1e-7)
@@ -205,6 +207,23 @@ def test_a_short_lag_sees_so_many_acquisitions_more() -> None:
         expected = made.at(2.0, short.smoothed(state, pixel))
         for ours, theirs in zip(moments(forward[1], pixel), expected, strict=True):
             CLOSE(ours, theirs)
+
+
+def test_a_lag_beyond_the_run_sees_all_of_it_and_steps_need_not_be_kept() -> None:
+    """The same as the lag of the whole run, from steps of which no more than three are alive."""
+    made = Linear(times=(1.0, 2.0, 4.0, 5.0, 6.0, 7.0))
+    state = made.prior(11)
+    whole = collected(list(cycle(state, made.acquisitions, made.system(enks(etkf, 5)), draws)))
+    alive = []
+
+    def passing() -> Iterator[Step]:
+        for step in cycle(state, made.acquisitions, made.system(enks(etkf, 40)), draws):
+            alive.append(weakref.ref(step.analysis.memory[LAGGED]))
+            assert sum(kept() is not None for kept in alive) <= 3
+            yield step
+
+    for ours, theirs in zip(collected(passing()), whole, strict=True):
+        CLOSE(ours, theirs)
 
 
 def test_impossible_windows_are_refused() -> None:
