@@ -15,11 +15,20 @@ import torch
 
 from releo_da.config.document import Document
 from releo_da.config.observing import observation_of
-from releo_da.config.registry import Registry
-from releo_da.config.schemes import SCHEMES, analyse_of, reasons_of, smoother_of, tally_of
+from releo_da.config.registry import Registry, bind
+from releo_da.config.schemes import (
+    SCHEMES,
+    analyse_of,
+    gathers,
+    reasons_of,
+    smoother_of,
+    supplied,
+    tally_of,
+)
 from releo_da.config.sections import products, section
 from releo_da.config.sensor_paths import placed
 from releo_da.config.weights import fitted_knots, load_weights
+from releo_da.cycling.fields import Correlated, correlated
 from releo_da.dynamics.mean_reverting import MeanReverting
 from releo_da.io import Series, drop_duplicates, merge, read_cube, read_points, read_table
 from releo_da.observation.derived import derive, described
@@ -199,7 +208,7 @@ def assemble(
     values = document.values
     names, fixed = STATES.build(values.get("state", "prosail"), "state")
     wanted = _wanted(document, (*names, *fixed))
-    spec, weights = _dynamics(document, weights)
+    spec, weights, fields = _dynamics(document, weights)
     knots = (weights and fitted_knots(weights, channels)) or knots_of(channels)
     forecaster = FORECASTERS.build(spec, "forecast", {"layout": Layout(names, fixed, True, knots)})
     layout = forecaster.layout
@@ -211,7 +220,7 @@ def assemble(
     model = Model(
         forecast=forecaster,
         observe=operator,
-        analyse=SCHEMES.build(analyse_of(document), "analyse"),
+        analyse=SCHEMES.build(analyse_of(document), "analyse", supplied(document, forecaster)),
         error=error,
         initial=forecaster.initial,
         smooth=smoother_of(document, forecaster.transition),
@@ -220,6 +229,8 @@ def assemble(
         described=described(wanted),
         reasons=reasons_of(document),
         tally=tally_of(document),
+        gathers=gathers(document),
+        correlated=fields,
     )
     return Assembly(model, forecaster, error, layout)
 
@@ -236,13 +247,24 @@ def _wanted(document: Document, known: Sequence[str]) -> tuple[str, ...]:
     return wanted
 
 
-def _dynamics(document: Document, weights: Path | None) -> tuple[Any, Path | None]:
-    """The forecaster's entry without ``weights``, and the weights: those given, or it names."""
+def _dynamics(
+    document: Document, weights: Path | None
+) -> tuple[Any, Path | None, Correlated | None]:
+    """The forecaster's entry without what is not its own; weights given or named; correlation."""
     spec = document.values.get("forecast", "mean_reverting")
-    if not isinstance(spec, dict) or "weights" not in spec:
-        return spec, weights
-    rest = {key: value for key, value in spec.items() if key != "weights"}
-    return rest, weights or document.resolve(spec["weights"])
+    if not isinstance(spec, dict):
+        return spec, weights, None
+    rest = {key: value for key, value in spec.items() if key not in ("weights", "correlated")}
+    if weights is None and "weights" in spec:
+        weights = document.resolve(spec["weights"])
+    if spec.get("correlated") is None:
+        return rest, weights, None
+    where = "forecast.correlated"
+    bound = bind(correlated, spec["correlated"], where)
+    try:
+        return rest, weights, bound()
+    except InputError as error:
+        raise InputError(f"{document.path}: {where}: {error}") from None
 
 
 def _observed(

@@ -35,6 +35,7 @@ from releo_da.io.times import isoformat
 from releo_da.runs.block import Task
 from releo_da.runs.field import FieldRows
 from releo_da.runs.hindcast import Outcome, hindcast, turns
+from releo_da.runs.located import told
 from releo_da.runs.scoring import score as scores_of
 from releo_da.runs.scoring import score_baselines
 from releo_da.runs.store import PIXELS
@@ -91,6 +92,8 @@ def command(document: Document, options: Options) -> Path:
     assembly = assemble(document, series.channels, device=options.torch_device())
     task = task_of(document, series)
     opened = begin(document, options, series, "hindcast")
+    for record in told(assembly.model, series.pixels):
+        opened.log.write(record)
     outcome = run(document, series, assembly, options)
     fitted = section(document, "train", train)
     said = score_baselines(

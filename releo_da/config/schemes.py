@@ -6,9 +6,10 @@ what goes back over the steps of a finished filter.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -41,6 +42,15 @@ from releo_da.config.registry import Registry
 from releo_da.cycling.windows import windowed
 from releo_da.runs.model import Reasons, Smoother, Tally
 from releo_da.types import InputError, Scheme
+
+
+class Stationary(Protocol):
+    """A forecaster with a distribution that it returns to."""
+
+    def transition(self, interval: float) -> tuple[torch.Tensor, torch.Tensor]:
+        """Transition and noise covariance over an interval (days), ``[latent, latent]`` each."""
+        ...
+
 
 SCHEMES = Registry(
     "scheme",
@@ -83,6 +93,27 @@ SCHEMES = Registry(
 SMOOTHERS = Registry(
     "smoother", {"rts": rts, "enks": collected}, call=("steps",), supplied=("transition",)
 )
+
+
+def supplied(document: Document, forecaster: Stationary) -> dict[str, Any]:
+    """Arguments that the program gives to schemes of a land surface.
+
+    The climatology is the covariance of what the forecaster says of a day without any observation.
+    It stands still, as the dynamics do: the seasonal mean moves and the spread about it does not.
+
+    Args:
+        document: the configuration; the climatology is made only where it asks for one.
+        forecaster: with its fitted parameters.
+    """
+    layers = [layer for layer in layers_of(document) if isinstance(layer, dict)]
+    if not any(layer.get("background") in ("static", "hybrid") for layer in layers):
+        return {}
+    return {"climatology": forecaster.transition(math.inf)[1].detach()}
+
+
+def gathers(document: Document) -> bool:
+    """Whether a scheme looks at the pixels near each pixel."""
+    return "neighbours" in (name_of(layer) for layer in layers_of(document))
 
 
 def smoother_of(document: Document, transition: Any) -> Smoother | None:
@@ -187,15 +218,17 @@ def _counted(code: torch.Tensor) -> dict[str, int]:
 
 
 def fitting_scheme(document: Document, supplied: Mapping[str, Any] | None = None) -> Scheme:
-    """The scheme of a fit: that of the configuration without screening.
+    """The scheme of a fit: that of the configuration without screening and without neighbours.
 
     The likelihood weighs each acquisition by the probability that it is clean; a hard refusal
-    would hide from the fit the very innovations that say how large its errors are.
+    would hide from the fit the very innovations that say how large its errors are. The pixels of a
+    fit are a sample from all over the scene, which have no neighbours among them.
 
     Args:
         document: the configuration.
         supplied: arguments that the run gives, such as places.
     """
-    kept = [layer for layer in _told(layers_of(document)) if name_of(layer) != "screened"]
+    left_out = ("screened", "neighbours")
+    kept = [layer for layer in _told(layers_of(document)) if name_of(layer) not in left_out]
     scheme: Scheme = SCHEMES.build(kept, "analyse", supplied)
     return scheme

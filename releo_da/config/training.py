@@ -12,7 +12,7 @@ from releo_da.config.assemble import Assembly, assemble, read_sources
 from releo_da.config.document import Document
 from releo_da.config.options import Options
 from releo_da.config.run_files import open_run, progress
-from releo_da.config.schemes import fitting_scheme
+from releo_da.config.schemes import fitting_scheme, supplied
 from releo_da.config.sections import Train, score, section, train
 from releo_da.config.weights import write_weights
 from releo_da.io import write_json
@@ -63,7 +63,7 @@ def fitted(
             assembly.forecaster,
             assembly.error,
             assembly.model.observe,
-            fitting_scheme(document),
+            fitting_scheme(document, supplied(document, assembly.forecaster)),
             part,
             torch.as_tensor(series.pixels["id"].values)[index],
             torch.Generator().manual_seed(seed),

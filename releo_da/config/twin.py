@@ -27,10 +27,12 @@ from releo_da.config.run_files import open_run, progress
 from releo_da.config.sections import as_date, days, horizons_of, products, score, section
 from releo_da.config.sensor_paths import placed
 from releo_da.config.toy_source import is_toy
+from releo_da.config.twin_pixels import ground_of, pixels_of
 from releo_da.io import products_dataset, write_json, write_products, write_state
 from releo_da.io.geometry import relative_azimuth, sun_position
 from releo_da.runs.acquire import Nature, nature
 from releo_da.runs.block import Task
+from releo_da.runs.located import located, told
 from releo_da.runs.twin import TwinOutcome, turns, twin
 from releo_da.runs.twin import score as scores_of
 from releo_da.sensors import load_sensor
@@ -90,6 +92,7 @@ class Twin:
     cloud: float
     seed: int | None
     truth: Mapping[str, Any] | str | None
+    spacing: float
 
 
 def twin_source(
@@ -99,6 +102,7 @@ def twin_source(
     cloud: float = 0.5,
     seed: int | None = None,
     truth: dict[str, Any] | str | None = None,
+    spacing: float = 10.0,
 ) -> Twin:
     """A truth and the satellites that look at it.
 
@@ -110,7 +114,11 @@ def twin_source(
         cloud: probability that a pixel is hidden from a pass.
         seed: of truth, clouds and noise; one more than the run's unless given.
         truth: a forecaster that the truth is a draw of; the one of the run unless given.
+        spacing: metres between the pixels of a grid; points lie at random, one on each square of
+            that side on average.
     """
+    if not 0.0 < spacing < float("inf"):
+        raise InputError(f"spacing is {spacing}; give a positive number of metres")
     if not satellites:
         raise InputError("satellites: the list is empty; give at least one satellite")
     if not 0.0 <= cloud < 1.0:
@@ -124,7 +132,7 @@ def twin_source(
         bind(satellite, entry, f"source.twin.satellites[{k}]")()
         for k, entry in enumerate(satellites)
     )
-    return Twin(bound, shape, (place[0], place[1]), cloud, seed, truth)
+    return Twin(bound, shape, (place[0], place[1]), cloud, seed, truth, spacing)
 
 
 def source_of(document: Document) -> Twin:
@@ -249,10 +257,16 @@ def command(document: Document, options: Options) -> Path:
     root, log, provenance = open_run(document, options, "twin", task.seed)
     pixels = torch.arange(int(np.prod(made.shape)))
     seed = task.seed + 1 if made.seed is None else made.seed
+    ground = ground_of(made.shape, made.spacing, seed)
+    ours, theirs = (replace(a, model=located(a.model, ground)) for a in (ours, theirs))
+    for record in told(ours.model, ground):
+        log.write(record)
     truth = nature(theirs.model, looks, (task.start, *task.asked), pixels, seed, made.cloud)
     outcome = run(ours, theirs, truth, task, pixels, device, options.quiet)
     burn_in = section(document, "score", score).burn_in
-    write_outcome(root, outcome, pixels_of(made), scores_of(outcome, task, burn_in), provenance)
+    write_outcome(
+        root, outcome, pixels_of(made.shape), scores_of(outcome, task, burn_in), provenance
+    )
     log.write({"kind": "finished", "diverged": outcome.diverged})
     return report(root)
 
@@ -280,18 +294,6 @@ def estimated(assembly: Assembly) -> Any:
         return {name: values[name] for name in assembly.layout.names}
 
     return decode
-
-
-def pixels_of(made: Twin) -> xr.Dataset:
-    """The pixel axis of a twin experiment, in the form of `releo_da.io.series.Series`."""
-    number = int(np.prod(made.shape))
-    found = xr.Dataset(coords={"id": ("pixel", np.arange(number))})
-    if len(made.shape) == 1:
-        return found.assign_attrs(kind="point")
-    row, column = np.divmod(np.arange(number), made.shape[1])
-    return found.assign_coords(row=("pixel", row), col=("pixel", column)).assign_attrs(
-        kind="grid", height=made.shape[0], width=made.shape[1]
-    )
 
 
 def write_outcome(

@@ -21,6 +21,9 @@ from releo_da.types import Noise
 Draws = Callable[[float, str], Noise]
 """``draws(time, stage)`` gives the source of standard-normal numbers of one stage of one cycle."""
 
+Mix = Callable[[int, str, Tensor], Tensor]
+"""``mix(block, stage, drawn)`` turns the numbers of a whole block, ``[256, ...]``, into others."""
+
 BLOCK = 256
 """Pixels per block of randomness."""
 
@@ -32,13 +35,15 @@ def generator(seed: int, block: int, time: float, stage: str) -> torch.Generator
     return torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
 
 
-def block_draws(seed: int, pixels: Tensor, like: Tensor) -> Draws:
+def block_draws(seed: int, pixels: Tensor, like: Tensor, mix: Mix | None = None) -> Draws:
     """Draws for a run over the given pixel ids.
 
     Args:
         seed: seed of the run.
         pixels: ``[pixel]`` global ids.
         like: a tensor whose dtype and device the numbers take.
+        mix: what is done with the numbers of a block (`releo_da.cycling.fields`); nothing unless
+            given.
 
     Returns:
         ``draws(time, stage)``, whose ``noise(shape)`` needs ``shape[0]`` to be the number of
@@ -57,6 +62,8 @@ def block_draws(seed: int, pixels: Tensor, like: Tensor) -> Draws:
             out = torch.empty(tuple(shape), dtype=torch.float32)
             for block, rows in members:
                 drawn = torch.randn((BLOCK, *shape[1:]), generator=sources[block])
+                if mix is not None:
+                    drawn = mix(block, stage, drawn)
                 out[rows] = drawn[ids[rows] % BLOCK]
             return out.to(like)
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from releo_da.cycling.draws import Draws, block_draws
+from releo_da.cycling.draws import Draws
 from releo_da.runs.model import Model
 from releo_da.sensors import channel_error
 from releo_da.types import Acquisition
@@ -57,7 +57,7 @@ def nature(
         seed: of truth, clouds and noise.
         cloud: probability that a pixel is hidden from an acquisition, 0 to below 1.
     """
-    draws = block_draws(seed, pixels, passes[0].angles)
+    draws = model.draws(seed, pixels, passes[0].angles)
     states = trajectory(model, sorted({*others, *(a.time for a in passes)}), pixels, draws)
     acquisitions, exact = [], []
     for number, a in enumerate(passes):

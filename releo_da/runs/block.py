@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from releo_da.cycling.cycle import cycle
-from releo_da.cycling.draws import Draws, block_draws
+from releo_da.cycling.draws import Draws
 from releo_da.cycling.recovery import diverged, recoveries
 from releo_da.diagnostics.leads import Bin, Pairs
 from releo_da.diagnostics.verification import Record
@@ -114,7 +114,7 @@ class Block:
         self.used = self.acquisitions
         if hidden is not None:
             self.used = [hide(a, hidden[k]) for k, a in enumerate(self.acquisitions)]
-        self.draws: Draws = block_draws(task.seed, pixels, self.acquisitions[0].values)
+        self.draws: Draws = model.draws(task.seed, pixels, self.acquisitions[0].values)
         self.index: dict[str, Index | None] = {
             sensor: ndvi_index(sensor, names) for sensor, names in model.channels.items()
         }

@@ -33,6 +33,7 @@ from releo_da.io import JsonLines, merge
 from releo_da.io.inbox import Arrived
 from releo_da.io.reading import NothingClear
 from releo_da.io.series import MINUTE, Series, chosen_of, passes
+from releo_da.runs.located import located, told
 from releo_da.runs.model import Model
 from releo_da.runs.store import Store, ids_of
 from releo_da.runs.turn import initial, turn, widened
@@ -229,8 +230,8 @@ class Service:
 
     def _pass_over(self, one: Found, reason: str, meaning: str) -> None:
         self.ledger.pass_over(one.arrival, reason)
-        told = one.arrival._asdict() | {"reason": meaning}
-        self.log.write({"kind": reason, **told})
+        about = one.arrival._asdict() | {"reason": meaning}
+        self.log.write({"kind": reason, **about})
 
     def _assimilate(self, one: Found, read: Callable[[Path], Series]) -> bool:
         """Commit one cycle; False where the file changed since it was scanned."""
@@ -243,15 +244,18 @@ class Service:
         acquisition = series.acquisitions[one.position]
         joined = merge([_only(series, self.store.pixels), _only(series, None, acquisition)])
         ids, store = ids_of(joined.pixels), self.store
+        model = located(self.model, joined.pixels)
         if store.state is None:
+            for record in told(model, joined.pixels):
+                self.log.write(record)
             start = acquisition.time if self.start is None else min(acquisition.time, self.start)
-            state = initial(self.model, start, ids, self.members, self.seed, self.device)
+            state = initial(model, start, ids, self.members, self.seed, self.device)
         else:
-            state = widened(self.model, store.state, ids, self.seed, self.device)
-        done = turn(self.model, state, joined.acquisitions[0], self.seed, self.device)
+            state = widened(model, store.state, ids, self.seed, self.device)
+        done = turn(model, state, joined.acquisitions[0], self.seed, self.device)
         cycle = store.commit(one.arrival, done, joined.pixels)
-        told = one.arrival._asdict() | {"cycle": cycle.number, "rejected": done.rejected}
-        self.log.write({"kind": "cycle", **told})
+        about = one.arrival._asdict() | {"cycle": cycle.number, "rejected": done.rejected}
+        self.log.write({"kind": "cycle", **about})
         if done.recovered:
             self.log.write({"kind": "recovered", "cycle": cycle.number, "pixels": done.recovered})
         return True

@@ -16,12 +16,12 @@ import xarray as xr
 from torch import Tensor
 
 from releo_da.cycling.cycle import cycle
-from releo_da.cycling.draws import block_draws
 from releo_da.diagnostics.scores import Array
 from releo_da.io.geometry import sun_position
 from releo_da.io.products import Product
 from releo_da.runs.hindcast import blocks
 from releo_da.runs.joined import products, statistics
+from releo_da.runs.located import located
 from releo_da.runs.model import Model
 from releo_da.types import Acquisition, State
 
@@ -80,6 +80,7 @@ def forecast(
         seed: of the run.
         device: where a block lives while it is worked on.
     """
+    model = located(model, pixels)
 
     def ensembles(rows: Tensor) -> Iterable[Tensor]:
         memory = {name: held[rows].to(device) for name, held in state.memory.items()}
@@ -87,7 +88,7 @@ def forecast(
         held = State(state.time, ensemble, state.pixels[rows], memory)
         nothing, angles = ensemble.new_zeros((len(rows), 0)), ensemble.new_zeros((len(rows), 3))
         asked = [Acquisition(time, "", nothing, nothing, angles) for time in times]
-        draws = block_draws(seed, held.pixels, ensemble)
+        draws = model.draws(seed, held.pixels, ensemble)
         return (step.analysis.ensemble for step in cycle(held, asked, model.system, draws))
 
     return outputs(model, ensembles, pixels, state.pixels, times, device)
@@ -115,9 +116,10 @@ def climatology(
         seed: of the run.
         device: where a block lives while it is worked on.
     """
+    model = located(model, pixels)
 
     def ensembles(rows: Tensor) -> Iterable[Tensor]:
-        draws = block_draws(seed, ids[rows], torch.zeros((), device=device))
+        draws = model.draws(seed, ids[rows], torch.zeros((), device=device))
         for time in times:
             noise = draws(times[0], "climatology")
             yield model.initial(time, ids[rows], members, noise).ensemble

@@ -35,6 +35,7 @@ from releo_da.runs.joined import (
     statistics,
 )
 from releo_da.runs.judged import Judged, joined_judged
+from releo_da.runs.located import located
 from releo_da.runs.model import Model, on
 from releo_da.runs.withhold import Held, Rule, WithholdSensor, clear
 from releo_da.types import Acquisition, InputError, State
@@ -110,7 +111,11 @@ def hindcast(
         withhold: the rule of what is withheld; None withholds nothing.
         device: where tensors live while the loop runs.
         tick: called after each acquisition of each pass.
+
+    Raises:
+        InputError: the model needs the places of pixels and nothing gives them.
     """
+    model = located(model, series.pixels)
     acquisitions = series.acquisitions
     pixels = torch.as_tensor(series.pixels["id"].values)
     seen, times = clear(acquisitions), np.array([a.time for a in acquisitions])

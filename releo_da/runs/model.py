@@ -9,6 +9,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from releo_da.cycling.draws import Draws, Mix, block_draws
+from releo_da.cycling.fields import Correlated
 from releo_da.sensors import labels
 from releo_da.types import (
     Acquisition,
@@ -42,6 +44,9 @@ class Model:
         tally: ``tally(predicted, analysed, y, precision)``, sums by name that say of an analysis
             whether its errors were right (`releo_da.assimilation.tally`), or None.
         reasons: ``reasons(predicted, y, precision, used)``, how many values screening refused why.
+        gathers: whether the scheme needs the places of pixels (`releo_da.runs.located`).
+        correlated: how far prior and model noise of pixels agree, or None where they do not.
+        mix: what makes fields of random numbers, once places are known.
     """
 
     forecast: Forecaster
@@ -55,6 +60,13 @@ class Model:
     described: Mapping[str, tuple[str, str]]
     reasons: Reasons | None = None
     tally: Tally | None = None
+    gathers: bool = False
+    correlated: Correlated | None = None
+    mix: Mix | None = None
+
+    def draws(self, seed: int, pixels: Tensor, like: Tensor) -> Draws:
+        """The random numbers of a run over some pixel ids (`releo_da.cycling.draws`)."""
+        return block_draws(seed, pixels, like, self.mix)
 
     @property
     def system(self) -> System:

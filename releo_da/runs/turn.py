@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 
 from releo_da.cycling.cycle import cycle
-from releo_da.cycling.draws import block_draws
 from releo_da.cycling.recovery import recoveries
 from releo_da.diagnostics.streaming import sums
 from releo_da.runs.compare import compare, ndvi_index
@@ -67,7 +66,7 @@ def initial(
     like = torch.zeros((), dtype=torch.float32, device=device)
     parts, order = [], []
     for rows in blocks(pixels):
-        noise = block_draws(seed, pixels[rows], like)(time, "initial")
+        noise = model.draws(seed, pixels[rows], like)(time, "initial")
         parts.append(model.initial(time, pixels[rows], members, noise))
         order.append(rows)
     return joined_state(parts, torch.argsort(torch.cat(order)).numpy())
@@ -76,7 +75,9 @@ def initial(
 def widened(
     model: Model, state: State, pixels: Tensor, seed: int, device: torch.device | str = "cpu"
 ) -> State:
-    """A state carried to a longer pixel axis; a new pixel starts from the prior, with memory 0.
+    """A state carried to a longer pixel axis; a new pixel starts from the prior.
+
+    Its memory is the prior's, and 0 where the prior has none.
 
     Args:
         model: the joined system.
@@ -96,6 +97,8 @@ def widened(
     for name, held in state.memory.items():
         memory[name] = held.new_zeros((len(pixels), *held.shape[1:]))
         memory[name][old] = held
+        if name in fresh.memory:
+            memory[name][new] = fresh.memory[name].to(held)
     return State(state.time, ensemble, pixels, memory)
 
 
@@ -151,7 +154,7 @@ def _block_turn(
         state.pixels[rows],
         {name: values[rows].to(device) for name, values in state.memory.items()},
     )
-    draws = block_draws(seed, held.pixels, part.values)
+    draws = model.draws(seed, held.pixels, part.values)
     (step,) = cycle(held, [part], model.system, draws, model.initial)
     index = ndvi_index(part.sensor, model.channels[part.sensor])
     noise = draws(part.time, "verify background")

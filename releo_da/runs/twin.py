@@ -26,7 +26,6 @@ import xarray as xr
 from torch import Tensor
 
 from releo_da.cycling.cycle import cycle
-from releo_da.cycling.draws import block_draws
 from releo_da.cycling.recovery import diverged
 from releo_da.diagnostics.scores import Array
 from releo_da.diagnostics.verification import Record, summaries, verification
@@ -143,7 +142,7 @@ class _Block:
         self.model, self.nature, self.task = model, nature, task
         self.pixels, self.rows, self.device, self.tick = pixels, rows, device, tick
         self.acquisitions = [model.error(on(a, device, rows)) for a in nature.acquisitions]
-        self.draws = block_draws(task.seed, pixels, self.acquisitions[0].values)
+        self.draws = model.draws(task.seed, pixels, self.acquisitions[0].values)
         self.decode, self.decode_truth = decode
         probe = nature.acquisitions[0].time
         mine = self.decode(self._prior().ensemble)

@@ -212,7 +212,7 @@ def test_what_neighbours_teach_a_clouded_pixel_survives_adaptive_inflation() -> 
 
 def test_neighbours_refuse_what_they_can_not_do() -> None:
     with pytest.raises(InputError, match="most must be at least 1"):
-        neighbours(etkf, most=0)
+        neighbours(etkf, 1.0, most=0)
     with pytest.raises(InputError, match="where its pixels lie"):
-        neighbours(etkf)(randn(2, 4, 1), first, randn(2, 1), torch.ones(2, 1), torch.zeros, {})
+        neighbours(etkf, 1.0)(randn(2, 4, 1), first, randn(2, 1), torch.ones(2, 1), torch.zeros, {})
     assert math.isclose(1.0, float(coefficients(torch.zeros(1), 1.0)))

@@ -18,6 +18,7 @@ PIXELS, MEMBERS, LATENTS, CHANNELS = 3, 8, 4, 3
 WRAPPERS = sorted(n for n in SCHEMES.entries if SCHEMES.wraps(SCHEMES.entries[n]) and n != "window")
 SCHEMES_ALONE = sorted(n for n in SCHEMES.entries if n not in (*WRAPPERS, "window"))
 OPTIONS = {
+    "neighbours": {"radius": 1.0},
     "multiple": {"times": 2},
     "whitened": {"correlation": 0.3},
     "tuned": {"correlation": 0.1},

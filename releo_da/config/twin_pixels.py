@@ -1,0 +1,44 @@
+"""The pixels of a twin experiment over a landscape: a grid, or points, and where they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from releo_da.io.location import METRES
+
+
+def pixels_of(shape: Sequence[int]) -> xr.Dataset:
+    """The pixel axis, in the form of `releo_da.io.series.Series`.
+
+    Args:
+        shape: number of points, or rows and columns of a grid.
+    """
+    number = int(np.prod(shape))
+    found = xr.Dataset(coords={"id": ("pixel", np.arange(number))})
+    if len(shape) == 1:
+        return found.assign_attrs(kind="point")
+    row, column = np.divmod(np.arange(number), shape[1])
+    return found.assign_coords(row=("pixel", row), col=("pixel", column)).assign_attrs(
+        kind="grid", height=shape[0], width=shape[1]
+    )
+
+
+def ground_of(shape: Sequence[int], spacing: float, seed: int) -> xr.Dataset:
+    """The pixel axis with places in metres.
+
+    Args:
+        shape: number of points, or rows and columns of a grid.
+        spacing: metres between rows and columns; points lie at random in a square in which each
+            has a square of that side on average.
+        seed: of the truth; it scatters points.
+    """
+    pixels = pixels_of(shape).assign_attrs(unit=METRES)
+    if len(shape) == 2:
+        axes = zip(("grid_y", "grid_x"), shape, strict=True)
+        return pixels.assign_coords({name: (name, spacing * np.arange(n)) for name, n in axes})
+    side = spacing * shape[0] ** 0.5
+    x, y = side * np.random.default_rng(seed).random((2, shape[0]))
+    return pixels.assign_coords(x=("pixel", x), y=("pixel", y))

@@ -1,0 +1,60 @@
+"""A model that knows where its pixels lie: draws that are fields, and a state that has places.
+
+Schemes and forecasters meet tensors along a pixel axis and nothing of a map. What needs distances
+gets them here, once per run: random numbers of prior and model noise become fields
+(`releo_da.cycling.fields`), and the state carries ``memory["place"]`` and ``memory["block"]`` for
+`releo_da.assimilation.neighbours`. A model that asks for neither is returned as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from releo_da.cycling.draws import BLOCK
+from releo_da.cycling.fields import mixer
+from releo_da.cycling.placed import placed
+from releo_da.io.location import places_of, unit_of
+from releo_da.runs.model import Model
+
+
+def located(model: Model, pixels: xr.Dataset) -> Model:
+    """The model on a pixel axis.
+
+    Args:
+        model: the joined system.
+        pixels: the axis of a series (`releo_da.io.series.Series`).
+
+    Raises:
+        InputError: the model needs places and nothing says where the pixels lie.
+    """
+    if not model.gathers and model.correlated is None:
+        return model
+    places = places_of(pixels)
+    if model.correlated is not None:
+        model = replace(model, mix=mixer(places, model.correlated))
+    if model.gathers:
+        model = replace(model, initial=placed(model.initial, places))
+    return model
+
+
+def told(model: Model, pixels: xr.Dataset) -> list[dict[str, Any]]:
+    """What the log of a run says of it, nothing where the model asks for no places.
+
+    Args:
+        model: the joined system.
+        pixels: the axis of a series.
+    """
+    if not model.gathers and model.correlated is None:
+        return []
+    unit, count = unit_of(pixels), len(np.unique(pixels["id"].values // BLOCK))
+    width = int(pixels.attrs.get("width", 0))
+    shape = f" ({BLOCK / width:.3g} rows of the grid)" if width else ""
+    message = (
+        f"pixels meet within blocks of {BLOCK} ids{shape} and not across their borders; "
+        f"distances in {unit}"
+    )
+    return [{"kind": "located", "blocks": count, "unit": unit, "message": message}]
