@@ -26,14 +26,11 @@ from releo_da.config.schemes import (
     tally_of,
 )
 from releo_da.config.sections import products, section
-from releo_da.config.sensor_paths import placed
 from releo_da.config.weights import fitted_knots, load_weights
 from releo_da.cycling.fields import Correlated, correlated
 from releo_da.dynamics.mean_reverting import MeanReverting
-from releo_da.io import Series, drop_duplicates, merge, read_cube, read_points, read_table
 from releo_da.observation.derived import derive, described
 from releo_da.observation.error import ObservationError
-from releo_da.observation.offset import corrected, find_offsets
 from releo_da.observation.prosail import ProsailOperator
 from releo_da.runs.model import Model
 from releo_da.sensors import load_sensor
@@ -126,13 +123,6 @@ def mean_reverting(
 
 STATES = Registry("state", {"prosail": prosail_state})
 FORECASTERS = Registry("forecaster", {"mean_reverting": mean_reverting}, supplied=("layout",))
-READERS = Registry(
-    "reader",
-    {"points": read_points, "cube": read_cube, "table": read_table},
-    supplied=("period",),
-    key="reader",
-    several=True,
-)
 
 
 @dataclass(frozen=True)
@@ -150,32 +140,6 @@ class Assembly:
     forecaster: MeanReverting
     error: ObservationError
     layout: Layout
-
-
-def read_sources(document: Document) -> Series:
-    """Every source of a configuration as one series, offsets mended, duplicates dropped.
-
-    Raises:
-        InputError: what the readers refuse.
-    """
-    source = document.require("source")
-    entries = source if isinstance(source, list) else [source]
-    resolved = []
-    for position, entry in enumerate(entries):
-        if not isinstance(entry, dict) or "path" not in entry:
-            raise InputError(f"{document.path}: source[{position}]: needs the key 'path'")
-        resolved.append({**placed(document, entry), "path": document.resolve_all(entry["path"])})
-        mask = entry.get("mask")
-        if isinstance(mask, dict) and "path" in mask:
-            resolved[-1]["mask"] = {**mask, "path": str(document.resolve(mask["path"]))}
-    period = document.period
-    series = merge(READERS.build(resolved, "source", {"period": period}))
-    offsets = find_offsets(series.acquisitions, series.channels)
-    mended = corrected(series.acquisitions, offsets, series.channels)
-    series = series._replace(acquisitions=mended)
-    log = [{"kind": "offset", **o._asdict(), "message": str(o)} for o in offsets]
-    series = series._replace(log=[*series.log, *log])
-    return drop_duplicates(series, frozenset(o.product for o in offsets))
 
 
 def knots_of(channels: Mapping[str, tuple[str, ...]]) -> tuple[float, ...]:

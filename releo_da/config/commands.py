@@ -19,7 +19,6 @@ from releo_da.config import status as standing
 from releo_da.config import twin as twins
 from releo_da.config.assemble import (
     FORECASTERS,
-    READERS,
     STATES,
 )
 from releo_da.config.document import load
@@ -32,6 +31,7 @@ from releo_da.config.schemes import SCHEMES, SMOOTHERS
 from releo_da.config.sections import products, score
 from releo_da.config.sections import train as train_section
 from releo_da.config.show import show_scores
+from releo_da.config.sources import READERS
 from releo_da.config.toy import TOY_OPERATORS
 from releo_da.config.toy_source import TOYS, is_toy, toy_source
 from releo_da.io import write_json

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from releo_da import __version__
-from releo_da.config.assemble import READERS, assemble
+from releo_da.config.assemble import assemble
 from releo_da.config.document import Document
 from releo_da.config.hindcast import MEMBERS, SEED
 from releo_da.config.options import Options
@@ -26,6 +26,7 @@ from releo_da.config.report import report
 from releo_da.config.run_files import emulator_of, open_run, run_root, weights_of
 from releo_da.config.sections import days, section
 from releo_da.config.sensor_paths import placed, sensor_files
+from releo_da.config.sources import READERS
 from releo_da.cycling.ledger import Ledger
 from releo_da.diagnostics.streaming import row, total
 from releo_da.io import create_run_directory, write_json

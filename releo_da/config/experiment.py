@@ -32,13 +32,13 @@ import xarray as xr
 
 from releo_da.config import hindcast as hindcasts
 from releo_da.config import published
-from releo_da.config.assemble import read_sources
 from releo_da.config.document import load
 from releo_da.config.options import Options
 from releo_da.config.run_files import progress
 from releo_da.config.sections import Score, section
 from releo_da.config.sections import score as score_section
 from releo_da.config.sections import train as train_section
+from releo_da.config.sources import read_sources
 from releo_da.config.study import Folds, contents, study
 from releo_da.config.study_figure import draw, place_figures
 from releo_da.config.study_table import table

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from releo_da.config.assemble import Assembly, assemble, read_sources
+from releo_da.config.assemble import Assembly, assemble
 from releo_da.config.document import Document
 from releo_da.config.innovations import ledger, of_sensors
 from releo_da.config.options import Options
@@ -23,6 +23,7 @@ from releo_da.config.sections import (
     section,
     train,
 )
+from releo_da.config.sources import read_sources
 from releo_da.io import (
     products_dataset,
     write_json,

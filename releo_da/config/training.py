@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from releo_da.config.assemble import Assembly, assemble, read_sources
+from releo_da.config.assemble import Assembly, assemble
 from releo_da.config.document import Document
 from releo_da.config.options import Options
 from releo_da.config.run_files import open_run, progress
 from releo_da.config.schemes import fitting_scheme, supplied
 from releo_da.config.sections import Train, score, section, train
+from releo_da.config.sources import read_sources
 from releo_da.config.weights import write_weights
 from releo_da.io import write_json
 from releo_da.io.series import Series

@@ -121,7 +121,32 @@ def _resolve(option: Option, key: str, dataset: xr.Dataset, layout: Layout) -> N
         array = xr.DataArray(_from_table(option, dataset, layout, where), dims=layout.time)
     else:
         array = xr.DataArray(float(option))
-    return flat(array, layout, dataset).astype(np.float64)
+    degrees = flat(array, layout, dataset).astype(np.float64)
+    if not isinstance(option, int | float):
+        _check_unit(degrees[np.isfinite(degrees)], key, where)
+    return degrees
+
+
+def _check_unit(degrees: NDArray[np.float64], key: str, where: str) -> None:
+    """Refuse angles of a file that are written in radians or hundredths of degrees.
+
+    The sun of a whole series is nowhere within 1.6 degrees of the zenith, and azimuths do not keep
+    within 6.3 degrees of north. View zeniths may, and are judged with their azimuths.
+    """
+    if not degrees.size:
+        return
+    size, varied = np.abs(degrees).max(), np.ptp(degrees) > 0
+    radians = size <= np.pi / 2 if key == "sun_zenith" else size <= 2 * np.pi and varied
+    if key in ("sun_zenith", "sun_azimuth", "view_azimuth") and radians:
+        raise InputError(
+            f"{where}: the angles lie within {size:.3g}, so they look like radians; "
+            "write degrees into the file, or leave the key out and the sun is computed"
+        )
+    if np.median(np.abs(degrees)) > 720:
+        raise InputError(
+            f"{where}: half of the angles are beyond {np.median(np.abs(degrees)):.6g}, so they "
+            "look like hundredths of degrees or a fill value; write degrees into the file"
+        )
 
 
 def _from_table(

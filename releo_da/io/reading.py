@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from releo_da.io.angles import Option, angles_of
 from releo_da.io.errors import ErrorOption, error_rules, stated_error
 from releo_da.io.layout import Layout, times_of, variable
+from releo_da.io.magnitude import check_magnitude
 from releo_da.io.masks import Rule
 from releo_da.io.names import listed
 from releo_da.io.periods import CompositeOption, change_of
@@ -80,10 +81,6 @@ class Content:
 
 LENGTH = "<length>"
 """Variable of the data set in memory: days that the period of a composite lasts, along time."""
-
-
-DARKEST = 2e-3
-"""Reflectance that one value in a hundred exceeds over any surface, deep water included."""
 
 
 class NothingClear(InputError):
@@ -163,6 +160,8 @@ def assemble(
     seen, counts = screened(
         raw, clear, content.valid, channels, limits, layout.where("valid"), given
     )
+    if whole:
+        check_magnitude(raw, clear, indices, content.valid, content.scale, layout)
     geometry = angles_of(content.angles, dataset, layout, days, pixels)
     seen, geometry = _illuminated(seen, geometry, counts)
     stated = stated_error(rules, channels, raw, scale, dataset, layout, positions)
@@ -176,8 +175,6 @@ def assemble(
             "check 'clear', 'valid', 'scale' and 'period'",
             products,
         )
-    if whole:
-        check_scale(raw, seen, indices, layout.where("scale"))
     counts["seen"] = int(seen.sum())
     if whole and pixels.attrs["kind"] == "grid":
         used = np.flatnonzero(seen.any((0, 2)))
@@ -201,32 +198,6 @@ def assemble(
     names = {name: channels for name in sorted(set(sensors))}
     log = told.log(counts)
     return Series(in_time_order(acquisitions), pixels, log, names, content.duplicates)
-
-
-def check_scale(
-    raw: NDArray[np.floating],
-    seen: NDArray[np.bool_],
-    indices: Sequence[bool],
-    where: str,
-) -> None:
-    """Refuse reflectances that no surface has, all of them near 0.
-
-    Args:
-        raw: ``[..., channel]``.
-        seen: ``[..., channel]``.
-        indices: which channels are indices.
-        where: file and key, for messages.
-
-    Raises:
-        InputError: 99 of 100 values are darker than any surface.
-    """
-    plain = ~np.asarray(indices)
-    values = raw[..., plain][seen[..., plain]]
-    if values.size and float(np.quantile(values, 0.99)) < DARKEST:
-        raise InputError(
-            f"{where}: reflectances are below {np.quantile(values, 0.99):.2g}, darker than any "
-            "surface; check it and 'offset' (values of 0-1 need none)"
-        )
 
 
 class _Told(NamedTuple):
@@ -258,6 +229,7 @@ class _Told(NamedTuple):
             "pixels": self.pixels,
             "first": isoformat(self.days.min()),
             "last": isoformat(self.days.max()),
+            "unordered": int((np.diff(self.days) < 0).sum()),
         }
         records = [read, {"kind": "values", "path": self.path, **counts}]
         names = [self.products[t] for t in np.flatnonzero(self.dark)]

@@ -13,10 +13,11 @@ import xarray as xr
 import yaml
 
 from releo_da.config import hindcast
-from releo_da.config.assemble import assemble, read_sources
+from releo_da.config.assemble import assemble
 from releo_da.config.document import load
 from releo_da.config.options import Options
 from releo_da.config.report import reading_notes
+from releo_da.config.sources import read_sources
 from releo_da.runs.hindcast import Outcome
 
 FIELDS = ("mean", "sd", "crps", "rank", "q05", "q50", "q95")

@@ -12,8 +12,9 @@ import pytest
 import torch
 import xarray as xr
 
-from releo_da.config.assemble import assemble, read_sources
+from releo_da.config.assemble import assemble
 from releo_da.config.document import load
+from releo_da.config.sources import read_sources
 from releo_da.observation.quadrature import CHECK_DRAWS, drawn
 from releo_da.sensors import read_sensor
 from releo_da.types import InputError

@@ -1,0 +1,110 @@
+"""The sources of a configuration: readers by name, what they read checked, joined into one series.
+
+    entry -> reader -> faults refused, unless accepted -> merged -> offsets of single dates mended
+          -> duplicates dropped
+
+A fault of a whole source (`releo_da.observation.faults`) that is sure ends a run before anything is
+assimilated. Who has looked and knows better writes ``accept: [exchanged]`` into the source.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+from releo_da.config.document import Document
+from releo_da.config.registry import Registry
+from releo_da.config.sensor_paths import placed
+from releo_da.io import Series, drop_duplicates, merge, read_cube, read_points, read_table
+from releo_da.io.names import require
+from releo_da.observation.faults import KINDS, find_faults
+from releo_da.observation.offset import corrected, find_offsets
+from releo_da.types import InputError
+
+ACCEPT = """
+        accept: kinds of faults that are taken as they are: exchanged, offset, unlike, constant,
+            repeated."""
+
+
+def checked(read: Callable[..., Series]) -> Callable[..., Series]:
+    """A reader with the option ``accept`` that refuses what is surely wrong, and logs the rest."""
+
+    @wraps(read)
+    def reading(*, accept: Sequence[str] = (), **options: Any) -> Series:
+        for kind in accept:
+            require(kind, KINDS, f"{options['path']}: key 'accept'", "kind")
+        series = read(**options)
+        found = [
+            f
+            for f in find_faults(series.acquisitions, series.channels, series.log)
+            if f.kind not in accept
+        ]
+        sure = [f for f in found if f.sure]
+        if sure:
+            kinds = ", ".join(dict.fromkeys(f.kind for f in sure))
+            raise InputError(
+                f"{options['path']}: {'; '.join(f.message for f in sure)}. Correct the source, or "
+                f"write 'accept: [{kinds}]' into it to take it as it is"
+            )
+        log = [{"kind": "suspicious", "what": f.kind, "message": f.message} for f in found]
+        return series._replace(log=[*series.log, *log])
+
+    own = inspect.signature(read)
+    option = inspect.Parameter("accept", inspect.Parameter.KEYWORD_ONLY, default=())
+    reading.__signature__ = own.replace(  # type: ignore[attr-defined]
+        parameters=[*own.parameters.values(), option]
+    )
+    reading.__annotations__ = {**read.__annotations__, "accept": Sequence[str]}
+    above, returns, below = (read.__doc__ or "").partition("\n\n    Returns:")
+    reading.__doc__ = above + ACCEPT + returns + below
+    return reading
+
+
+READERS = Registry(
+    "reader",
+    {"points": checked(read_points), "cube": checked(read_cube), "table": checked(read_table)},
+    supplied=("period",),
+    key="reader",
+    several=True,
+)
+
+
+def resolved_sources(document: Document) -> list[dict[str, Any]]:
+    """The entries of ``source`` with their paths found.
+
+    Raises:
+        InputError: an entry has no path, or nothing is there.
+    """
+    source = document.require("source")
+    entries = source if isinstance(source, list) else [source]
+    resolved = []
+    for position, entry in enumerate(entries):
+        if not isinstance(entry, dict) or "path" not in entry:
+            raise InputError(f"{document.path}: source[{position}]: needs the key 'path'")
+        resolved.append({**placed(document, entry), "path": document.resolve_all(entry["path"])})
+        mask = entry.get("mask")
+        if isinstance(mask, dict) and "path" in mask:
+            resolved[-1]["mask"] = {**mask, "path": str(document.resolve(mask["path"]))}
+    return resolved
+
+
+def read_sources(document: Document) -> Series:
+    """Every source of a configuration as one series, offsets mended, duplicates dropped.
+
+    Raises:
+        InputError: what the readers refuse.
+    """
+    entries = resolved_sources(document)
+    return joined(READERS.build(entries, "source", {"period": document.period}))
+
+
+def joined(read: Sequence[Series]) -> Series:
+    """One series of several sources, offsets of single dates mended, duplicates dropped."""
+    series = merge(read)
+    offsets = find_offsets(series.acquisitions, series.channels)
+    mended = corrected(series.acquisitions, offsets, series.channels)
+    log = [{"kind": "offset", **o._asdict(), "message": str(o)} for o in offsets]
+    series = series._replace(acquisitions=mended, log=[*series.log, *log])
+    return drop_duplicates(series, frozenset(o.product for o in offsets))

@@ -1,0 +1,44 @@
+"""Numbers in another unit are refused with the scale that would be right."""
+
+import numpy as np
+import pytest
+
+from releo_da.io.layout import Layout
+from releo_da.io.magnitude import check_magnitude
+from releo_da.types import InputError
+
+LAYOUT = Layout("x.nc", "time", ("pixel",), "channel")
+RNG = np.random.default_rng(0)
+LAND = RNG.uniform(0.02, 0.5, (20, 5, 4))
+
+
+def check(values: np.ndarray, scale: float = 1.0, **options: object) -> None:
+    clear = options.pop("clear", np.ones((20, 5, 1), dtype=bool))
+    check_magnitude(values, clear, [False] * 4, (0.0, 1.6), scale, LAYOUT)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("power", "unit", "right"),
+    [(2, "percent", "0.01"), (3, "thousandths", "0.001"), (4, "ten thousandths", "0.0001")],
+)
+def test_the_unit_is_named(power: int, unit: str, right: str) -> None:
+    with pytest.raises(InputError, match=f"look like {unit}; .*'scale': {right} "):
+        check(LAND * 10.0**power)
+
+
+def test_a_scale_applied_twice_is_named() -> None:
+    with pytest.raises(InputError, match="darker than any surface: scaled twice"):
+        check(LAND * 1e-4, scale=1e-4)
+
+
+def test_reflectances_pass() -> None:
+    check(LAND)
+    check(np.where(RNG.random(LAND.shape) < 0.2, 1.2, LAND))  # cloud
+    check(LAND * 0.05)  # water
+
+
+def test_fill_values_and_masked_values_do_not_count() -> None:
+    check(np.where(RNG.random(LAND.shape) < 0.46, 65535 * 1e-4, LAND))
+    check(np.where(RNG.random(LAND.shape) < 0.5, np.nan, LAND))
+    dark = RNG.random((20, 5, 1)) < 0.5
+    check(np.where(dark, 1e4 * LAND, LAND), clear=~dark)
