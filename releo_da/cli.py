@@ -12,11 +12,11 @@ Nothing heavy is imported before a command runs, so that ``--help`` answers at o
 from __future__ import annotations
 
 import functools
-import inspect
 import sys
 from collections.abc import Callable
 from datetime import date, datetime
 from enum import StrEnum
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -84,8 +84,8 @@ def _options(
 
 def run_command(command: Callable[..., Any]) -> Callable[..., Any]:
     """Registers a command whose argument ``options`` is given as the common options."""
-    own = inspect.signature(command, eval_str=True, globals={**globals(), "Options": Any})
-    common = inspect.signature(_options, eval_str=True, globals={**globals(), "Options": Any})
+    own = signature(command, eval_str=True, globals={**globals(), "Options": Any})
+    common = signature(_options, eval_str=True, globals={**globals(), "Options": Any})
 
     @functools.wraps(command)
     def run(**arguments: Any) -> None:
@@ -96,8 +96,8 @@ def run_command(command: Callable[..., Any]) -> Callable[..., Any]:
 
     parameters = [p for p in own.parameters.values() if p.name != "options"]
     parameters += common.parameters.values()
-    keyword = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
-    run.__signature__ = inspect.Signature(keyword)  # type: ignore[attr-defined]
+    keyword = [p.replace(kind=Parameter.KEYWORD_ONLY) for p in parameters]
+    run.__signature__ = Signature(keyword)  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in keyword}
     return app.command()(run)
 
@@ -124,6 +124,14 @@ def hindcast(config: Config, options: Options) -> int | None:
     from releo_da.config import commands
 
     return commands.hindcast(config, options)
+
+
+@run_command
+def inspect(config: Config, options: Options) -> int | None:
+    """Read everything a run would read and report what was found, without running."""
+    from releo_da.config import commands
+
+    return commands.inspect(config, options)
 
 
 @run_command

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from releo_da.config import cycling, emulation, toy_training, training
+from releo_da.config import cycling, emulation, inspection, toy_training, training
 from releo_da.config import demo as demos
 from releo_da.config import experiment as studies
 from releo_da.config import forecast as forecasts
@@ -65,6 +65,14 @@ def hindcast(config: Path, options: Options) -> int | None:
     """Archived acquisitions, analysed and smoothed, scored against withheld data."""
     document = load(config, options.settings)
     _finished(options, hindcasts.command(document, options))
+    return None
+
+
+def inspect(config: Path, options: Options) -> int | None:
+    """Read everything a run would read and report what it found, without running."""
+    root = inspection.command(load(config, options.settings), options)
+    _tell(options, f"figure: {(root / 'figures' / 'inspection.png').resolve()}")
+    _tell(options, f"tables: {(root / 'inspection.json').resolve()}")
     return None
 
 

@@ -4,7 +4,7 @@ Cloud, haze and snow brighten the shortest wavelengths most, where vegetation an
 change slowly. A pixel's value in the shortest channel of its sensor is suspicious where it exceeds
 both the last value seen before it and the first after it by `BRIGHTER` within `WITHIN` days.
 
-Shapes: stacked [time, pixel]; cost O(time pixel). Reference: the blue test of Hagolle et al. (2010),
+Shapes: stacked [time, pixel]; cost O(time pixel). Reference: blue test of Hagolle et al. (2010),
 Remote Sens. Environ. 114, 1747-1755, sect. 3.
 """
 

@@ -7,7 +7,8 @@
     repeated    different dates with the same values to the last bit
 
 A fault is sure where nothing else explains it; a run refuses those unless its source accepts them.
-Single dates that differ from their neighbours are another matter (`releo_da.observation.offset`).
+Sensors that share their channels are judged together. Single dates that differ from their
+neighbours are another matter (`releo_da.observation.offset`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import torch
 from torch import Tensor
 
 from releo_da.observation.plausible import LEAST, find_fault
-from releo_da.sensors import load_sensor
+from releo_da.sensors import labels, load_sensor
 from releo_da.types import Acquisition
 
 KINDS = ("exchanged", "offset", "unlike", "constant", "repeated")
@@ -55,11 +56,14 @@ def find_faults(
         log: what reading said; its counts of refused values are judged.
     """
     found = []
-    for sensor, names in channels.items():
-        own = [a for a in acquisitions if a.sensor == sensor]
+    named = labels(channels)
+    for shared in dict.fromkeys(named.values()):
+        sensors = [sensor for sensor in named if named[sensor] == shared]
+        own = [a for a in acquisitions if a.sensor in sensors]
         if own:
-            found += [*_of_spectra(own, sensor, names), *_constant(own, sensor, names)]
-            found += _repeated(own, sensor)
+            who, names = ", ".join(sensors), channels[sensors[0]]
+            found += [*_of_spectra(own, sensors[0], names, who), *_constant(own, names, who)]
+            found += _repeated(own, who)
     counts = [record for record in log if record.get("kind") == "values"]
     return found + [finding for record in counts for finding in _dark(record, channels)]
 
@@ -73,15 +77,17 @@ def whole_spectra(
     return torch.cat(parts), tuple(n for n, p in zip(names, plain, strict=True) if p)
 
 
-def _of_spectra(own: Sequence[Acquisition], sensor: str, names: Sequence[str]) -> Iterable[Finding]:
+def _of_spectra(
+    own: Sequence[Acquisition], sensor: str, names: Sequence[str], who: str
+) -> Iterable[Finding]:
     spectra, plain = whole_spectra(own, sensor, names)
     fault = find_fault(spectra, sensor, plain) if len(plain) > 2 else None
     if fault is not None:
         kind = "exchanged" if fault.exchanged else "offset" if fault.offset else "unlike"
-        yield Finding(kind, fault.sure and kind != "unlike", f"{sensor}: {fault}")
+        yield Finding(kind, fault.sure and kind != "unlike", f"{who}: {fault}")
 
 
-def _constant(own: Sequence[Acquisition], sensor: str, names: Sequence[str]) -> Iterable[Finding]:
+def _constant(own: Sequence[Acquisition], names: Sequence[str], who: str) -> Iterable[Finding]:
     values = torch.cat([a.values for a in own])
     seen = torch.cat([a.seen for a in own])
     count = seen.sum(0)
@@ -91,13 +97,13 @@ def _constant(own: Sequence[Acquisition], sensor: str, names: Sequence[str]) -> 
         yield Finding(
             "constant",
             True,
-            f"{sensor}: {names[k]} is {float(low[k]):.6g} at all {int(count[k])} places and dates: "
+            f"{who}: {names[k]} is {float(low[k]):.6g} at all {int(count[k])} places and dates: "
             "a fill value that is not declared, or another variable; declare 'fill' or leave the "
             "channel out",
         )
 
 
-def _repeated(own: Sequence[Acquisition], sensor: str) -> Iterable[Finding]:
+def _repeated(own: Sequence[Acquisition], who: str) -> Iterable[Finding]:
     """Dates whose values are those of an earlier date, as copies under another date are."""
     first: dict[bytes, Acquisition] = {}
     copies: list[tuple[str, str]] = []
@@ -113,7 +119,7 @@ def _repeated(own: Sequence[Acquisition], sensor: str) -> Iterable[Finding]:
         yield Finding(
             "repeated",
             False,
-            f"{sensor}: {one} has the values of {other} to the last bit{more}: one product under "
+            f"{who}: {one} has the values of {other} to the last bit{more}: one product under "
             "two dates, or a gap filled with the last date; leave the copies out by 'select'",
         )
 

@@ -76,20 +76,23 @@ def inspection(series: Series, screened: bool) -> Inspection:
     found += _brightness(series, screened)
     found += _sun(series)
     return Inspection(
-        sources_of(series.log), channels_of(series), angles_of(series.acquisitions), found
+        sources_of(series), channels_of(series), angles_of(series.acquisitions), found
     )
 
 
-def sources_of(log: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """A row per file that was read."""
+def sources_of(series: Series) -> list[dict[str, Any]]:
+    """A row per file that was read; dark dates are those without a clear pixel."""
     rows = []
-    for read, values in zip(
-        (r for r in log if r["kind"] == "read"), (r for r in log if r["kind"] == "values"),
-        strict=True,
-    ):  # fmt: skip
-        named = ("path", "sensors", "acquisitions", "pixels", "first", "last")
-        row = {name: read[name] for name in named}
-        rows.append({**row, "clear": values["seen"] / max(values["read"], 1)})
+    for read in (r for r in series.log if r["kind"] == "read"):
+        path = read["path"]
+        seen = sum(r["seen"] for r in series.log if r["kind"] == "values" and r["path"] == path)
+        same = [r for r in series.log if r["kind"] == "all_masked" and r["path"] == path]
+        dark = sum(r["count"] for r in same)
+        dates = read["acquisitions"] + dark
+        width = max(len(series.channels[sensor]) for sensor in read["sensors"])
+        row = {name: read[name] for name in ("path", "sensors", "pixels", "first", "last")}
+        row |= {"dates": dates, "dark": dark}
+        rows.append({**row, "clear": seen / max(dates * read["pixels"] * width, 1)})
     return rows
 
 

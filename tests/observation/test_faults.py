@@ -2,17 +2,21 @@
 
 import math
 from itertools import combinations
+from pathlib import Path
 
 import pytest
 import torch
 
+from releo_da.config.document import data_folder, load
+from releo_da.config.sources import read_sources
 from releo_da.observation.canopies import of_the_prior
-from releo_da.observation.faults import find_faults
+from releo_da.observation.faults import find_faults, whole_spectra
 from releo_da.observation.plausible import find_fault, population
 from releo_da.observation.prosail import NodeBands
 from releo_da.types import Acquisition
 
 CHANNELS = ("B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12")
+SETS = {"toulouse": "cesbio_insitu_france_2017_2018", "hls_fire": "hls_pixel_sichuan_fire"}
 VIEWS = {"tts": (30.0, 55.0), "tto": (0.0, 10.0), "psi": (0.0, 180.0)}
 
 
@@ -155,3 +159,24 @@ def test_few_or_dark_spectra_are_not_judged(spectra: torch.Tensor) -> None:
     assert find_fault(spectra[:10] + 5.0, "sentinel2a", CHANNELS) is None
     assert find_fault(spectra * 0.01, "sentinel2a", CHANNELS) is None
     assert math.isfinite(population("sentinel2a", CHANNELS).far)
+
+
+@pytest.mark.parametrize(("name", "least"), [("toulouse", 38), ("hls_fire", 12)])
+def test_real_series_have_no_fault_until_one_is_made(name: str, least: int) -> None:
+    config = Path(__file__).parents[2] / "experiments" / name / "config.yaml"
+    if not (data_folder() / SETS[name]).exists():
+        pytest.skip(f"needs {SETS[name]} under RELEO_DATA")
+    series = read_sources(load(config))
+    sensor, names = next(iter(series.channels.items()))
+    assert find_faults(series.acquisitions, series.channels) == []
+    own = [a for a in series.acquisitions if a.sensor == sensor]
+    spectra, plain = whole_spectra(own, sensor, names)
+    found = 0
+    for i, j in combinations(range(len(plain)), 2):
+        order = list(range(len(plain)))
+        order[i], order[j] = j, i
+        fault = find_fault(spectra[:, order], sensor, plain)
+        if fault is not None and fault.sure:
+            assert fault.exchanged == ((plain[i], plain[j]),)
+            found += 1
+    assert found >= least

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from releo_da.diagnostics.plots import style
@@ -19,7 +20,7 @@ class Glance(NamedTuple):
         times: ``[time]`` days.
         sensors: ``[time]``.
         clear: ``[time]`` share of pixels with a clear value.
-        index: ``[time, 3]`` lower decile, median and upper decile of the index; NaN absent.
+        deciles: ``[time, 3]`` lower decile, median and upper decile of the index; NaN absent.
         angles: ``[time, 2]`` mean sun and view zenith, degrees.
         marked: ``[time]`` bool, dates with a finding.
     """
@@ -27,7 +28,7 @@ class Glance(NamedTuple):
     times: Array
     sensors: Sequence[str]
     clear: Array
-    index: Array
+    deciles: Array
     angles: Array
     marked: Array
 
@@ -56,9 +57,9 @@ def overview(
         rows = own == name
         look = {"linestyle": "", "marker": marker, "markersize": 3, "color": colour}
         first.plot(when[rows], 100 * glance.clear[rows], **look, label=name)
-        third.plot(when[rows], glance.index[rows, 1], **look)
+        third.plot(when[rows], glance.deciles[rows, 1], **look)
         third.vlines(
-            when[rows], glance.index[rows, 0], glance.index[rows, 2], color=colour, alpha=0.3
+            when[rows], glance.deciles[rows, 0], glance.deciles[rows, 2], color=colour, alpha=0.3
         )
         fourth.plot(when[rows], glance.angles[rows, 0], **look)
         fourth.plot(when[rows], glance.angles[rows, 1], **look, markerfacecolor="white")
@@ -66,7 +67,7 @@ def overview(
     if marked.any():
         ring = {"s": 42, "facecolors": "none", "edgecolors": style.COLOURS["smoothed"]}
         first.scatter(when[marked], 100 * glance.clear[marked], **ring, label="found odd")
-        third.scatter(when[marked], glance.index[marked, 1], **ring)
+        third.scatter(when[marked], glance.deciles[marked, 1], **ring)
     _ranges(second, ranges, land, shown)
     for one in (first, third, fourth):
         style.dates(one)
@@ -79,7 +80,12 @@ def overview(
     return made
 
 
-def _ranges(axes, ranges, land, shown) -> None:  # type: ignore[no-untyped-def]
+def _ranges(
+    axes: Axes,
+    ranges: Mapping[str, Mapping[str, Array]],
+    land: Mapping[str, Mapping[str, tuple[float, float]]],
+    shown: Mapping[str, tuple[str, str]],
+) -> None:
     """Quantiles of each channel, sensors side by side, over those of the spectra of land."""
     channels = list(dict.fromkeys(c for rows in ranges.values() for c in rows))
     step = 0.8 / max(len(ranges), 1)

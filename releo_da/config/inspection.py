@@ -1,0 +1,229 @@
+"""`releo-da inspect`: reads everything a run would read and reports what it found, without running.
+
+Each source is read by itself, so that one that cannot be read does not hide the others; one with a
+fault that would end a run is read again with the fault accepted, so that the tables and the figure
+show it. What a run would refuse ends the command with exit status 2, after the report.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table as Grid
+
+from releo_da.config.assemble import assemble
+from releo_da.config.cycling import cycle, source_of
+from releo_da.config.document import Document
+from releo_da.config.options import Options
+from releo_da.config.run_files import run_root
+from releo_da.config.schemes import layers_of, name_of
+from releo_da.config.sections import field_tables, score, section
+from releo_da.config.sources import READERS, joined, resolved_sources
+from releo_da.diagnostics.plots.inspection import Glance, overview
+from releo_da.diagnostics.plots.style import png
+from releo_da.io import Series, create_run_directory, write_json
+from releo_da.io.archive import plain
+from releo_da.io.atomic import write_bytes_atomic
+from releo_da.io.inbox import arrived, folder_and_pattern
+from releo_da.observation.bright import brighter
+from releo_da.observation.faults import KINDS
+from releo_da.observation.plausible import population
+from releo_da.runs.inspection import CLOUDY, REFUSED, Inspection, Noted, inspection
+from releo_da.sensors import load_sensor
+from releo_da.sensors.indices import find_index, of_channels
+from releo_da.types import InputError
+
+INDEX = "ndvi"
+
+
+def command(document: Document, options: Options) -> Path:
+    """Write ``inspection.json`` and ``figures/inspection.png``; returns the folder.
+
+    Args:
+        document: the configuration of a hindcast, a fit or a cycling run.
+        options: where, and whether tables are printed.
+
+    Raises:
+        InputError: a run of this configuration would be refused; the report is written before.
+    """
+    refused: list[Noted] = []
+    read = [
+        series
+        for position, entry in enumerate(entries_of(document))
+        if (series := _read(document, entry, f"source[{position}]", refused)) is not None
+    ]
+    series = _joined(read, refused)
+    found = Inspection([], [], [], refused)
+    root = create_run_directory(run_root(document, options, "inspect"))
+    if series is not None:
+        log = list(series.log)
+        try:
+            wanted = section(document, "score", score)
+            log += [record for t in field_tables(document, wanted, series) for record in t.log]
+            assemble(document, series.channels)
+        except InputError as error:
+            refused.append(Noted("configuration", REFUSED, str(error)))
+        screened = "screened" in [name_of(layer) for layer in layers_of(document)]
+        found = inspection(series._replace(log=log), screened)
+        found = found._replace(findings=[*refused, *found.findings])
+        write_bytes_atomic(root / "figures" / "inspection.png", figure_of(series))
+    write_json(root / "inspection.json", plain(_written(found)))
+    if not options.quiet:
+        show(found)
+    if refused:
+        more = f" (and {len(refused) - 1} more, listed above)" if len(refused) > 1 else ""
+        raise InputError(f"a run would be refused: {refused[0].message}{more}")
+    return root
+
+
+def entries_of(document: Document) -> list[dict[str, Any]]:
+    """The sources of a configuration with their paths, those of a cycling run from its inbox."""
+    source = document.require("source")
+    if isinstance(source, dict) and "twin" in source:
+        raise InputError(
+            f"{document.path}: source.twin: a twin makes its acquisitions itself and reads "
+            "nothing; inspect the configuration of a hindcast, a fit or a cycling run"
+        )
+    if "cycle" not in document.values:
+        return resolved_sources(document)
+    wanted = section(document, "cycle", cycle)
+    folder, pattern = folder_and_pattern(wanted.inbox)
+    files = arrived(document.resolve(folder), pattern)
+    if not files:
+        raise InputError(f"{document.path}: cycle.inbox: {wanted.inbox} holds no file yet")
+    return [{**source_of(document), "path": file.path} for file in files]
+
+
+def _read(
+    document: Document, entry: dict[str, Any], where: str, refused: list[Noted]
+) -> Series | None:
+    """One source; what refuses it is noted, and faults are then accepted."""
+    provided = {"period": document.period}
+    try:
+        (series,) = READERS.build([entry], where, provided)
+        return series  # type: ignore[no-any-return]
+    except InputError as error:
+        refused.append(Noted("source", REFUSED, str(error)))
+    try:
+        (series,) = READERS.build([{**entry, "accept": list(KINDS)}], where, provided)
+        return series  # type: ignore[no-any-return]
+    except InputError:
+        return None
+
+
+def _joined(read: list[Series], refused: list[Noted]) -> Series | None:
+    try:
+        return joined(read) if read else None
+    except InputError as error:
+        refused.append(Noted("sources", REFUSED, str(error)))
+        return None
+
+
+def figure_of(series: Series) -> bytes:
+    """The series at a glance, as PNG."""
+    bright, judged = brighter(series.acquisitions, series.channels)
+    cloudy = bright.sum(1) >= CLOUDY * judged.sum(1).clamp_min(1)
+    named = {r["product"] for r in series.log if r["kind"] == "offset"}
+    acquisitions = series.acquisitions
+    glance = Glance(
+        np.array([a.time for a in acquisitions]),
+        [a.sensor for a in acquisitions],
+        np.array([float(a.seen.any(-1).float().mean()) for a in acquisitions]),
+        np.array([_index(a, series.channels[a.sensor]) for a in acquisitions]),
+        np.array([a.angles[:, :2].mean(0).tolist() for a in acquisitions]),
+        (cloudy & bright.any(1)).numpy() | np.array([a.product in named for a in acquisitions]),
+    )
+    ranges = {sensor: _ranges(series, sensor) for sensor in series.channels}
+    land = {sensor: _land(sensor, names) for sensor, names in series.channels.items()}
+    return png(overview(glance, ranges, land, INDEX))
+
+
+def _ranges(series: Series, sensor: str) -> dict[str, np.ndarray]:
+    """Quantiles of what was seen in each channel of a sensor."""
+    own = [a for a in series.acquisitions if a.sensor == sensor]
+    found = {}
+    for k, name in enumerate(series.channels[sensor] if own else ()):
+        values = torch.cat([a.values[:, k][a.seen[:, k]] for a in own]).numpy()
+        if values.size:
+            found[name] = np.quantile(values, [0.01, 0.25, 0.5, 0.75, 0.99])
+    return found
+
+
+def _land(sensor: str, names: tuple[str, ...]) -> dict[str, tuple[float, float]]:
+    """1 and 99 % of the spectra of land in each channel that is no index."""
+    indices = load_sensor(sensor).are_indices(names)
+    plain = tuple(name for name, index in zip(names, indices, strict=True) if not index)
+    if len(plain) < 3:
+        return {}
+    limits = population(sensor, plain).spectra.quantile(torch.tensor([0.01, 0.99]).double(), 0)
+    return {name: (float(limits[0, k]), float(limits[1, k])) for k, name in enumerate(plain)}
+
+
+def _index(a: Any, channels: tuple[str, ...]) -> list[float]:
+    """Lower decile, median and upper decile of the index of one acquisition; NaN without it."""
+    index = find_index(INDEX, load_sensor(a.sensor), channels)
+    if index is None:
+        return [np.nan] * 3
+    parts = [index.high] if index.low is None else [index.high, index.low]
+    values = of_channels(a.values, index)[a.seen[:, parts].all(-1)]
+    return np.quantile(values, [0.1, 0.5, 0.9]).tolist() if len(values) else [np.nan] * 3
+
+
+def _written(found: Inspection) -> dict[str, Any]:
+    return {**found._asdict(), "findings": [noted._asdict() for noted in found.findings]}
+
+
+def show(found: Inspection) -> None:
+    """Print the four tables."""
+    console = Console(width=None if Console().is_terminal else 140)
+    for title, head, rows in (_sources(found), _channels(found), _angles(found), _findings(found)):
+        if rows:
+            grid = Grid(title=title, title_justify="left")
+            for name in head:
+                grid.add_column(name, overflow="fold")
+            for row in rows:
+                grid.add_row(*row)
+            console.print(grid)
+    if not found.findings:
+        console.print("Nothing odd was found.")
+
+
+Rows = tuple[str, list[str], list[list[str]]]
+
+
+def _sources(found: Inspection) -> Rows:
+    head = ["file", "sensors", "dates", "of them dark", "pixels", "first", "last", "clear"]
+    rows = [
+        [Path(r["path"]).name, ", ".join(r["sensors"]), str(r["dates"]), str(r["dark"])]
+        + [str(r["pixels"]), r["first"][:16], r["last"][:16], f"{100 * r['clear']:.0f} %"]
+        for r in found.sources
+    ]
+    return "Sources", head, rows
+
+
+def _channels(found: Inspection) -> Rows:
+    head = ["sensor", "channel", "values", "clear", "1 %", "median", "99 %"]
+    rows = [
+        [r["sensor"], r["channel"], str(r["n"]), f"{100 * r['clear']:.0f} %"]
+        + [f"{r[q]:.4g}" if q in r else "" for q in ("q01", "median", "q99")]
+        for r in found.channels
+    ]
+    return "Channels", head, rows
+
+
+def _angles(found: Inspection) -> Rows:
+    head = list(found.angles[0]) if found.angles else []
+    rows = [
+        [r["sensor"], *(f"{low:.1f} to {high:.1f}" for low, high in list(r.values())[1:])]
+        for r in found.angles
+    ]
+    return "Angles (degrees)", head, rows
+
+
+def _findings(found: Inspection) -> Rows:
+    rows = [[n.what, n.treatment, n.message] for n in found.findings]
+    return "Findings", ["what", "what a run does", "where and why"], rows
