@@ -22,6 +22,7 @@ RUN_COMMANDS = {
     "demo": [],
     "twin": ["c.yaml"],
     "hindcast": ["c.yaml"],
+    "inspect": ["c.yaml"],
     "cycle": ["c.yaml"],
     "forecast": ["runs/a", "--until", "2018-06-30"],
     "train": ["c.yaml"],
