@@ -10,7 +10,7 @@ often it stands there.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,7 @@ def check_magnitude(
     clear: NDArray[np.bool_],
     indices: Sequence[bool],
     valid: Sequence[float],
-    scale: float,
+    scale: float | Mapping[str, float],
     layout: Layout,
 ) -> None:
     """Refuse numbers that are no reflectances of any land.
@@ -47,9 +47,9 @@ def check_magnitude(
     Args:
         values: ``[time, pixel, channel]``, scaled, not yet screened.
         clear: broadcasts against `values`.
-        indices: which channels are indices, which are left alone.
+        indices: which channels are no reflectances, which are left alone.
         valid: the limits of reflectances that the configuration accepts.
-        scale: that the values were multiplied by, for the remedy.
+        scale: the option that the values were multiplied by, for the remedy.
         layout: of the file, for messages.
 
     Raises:
@@ -67,8 +67,11 @@ def check_magnitude(
     if not bright and top >= DARKEST:
         return
     power = round(math.log10((high if bright else top) / USUAL))
-    right = f"{scale * 10.0**-power:.6g}"
-    remedy = f"write {layout.where('scale')}: {right}"
+    factor, where = 10.0**-power, layout.where("scale")
+    if isinstance(scale, Mapping):
+        remedy = f"multiply the numbers of {where} by {factor:.6g}"
+    else:
+        remedy = f"write {where}: {scale * factor:.6g}"
     if not bright:
         raise InputError(
             f"{layout.path}: reflectances are below {top:.2g}, darker than any surface: scaled "
