@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table as Grid
+from torch import Tensor
 
 from releo_da.config.assemble import assemble
 from releo_da.config.cycling import cycle, source_of
@@ -68,9 +69,10 @@ def command(document: Document, options: Options) -> Path:
         except InputError as error:
             refused.append(Noted("configuration", REFUSED, str(error)))
         screened = "screened" in [name_of(layer) for layer in layers_of(document)]
-        found = inspection(series._replace(log=log), screened)
+        judged = brighter(series.acquisitions, series.channels)
+        found = inspection(series._replace(log=log), *judged, screened)
         found = found._replace(findings=[*refused, *found.findings])
-        write_bytes_atomic(root / "figures" / "inspection.png", figure_of(series))
+        write_bytes_atomic(root / "figures" / "inspection.png", figure_of(series, *judged))
     write_json(root / "inspection.json", plain(_written(found)))
     if not options.quiet:
         show(found)
@@ -123,9 +125,8 @@ def _joined(read: list[Series], refused: list[Noted]) -> Series | None:
         return None
 
 
-def figure_of(series: Series) -> bytes:
-    """The series at a glance, as PNG."""
-    bright, judged = brighter(series.acquisitions, series.channels)
+def figure_of(series: Series, bright: Tensor, judged: Tensor) -> bytes:
+    """The series at a glance, as PNG; ``bright`` and ``judged`` as `brighter` gives them."""
     cloudy = bright.sum(1) >= CLOUDY * judged.sum(1).clamp_min(1)
     named = {r["product"] for r in series.log if r["kind"] == "offset"}
     acquisitions = series.acquisitions

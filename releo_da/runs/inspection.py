@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from releo_da.io.geometry import sun_position
 from releo_da.io.series import Series
 from releo_da.io.times import isoformat
-from releo_da.observation.bright import brighter
 from releo_da.types import Acquisition
 
 REFUSED, MENDED, LEFT_OUT, KEPT = "a run ends", "mended", "left out", "used as it is"
@@ -65,15 +65,17 @@ class Inspection(NamedTuple):
     findings: list[Noted]
 
 
-def inspection(series: Series, screened: bool) -> Inspection:
+def inspection(series: Series, bright: Tensor, judged: Tensor, screened: bool) -> Inspection:
     """The summary of a series as a run would take it.
 
     Args:
         series: joined, offsets mended, duplicates dropped.
+        bright: ``[time, pixel]`` bool, brighter than the dates before and after.
+        judged: ``[time, pixel]`` bool, where that could be told.
         screened: whether the run screens what is implausible.
     """
     found = [*of_log(series.log), *_gaps(series.acquisitions)]
-    found += _brightness(series, screened)
+    found += _brightness(series.acquisitions, bright, judged, screened)
     found += _sun(series)
     return Inspection(
         sources_of(series), channels_of(series), angles_of(series.acquisitions), found
@@ -171,14 +173,15 @@ def _gaps(acquisitions: Sequence[Acquisition]) -> list[Noted]:
     return found
 
 
-def _brightness(series: Series, screened: bool) -> list[Noted]:
+def _brightness(
+    acquisitions: Sequence[Acquisition], bright: Tensor, judged: Tensor, screened: bool
+) -> list[Noted]:
     """Undetected cloud, by how many values and on which dates."""
-    bright, judged = brighter(series.acquisitions, series.channels)
     if not bright.any():
         return []
     share = bright.sum(1) / judged.sum(1).clamp_min(1)
     worst = [
-        series.acquisitions[t].product
+        acquisitions[t].product
         for t in share.argsort(descending=True).tolist()
         if share[t] >= CLOUDY and int(judged[t].sum()) > 1
     ]
