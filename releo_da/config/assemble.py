@@ -31,12 +31,13 @@ from releo_da.cycling.fields import Correlated, correlated
 from releo_da.dynamics.mean_reverting import MeanReverting
 from releo_da.observation.derived import derive, described
 from releo_da.observation.error import ObservationError
+from releo_da.observation.estimates import EstimateOperator, SplitOperator, split
 from releo_da.observation.prosail import ProsailOperator
 from releo_da.runs.model import Model
 from releo_da.sensors import load_sensor
 from releo_da.state.layout import RESIDUAL, Layout
 from releo_da.state.variables import OPTIONAL, variables
-from releo_da.types import InputError
+from releo_da.types import InputError, ObservationOperator
 
 
 def prosail_state(
@@ -143,13 +144,13 @@ class Assembly:
 
 
 def knots_of(channels: Mapping[str, tuple[str, ...]]) -> tuple[float, ...]:
-    """Centre wavelengths of the sensor with most bands: where residuals live."""
+    """Centre wavelengths of the sensor with most bands: where residuals live; none without any."""
 
     def centres(sensor: str) -> tuple[float, ...]:
         described = load_sensor(sensor)
         return tuple(described.band_centres[k] for k in described.behind(channels[sensor])[0])
 
-    return max(map(centres, channels), key=len)
+    return max(map(centres, channels), key=len, default=())
 
 
 def assemble(
@@ -173,10 +174,11 @@ def assemble(
     names, fixed = STATES.build(values.get("state", "prosail"), "state")
     wanted = _wanted(document, (*names, *fixed))
     spec, weights, fields = _dynamics(document, weights)
-    knots = (weights and fitted_knots(weights, channels)) or knots_of(channels)
+    bands, estimates = split(channels)
+    knots = (weights and fitted_knots(weights, bands)) or knots_of(bands)
     forecaster = FORECASTERS.build(spec, "forecast", {"layout": Layout(names, fixed, True, knots)})
     layout = forecaster.layout
-    operator, error = _observed(document, layout, channels, knots, device)
+    operator, error = _observed(document, layout, bands, estimates, knots, device)
     if weights is not None:
         load_weights(weights, layout, forecaster, error)
     forecaster.to(device).requires_grad_(False)
@@ -188,7 +190,7 @@ def assemble(
         error=error,
         initial=forecaster.initial,
         smooth=smoother_of(document, forecaster.transition),
-        derive=derive(wanted, layout.decode, operator, channels),
+        derive=derive(wanted, layout.decode, operator, bands),
         channels=dict(channels),
         described=described(wanted),
         reasons=reasons_of(document),
@@ -235,13 +237,18 @@ def _observed(
     document: Document,
     layout: Layout,
     channels: Mapping[str, tuple[str, ...]],
+    estimates: Mapping[str, tuple[str, ...]],
     knots: tuple[float, ...],
     device: torch.device | str,
-) -> tuple[ProsailOperator, ObservationError]:
-    """The observation operator and the error that goes with it."""
-    observation = observation_of(document)
-    bands = observation.bands(channels, (*layout.names, *layout.fixed), device)
-    operator = ProsailOperator(layout.decode, layout.residual, channels, knots, bands)
+) -> tuple[ObservationOperator, ObservationError]:
+    """The observation operator, of bands and of estimates, and the error that goes with it."""
+    observation, known = observation_of(document), (*layout.names, *layout.fixed)
+    bands = observation.bands(channels, known, device)
+    operator: ObservationOperator = ProsailOperator(
+        layout.decode, layout.residual, channels, knots, bands
+    )
+    if estimates:
+        operator = SplitOperator(operator, EstimateOperator(layout.decode, estimates, known))
     error = ObservationError(
         channels, knots, bands.error, observation.representativeness, bands.zeniths
     )

@@ -30,10 +30,11 @@ def show_sensors() -> None:
     table = _table("sensor", "channels", "from nm", "to nm", "response", "source", right=(2, 3))
     for name in sensor_names():
         sensor = load_sensor(name)
-        low, high = min(sensor.band_centres), max(sensor.band_centres)
-        known = ", ".join(dict.fromkeys(sensor.forms))
-        names = _listed(sensor.channels)
-        table.add_row(name, names, f"{low:.0f}", f"{high:.0f}", known, sensor.source)
+        ends = ("", "")
+        if sensor.bands:
+            ends = (f"{min(sensor.band_centres):.0f}", f"{max(sensor.band_centres):.0f}")
+        known = ", ".join(dict.fromkeys(sensor.forms)) or "variables"
+        table.add_row(name, _listed(sensor.channels), *ends, known, sensor.source)
     _show(table)
 
 
@@ -56,7 +57,8 @@ def show_sensor(name: str) -> None:
     table.caption = "; ".join(told)
     for k, channel in enumerate(sensor.channels):
         noise = (f"{sensor.additive[k]:g}", f"{sensor.multiplicative[k]:g}")
-        table.add_row(channel, *_seen(sensor, sensor.parts[k]), *noise)
+        seen = ("", "", sensor.variables[k]) if sensor.variables else _seen(sensor, sensor.parts[k])
+        table.add_row(channel, *seen, *noise)
     for row, band in enumerate(sensor.bands):
         if (row,) not in sensor.parts:
             table.add_row(f"({band})", *_seen(sensor, (row,)), "not reported", "")

@@ -89,6 +89,8 @@ def source_of(document: Document) -> dict[str, Any]:
 def configured_channels(source: Mapping[str, Any], where: str) -> dict[str, tuple[str, ...]]:
     """For each sensor that a source may deliver, its channels."""
     sensor, channels = source.get("sensor"), source.get("channels")
+    if channels is None and isinstance(source.get("values"), Mapping):
+        channels = source["values"]  # a variable for each channel
     if not isinstance(channels, Mapping) or not channels:
         raise InputError(f"{where}: needs 'channels', {{name: name in the file}}")
     if isinstance(sensor, Mapping):

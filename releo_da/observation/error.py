@@ -51,6 +51,8 @@ def gain_moments(sensor: str, channels: tuple[str, ...]) -> Tensor | None:
 class ObservationError(nn.Module):
     """Adds representativeness and the operator's error to an acquisition's instrument error.
 
+    Acquisitions of sensors that are not among its channels carry their whole error already.
+
     Args:
         channels: for each sensor, the channels in the order of its acquisitions.
         knots: centre wavelengths (nm) at which representativeness is defined.
@@ -83,7 +85,7 @@ class ObservationError(nn.Module):
     def forward(self, acquisition: Acquisition) -> Acquisition:
         """The acquisition with its full error; infinite errors stay infinite."""
         sensor = acquisition.sensor
-        if not sensor:
+        if sensor not in self.knots:
             return acquisition
         added = self.log_representativeness[self.knots[sensor]].exp().square()
         gains = self.gains[sensor]

@@ -92,8 +92,8 @@ def find_offsets(
         if not index:
             continue
         names = channels[acquisitions[index[0]].sensor]
-        # A constant added to reflectances is no constant of an index, so those are left out.
-        plain = [not i for i in load_sensor(acquisitions[index[0]].sensor).are_indices(names)]
+        # A constant added to reflectances is no constant of an index or of an estimate.
+        plain = [own is None for own in load_sensor(acquisitions[index[0]].sensor).limits(names)]
         if sum(plain) >= 3 and len(index) >= 3:
             series = [_only(acquisitions[k], plain) for k in index]
             found += _find(series, index, least, unexplained, within_days)

@@ -9,9 +9,16 @@
     bands:                                             # seen by an index only, not reported
       B8: {centre: 842, width: 100}
 
+or that describes estimates of variables, a product of leaf area for instance:
+
+    source: who made it
+    channels:
+      LAI: {variable: lai, range: [0, 10], noise: {additive: 0.5, multiplicative: 0.1}}
+
 Both parts of the noise are standard deviations (`releo_da.sensors.noise`). That of an index is its
 own, since the noise of reflectances says nothing of it; its multiplicative part is 0 unless given.
-Wavelengths, centres and widths are in nm, or in um below 100.
+Wavelengths, centres and widths are in nm, or in um below 100. Variables are those of `releo-da
+variables`; values outside ``range`` are rejected. A file has bands or variables, not both.
 """
 
 from __future__ import annotations
@@ -29,7 +36,9 @@ from releo_da.types import InputError
 KEYS = ("title", "source", "noise", "channels", "bands")
 NOISE = ("additive", "multiplicative")
 INDEX = "normalised_difference"
+VARIABLE, RANGE = "variable", "range"
 RESPONSE = ("centre", "width", "wavelength", "response")
+CHANNEL = (*RESPONSE, INDEX, VARIABLE, RANGE, "noise")
 
 
 def read(text: str, where: str) -> tuple[str, list[Band], list[Channel]]:
@@ -47,8 +56,16 @@ def read(text: str, where: str) -> tuple[str, list[Band], list[Channel]]:
     if not isinstance(source, str) or not source.strip():
         raise InputError(f"{where} has no 'source'; say who published the responses")
     default = _mapping(document.get("noise", {}), f"{where}, noise", NOISE)
-    reported = _entries(document.get("channels"), f"{where}, channels", (*RESPONSE, INDEX, "noise"))
+    reported = _entries(document.get("channels"), f"{where}, channels", CHANNEL)
     hidden = _entries(document.get("bands", {}), f"{where}, bands", RESPONSE)
+    estimated = [name for name, entry in reported.items() if VARIABLE in entry]
+    if estimated:
+        if hidden or len(estimated) < len(reported):
+            raise InputError(
+                f"{where}, channels.{estimated[0]}: it is a variable and others are bands; write a "
+                "file for each kind"
+            )
+        return source.strip(), [], [_estimate(n, e, where) for n, e in reported.items()]
     plain = {name: entry for name, entry in reported.items() if INDEX not in entry}
     bands = [_band(name, entry, f"{where}, channels.{name}") for name, entry in plain.items()]
     bands += [_band(name, entry, f"{where}, bands.{name}") for name, entry in hidden.items()]
@@ -117,6 +134,24 @@ def _pair(entry: Mapping[str, Any], bands: Sequence[str], where: str) -> tuple[s
                 f"'channels', or under 'bands' if it is not reported (known: {', '.join(bands)})"
             )
     return high, low
+
+
+def _estimate(name: str, entry: Mapping[str, Any], where: str) -> Channel:
+    """A channel that is an estimate of a variable."""
+    place = f"{where}, channels.{name}"
+    others = sorted({*entry} - {VARIABLE, RANGE, "noise"})
+    if others:
+        raise InputError(f"{place}: a variable has no {others[0]}; leave it out")
+    variable, limits = entry[VARIABLE], entry.get(RANGE, [0, 1e9])
+    if not isinstance(variable, str) or not variable:
+        raise InputError(f"{place}: variable is {variable!r}; write a name of `releo-da variables`")
+    if not isinstance(limits, list) or len(limits) != 2:
+        raise InputError(f"{place}: range is {limits!r}; write [least, most]")
+    low, high = (number(value, f"{place}, range") for value in limits)
+    if not low < high:
+        raise InputError(f"{place}: range is {limits!r}; write [least, most]")
+    noise = _noise({"multiplicative": 0.0, **_mapping(entry.get("noise", {}), place, NOISE)}, place)
+    return Channel(name, (), *noise, variable, (low, high))
 
 
 def _band(name: str, entry: Mapping[str, Any], where: str) -> Band:

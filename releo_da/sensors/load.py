@@ -20,7 +20,7 @@ from releo_da.types import InputError
 
 def sensor_names() -> tuple[str, ...]:
     """Names of the catalogue, in alphabetical order."""
-    return tuple(sorted(f.name.removesuffix(".csv") for f in _catalogue()))
+    return tuple(sorted(f.name.rpartition(".")[0] for f in _catalogue()))
 
 
 def is_path(name: str) -> bool:
@@ -55,7 +55,7 @@ def _named(name: str) -> Sensor:
             f"{', '.join(names)}; a sensor of your own is the path of a file that ends in "
             f"{', '.join(ENDINGS)}"
         )
-    return read_sensor(next(f for f in _catalogue() if f.name == f"{name}.csv"))
+    return read_sensor(next(f for f in _catalogue() if f.name.rpartition(".")[0] == name))
 
 
 @lru_cache
@@ -68,4 +68,4 @@ def _filed(name: str, changed: int, size: int) -> Sensor:
 def _catalogue() -> list[Traversable]:
     """Files of the packaged catalogue."""
     folder = files("releo_da.sensors").joinpath("catalogue")
-    return [file for file in folder.iterdir() if file.name.endswith(".csv")]
+    return [file for file in folder.iterdir() if file.name.endswith((".csv", ".yaml"))]

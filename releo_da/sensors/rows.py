@@ -50,10 +50,10 @@ def read(sheet: Sheet) -> tuple[list[Band], list[Channel]]:
         if not name:
             raise InputError(f"{where}: the channel has no name; write one in the column 'channel'")
         where = f"{where}, channel {name}"
-        noise = [number(row[column], f"{where}, {column}") for column in NOISE[1:]]
+        additive, multiplicative = (number(row[c], f"{where}, {c}") for c in NOISE[1:])
         response = (_gaussian if form == GAUSSIAN else _tabulated)(row, where)
         bands.append(Band(name, response, form))
-        channels.append(Channel(name, (name,), *noise))
+        channels.append(Channel(name, (name,), additive, multiplicative))
     return bands, channels
 
 

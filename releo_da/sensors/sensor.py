@@ -16,6 +16,10 @@ noise of standard deviation
 The centre is the response-weighted mean wavelength, the width the full width at half maximum.
 Responses are not interchangeable: the near infrared of Landsat-8 and Sentinel-2's B08 differ by up
 to 0.05 in reflectance over one canopy, so every satellite has its own file under ``catalogue/``.
+
+What others estimated (leaf area of a product, of a field campaign) is a sensor as well, whose
+channels are variables and not bands: what it "sees" of a state is the variable itself. A sensor has
+bands or variables, never both.
 """
 
 from __future__ import annotations
@@ -29,7 +33,7 @@ import torch
 from torch import Tensor
 
 from releo_da.sensors.names import nearest
-from releo_da.sensors.response import centre_of, width_of
+from releo_da.sensors.response import FIRST_NM, LAST_NM, centre_of, width_of
 from releo_da.types import InputError
 
 GAUSSIAN, TABULATED = "Gaussian", "tabulated"
@@ -54,12 +58,23 @@ class Band(NamedTuple):
 
 
 class Channel(NamedTuple):
-    """A channel as a file describes it: one band, or the (high, low) bands of an index."""
+    """A channel as a file describes it: a band, the (high, low) bands of an index, or a variable.
+
+    Attributes:
+        name: in the file.
+        bands: none of a variable.
+        additive: noise at 0.
+        multiplicative: noise relative to the value.
+        variable: that is estimated, "" of bands and indices.
+        limits: smallest and largest value of a variable that is believed.
+    """
 
     name: str
     bands: tuple[str, ...]
     additive: float
     multiplicative: float
+    variable: str = ""
+    limits: tuple[float, float] = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +93,8 @@ class Sensor:
         band_widths: full widths at half maximum, nm.
         forms: per band, `GAUSSIAN` or `TABULATED`.
         source: the document that published the response.
+        variables: per channel the variable that it estimates; none of a sensor with bands.
+        ranges: per channel the values of the variable that are believed, likewise.
     """
 
     name: str
@@ -91,6 +108,8 @@ class Sensor:
     band_widths: tuple[float, ...]
     forms: tuple[str, ...]
     source: str
+    variables: tuple[str, ...] = ()
+    ranges: tuple[tuple[float, float], ...] = ()
 
     @property
     def centres(self) -> tuple[float, ...]:
@@ -130,7 +149,18 @@ class Sensor:
         Raises:
             InputError: a name is not a channel of this sensor.
         """
+        if self.variables:
+            return tuple(self.ranges[position] for position in self.index(channels))
         return tuple((-1.0, 1.0) if index else None for index in self.are_indices(channels))
+
+    def estimated(self, channels: Sequence[str]) -> tuple[str, ...]:
+        """The variables that named channels estimate; none of a sensor with bands.
+
+        Raises:
+            InputError: a name is not a channel of this sensor.
+        """
+        positions = self.index(channels)
+        return tuple(self.variables[position] for position in positions) if self.variables else ()
 
     def behind(
         self, channels: Sequence[str]
@@ -153,7 +183,9 @@ def make_sensor(
 ) -> Sensor:
     """A sensor of bands and channels whose names were checked."""
     names = tuple(band.name for band in bands)
-    response = torch.stack([band.response for band in bands])
+    response = torch.zeros((0, LAST_NM - FIRST_NM + 1), dtype=torch.float64)
+    if bands:
+        response = torch.stack([band.response for band in bands])
     return Sensor(
         name=name,
         channels=tuple(channel.name for channel in channels),
@@ -166,4 +198,6 @@ def make_sensor(
         band_widths=tuple(width_of(row) for row in response),
         forms=tuple(band.form for band in bands),
         source=source,
+        variables=() if bands else tuple(channel.variable for channel in channels),
+        ranges=() if bands else tuple(channel.limits for channel in channels),
     )
