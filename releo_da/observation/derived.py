@@ -168,6 +168,9 @@ def _index(name: str, channels: Mapping[str, tuple[str, ...]]) -> tuple[str, Ind
             return sensor, index
     raise InputError(
         f"products: {name} cannot be formed of the channels of this run ("
-        + "; ".join(f"{sensor}: {', '.join(names)}" for sensor, names in channels.items())
+        + (
+            "; ".join(f"{sensor}: {', '.join(names)}" for sensor, names in channels.items())
+            or "none"
+        )
         + "); add the channels that it needs to the source, or leave it out"
     )
