@@ -156,8 +156,8 @@ def _ranges(series: Series, sensor: str) -> dict[str, np.ndarray]:
 
 def _land(sensor: str, names: tuple[str, ...]) -> dict[str, tuple[float, float]]:
     """1 and 99 % of the spectra of land in each channel that is no index."""
-    indices = load_sensor(sensor).are_indices(names)
-    plain = tuple(name for name, index in zip(names, indices, strict=True) if not index)
+    own = load_sensor(sensor).limits(names)
+    plain = tuple(name for name, limits in zip(names, own, strict=True) if limits is None)
     if len(plain) < 3:
         return {}
     limits = population(sensor, plain).spectra.quantile(torch.tensor([0.01, 0.99]).double(), 0)

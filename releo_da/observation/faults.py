@@ -71,8 +71,8 @@ def find_faults(
 def whole_spectra(
     acquisitions: Sequence[Acquisition], sensor: str, names: Sequence[str]
 ) -> tuple[Tensor, tuple[str, ...]]:
-    """Spectra ``[spectrum, band]`` seen in every channel that is no index, and those channels."""
-    plain = [not index for index in load_sensor(sensor).are_indices(names)]
+    """Spectra ``[spectrum, band]`` seen in every channel that is a band, and those channels."""
+    plain = [own is None for own in load_sensor(sensor).limits(names)]
     parts = [a.values[:, plain][a.seen[:, plain].all(-1)] for a in acquisitions]
     return torch.cat(parts), tuple(n for n, p in zip(names, plain, strict=True) if p)
 
