@@ -94,7 +94,7 @@ def field_pairs(path: Path, ids: np.ndarray) -> FieldPairs:
         variable,
         described((variable,))[variable][0],
         table["measured"].to_numpy(),
-        measurement_error(table["measured"].to_numpy()),
+        measurement_error(table["measured"].to_numpy(), variable),
         {c: table[f"{c}_mean"].to_numpy() for c in cases},
         {c: table[f"{c}_sd"].to_numpy() for c in cases},
         to_days(pd.to_datetime(table["time"]).to_numpy()),

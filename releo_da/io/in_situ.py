@@ -22,7 +22,7 @@ from scipy.spatial import cKDTree
 
 from releo_da.io.crs import crs_text, earth_centred, to_lonlat
 from releo_da.io.names import listed, require
-from releo_da.io.tables import beside, number_column, read_rows, rows_where
+from releo_da.io.tables import beside, number_column, read_rows, rows_where, text_column
 from releo_da.io.times import to_days
 from releo_da.types import InputError
 
@@ -77,7 +77,7 @@ def read_in_situ(
         column: of the values.
         time: column of dates or times, ISO 8601, UTC.
         pixels: the pixel axis, `Series.pixels`.
-        pixel: column of pixel ids, or, instead of it,
+        pixel: column of pixel ids, or of names where the pixels have names; or, instead of it,
         x: column of eastings or longitudes,
         y: column of northings or latitudes,
         radius: and the farthest distance in metres to the centre of the pixel.
@@ -149,7 +149,10 @@ def _times(table: pd.DataFrame, column: str, path: str) -> NDArray[np.float64]:
 
 
 def _by_id(table: pd.DataFrame, column: str, pixels: xr.Dataset, key: str) -> NDArray[np.int64]:
-    """Position on the pixel axis of the ids in a column, -1 where there is none."""
+    """Position on the pixel axis of the names or ids in a column, -1 where there is none."""
+    if "label" in pixels.coords:
+        names = pd.Index(pixels["label"].values.astype(str))
+        return names.get_indexer(text_column(table, column, key).astype(str)).astype(np.int64)
     wanted = number_column(table, column, key).to_numpy()
     ids = pixels["id"].values
     order = np.argsort(ids)

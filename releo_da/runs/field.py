@@ -4,6 +4,7 @@ A row counts when a clear acquisition of its pixel lies within the stated number
 estimate is the ensemble at the measurement's own time; its interval includes the measurement error
 
     sd = sqrt(0.3^2 + (0.1 value)^2)                  for leaf area (photographs and planimetry)
+    sd = 0                                            for what has no published error here
 """
 
 from __future__ import annotations
@@ -83,9 +84,10 @@ def pooled(parts: Sequence[FieldRows]) -> FieldRows:
     )
 
 
-def measurement_error(value: Array) -> Array:
-    """Standard deviation of a field measurement of leaf area, ``[row]``."""
-    return np.hypot(0.3, 0.1 * np.asarray(value))
+def measurement_error(value: Array, variable: str = "lai") -> Array:
+    """Standard deviation of a field measurement, ``[row]``: that of leaf area, 0 of others."""
+    share = 1.0 if variable == "lai" else 0.0
+    return share * np.hypot(0.3, 0.1 * np.asarray(value))
 
 
 def usable(table: InSitu, times: Array, seen: Array) -> Array:
@@ -132,7 +134,8 @@ def score_field(rows: FieldRows, seed: int) -> dict[str, Any]:
     for suffix, part in parts.items():
         measured = rows.measured[part]
         for case, members in rows.estimates.items():
-            row = summarise_in_situ(measured, members[part], measurement_error(measured), generator)
+            error = measurement_error(measured, rows.variable)
+            row = summarise_in_situ(measured, members[part], error, generator)
             scores[case + suffix] = row
         lines = score_in_situ(measured, rows.ndvi[part], rows.sample[part])
         for name, row in lines.items():

@@ -61,6 +61,17 @@ def test_join_by_id(table: Path, pixels: xr.Dataset) -> None:
     assert (entry["without value"], entry["without pixel"]) == (1, 1)
 
 
+def test_join_by_name(tmp_path: Path) -> None:
+    """Pixels of a table have the names of its column; other names meet no pixel."""
+    path = tmp_path / "sites.csv"
+    path.write_text("site,when,lai\nFR-B,2022-03-05,1.0\nXX,2022-03-06,2.0\nAT-A,2022-03-07,3.0\n")
+    names = xr.Dataset(coords={"id": ("pixel", [0, 1]), "label": ("pixel", ["AT-A", "FR-B"])})
+    found = read_in_situ(path, "lai", "lai", "when", names, pixel="site")
+    assert found.pixel_index.tolist() == [1, 0]
+    assert found.value.tolist() == [1.0, 3.0]
+    assert found.log[0]["without pixel"] == 1
+
+
 def test_a_row_that_equals_another_in_every_column_counts_once(
     table: Path, pixels: xr.Dataset
 ) -> None:
