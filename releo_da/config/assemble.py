@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 import torch
 
+from releo_da.config.bias import biased, biases_of, with_biases
 from releo_da.config.document import Document
-from releo_da.config.observing import observation_of
+from releo_da.config.observing import Observation, observation_of
 from releo_da.config.registry import Registry, bind
 from releo_da.config.schemes import (
     SCHEMES,
@@ -28,6 +29,7 @@ from releo_da.config.schemes import (
 from releo_da.config.sections import products, section
 from releo_da.config.weights import fitted_knots, load_weights
 from releo_da.cycling.fields import Correlated, correlated
+from releo_da.dynamics.drifting import Drifting
 from releo_da.dynamics.mean_reverting import MeanReverting
 from releo_da.observation.derived import derive, described
 from releo_da.observation.error import ObservationError
@@ -134,13 +136,15 @@ class Assembly:
         model: what runs need.
         forecaster: its module of learned dynamics.
         error: its module of observation error.
-        layout: the latent axis.
+        layout: the latent axis, up to the biases of sensors.
+        dynamics: what carries the whole of it: the forecaster, or one with the biases behind it.
     """
 
     model: Model
     forecaster: MeanReverting
     error: ObservationError
     layout: Layout
+    dynamics: MeanReverting | Drifting
 
 
 def knots_of(channels: Mapping[str, tuple[str, ...]]) -> tuple[float, ...]:
@@ -177,28 +181,31 @@ def assemble(
     bands, estimates = split(channels)
     knots = (weights and fitted_knots(weights, bands)) or knots_of(bands)
     forecaster = FORECASTERS.build(spec, "forecast", {"layout": Layout(names, fixed, True, knots)})
-    layout = forecaster.layout
-    operator, error = _observed(document, layout, bands, estimates, knots, device)
+    layout, observation = forecaster.layout, observation_of(document)
+    operator, error = _observed(observation, layout, bands, estimates, knots, device)
+    biases = biases_of(observation.bias, channels)
     if weights is not None:
         load_weights(weights, layout, forecaster, error)
     forecaster.to(device).requires_grad_(False)
     error.to(device).requires_grad_(False)
+    dynamics = Drifting(forecaster, forecaster.initial, biases) if biases else forecaster
     model = Model(
-        forecast=forecaster,
-        observe=operator,
-        analyse=SCHEMES.build(analyse_of(document), "analyse", supplied(document, forecaster)),
+        forecast=dynamics,
+        observe=biased(operator, biases, channels),
+        analyse=SCHEMES.build(analyse_of(document), "analyse", supplied(document, dynamics)),
         error=error,
-        initial=forecaster.initial,
-        smooth=smoother_of(document, forecaster.transition),
-        derive=derive(wanted, layout.decode, operator, bands),
+        initial=dynamics.initial,
+        smooth=smoother_of(document, dynamics.transition),
+        derive=with_biases(derive(wanted, layout.decode, operator, bands), biases),
         channels=dict(channels),
-        described=described(wanted),
+        described=described(wanted) | (biases.described if biases else {}),
         reasons=reasons_of(document),
         tally=tally_of(document),
         gathers=gathers(document),
         correlated=fields,
+        biases=biases,
     )
-    return Assembly(model, forecaster, error, layout)
+    return Assembly(model, forecaster, error, layout, dynamics)
 
 
 def _wanted(document: Document, known: Sequence[str]) -> tuple[str, ...]:
@@ -234,7 +241,7 @@ def _dynamics(
 
 
 def _observed(
-    document: Document,
+    observation: Observation,
     layout: Layout,
     channels: Mapping[str, tuple[str, ...]],
     estimates: Mapping[str, tuple[str, ...]],
@@ -242,7 +249,7 @@ def _observed(
     device: torch.device | str,
 ) -> tuple[ObservationOperator, ObservationError]:
     """The observation operator, of bands and of estimates, and the error that goes with it."""
-    observation, known = observation_of(document), (*layout.names, *layout.fixed)
+    known = (*layout.names, *layout.fixed)
     bands = observation.bands(channels, known, device)
     operator: ObservationOperator = ProsailOperator(
         layout.decode, layout.residual, channels, knots, bands

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from releo_da.config import cycling, emulation, inspection, toy_training, training
+from releo_da.config import cycling, emulation, inspection, toy_training, training, twin_source
 from releo_da.config import demo as demos
 from releo_da.config import experiment as studies
 from releo_da.config import forecast as forecasts
@@ -146,7 +146,7 @@ def benchmark(options: Options, output: Path | None) -> int | None:
 
 def sections() -> Mapping[str, Any]:
     """What each section of a configuration accepts, for the schema."""
-    made = [options_schema(f) for f in (twins.twin_source, toy_source)]
+    made = [options_schema(f) for f in (twin_source.twin_source, toy_source)]
     twin_schema = {
         "type": "object",
         "properties": {"twin": {"anyOf": made}},

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import torch
 
+from releo_da.config.bias import Wanted
 from releo_da.config.document import Document
 from releo_da.config.emulator_weights import packaged, read_emulator
 from releo_da.config.registry import Registry
 from releo_da.config.run_files import emulator_of
 from releo_da.observation.emulated import EmulatedBands
 from releo_da.observation.prosail import Bands, NodeBands
+from releo_da.state.bias import DAYS
 
 Make = Callable[
     [Mapping[str, tuple[str, ...]], Collection[str], torch.device | str],
@@ -24,13 +26,25 @@ Make = Callable[
 
 @dataclass(frozen=True)
 class Observation:
-    """What predicts bands, and the error that R holds beside the instrument's and its own."""
+    """What predicts bands, and what the operator holds beside them.
+
+    Attributes:
+        bands: makes what predicts bands.
+        representativeness: the error that R holds beside the instrument's and the operator's own.
+        bias: the biases of sensors that are estimated.
+    """
 
     bands: Make
     representativeness: float
+    bias: Wanted
 
 
-def prosail(quadrature_error: float = 3.0e-4, representativeness: float = 0.01) -> Observation:
+def prosail(
+    quadrature_error: float = 3.0e-4,
+    representativeness: float = 0.01,
+    bias: Mapping[str, float | Mapping[str, float]] | None = None,
+    bias_days: float = DAYS,
+) -> Observation:
     """PROSAIL at band-quadrature nodes with the data's own angles.
 
     Args:
@@ -38,6 +52,9 @@ def prosail(quadrature_error: float = 3.0e-4, representativeness: float = 0.01) 
             wavelength of the response, some hundred times slower.
         representativeness: standard deviation (reflectance) that R holds beside the instrument's,
             where no fitted weights give it.
+        bias: sensors whose bias is estimated, with its prior standard deviation (reflectance), one
+            number for all channels or ``{channel: number}`` for some.
+        bias_days: time (days) over which a bias forgets; .inf for a constant.
     """
 
     def bands(
@@ -45,16 +62,24 @@ def prosail(quadrature_error: float = 3.0e-4, representativeness: float = 0.01) 
     ) -> Bands:
         return NodeBands(channels, quadrature_error)
 
-    return Observation(bands, representativeness)
+    return Observation(bands, representativeness, Wanted(bias or {}, bias_days))
 
 
-def emulator(weights: Path | None = None, representativeness: float = 0.01) -> Observation:
+def emulator(
+    weights: Path | None = None,
+    representativeness: float = 0.01,
+    bias: Mapping[str, float | Mapping[str, float]] | None = None,
+    bias_days: float = DAYS,
+) -> Observation:
     """A neural stand-in for PROSAIL with the data's own angles; its error enters R.
 
     Args:
         weights: file made by `releo-da train`; those of the package unless given.
         representativeness: standard deviation (reflectance) that R holds beside the instrument's,
             where no fitted weights give it.
+        bias: sensors whose bias is estimated, with its prior standard deviation (reflectance), one
+            number for all channels or ``{channel: number}`` for some.
+        bias_days: time (days) over which a bias forgets; .inf for a constant.
     """
     network = packaged() if weights is None else read_emulator(weights)
 
@@ -63,7 +88,7 @@ def emulator(weights: Path | None = None, representativeness: float = 0.01) -> O
     ) -> Bands:
         return EmulatedBands(channels, network.to(device), names)
 
-    return Observation(bands, representativeness)
+    return Observation(bands, representativeness, Wanted(bias or {}, bias_days))
 
 
 OPERATORS = Registry("observation operator", {"prosail": prosail, "emulator": emulator})

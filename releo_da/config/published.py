@@ -204,7 +204,7 @@ def work(unit: Unit) -> list[Row]:
     began = time.process_time()
     made, task, model = prepared(unit.document, unit.options.torch_device())
     burn_in = section(unit.document, "score", score).burn_in
-    truth = toy.simulated(unit.document, made, task.seed, unit.options.torch_device())
+    truth = toy.simulated(made, task.seed, unit.options.torch_device())
     scored = np.array(made.times) > task.start + burn_in
     beside = references(truth, scored)
     if unit.case.reference is not None:

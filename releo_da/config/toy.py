@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from releo_da.assimilation.etkf import etkf
+from releo_da.config.bias import Wanted, biased, biases_of
 from releo_da.config.document import Document
 from releo_da.config.hindcast import MEMBERS, SEED
 from releo_da.config.options import Options
@@ -22,23 +25,32 @@ from releo_da.config.sections import horizons_of, score, section
 from releo_da.config.toy_climate import supplied
 from releo_da.config.toy_source import TOYS, Initial, ToySource, source_of
 from releo_da.config.toy_weights import load_weights
+from releo_da.dynamics.drifting import Drifting
 from releo_da.dynamics.stepped import Stepped
 from releo_da.io import products_dataset, write_json, write_products, write_state
+from releo_da.observation.bias import Offset
 from releo_da.observation.identity import Components
 from releo_da.runs.acquire import Nature
 from releo_da.runs.block import Task
 from releo_da.runs.model import Model
 from releo_da.runs.toy import SENSOR, ToyOutcome, toy_nature, toy_twin, turns
 from releo_da.runs.toy_scores import best_estimate, comparison, estimates, scores_of
+from releo_da.state.bias import DAYS, bias_name, bias_rows
 from releo_da.types import Acquisition, InputError, Noise, State
 
 START = 0.0
 """Model time of the initial distribution."""
 
 
-def identity() -> type[Components]:
-    """Components of the state as they are; the network of ``source.twin`` says which."""
-    return Components
+def identity(bias: Mapping[str, float] | None = None, bias_days: float = DAYS) -> Wanted:
+    """Components of the state as they are; the network of ``source.twin`` says which.
+
+    Args:
+        bias: channels (``x0``, ``x1``, ..) whose bias is estimated, with its prior standard
+            deviation.
+        bias_days: model time over which a bias forgets; .inf for a constant.
+    """
+    return Wanted({SENSOR: bias} if bias else {}, bias_days)
 
 
 TOY_OPERATORS = Registry("observation operator of toy models", {"identity": identity})
@@ -57,18 +69,40 @@ def first_state(initial: Initial) -> Any:
 
 def model_of(document: Document, made: ToySource, forecaster: Stepped) -> Model:
     """The system that a configuration describes, with this forecaster."""
-    operator = TOY_OPERATORS.build(document.values.get("observe", "identity"), "observe")
+    wanted = TOY_OPERATORS.build(document.values.get("observe", "identity"), "observe")
+    channels = {SENSOR: made.channels}
+    biases = biases_of(wanted, channels)
+    start, transition = first_state(made.initial), getattr(forecaster, "transition", None)
+    drifting = None if biases is None else Drifting(forecaster, start, biases)
+    if drifting is not None and transition is not None:
+        transition = drifting.transition
     return Model(
-        forecaster,
-        operator(made.network),
-        SCHEMES.build(analyse_of(document), "analyse", supplied(document, made)),
+        drifting or forecaster,
+        biased(Components(made.network), biases, channels),
+        SCHEMES.build(analyse_of(document), "analyse", supplied(document, made, biases)),
         lambda acquisition: acquisition,
-        first_state(made.initial),
-        smoother_of(document, getattr(forecaster, "transition", None)),
+        start if drifting is None else drifting.initial,
+        smoother_of(document, transition),
         lambda ensemble, angles: {},
-        {SENSOR: tuple(f"x{k}" for k in made.network)},
+        channels,
         {},
         reasons_of(document),
+        biases=biases,
+    )
+
+
+def truth_of(made: ToySource, device: torch.device) -> Model:
+    """The truth as a system that is forecast and observed, and estimates nothing."""
+    return Model(
+        made.truth.to(device).requires_grad_(False),
+        Components(made.network),
+        etkf,
+        lambda acquisition: acquisition,
+        first_state(made.initial),
+        None,
+        lambda ensemble, angles: {},
+        {SENSOR: made.channels},
+        {},
     )
 
 
@@ -139,13 +173,15 @@ def passes(made: ToySource, device: torch.device) -> list[Acquisition]:
     return [Acquisition(t, SENSOR, torch.zeros_like(errors), errors, nothing) for t in made.times]
 
 
-def simulated(document: Document, made: ToySource, seed: int, device: torch.device) -> Nature:
+def simulated(made: ToySource, seed: int, device: torch.device) -> Nature:
     """The truth and its observations."""
-    truth = model_of(document, made, made.truth.to(device).requires_grad_(False))
+    truth, looks = truth_of(made, device), passes(made, device)
     pixels = torch.arange(made.replicates)
-    looks = passes(made, device)
     number = seed + 1 if made.seed is None else made.seed
-    return toy_nature(truth, looks, START, pixels, number, made.missing)
+    constants = {SENSOR: torch.tensor(made.bias, dtype=torch.float64, device=device)}
+    seen = replace(truth, observe=Offset(truth.observe, constants))
+    found = toy_nature(seen, looks, START, pixels, number, made.missing)
+    return found._replace(model=truth)
 
 
 def command(document: Document, options: Options) -> Path:
@@ -156,11 +192,17 @@ def command(document: Document, options: Options) -> Path:
     model = model_of(document, made, forecaster_of(document, made, device))
     burn_in = section(document, "score", score).burn_in
     root, log, provenance = open_run(document, options, "twin", task.seed)
-    truth = simulated(document, made, task.seed, device)
+    truth = simulated(made, task.seed, device)
     with progress(turns(truth), "twin", options.quiet) as tick:
         pixels = torch.arange(made.replicates)
         outcome = toy_twin(model, truth, task, pixels, tick=tick)
     scores = scores_of(outcome, truth, task, burn_in)
+    if model.biases is not None:
+        known = {
+            bias_name(SENSOR, channel): value
+            for channel, value in zip(made.channels, made.bias, strict=True)
+        }
+        scores = {**scores, "biases": bias_rows(model.biases, outcome.state.ensemble, known)}
     write_outcome(root, outcome, truth, made, task, scores, provenance)
     log.write({"kind": "finished", "diverged": scores["diverged"]})
     return report(root)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate, cycle, islice
 from typing import Any
 
+from releo_da.config.bias import offsets_of
 from releo_da.config.document import Document, nearest
 from releo_da.config.registry import Registry, bind
 from releo_da.dynamics.linear import linear
@@ -51,6 +52,7 @@ class ToySource:
         missing: probability that a value is not seen.
         replicates: number of independent truths, side by side.
         seed: of truth, gaps and noise.
+        bias: what the observations add to the truth, per channel.
     """
 
     truth: Stepped
@@ -61,6 +63,12 @@ class ToySource:
     missing: float
     replicates: int
     seed: int | None
+    bias: tuple[float, ...]
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels, ``x`` and the component."""
+        return tuple(f"x{k}" for k in self.network)
 
 
 def is_toy(document: Document) -> bool:
@@ -82,6 +90,7 @@ def toy_source(
     missing: float = 0.0,
     replicates: int = 1,
     seed: int | None = None,
+    bias: Mapping[str, float] | None = None,
 ) -> ToySource:
     """A toy model and what is observed of it.
 
@@ -98,6 +107,7 @@ def toy_source(
         missing: probability that a value is not seen.
         replicates: independent truths, each with its own ensemble, on the pixel axis.
         seed: of truth, gaps and noise; one more than the run's unless given.
+        bias: ``{x0: 0.5}``, what observations of a component add to the truth, 0 elsewhere.
     """
     where = "source.twin"
     model: Stepped = TOYS.build(truth, f"{where}.truth")
@@ -117,6 +127,7 @@ def toy_source(
         missing,
         replicates,
         seed,
+        offsets_of(bias or {}, tuple(f"x{k}" for k in seen), f"{where}.bias"),
     )
 
 

@@ -68,12 +68,14 @@ def fitted(document: Document, made: ToySource, options: Options) -> Learned:
     if not parameters:
         raise InputError(f"{document.path}: forecast has no coefficients to learn; name another")
     model = toy.model_of(document, made, forecaster)
+    if model.biases is not None:
+        raise InputError(f"{document.path}: observe.bias: nothing is learned with it; remove it")
     start = partial(model.initial, task.start, torch.arange(made.replicates), settings.members)
 
     first = task.seed + 1 if made.seed is None else made.seed
 
     def problem(seed: int) -> Problem:
-        truth = toy.simulated(document, replace(made, seed=seed), task.seed, device)
+        truth = toy.simulated(replace(made, seed=seed), task.seed, device)
         scheme = fitting_scheme(document, supplied(document, made))
         return Problem(forecaster, start, model.observe, scheme, truth.acquisitions)
 

@@ -61,7 +61,7 @@ def fitted(
     epochs = []
     with progress(settings.epochs, label, options.quiet) as tick:
         for epoch in fit(
-            assembly.forecaster,
+            assembly.dynamics,
             assembly.error,
             assembly.model.observe,
             fitting_scheme(document, supplied(document, assembly.forecaster)),

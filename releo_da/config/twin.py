@@ -5,9 +5,8 @@ Satellites over a landscape here; toy models of published benchmarks in `releo_d
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,212 +16,71 @@ import xarray as xr
 from torch import Tensor
 
 from releo_da.config import toy
-from releo_da.config.assemble import FORECASTERS, Assembly, assemble
+from releo_da.config.assemble import Assembly, assemble
 from releo_da.config.document import Document
 from releo_da.config.hindcast import MEMBERS, SEED
 from releo_da.config.options import Options
-from releo_da.config.registry import bind
 from releo_da.config.report import report
 from releo_da.config.run_files import open_run, progress
-from releo_da.config.sections import as_date, days, horizons_of, products, score, section
-from releo_da.config.sensor_paths import placed
+from releo_da.config.sections import horizons_of, products, score, section
 from releo_da.config.toy_source import is_toy
 from releo_da.config.twin_pixels import ground_of, pixels_of
+from releo_da.config.twin_source import (
+    Twin,
+    channels_of,
+    offsets,
+    passes,
+    period_of,
+    source_of,
+    true_biases,
+)
 from releo_da.io import products_dataset, write_json, write_products, write_state
-from releo_da.io.geometry import relative_azimuth, sun_position
+from releo_da.observation.bias import Offset
 from releo_da.runs.acquire import Nature, nature
 from releo_da.runs.block import Task
 from releo_da.runs.located import located, told
 from releo_da.runs.twin import TwinOutcome, turns, twin
 from releo_da.runs.twin import score as scores_of
-from releo_da.sensors import load_sensor
-from releo_da.types import Acquisition, InputError
-
-LOWEST_SUN = 85.0
-"""Passes with a larger sun zenith (degrees) are left out: it is night, or as good as."""
-
-
-@dataclass(frozen=True)
-class Satellite:
-    """When and how one satellite of a twin experiment passes."""
-
-    sensor: str
-    channels: tuple[str, ...]
-    first: float
-    every_days: float
-    hour: float
-    view_zenith: float
-    view_azimuth: float
-
-
-def satellite(
-    sensor: str,
-    channels: Sequence[str],
-    first: date | None = None,
-    every_days: float = 10.0,
-    hour: float = 10.5,
-    view_zenith: float = 5.0,
-    view_azimuth: float = 105.0,
-) -> Satellite:
-    """A satellite of a twin experiment.
-
-    Args:
-        sensor: name in the catalogue, or path of a sensor file.
-        channels: names of the channels that are assimilated.
-        first: day of the first pass; the first of the period unless given.
-        every_days: days between passes.
-        hour: of the passes, UTC.
-        view_zenith: degrees.
-        view_azimuth: degrees from north.
-    """
-    load_sensor(sensor).index(tuple(channels))
-    if not every_days > 0:
-        raise InputError(f"every_days is {every_days}; give a positive number of days")
-    start = np.nan if first is None else days(first)
-    return Satellite(sensor, tuple(channels), start, every_days, hour, view_zenith, view_azimuth)
-
-
-@dataclass(frozen=True)
-class Twin:
-    """What a twin experiment simulates."""
-
-    satellites: tuple[Satellite, ...]
-    shape: tuple[int, ...]
-    place: tuple[float, float]
-    cloud: float
-    seed: int | None
-    truth: Mapping[str, Any] | str | None
-    spacing: float
-
-
-def twin_source(
-    satellites: Sequence[dict[str, Any]],
-    pixels: int | Sequence[int] = 256,
-    place: Sequence[float] = (1.4, 43.6),
-    cloud: float = 0.5,
-    seed: int | None = None,
-    truth: dict[str, Any] | str | None = None,
-    spacing: float = 10.0,
-) -> Twin:
-    """A truth and the satellites that look at it.
-
-    Args:
-        satellites: list of ``{sensor: .., channels: [..], first: .., every_days: .., hour: ..,
-            view_zenith: .., view_azimuth: ..}``.
-        pixels: number of points, or ``[rows, columns]`` of a grid.
-        place: longitude and latitude (degrees), for the sun.
-        cloud: probability that a pixel is hidden from a pass.
-        seed: of truth, clouds and noise; one more than the run's unless given.
-        truth: a forecaster that the truth is a draw of; the one of the run unless given.
-        spacing: metres between the pixels of a grid; points lie at random, one on each square of
-            that side on average.
-    """
-    if not 0.0 < spacing < float("inf"):
-        raise InputError(f"spacing is {spacing}; give a positive number of metres")
-    if not satellites:
-        raise InputError("satellites: the list is empty; give at least one satellite")
-    if not 0.0 <= cloud < 1.0:
-        raise InputError(f"cloud is {cloud}; give a probability from 0 to below 1")
-    shape = (pixels,) if isinstance(pixels, int) else tuple(pixels)
-    if len(shape) not in (1, 2) or min(shape) < 1:
-        raise InputError(f"pixels is {pixels}; give a number of points, or [rows, columns]")
-    if len(place) != 2 or abs(place[1]) > 90.0:
-        raise InputError(f"place is {list(place)}; give [longitude, latitude] in degrees")
-    bound = tuple(
-        bind(satellite, entry, f"source.twin.satellites[{k}]")()
-        for k, entry in enumerate(satellites)
-    )
-    return Twin(bound, shape, (place[0], place[1]), cloud, seed, truth, spacing)
-
-
-def source_of(document: Document) -> Twin:
-    """The section ``source.twin``, checked.
-
-    Raises:
-        InputError: there is none, or it is wrong.
-    """
-    source = document.require("source")
-    if not isinstance(source, Mapping) or set(source) != {"twin"}:
-        raise InputError(
-            f"{document.path}: source: a twin experiment needs {{twin: ...}} and nothing else; "
-            "use `releo-da hindcast` for files"
-        )
-    options = source["twin"]
-    if isinstance(options, Mapping) and options.get("truth") is not None:
-        FORECASTERS.find(options["truth"], "source.twin.truth")
-    if isinstance(options, Mapping) and isinstance(options.get("satellites"), list):
-        satellites = options["satellites"]
-        named = [placed(document, s) if isinstance(s, Mapping) else s for s in satellites]
-        options = {**options, "satellites": named}
-    made: Twin = bind(twin_source, options, "source.twin")()
-    return made
-
-
-def period_of(document: Document) -> tuple[float, float]:
-    """Start and end of the period (days since 1970-01-01).
-
-    Raises:
-        InputError: the configuration has no period.
-    """
-    first, last = document.require("period")
-    return days(as_date(first, "period")), days(as_date(last, "period"), end=True)
-
-
-def passes(document: Document, made: Twin, device: torch.device) -> list[Acquisition]:
-    """Time, sensor and angles of every pass of the period, in time order.
-
-    Raises:
-        InputError: the period is missing, or no satellite passes in it by day.
-    """
-    start, end = period_of(document)
-    number = int(np.prod(made.shape))
-    found = []
-    for s in made.satellites:
-        begin = (start if np.isnan(s.first) else s.first) + s.hour / 24.0
-        for time in np.arange(begin, end, s.every_days):
-            zenith, azimuth = sun_position(time, *made.place)
-            if time < start or zenith > LOWEST_SUN:
-                continue
-            relative = float(relative_azimuth(azimuth, s.view_azimuth))
-            angles = torch.tensor([float(zenith), s.view_zenith, relative], device=device)
-            nothing = torch.zeros(number, len(s.channels), device=device)
-            found.append(
-                Acquisition(
-                    float(time), s.sensor, nothing, nothing, angles.expand(number, 3), s.sensor
-                )
-            )
-    if not found:
-        raise InputError(
-            f"{document.path}: no satellite passes by day in the period; "
-            "check period, and first and hour of the satellites"
-        )
-    return sorted(found, key=lambda a: a.time)
-
-
-def channels_of(made: Twin) -> dict[str, tuple[str, ...]]:
-    """For each sensor, its channels.
-
-    Raises:
-        InputError: two satellites share a sensor but not its channels.
-    """
-    found: dict[str, tuple[str, ...]] = {}
-    for s in made.satellites:
-        if found.setdefault(s.sensor, s.channels) != s.channels:
-            raise InputError(
-                f"source.twin.satellites: {s.sensor} comes with other channels in another entry; "
-                "give the same to both"
-            )
-    return found
+from releo_da.state.bias import bias_rows
+from releo_da.types import InputError
 
 
 def assemblies(document: Document, made: Twin, device: torch.device) -> tuple[Assembly, Assembly]:
-    """The system that assimilates and the one of the truth, which are the same unless told."""
-    channels = channels_of(made)
+    """The system that assimilates and the one of the truth, which are the same unless told.
+
+    A bias of the truth is what the satellites say and no latent: it is one number for all pixels.
+    """
+    channels, constants = channels_of(made), offsets(made)
     ours = assemble(document, channels, device=device)
-    if made.truth is None:
+    if made.truth is None and ours.model.biases is None and not constants:
         return ours, ours
-    values = {**document.values, "forecast": made.truth}
-    return ours, assemble(replace(document, values=values), channels, device=device)
+    told = {} if made.truth is None else {"forecast": made.truth}
+    values = {**document.values, **told}
+    if isinstance(values.get("observe"), Mapping):
+        left_out = ("bias", "bias_days")
+        values["observe"] = {k: v for k, v in values["observe"].items() if k not in left_out}
+    theirs = assemble(replace(document, values=values), channels, device=device)
+    added = {sensor: torch.tensor(row, device=device) for sensor, row in constants.items()}
+    known = known_biases(ours, made)
+    surface = theirs.model.derive
+    model = replace(
+        theirs.model,
+        observe=Offset(theirs.model.observe, added),
+        derive=lambda ensemble, angles: surface(ensemble, angles) | constant(known, ensemble),
+    )
+    return ours, replace(theirs, model=model)
+
+
+def known_biases(ours: Assembly, made: Twin) -> dict[str, float]:
+    """What the bias latents of a run are in truth, by their names; none where it has none."""
+    biases, true = ours.model.biases, true_biases(made)
+    return {} if biases is None else {name: true.get(name, 0.0) for name in biases.names}
+
+
+def constant(values: Mapping[str, float], ensemble: Tensor) -> dict[str, Tensor]:
+    """Numbers as variables of an ensemble ``[..., latent]``, ``[...]`` each."""
+    one = ensemble.new_ones(ensemble.shape[:-1])
+    return {name: value * one for name, value in values.items()}
 
 
 def task_of(document: Document, made: Twin) -> Task:
@@ -262,11 +120,13 @@ def command(document: Document, options: Options) -> Path:
     for record in told(ours.model, ground):
         log.write(record)
     truth = nature(theirs.model, looks, (task.start, *task.asked), pixels, seed, made.cloud)
-    outcome = run(ours, theirs, truth, task, pixels, device, options.quiet)
-    burn_in = section(document, "score", score).burn_in
-    write_outcome(
-        root, outcome, pixels_of(made.shape), scores_of(outcome, task, burn_in), provenance
-    )
+    known = known_biases(ours, made)
+    outcome = run(ours, theirs, truth, task, pixels, device, options.quiet, known)
+    scores = scores_of(outcome, task, section(document, "score", score).burn_in)
+    if ours.model.biases is not None:
+        rows = bias_rows(ours.model.biases, outcome.state.ensemble, known)
+        scores = {**scores, "biases": rows}
+    write_outcome(root, outcome, pixels_of(made.shape), scores, provenance)
     log.write({"kind": "finished", "diverged": outcome.diverged})
     return report(root)
 
@@ -279,19 +139,28 @@ def run(
     pixels: Tensor,
     device: torch.device,
     quiet: bool,
+    known: Mapping[str, float],
 ) -> TwinOutcome:
-    """The twin experiment, with its progress."""
+    """The twin experiment, with its progress; ``known`` are the biases of its truth by name."""
     with progress(turns(truth, task, pixels), "twin", quiet) as tick:
-        decode = (estimated(ours), estimated(theirs))
+        decode = (estimated(ours), estimated(theirs, known))
         return twin(ours.model, truth, decode, task, pixels, device, tick)
 
 
-def estimated(assembly: Assembly) -> Any:
-    """Latents to those variables that are estimated, not fixed."""
+def estimated(assembly: Assembly, known: Mapping[str, float] | None = None) -> Any:
+    """Latents to those variables that are estimated, not fixed, and the biases of sensors.
+
+    Args:
+        assembly: whose latents they are.
+        known: the biases of a truth, where they are no latents.
+    """
+    biases = assembly.model.biases
 
     def decode(ensemble: Tensor) -> dict[str, Tensor]:
         values = assembly.layout.decode(ensemble)
-        return {name: values[name] for name in assembly.layout.names}
+        found = {name: values[name] for name in assembly.layout.names}
+        found |= biases.decode(ensemble) if biases is not None else {}
+        return found | constant(known or {}, ensemble)
 
     return decode
 

@@ -18,6 +18,8 @@ FIELD = ("rmse", "bias", "unbiased_rmse", "r2", "explained", "crps", "coverage_9
 LOWEST = {"rmse", "mae", "median_abs", "crps", "unbiased_rmse"}
 HIGHEST = {"r2", "explained"}
 TWIN = ("free_run", "background", "analysis", "smoothed")
+BIAS = ("truth", "mean", "spread", "between", "prior")
+SIGNED = {"truth", "mean"}
 MATRIX = 3  # from this many variables on, baselines are shown as one matrix
 
 
@@ -47,7 +49,7 @@ class Table(NamedTuple):
 def tables(scores: Mapping[str, Any]) -> list[Table]:
     """Every table of scores.json, in reading order; empty parts give none."""
     if scores.get("free_run"):
-        return truth_tables(scores)
+        return truth_tables(scores) + bias_tables(scores)
     found: list[Table] = []
     if scores.get("analysis"):
         note = "Analysis against the truth."
@@ -61,6 +63,7 @@ def tables(scores: Mapping[str, Any]) -> list[Table]:
         )
         found.append(by_variable("Background", note, scores["background"]))
     found += [innovation_table(name, row) for name, row in scores.get("innovations", {}).items()]
+    found += bias_tables(scores)
     return [table for table in found if table.rows]
 
 
@@ -78,6 +81,26 @@ def innovation_table(sensor: str, row: Mapping[str, Any]) -> Table:
         for name, one in row["errors"].items()
     ]
     return Table(f"Innovations of {sensor}", note, ["", *columns, "n"], rows)
+
+
+def bias_tables(scores: Mapping[str, Any]) -> list[Table]:
+    """What the last analysis says of the bias of each sensor's channels, where it estimates any."""
+    note = (
+        "Bias of a channel at the end of the run: mean over pixels, spread of the ensemble at a "
+        "pixel, deviation between pixels. Prior: the deviation before any observation."
+    )
+    found = []
+    for sensor, rows in scores.get("biases", {}).items():
+        columns = [c for c in BIAS if any(c in row for row in rows.values())]
+        cells_of = {
+            name: [
+                Cell(f"{number(row.get(c)):+.4f}" if c in SIGNED else f"{number(row[c]):.4f}")
+                for c in columns
+            ]
+            for name, row in rows.items()
+        }
+        found.append(Table(f"Bias of {sensor}", note, head(columns), list(cells_of.items())))
+    return found
 
 
 def truth_tables(scores: Mapping[str, Any]) -> list[Table]:

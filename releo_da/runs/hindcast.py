@@ -38,6 +38,7 @@ from releo_da.runs.judged import Judged, joined_judged
 from releo_da.runs.located import located
 from releo_da.runs.model import Model, on
 from releo_da.runs.withhold import Held, Rule, WithholdSensor, clear
+from releo_da.state.bias import bias_rows
 from releo_da.types import Acquisition, InputError, State
 
 
@@ -58,6 +59,7 @@ class Outcome:
         refused: number of values that screening refused, by reason.
         judged: what each analysis said of its innovations, in time order.
         leads: forecasts by bins of lead (`releo_da.diagnostics.leads`), or None.
+        biases: what the last analysis says of the biases of sensors, where they are estimated.
     """
 
     verification: xr.Dataset
@@ -71,6 +73,7 @@ class Outcome:
     diverged: int
     refused: dict[str, int]
     judged: list[Judged]
+    biases: dict[str, dict[str, dict[str, float]]]
     leads: Leads | None = None
 
 
@@ -136,7 +139,7 @@ def hindcast(
             if leads is not None:
                 leads[chosen] = result.leads
             results.append((rows, _reduced(result, rows, asked, product_times, field)))
-    outcome = _joined(results, series, task, product_times, field, held, model.described)
+    outcome = _joined(results, series, task, product_times, field, held, model)
     if pairs is None or leads is None:
         return outcome
     ids = series.pixels["id"].values
@@ -200,7 +203,7 @@ def _joined(
     product_times: Sequence[float],
     field: Sequence[InSitu],
     held: dict[str, Held],
-    described: Mapping[str, tuple[str, str]],
+    model: Model,
 ) -> Outcome:
     """What all blocks left behind, along the pixel axis of the series."""
     acquisitions, ids = series.acquisitions, series.pixels["id"].values
@@ -209,7 +212,8 @@ def _joined(
     place = torch.argsort(order).numpy()
     records = joined_records([r.records for _, r in results], place)
     sensors = [a.sensor for a in acquisitions]
-    index = ndvi(acquisitions, records)
+    index, described = ndvi(acquisitions, records), model.described
+    state = joined_state([r.state for _, r in results], place)
     return Outcome(
         verification(times, sensors, ids, records, task.members),
         products([r.smoothed or r.analysis for _, r in results], place, described),
@@ -220,11 +224,12 @@ def _joined(
             field_rows(table, k, results, ids, nearest_index(table, times, seen, index))
             for k, table in enumerate(field)
         ],
-        joined_state([r.state for _, r in results], place),
+        state,
         held,
         sum(r.diverged for _, r in results),
         dict(sum((r.refused for _, r in results), Counter())),
         joined_judged([r.judged for _, r in results]),
+        {} if model.biases is None else bias_rows(model.biases, state.ensemble),
     )
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from releo_da.cycling.draws import Draws, Mix, block_draws
 from releo_da.cycling.fields import Correlated
 from releo_da.sensors import labels
+from releo_da.state.bias import Biases
 from releo_da.types import (
     Acquisition,
     Forecaster,
@@ -44,6 +45,7 @@ class Model:
         tally: ``tally(predicted, analysed, y, precision)``, sums by name that say of an analysis
             whether its errors were right (`releo_da.assimilation.tally`), or None.
         reasons: ``reasons(predicted, y, precision, used)``, how many values screening refused why.
+        biases: the bias latents of its sensors, the last of the state, or None.
         gathers: whether the scheme needs the places of pixels (`releo_da.runs.located`).
         correlated: how far prior and model noise of pixels agree, or None where they do not.
         mix: what makes fields of random numbers, once places are known.
@@ -60,6 +62,7 @@ class Model:
     described: Mapping[str, tuple[str, str]]
     reasons: Reasons | None = None
     tally: Tally | None = None
+    biases: Biases | None = None
     gathers: bool = False
     correlated: Correlated | None = None
     mix: Mix | None = None

@@ -49,6 +49,8 @@ def score(
         if count
     }
     found["rejected_by_reason"] = outcome.refused
+    if outcome.biases:
+        found["biases"] = outcome.biases
     found["diverged"] = outcome.diverged
     found["seeds"] = [task.seed]
     return found

@@ -224,6 +224,7 @@ class _Run:
         """An ensemble beside the truth at one observation time."""
         a = self.nature.acquisitions[date]
         truth = self.nature.states[a.time][:, 0].to(ensemble)
+        ensemble = ensemble[..., : truth.shape[-1]]  # biases of observations come after the state
         held = self.cases.setdefault(case, Case())
         error = (ensemble.mean(1) - truth).square().mean(-1).sqrt()
         spread = ensemble.var(1).mean(-1).sqrt()

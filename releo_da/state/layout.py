@@ -9,7 +9,8 @@ part and what the place adds to the season (`releo_da.dynamics.own_season`) wher
 them; velocities exist for second-order dynamics only. Residuals are reflectances at C centre
 wavelengths: what the physical model cannot explain of a field (its soil, its understorey, an
 adjacency effect), as state with an uncertainty of its own, and a season of the place if wanted.
-Another sensor's channel takes the residual of the nearest wavelength.
+Another sensor's channel takes the residual of the nearest wavelength. Biases of sensors, where a
+run estimates them, come after all of these (`releo_da.state.bias`).
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class Layout:
 
     def residual(self, ensemble: Tensor) -> Tensor:
         """Residual reflectances at the knots, ``[..., C]``."""
-        residual = ensemble[..., self.dynamic :]
+        residual = ensemble[..., self.dynamic : self.size]
         if not self.own_residual:
             return residual
         return residual + self.of_place(ensemble)[..., len(self.own) :]

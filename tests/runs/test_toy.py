@@ -75,7 +75,7 @@ def outcome_of(document: Document) -> tuple[Any, Any, Any]:
     device = torch.device("cpu")
     task = toy.task_of(document, made)
     model = toy.model_of(document, made, toy.forecaster_of(document, made, device))
-    truth = toy.simulated(document, made, task.seed, device)
+    truth = toy.simulated(made, task.seed, device)
     pixels = torch.arange(made.replicates)
     return toy_twin(model, truth, task, pixels, detail=False, free_run=False), truth, task
 
@@ -149,7 +149,7 @@ def test_the_run_directory_is_whole(done: tuple[Path, dict[str, Any]]) -> None:
 def kalman(document: Document, replicate: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean, covariance and smoothed mean of the exact filter, along observation times."""
     made = source_of(document)
-    truth = toy.simulated(document, made, document.values["seed"], torch.device("cpu"))
+    truth = toy.simulated(made, document.values["seed"], torch.device("cpu"))
     f = made.truth.step.matrix.detach().numpy()
     q = np.diag(made.truth.noise_sd.detach().numpy() ** 2)
     mean, covariance = np.array(made.initial.mean), np.diag(made.initial.variance)
@@ -193,7 +193,7 @@ def test_networks_intervals_and_gaps_are_those_asked_for(tmp_path: Path) -> None
     document = written(tmp_path, LINEAR, "source.twin.steps=400")
     made = source_of(document)
     assert made.times[:5] == (1.0, 4.0, 5.0, 8.0, 9.0)
-    truth = toy.simulated(document, made, 1, torch.device("cpu"))
+    truth = toy.simulated(made, 1, torch.device("cpu"))
     seen = torch.stack([a.seen for a in truth.acquisitions])
     assert float(seen.double().mean()) == pytest.approx(0.7, abs=0.03)
     error = torch.stack([a.values for a in truth.acquisitions]) - torch.stack(truth.exact)

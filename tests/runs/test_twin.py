@@ -13,6 +13,7 @@ import torch
 import xarray as xr
 
 from releo_da.config import twin as twins
+from releo_da.config import twin_source
 from releo_da.config.document import Document, load
 from releo_da.config.options import Options
 from releo_da.cycling.draws import block_draws
@@ -65,9 +66,9 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
 
 def simulated(folder: Path, seed: int, cloud: float, pixels: int) -> Any:
     document: Document = load(written(folder), (f"source.twin.pixels={pixels}",))
-    made = twins.source_of(document)
+    made = twin_source.source_of(document)
     ours, _ = twins.assemblies(document, made, torch.device("cpu"))
-    passes = twins.passes(document, made, torch.device("cpu"))
+    passes = twin_source.passes(document, made, torch.device("cpu"))
     return nature(ours.model, passes, (), torch.arange(pixels), seed, cloud), ours
 
 
@@ -157,7 +158,7 @@ def test_the_truth_is_none_of_the_members(tmp_path: Path) -> None:
     """With a seed of its own, the truth is not correlated with any member of the free run."""
     document = load(written(tmp_path))
     truth, ours = simulated(tmp_path, 2, 0.4, 40)
-    seed = twins.task_of(document, twins.source_of(document)).seed
+    seed = twins.task_of(document, twin_source.source_of(document)).seed
     noise = block_draws(seed, torch.arange(40), torch.zeros(0))
     time = truth.acquisitions[0].time
     prior = ours.model.initial(time, torch.arange(40), 48, noise(time, "initial")).ensemble
@@ -219,7 +220,7 @@ def test_bad_input_is_refused_with_a_remedy(tmp_path: Path, setting: str, messag
 @pytest.mark.parametrize("setting", ["first=2024-01-01", "hour=23.0"])
 def test_passes_at_night_or_after_the_period_are_left_out(tmp_path: Path, setting: str) -> None:
     document = load(written(tmp_path), (f"source.twin.satellites.0.{setting}",))
-    found = twins.passes(document, twins.source_of(document), torch.device("cpu"))
+    found = twin_source.passes(document, twin_source.source_of(document), torch.device("cpu"))
     assert [a.sensor for a in found] == ["landsat8"] * 3
     assert [round(a.time % 1 * 24, 1) for a in found] == [10.2] * 3
     assert np.diff([a.time for a in found]).tolist() == [16.0, 16.0]
@@ -231,11 +232,11 @@ def test_no_pass_by_day_is_refused(tmp_path: Path) -> None:
         ("source.twin.satellites.0.hour=23.0", "source.twin.satellites.1.hour=1.0"),
     )
     with pytest.raises(InputError, match="no satellite passes by day"):
-        twins.passes(document, twins.source_of(document), torch.device("cpu"))
+        twin_source.passes(document, twin_source.source_of(document), torch.device("cpu"))
 
 
 def test_a_sensor_has_one_list_of_channels(tmp_path: Path) -> None:
     document = load(written(tmp_path, ("sensor: landsat8, channels: [B2, B4, B5, B6]",
                                        "sensor: sentinel2a, channels: [B02]")))  # fmt: skip
     with pytest.raises(InputError, match="sentinel2a comes with other channels"):
-        twins.channels_of(twins.source_of(document))
+        twin_source.channels_of(twin_source.source_of(document))

@@ -17,16 +17,20 @@ from releo_da.diagnostics.plots.maps import maps
 from releo_da.diagnostics.plots.series import Band
 from releo_da.diagnostics.plots.style import Array
 
+BIAS = "bias_"
+"""Begins the names of biases."""
+
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def variables(found: xr.Dataset) -> list[str]:
-    """Names of the output variables of analysis.nc."""
+    """Names of the output variables of analysis.nc that are drawn: biases of sensors are tabled."""
     derived = ("_spread", "_quantile")
     return [
         str(name)
         for name, array in found.data_vars.items()
         if "time" in array.dims and not str(name).endswith(derived)
+        if not str(name).startswith(BIAS)
     ]
 
 

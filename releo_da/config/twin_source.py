@@ -1,0 +1,227 @@
+"""The section ``source.twin`` of satellites over a landscape: a truth, and what looks at it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import torch
+
+from releo_da.config.assemble import FORECASTERS
+from releo_da.config.bias import offsets_of
+from releo_da.config.document import Document
+from releo_da.config.registry import bind
+from releo_da.config.sections import as_date, days
+from releo_da.config.sensor_paths import placed
+from releo_da.io.geometry import relative_azimuth, sun_position
+from releo_da.sensors import load_sensor
+from releo_da.state.bias import bias_name
+from releo_da.types import Acquisition, InputError
+
+LOWEST_SUN = 85.0
+"""Passes with a larger sun zenith (degrees) are left out: it is night, or as good as."""
+
+
+@dataclass(frozen=True)
+class Satellite:
+    """When and how one satellite of a twin experiment passes."""
+
+    sensor: str
+    channels: tuple[str, ...]
+    first: float
+    every_days: float
+    hour: float
+    view_zenith: float
+    view_azimuth: float
+    bias: tuple[float, ...]
+
+
+def satellite(
+    sensor: str,
+    channels: Sequence[str],
+    first: date | None = None,
+    every_days: float = 10.0,
+    hour: float = 10.5,
+    view_zenith: float = 5.0,
+    view_azimuth: float = 105.0,
+    bias: Mapping[str, float] | None = None,
+) -> Satellite:
+    """A satellite of a twin experiment.
+
+    Args:
+        sensor: name in the catalogue, or path of a sensor file.
+        channels: names of the channels that are assimilated.
+        first: day of the first pass; the first of the period unless given.
+        every_days: days between passes.
+        hour: of the passes, UTC.
+        view_zenith: degrees.
+        view_azimuth: degrees from north.
+        bias: ``{channel: reflectance}`` that the instrument adds to the truth, 0 elsewhere.
+    """
+    load_sensor(sensor).index(tuple(channels))
+    if not every_days > 0:
+        raise InputError(f"every_days is {every_days}; give a positive number of days")
+    start, names = np.nan if first is None else days(first), tuple(channels)
+    added = offsets_of(bias or {}, names, "bias")
+    return Satellite(sensor, names, start, every_days, hour, view_zenith, view_azimuth, added)
+
+
+@dataclass(frozen=True)
+class Twin:
+    """What a twin experiment simulates."""
+
+    satellites: tuple[Satellite, ...]
+    shape: tuple[int, ...]
+    place: tuple[float, float]
+    cloud: float
+    seed: int | None
+    truth: Mapping[str, Any] | str | None
+    spacing: float
+
+
+def twin_source(
+    satellites: Sequence[dict[str, Any]],
+    pixels: int | Sequence[int] = 256,
+    place: Sequence[float] = (1.4, 43.6),
+    cloud: float = 0.5,
+    seed: int | None = None,
+    truth: dict[str, Any] | str | None = None,
+    spacing: float = 10.0,
+) -> Twin:
+    """A truth and the satellites that look at it.
+
+    Args:
+        satellites: list of ``{sensor: .., channels: [..], first: .., every_days: .., hour: ..,
+            view_zenith: .., view_azimuth: .., bias: {..}}``.
+        pixels: number of points, or ``[rows, columns]`` of a grid.
+        place: longitude and latitude (degrees), for the sun.
+        cloud: probability that a pixel is hidden from a pass.
+        seed: of truth, clouds and noise; one more than the run's unless given.
+        truth: a forecaster that the truth is a draw of; the one of the run unless given.
+        spacing: metres between the pixels of a grid; points lie at random, one on each square of
+            that side on average.
+    """
+    if not 0.0 < spacing < float("inf"):
+        raise InputError(f"spacing is {spacing}; give a positive number of metres")
+    if not satellites:
+        raise InputError("satellites: the list is empty; give at least one satellite")
+    if not 0.0 <= cloud < 1.0:
+        raise InputError(f"cloud is {cloud}; give a probability from 0 to below 1")
+    shape = (pixels,) if isinstance(pixels, int) else tuple(pixels)
+    if len(shape) not in (1, 2) or min(shape) < 1:
+        raise InputError(f"pixels is {pixels}; give a number of points, or [rows, columns]")
+    if len(place) != 2 or abs(place[1]) > 90.0:
+        raise InputError(f"place is {list(place)}; give [longitude, latitude] in degrees")
+    bound = tuple(
+        bind(satellite, entry, f"source.twin.satellites[{k}]")()
+        for k, entry in enumerate(satellites)
+    )
+    return Twin(bound, shape, (place[0], place[1]), cloud, seed, truth, spacing)
+
+
+def source_of(document: Document) -> Twin:
+    """The section ``source.twin``, checked.
+
+    Raises:
+        InputError: there is none, or it is wrong.
+    """
+    source = document.require("source")
+    if not isinstance(source, Mapping) or set(source) != {"twin"}:
+        raise InputError(
+            f"{document.path}: source: a twin experiment needs {{twin: ...}} and nothing else; "
+            "use `releo-da hindcast` for files"
+        )
+    options = source["twin"]
+    if isinstance(options, Mapping) and options.get("truth") is not None:
+        FORECASTERS.find(options["truth"], "source.twin.truth")
+    if isinstance(options, Mapping) and isinstance(options.get("satellites"), list):
+        satellites = options["satellites"]
+        named = [placed(document, s) if isinstance(s, Mapping) else s for s in satellites]
+        options = {**options, "satellites": named}
+    made: Twin = bind(twin_source, options, "source.twin")()
+    return made
+
+
+def period_of(document: Document) -> tuple[float, float]:
+    """Start and end of the period (days since 1970-01-01).
+
+    Raises:
+        InputError: the configuration has no period.
+    """
+    first, last = document.require("period")
+    return days(as_date(first, "period")), days(as_date(last, "period"), end=True)
+
+
+def passes(document: Document, made: Twin, device: torch.device) -> list[Acquisition]:
+    """Time, sensor and angles of every pass of the period, in time order.
+
+    Raises:
+        InputError: the period is missing, or no satellite passes in it by day.
+    """
+    start, end = period_of(document)
+    number = int(np.prod(made.shape))
+    found = []
+    for s in made.satellites:
+        begin = (start if np.isnan(s.first) else s.first) + s.hour / 24.0
+        for time in np.arange(begin, end, s.every_days):
+            zenith, azimuth = sun_position(time, *made.place)
+            if time < start or zenith > LOWEST_SUN:
+                continue
+            relative = float(relative_azimuth(azimuth, s.view_azimuth))
+            angles = torch.tensor([float(zenith), s.view_zenith, relative], device=device)
+            nothing = torch.zeros(number, len(s.channels), device=device)
+            found.append(
+                Acquisition(
+                    float(time), s.sensor, nothing, nothing, angles.expand(number, 3), s.sensor
+                )
+            )
+    if not found:
+        raise InputError(
+            f"{document.path}: no satellite passes by day in the period; "
+            "check period, and first and hour of the satellites"
+        )
+    return sorted(found, key=lambda a: a.time)
+
+
+def channels_of(made: Twin) -> dict[str, tuple[str, ...]]:
+    """For each sensor, its channels.
+
+    Raises:
+        InputError: two satellites share a sensor but not its channels.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for s in made.satellites:
+        if found.setdefault(s.sensor, s.channels) != s.channels:
+            raise InputError(
+                f"source.twin.satellites: {s.sensor} comes with other channels in another entry; "
+                "give the same to both"
+            )
+    return found
+
+
+def offsets(made: Twin) -> dict[str, tuple[float, ...]]:
+    """For each sensor whose truth has a bias, that of each channel.
+
+    Raises:
+        InputError: two satellites share a sensor but not its bias.
+    """
+    found: dict[str, tuple[float, ...]] = {}
+    for s in made.satellites:
+        if found.setdefault(s.sensor, s.bias) != s.bias:
+            raise InputError(
+                f"source.twin.satellites: {s.sensor} comes with another bias in another entry; "
+                "give the same to both"
+            )
+    return {sensor: values for sensor, values in found.items() if any(values)}
+
+
+def true_biases(made: Twin) -> dict[str, float]:
+    """The biases of the truth, by the names of bias latents (`releo_da.state.bias`)."""
+    return {
+        bias_name(sensor, channel): value
+        for sensor, values in offsets(made).items()
+        for channel, value in zip(channels_of(made)[sensor], values, strict=True)
+    }
