@@ -46,7 +46,7 @@ from releo_da.assimilation.linalg import (
     refused,
     weighted,
 )
-from releo_da.assimilation.square_root import symmetric_contraction
+from releo_da.assimilation.square_root import contraction
 from releo_da.types import Analysis, Noise, Observe
 
 REFINED = 2
@@ -93,10 +93,10 @@ def symmetric_transformed(prior: Tensor, s: Tensor, d: Tensor) -> tuple[Tensor, 
         w = torch.zeros_like(s[..., :1])
         for _ in range(REFINED):
             w = w + torch.cholesky_solve(s @ (d[..., None] - s.mT @ w) - w, lower)
-    a, z = anomalies(prior), symmetric_contraction(s)
-    lost = refused(lower)
-    z = torch.where(lost[:, None, None], 0.0, z)
-    return prior + mean_shift(w, a) + z @ a, lost
+    a, lost = anomalies(prior), refused(lower)
+    moved = contraction(a.mT, s).mT
+    moved = torch.where(lost[:, None, None], 0.0, moved)
+    return prior + mean_shift(w, a) + moved, lost
 
 
 def etkf(

@@ -107,13 +107,20 @@ def symmetric_contraction(s: Tensor) -> Tensor:
     return -gram @ shrink(gram)
 
 
-def contracted(z: Tensor, s: Tensor) -> Tensor:
-    """Z T with the symmetric square root T, without T itself where channels are few.
+def contraction(z: Tensor, s: Tensor) -> Tensor:
+    """Z (T - I) with the symmetric square root T, without T itself where channels are few.
+
+    Linear in the number of members then, in time and memory; T has its square.
 
     Args:
         z: ``[pixel, n, member]``.
         s: weighted anomalies, ``[pixel, member, channel]``.
     """
     if s.shape[-1] < s.shape[-2]:
-        return z - (z @ s) @ shrink(s.mT @ s) @ s.mT
-    return z + z @ symmetric_contraction(s)
+        return -(z @ s) @ shrink(s.mT @ s) @ s.mT
+    return z @ symmetric_contraction(s)
+
+
+def contracted(z: Tensor, s: Tensor) -> Tensor:
+    """Z T with the symmetric square root T; arguments of `contraction`."""
+    return z + contraction(z, s)

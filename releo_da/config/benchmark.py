@@ -11,6 +11,8 @@
     cycle       pixel acquisitions/s of a hindcast with everything on (records, smoother, withheld
                 dates, output variables), 128 members, and where its time goes; ``observe`` is
                 canopy physics, also that of output variables, ``bookkeeping`` what is left
+    scaling     peak memory of an analysis in blocks at 256 to 25,600 pixels, and how its time grows
+                with pixels and members, scheme by scheme (`releo_da.config.benchmark_scaling`)
     gpu         update and operator on a CUDA device where there is one, by the wall clock
 
 CPU time of one thread, median of interleaved repeats (`releo_da.runs.timing`).
@@ -37,6 +39,7 @@ from releo_da.assimilation import compiled
 from releo_da.assimilation.etkf import update
 from releo_da.config import benchmark_emulator
 from releo_da.config.benchmark_cycle import LAND, SENSOR, assembly, cycle, geometry, seeded
+from releo_da.config.benchmark_scaling import scaling
 from releo_da.physics.optics import load_optics
 from releo_da.physics.prosail import prosail
 from releo_da.runs.timing import rates
@@ -55,6 +58,7 @@ def benchmark() -> dict[str, Any]:
             "simulator": simulator(REPEATS),
             "emulator": emulated(REPEATS),
             "cycle": cycle(),
+            "scaling": scaling(),
         }
         if torch.cuda.is_available():
             name = torch.cuda.get_device_name()

@@ -24,6 +24,7 @@ from releo_da.config.hindcast import MEMBERS, SEED
 from releo_da.config.options import Options
 from releo_da.config.report import report
 from releo_da.config.run_files import emulator_of, open_run, run_root, weights_of
+from releo_da.config.schemes import refuse_windows
 from releo_da.config.sections import days, section
 from releo_da.config.sensor_paths import placed, sensor_files
 from releo_da.config.sources import READERS
@@ -174,8 +175,10 @@ def command(
 
     Raises:
         BlockingIOError: another process holds the run directory.
-        InputError: the configuration is wrong, or no file of a first sweep is readable.
+        InputError: the configuration is wrong, it has windows, or no file of a first sweep is
+            readable.
     """
+    refuse_windows(document)
     wanted, source = section(document, "cycle", cycle), source_of(document)
     folder, pattern = folder_and_pattern(wanted.inbox)
     inbox, device = document.resolve(folder), options.torch_device()

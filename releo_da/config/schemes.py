@@ -111,6 +111,20 @@ def supplied(document: Document, forecaster: Stationary) -> dict[str, Any]:
     return {"climatology": forecaster.transition(math.inf)[1].detach()}
 
 
+def refuse_windows(document: Document) -> None:
+    """Refuse `window` where acquisitions are assimilated one by one as they arrive.
+
+    Raises:
+        InputError: it is among the layers of ``analyse``.
+    """
+    if "window" in (name_of(layer) for layer in layers_of(document)):
+        raise InputError(
+            f"{document.path}: analyse: 'window' cannot run in `cycle`, which publishes each "
+            "acquisition when it arrives and keeps the state of the newest alone, while a window "
+            "goes back to its start; leave window out, or run it with `hindcast`"
+        )
+
+
 def gathers(document: Document) -> bool:
     """Whether a scheme looks at the pixels near each pixel."""
     return "neighbours" in (name_of(layer) for layer in layers_of(document))

@@ -13,7 +13,7 @@ import torch
 from releo_da.assimilation.etkf import update
 from releo_da.cli import main
 from releo_da.config import benchmark as parts
-from releo_da.config import benchmark_cycle, benchmark_emulator
+from releo_da.config import benchmark_cycle, benchmark_emulator, benchmark_scaling
 from releo_da.config.benchmark_cycle import LAND, assembly, synthetic
 
 
@@ -25,6 +25,8 @@ def test_the_file_holds_the_figures_of_the_contract(
     monkeypatch.setattr(benchmark_emulator, "HYPERSPECTRAL", "modis_terra")
     monkeypatch.setattr(benchmark_emulator, "DRAWS", 512)
     monkeypatch.setattr(parts, "cycle", lambda: small(pixels=8, members=16, dates=6))
+    grown = benchmark_scaling.scaling
+    monkeypatch.setattr(parts, "scaling", lambda: grown(("etkf",), (256, 512), (8, 16)))
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     threads = torch.get_num_threads()
     with pytest.raises(SystemExit) as ended:
@@ -33,7 +35,7 @@ def test_the_file_holds_the_figures_of_the_contract(
     assert capsys.readouterr().out == ""
     assert torch.get_num_threads() == threads
     found = json.loads((tmp_path / "b.json").read_text())
-    assert set(found) == {"machine", "analysis", "simulator", "emulator", "cycle"}
+    assert set(found) == {"machine", "analysis", "simulator", "emulator", "cycle", "scaling"}
     assert set(found["analysis"]) == {
         "pixels_per_s", "filterpy_pixels_per_s", "ratio", "compiled_ratio", "floor_pixels_per_s",
     }  # fmt: skip
@@ -50,6 +52,9 @@ def test_the_file_holds_the_figures_of_the_contract(
     assert sum(cycle["share"].values()) == pytest.approx(1.0)
     assert min(cycle["share"].values()) > 0.0
     assert cycle["pixel_acquisitions_per_s"] > 0.0
+    (etkf,) = found["scaling"].values()
+    assert set(etkf) == {"peak_mib", "pixels_per_s", "slope_pixels", "slope_members"}
+    assert set(etkf["peak_mib"]) == {"256", "512"}
 
 
 def test_the_oracle_is_left_out_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -268,3 +268,12 @@ def test_sensors_come_from_the_source() -> None:
     found = configured_channels(source | {"channels": {"B04": "red"}}, "here")
     assert found == {"sentinel2a": ("B04",), "sentinel2b": ("B04",)}
     assert commands.sections()["cycle"].__name__ == "cycle"
+
+
+def test_windows_are_refused_with_the_reason(run: Run, tmp_path, capsys) -> None:
+    deliver(tmp_path / "inbox", 0)
+    analyse = "analyse=[{name: ienks}, {name: window, lag: 2, shift: 1}]"
+    assert run("cycle", "c.yaml", "--once", "--out", "run", "--set", analyse) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "'window' cannot run in `cycle`" in said and "run it with `hindcast`" in said
+    assert not (tmp_path / "run").exists()
