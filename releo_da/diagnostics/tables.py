@@ -6,7 +6,7 @@ Tables are plain data (texts and marks); the report and the terminal draw them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from releo_da.diagnostics.leads import middle
@@ -130,17 +130,23 @@ def truth_tables(scores: Mapping[str, Any]) -> list[Table]:
 
 def by_variable(title: str, note: str, rows: Mapping[str, Any]) -> Table:
     """One row per variable or channel, without columns that nobody fills."""
-    named = {words(name): row for name, row in rows.items()}
+    named = {words(name): rows[name] for name in once(rows)}
     used = filled(named, COLUMNS)
     return Table(title, note, head(used), cells(named, used, mark=False))
+
+
+def once(names: Iterable[str]) -> list[str]:
+    """Names of channels with NDVI once: a channel that reports it is scored as ``ndvi`` as well."""
+    held = list(names)
+    return [n for n in held if n == "ndvi" or n.lower() != "ndvi" or "ndvi" not in held]
 
 
 def withheld_tables(scores: Mapping[str, Any]) -> list[Table]:
     """Full rows for an index or a single variable, matrices of RMSE and CRPS for channels."""
     held: Mapping[str, Any] = scores.get("smoothed", {})
     rivals = methods(scores, "smoothed")
-    several = [name for name in held if name != "ndvi"]
-    full = [name for name in held if name == "ndvi" or len(several) < MATRIX]
+    several = [name for name in once(held) if name != "ndvi"]
+    full = [name for name in once(held) if name == "ndvi" or len(several) < MATRIX]
     result = []
     for name in full:
         rows = {OURS: held[name], **{r: v[name] for r, v in rivals.items() if name in v}}

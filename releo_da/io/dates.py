@@ -79,7 +79,9 @@ def moments_of(
     length = np.zeros(len(days))
     if composite is not None:
         ends = None if "end" not in composite else row_days(table, str(composite["end"]), where)
-        days, length = middles(days, composite, ends, f"{where}: key 'composite'")
+        hour = days - np.floor(days)
+        days, length = middles(days - hour, composite, ends, f"{where}: key 'composite'")
+        days = np.where(hour > 0, np.floor(days) + hour, days)
     if overpass is None:
         return Moments(days, length)
     if composite is None and np.any(days != np.floor(days)):

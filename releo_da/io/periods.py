@@ -5,7 +5,8 @@ r"""Composites: a value that stands for a period and not for an instant, the opt
     composite: {end: last}                     a column or variable of the last day, included
     composite: {calendar: dekad}               the third of the month in which the date lies
 
-The time of the value is the middle of its period, and so is the sun. What was seen may come from
+The time of the value is the middle of its period, and so is the sun; a time of day, of the date or
+by ``overpass``, is that of the day in the middle. What was seen may come from
 any day of it: with the day uniform over the length L its standard deviation is L / sqrt(12), and a
 surface that changes by ``change`` per day adds to the observation error
 
@@ -71,7 +72,7 @@ def middles(
     """Middle and length of the period of each date, ``[row]`` days.
 
     Args:
-        days: ``[row]`` the dates that are given.
+        days: ``[row]`` the dates that are given, without a time of day.
         option: the option ``composite``, checked.
         ends: ``[row]`` the last days, where the option names them.
         where: file and key, for messages.

@@ -221,6 +221,24 @@ def test_paths_beside_the_configuration_come_first(
     assert "set RELEO_DATA to the folder that holds the data" in str(caught.value)
 
 
+def test_patterns_and_lists_of_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, beside = tmp_path / "data", tmp_path / "my runs"
+    for folder in (data / "deep", beside):
+        folder.mkdir(parents=True)
+        (folder / "b 1.nc").touch()
+        (folder / "a 1.nc").touch()
+    monkeypatch.setenv("RELEO_DATA", str(data))
+    document = load(write(beside, "seed: 1"))
+    found = [str(data / "deep" / name) for name in ("a 1.nc", "b 1.nc")]
+    assert document.resolve_all("deep/*.nc") == found
+    assert document.resolve_all("?*1.nc") == [str(beside / n) for n in ("a 1.nc", "b 1.nc")]
+    assert document.resolve_all(["deep/b*.nc", "a 1.nc"]) == [found[1], str(beside / "a 1.nc")]
+    assert document.resolve_all("a 1.nc") == beside / "a 1.nc"
+    for wrong in ("none*.nc", "../../*.nc"):
+        with pytest.raises(InputError, match="no file matches"):
+            document.resolve_all(wrong)
+
+
 def test_paths_stay_in_their_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("data", "config", "cwd", "elsewhere"):
         (tmp_path / name).mkdir()

@@ -13,7 +13,7 @@ from releo_da.diagnostics.gallery import gallery
 from releo_da.diagnostics.picture import FieldPairs, Picture
 from releo_da.diagnostics.places import chosen_places, observations
 from releo_da.diagnostics.report import render, write_report
-from releo_da.diagnostics.tables import tables, written
+from releo_da.diagnostics.tables import once, tables, withheld_tables, written
 from releo_da.types import InputError
 
 VOID = {"meta", "img", "br", "link"}
@@ -191,3 +191,12 @@ def test_numbers_are_written_as_they_are_read() -> None:
     assert written(0.876, "coverage_90") == "88 %"
     assert written(740, "n") == "740"
     assert written(float("nan"), "rmse") == "–"
+
+
+def test_an_index_that_a_channel_reports_stands_once() -> None:
+    """NDVI of an index product and ndvi of all sensors are one row and one table."""
+    row = {"rmse": 0.1, "crps": 0.05, "n": 9}
+    scores = {"smoothed": {"NDVI": row, "ndvi": row, "B04": row}}
+    assert [table.title for table in withheld_tables(scores)].count("Withheld NDVI") == 1
+    assert once(["NDVI", "ndvi", "B04"]) == ["ndvi", "B04"]
+    assert once(["NDVI"]) == ["NDVI"]

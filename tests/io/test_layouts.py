@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from releo_da.io import Series, read_cube, read_points, read_table
+from releo_da.io.cube import Cube, open_cube
 
 FILL = -9999
 CHANNELS = {"B08": "nir", "B02": "blue", "B11": "swir"}
@@ -281,6 +283,18 @@ LAYOUTS: dict[str, Callable[[Sample, Path], Made]] = {
 }
 
 
+def rows_on_demand(cube: Cube, series: Series) -> None:
+    """Rows of a cube that are read one after the other are those of the whole."""
+    parts = [cube.read(cube.rows[[k]]) for k in range(cube.rows.size)]
+    ids = np.concatenate([part.pixels["id"].values for part in parts])
+    place = np.searchsorted(ids, series.pixels["id"].values)
+    by_time = [{a.time: a for a in part.acquisitions} for part in parts]
+    for item in series.acquisitions:
+        for field in ("values", "error", "angles"):
+            whole = torch.cat([getattr(held[item.time], field) for held in by_time])
+            assert torch.equal(whole[place], getattr(item, field))
+
+
 @pytest.mark.filterwarnings("ignore:The data type:Warning")  # of texts in Zarr 3
 @pytest.mark.parametrize("layout", LAYOUTS)
 @settings(max_examples=6, deadline=None)
@@ -289,6 +303,8 @@ def test_every_layout_gives_the_same_series(layout: str, sample: Sample) -> None
     with tempfile.TemporaryDirectory() as folder:
         reader, options = LAYOUTS[layout](sample, Path(folder))
         series = reader(**sample.options | options)
+        if "cube" in layout:
+            rows_on_demand(open_cube(**sample.options | options), series)
     times, size = len(sample.days), sample.mask[0].size
     raw = sample.raw.reshape(times, size, 3)
     scale, offset = (
