@@ -10,9 +10,11 @@ model run backwards. Then the blocks move on by one. The last has seen ``lag`` m
 than a filter's analysis; `collected` gathers these from the steps of a run, as
 ``smooth: {name: enks}`` does.
 
-Wrap what turns or stretches members into it, ``enks(rotated(inflated(etkf)))``: a rotation outside
-would act on the newest block alone and part it from the others. Smoothing rests on the sampled
-correlations in time: errors of a small ensemble grow with the lag.
+Wrap what turns members into it, ``inflated(enks(rotated(etkf)))``: a rotation outside would act on
+the newest block alone and part it from the others. Inflation belongs outside: inside it stretches
+the earlier blocks again in every cycle, ``factor ** lag`` in the end, and what they learn last is
+noise. Smoothing rests on the sampled correlations in time: errors of a small ensemble grow with the
+lag.
 
 The blocks ride in ``memory["lagged"]``, ``[pixel, member, (lag + 1) * latent]``, the newest first,
 filled with the first background before there are ``lag`` cycles. Cost per pixel: a scheme's with

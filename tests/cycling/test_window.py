@@ -14,6 +14,7 @@ from releo_da.assimilation import (
     envar4d,
     etkf,
     ienks,
+    inflated,
     letkf,
     rts,
     sl_eakf,
@@ -224,6 +225,19 @@ def test_a_lag_beyond_the_run_sees_all_of_it_and_steps_need_not_be_kept() -> Non
 
     for ours, theirs in zip(collected(passing()), whole, strict=True):
         CLOSE(ours, theirs)
+
+
+def test_inflation_around_the_lagged_smoother_leaves_earlier_ensembles_as_they_are() -> None:
+    made = Linear(times=(1.0, 2.0, 4.0))
+    state = made.prior(11)
+
+    def ran(scheme: Scheme) -> Step:
+        return next(cycle(state, made.acquisitions, made.system(scheme), draws))
+
+    plain, stretched = ran(enks(etkf, 2)), ran(inflated(enks(etkf, 2), 1.5))
+    assert torch.equal(stretched.analysis.memory[LAGGED], plain.analysis.memory[LAGGED])
+    spread, without = (s.analysis.ensemble.std(1) for s in (stretched, plain))
+    CLOSE(spread, 1.5 * without)
 
 
 def test_impossible_windows_are_refused() -> None:
