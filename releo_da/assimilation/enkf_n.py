@@ -16,6 +16,9 @@ The scalar problem is solved in u = log l^2 by Newton steps, kept between the mo
 and an upper bound and replaced by bisection where D is not convex, the same number for each pixel.
 One more step with gradients gives those of the minimiser itself. Where nothing is seen, l = 1.
 
+With fewer members than channels l may reach 10 and more, and rounding grows with l^2, so everything
+between H and the result is float64, also for an ensemble in float32.
+
 It needs no tuned inflation for sampling errors; model error is not its business. Cost per pixel:
 that of `etkf`, eigenvalues of the smaller of S'S and SS' (about 9 n^3), and two factors of C x C.
 
@@ -163,9 +166,8 @@ def enkf_n(
     if not tuning > 0.0:
         raise InputError(f"enkf_n: tuning must be positive (1: as derived), got {tuning}")
     predicted = observe(prior)
-    factor = stretch(*weighted(predicted, y, precision), tuning)[:, None, None]
+    x, seen, told, weight = (given.double() for given in (prior, predicted, y, precision))
+    factor = stretch(*weighted(seen, told, weight), tuning)[:, None, None]
     more = torch.where(acted(precision), factor - 1.0, 0.0)
-    ensemble = update(
-        prior + more * anomalies(prior), predicted + more * anomalies(predicted), y, precision
-    )
-    return Analysis(ensemble, predicted, precision, memory)
+    ensemble = update(x + more * anomalies(x), seen + more * anomalies(seen), told, weight)
+    return Analysis(ensemble.to(prior.dtype), predicted, precision, memory)

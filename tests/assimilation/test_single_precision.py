@@ -35,13 +35,11 @@ SCHEMES = {
     "ienks": ienks,
     "envar4d": envar4d,
     "variational": variational(),
+    "enkf_n": enkf_n,  # its stretch of few members would lose all digits: it works in float64
 }
 
 
-CASES = [
-    *(pytest.param(made, n, id=f"{name}-{n}") for name, made in SCHEMES.items() for n in (8, 24)),
-    pytest.param(enkf_n, 24, id="enkf_n-24"),  # its stretch loses digits with members < channels
-]
+CASES = [pytest.param(made, n, id=f"{name}-{n}") for name, made in SCHEMES.items() for n in (8, 24)]
 
 
 @pytest.mark.parametrize(("ratio", "error"), [(10, 2e-4), (30, 1e-3), (100, 1e-2)])
