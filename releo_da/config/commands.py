@@ -10,7 +10,15 @@ from typing import Any
 
 from rich.console import Console
 
-from releo_da.config import cycling, emulation, inspection, toy_training, training, twin_source
+from releo_da.config import (
+    cycling,
+    emulation,
+    inspection,
+    maps,
+    toy_training,
+    training,
+    twin_source,
+)
 from releo_da.config import demo as demos
 from releo_da.config import experiment as studies
 from releo_da.config import forecast as forecasts
@@ -64,7 +72,9 @@ def twin(config: Path, options: Options) -> int | None:
 def hindcast(config: Path, options: Options) -> int | None:
     """Archived acquisitions, analysed and smoothed, scored against withheld data."""
     document = load(config, options.settings)
-    _finished(options, hindcasts.command(document, options))
+    cubes = maps.large_cubes(document)
+    path = maps.command(document, options, cubes) if cubes else None
+    _finished(options, path or hindcasts.command(document, options))
     return None
 
 

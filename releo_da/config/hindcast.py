@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -139,43 +139,70 @@ def begin(
 
 def finish(opened: Opened, series: Series, outcome: Outcome, scores: Mapping[str, Any]) -> Path:
     """Write the outcome of a run and draw its report; returns the report's path."""
+    scores = noted(opened, series, outcome, scores)
+    write_outcome(opened.root, outcome, series, scores, opened.made)
+    opened.log.write({"kind": "finished", "diverged": outcome.diverged})
+    return report(opened.root)
+
+
+def noted(
+    opened: Opened, series: Series, outcome: Outcome, scores: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The scores with what the analyses said of their innovations, all of it in the log."""
     opened.log.write({"kind": "rejected", **scores["rejected"]})
     opened.log.write({"kind": "rejected_by_reason", **scores["rejected_by_reason"]})
     for record in ledger(outcome.judged, series.acquisitions):
         opened.log.write(record)
     said = of_sensors(outcome.judged, series.acquisitions, series.channels)
-    scores = {**scores, "innovations": said}
-    write_outcome(opened.root, outcome, series, scores, opened.made)
-    opened.log.write({"kind": "finished", "diverged": outcome.diverged})
-    return report(opened.root)
+    return {**scores, "innovations": said}
 
 
 def write_outcome(
     root: Path, outcome: Outcome, series: Series, scores: Mapping[str, Any], made: Mapping[str, Any]
 ) -> None:
     """The files of a run directory, each written whole or not at all."""
-    attributes = {
-        "title": "land-surface variables by assimilation of satellite reflectances",
-        "source": f"releo_da {made['version']} {made['commit'] or ''}".strip(),
-        "history": f"{made['written']} releo-da {made['command']}",
-    }
     times, pixels = outcome.product_times, series.pixels
     for name, found, estimate in (
         ("analysis.nc", outcome.products, outcome.estimate),
         ("unsmoothed.nc", outcome.analysed, "analysis"),
     ):
-        told = {**attributes, "estimate": estimate}
-        write_products(root / name, products_dataset(times, pixels, found, told))
+        attributes = attributes_of(made, series, estimate)
+        write_products(root / name, products_dataset(times, pixels, found, attributes))
     write_products(root / "verification.nc", outcome.verification)
     if outcome.leads is not None:
         write_products(root / "leads.nc", outcome.leads.told)
-    for number, rows in enumerate(outcome.field):
-        repeated = any(rows.variable == other.variable for other in outcome.field[:number])
-        suffix = f"-{number}" if repeated else ""
-        write_text_atomic(root / f"field_{rows.variable}{suffix}.csv", field_csv(rows))
+    field_files(root, outcome.field)
     write_products(root / PIXELS, pixels)
     write_state(root / "state.safetensors", outcome.state)
     write_json(root / "scores.json", scores)
+
+
+def attributes_of(made: Mapping[str, Any], series: Series, estimate: str) -> dict[str, str]:
+    """Global attributes of a product: what it is, and all that it was made of.
+
+    Args:
+        made: provenance of the run.
+        series: whose log names the files that were read.
+        estimate: "smoothed" or "analysis".
+    """
+    read = dict.fromkeys(Path(r["path"]).name for r in series.log if r["kind"] == "read")
+    return {
+        "title": "land-surface variables by assimilation of satellite reflectances",
+        "source": f"releo_da {made['version']} {made['commit'] or ''}".strip(),
+        "history": f"{made['written']} releo-da {made['command']}",
+        "estimate": estimate,
+        "seed": str(made["seed"]),
+        "configuration_sha256": str(made["configuration_sha256"]),
+        "input_files": ", ".join(read),
+    }
+
+
+def field_files(root: Path, tables: Sequence[FieldRows]) -> None:
+    """A table per variable that was measured in the field, numbered where one repeats."""
+    for number, rows in enumerate(tables):
+        repeated = any(rows.variable == other.variable for other in tables[:number])
+        suffix = f"-{number}" if repeated else ""
+        write_text_atomic(root / f"field_{rows.variable}{suffix}.csv", field_csv(rows))
 
 
 def field_csv(rows: FieldRows) -> str:

@@ -18,6 +18,7 @@ from releo_da.diagnostics.plots.style import words
 from releo_da.diagnostics.report import write_report
 from releo_da.diagnostics.truth import twin_pictures
 from releo_da.io import read_products
+from releo_da.io.products import read_thinned
 from releo_da.io.times import to_days
 from releo_da.observation.derived import described
 from releo_da.runs.field import measurement_error
@@ -46,13 +47,11 @@ def report(root: Path) -> Path:
     made: dict[str, Any] = next((r for r in reversed(log) if r["kind"] == "started"), {})
     if made.get("command") != "cycle":  # a run that was repeated is reported once
         log = log[len(log) - 1 - log[::-1].index(made) :] if made else log
-    held = {
-        name: read_products(root / f"{name}.nc") if (root / f"{name}.nc").is_file() else None
-        for name in ("analysis", "verification")
-    }
-    if held["analysis"] is None:
-        held["analysis"] = published(root)
-    said, found = held["verification"], held["analysis"]
+    kept = {name: root / f"{name}.nc" for name in ("analysis", "verification")}
+    said = read_products(kept["verification"]) if kept["verification"].is_file() else None
+    sampled = said.pixel.values if "sampled" in scores and said is not None else ()
+    whole = kept["analysis"].is_file()
+    found = read_thinned(kept["analysis"], sampled) if whole else published(root)
     ids = np.empty(0, int) if said is None else said.pixel.values
     field = [field_pairs(path, ids) for path in sorted(root.glob("field_*.csv"))]
     if (root / "truth.nc").is_file() and said is not None and found is not None:

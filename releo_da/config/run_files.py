@@ -5,13 +5,16 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from itertools import count
 from pathlib import Path
+from time import monotonic
 from typing import Any, NamedTuple
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from releo_da import __version__
 from releo_da.config.document import Document
@@ -101,7 +104,9 @@ def open_run(
     if emulator is not None:
         write_bytes_atomic(root / EMULATOR, emulator.read_bytes())
         resolved["observe"] = {**resolved["observe"], "weights": EMULATOR}
-    write_text_atomic(root / "config.yaml", head + yaml_text(resolved))
+    text = yaml_text(resolved)
+    made["configuration_sha256"] = sha256(text.encode()).hexdigest()
+    write_text_atomic(root / "config.yaml", head + text)
     log = JsonLines(root / "log.jsonl")
     log.write({"kind": "started", **made})
     kernel = kernel_told(document, options.torch_device())
@@ -112,22 +117,48 @@ def open_run(
 
 @contextmanager
 def progress(total: int, label: str, quiet: bool) -> Iterator[Tick]:
-    """A progress bar on a terminal, a plain line every tenth otherwise, nothing when quiet."""
+    """A progress bar on a terminal, a plain line every tenth otherwise, nothing when quiet.
+
+    The time left is the time spent so far, per turn, times the turns that remain: reading, pauses
+    and all. A rate of the last moments would jump between passes that take longer and shorter.
+    """
     console = Console(stderr=True)
     if quiet:
         yield lambda text: None
     elif console.is_terminal:
-        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-        with Progress(*columns, TimeRemainingColumn(), console=console) as bars:
-            task = bars.add_task(label, total=total)
-            yield lambda text: bars.update(task, advance=1, description=f"{label}: {text}")
+        columns = (
+            *(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()),
+            TextColumn("{task.fields[left]}"),
+        )
+        start, turn = monotonic(), count(1)
+        with Progress(*columns, console=console) as bars:
+            task = bars.add_task(label, total=total, left="")
+            yield lambda text: bars.update(
+                task,
+                advance=1,
+                description=f"{label}: {text}",
+                left=time_left(monotonic() - start, next(turn), total),
+            )
     else:
-        done = 0
+        start, turn = monotonic(), count(1)
 
         def tick(text: str) -> None:
-            nonlocal done
-            done += 1
+            done = next(turn)
             if total and done * 10 // total != (done - 1) * 10 // total:
-                console.print(f"{label}: {100 * done // total} %", highlight=False)
+                left = time_left(monotonic() - start, done, total)
+                console.print(f"{label}: {100 * done // total} %{left}", highlight=False)
 
         yield tick
+
+
+def time_left(spent: float, done: int, total: int) -> str:
+    """The time that remains, ", 1:02:03 left"; nothing at the end.
+
+    Args:
+        spent: seconds.
+        done: turns in that time.
+        total: all turns.
+    """
+    if not 0 < done < total:
+        return ""
+    return f", {timedelta(seconds=round(spent / done * (total - done)))} left"

@@ -175,7 +175,8 @@ def products(
 
     Args:
         variables: names of state or derived variables.
-        every_days: interval of the output dates, from the first day of the period.
+        every_days: interval of the output dates, from the first day of the period; the last day is
+            one of them only where the interval meets it.
     """
     if not every_days > 0:
         raise InputError(f"every_days is {every_days}; give a positive number of days")

@@ -19,9 +19,10 @@ from releo_da.config.registry import Registry
 from releo_da.config.sensor_paths import placed
 from releo_da.io import Series, drop_duplicates, merge, read_cube, read_points, read_table
 from releo_da.io.names import require
+from releo_da.io.strips import Mend
 from releo_da.observation.faults import KINDS, find_faults
 from releo_da.observation.offset import corrected, find_offsets
-from releo_da.types import InputError
+from releo_da.types import Acquisition, InputError
 
 ACCEPT = """
         accept: kinds of faults that are taken as they are: exchanged, offset, unlike, constant,
@@ -36,20 +37,7 @@ def checked(read: Callable[..., Series]) -> Callable[..., Series]:
         for kind in accept:
             require(kind, KINDS, f"{options['path']}: key 'accept'", "kind")
         series = read(**options)
-        found = [
-            f
-            for f in find_faults(series.acquisitions, series.channels, series.log)
-            if f.kind not in accept
-        ]
-        sure = [f for f in found if f.sure]
-        if sure:
-            kinds = ", ".join(dict.fromkeys(f.kind for f in sure))
-            raise InputError(
-                f"{options['path']}: {'; '.join(f.message for f in sure)}. Correct the source, or "
-                f"write 'accept: [{kinds}]' into it to take it as it is"
-            )
-        log = [{"kind": "suspicious", "what": f.kind, "message": f.message} for f in found]
-        return series._replace(log=[*series.log, *log])
+        return series._replace(log=[*series.log, *suspicions(series, options["path"], accept)])
 
     own = inspect.signature(read)
     option = inspect.Parameter("accept", inspect.Parameter.KEYWORD_ONLY, default=())
@@ -60,6 +48,32 @@ def checked(read: Callable[..., Series]) -> Callable[..., Series]:
     above, returns, below = (read.__doc__ or "").partition("\n\n    Returns:")
     reading.__doc__ = above + ACCEPT + returns + below
     return reading
+
+
+def suspicions(series: Series, path: object, accept: Sequence[str]) -> list[dict[str, Any]]:
+    """What is odd about a source, as records for the log.
+
+    Args:
+        series: the source, or a sample of its pixels.
+        path: of the source, for messages.
+        accept: kinds of faults that are taken as they are.
+
+    Raises:
+        InputError: something is surely wrong.
+    """
+    found = [
+        f
+        for f in find_faults(series.acquisitions, series.channels, series.log)
+        if f.kind not in accept
+    ]
+    sure = [f for f in found if f.sure]
+    if sure:
+        kinds = ", ".join(dict.fromkeys(f.kind for f in sure))
+        raise InputError(
+            f"{path}: {'; '.join(f.message for f in sure)}. Correct the source, or "
+            f"write 'accept: [{kinds}]' into it to take it as it is"
+        )
+    return [{"kind": "suspicious", "what": f.kind, "message": f.message} for f in found]
 
 
 READERS = Registry(
@@ -103,8 +117,21 @@ def read_sources(document: Document) -> Series:
 def joined(read: Sequence[Series]) -> Series:
     """One series of several sources, offsets of single dates mended, duplicates dropped."""
     series = merge(read)
+    mend, suspicious, log = check_offsets(series)
+    mended = series._replace(acquisitions=mend(series.acquisitions), log=[*series.log, *log])
+    return drop_duplicates(mended, suspicious)
+
+
+def check_offsets(series: Series) -> tuple[Mend, frozenset[str], list[dict[str, Any]]]:
+    """Constant offsets of single products: how to mend them, whose they are, records for the log.
+
+    Args:
+        series: all of a run, or a sample of its pixels.
+    """
     offsets = find_offsets(series.acquisitions, series.channels)
-    mended = corrected(series.acquisitions, offsets, series.channels)
     log = [{"kind": "offset", **o._asdict(), "message": str(o)} for o in offsets]
-    series = series._replace(acquisitions=mended, log=[*series.log, *log])
-    return drop_duplicates(series, frozenset(o.product for o in offsets))
+
+    def mend(acquisitions: Sequence[Acquisition]) -> list[Acquisition]:
+        return corrected(acquisitions, offsets, series.channels)
+
+    return mend, frozenset(o.product for o in offsets), log

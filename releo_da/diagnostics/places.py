@@ -68,9 +68,15 @@ def chosen_places(
     measured = [np.asarray(p.pixel) for p in field if p.pixel is not None]
     pixels, times = np.unique(np.concatenate(measured or [np.empty(0, int)]), return_counts=True)
     wanted = set(pixels[np.argsort(-times, kind="stable")][:count].tolist())
-    everywhere = spread_places(analysis, name, 10**6) if wanted else []
+    thinned = "id" in analysis.coords and verification is not None
+    everywhere = spread_places(analysis, name, 10**6) if wanted or thinned else []
     visited = [p for p in everywhere if position(analysis, p, verification) in wanted]
-    others = [p for p in spread_places(analysis, name, count) if p not in visited]
+    if thinned:  # records are those of a sample of the pixels
+        sampled = [p for p in everywhere if position(analysis, p, verification) is not None]
+        others = sampled[:: max(len(sampled) // count, 1)]
+    else:
+        others = spread_places(analysis, name, count)
+    others = [p for p in others if p not in visited]
     return (visited + others)[:count]
 
 
@@ -157,6 +163,8 @@ def position(
     """Position of a place of analysis.nc on the pixel axis of verification.nc."""
     if "point" in place:
         identity = int(analysis.point.values[place["point"]])
+    elif "id" in analysis.coords:  # a part of a map
+        identity = int(analysis["id"].values[place["y"], place["x"]])
     else:
         identity = place["y"] * analysis.sizes["x"] + place["x"]
     if verification is None:

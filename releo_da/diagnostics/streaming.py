@@ -36,7 +36,7 @@ def sums(numbers: Array) -> Array:
     return np.stack([np.where(counted, term, 0.0).sum(0) for term in terms], -1)
 
 
-def total(parts: Sequence[Mapping[str, Sequence[float]]]) -> dict[str, Array]:
+def total(parts: Sequence[Mapping[str, Sequence[float] | Array]]) -> dict[str, Array]:
     """Sums per channel added over cycles, in their order."""
     found: dict[str, Array] = {}
     for part in parts:

@@ -88,7 +88,7 @@ class Cube:
         """
         with self.opening() as (dataset, _):
             part = dataset.isel({dim: compact(kept) for dim, kept in self.positions.items()})
-            return self._assembled(part, self.rows, True)
+            return self.assembled(part, self.rows, self.columns, True)
 
     def read(self, rows: NDArray[np.intp]) -> Series:
         """Some rows of it, in ascending order: every time and every column, seen or not.
@@ -105,14 +105,29 @@ class Cube:
             with self.opening() as (dataset, _):
                 used = _used(dataset, self.layout, self.content)
                 self._held = used.isel({dim: compact(k) for dim, k in kept.items()}).load()
-        place = np.searchsorted(self._rows, rows)
-        return self._assembled(self._held.isel({row_axis: compact(place)}), rows, False)
+        part = self._held.isel({row_axis: compact(np.searchsorted(self._rows, rows))})
+        return self.assembled(part, rows, self.columns, False)
 
-    def _assembled(self, part: xr.Dataset, rows: NDArray[np.intp], whole: bool) -> Series:
+    def piece(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> xr.Dataset:
+        """Some pixels, as the file has them, of the strip that was read last."""
+        if self._held is None:
+            raise ValueError("no strip is in memory; read some rows first")
+        row_axis, column_axis = self.layout.space
+        place = np.searchsorted(self._rows, rows), np.searchsorted(self.columns, columns)
+        return self._held.isel({row_axis: place[0], column_axis: place[1]})
+
+    def assembled(
+        self,
+        part: xr.Dataset,
+        rows: NDArray[np.intp],
+        columns: NDArray[np.intp],
+        whole: bool,
+    ) -> Series:
+        """The series of pixels that are in memory; see `releo_da.io.reading.assemble`."""
         given = None
         if self.wanted is not None:
-            given = self.wanted[np.ix_(rows, self.columns)].reshape(1, -1)
-        pixels = self.grid.pixels(rows, self.columns)
+            given = self.wanted[np.ix_(rows, columns)].reshape(1, -1)
+        pixels = self.grid.pixels(rows, columns)
         return assemble(part, self.layout, pixels, self.content, given, whole)
 
 
@@ -266,7 +281,10 @@ def _strip_rows(used: xr.Dataset, layout: Layout, positions: Positions) -> int:
                 if d != row_axis
             ]
             per_row += int(np.prod(others)) * max(array.dtype.itemsize, 4)
-            chunk = max(chunk, int(array.encoding.get("preferred_chunks", {}).get(row_axis, 1)))
+            height = array.encoding.get("preferred_chunks", {}).get(row_axis, 1)
+            if array.chunks:  # of several files, or a store
+                height = dict(zip(array.dims, array.chunks, strict=True))[row_axis][0]
+            chunk = max(chunk, int(height))
     fitting = max(STRIP // max(per_row, 1), 1)
     if chunk <= fitting:
         return fitting // chunk * chunk

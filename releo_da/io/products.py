@@ -12,9 +12,10 @@ Reference: CF Metadata Conventions 1.10, chapters 4 (coordinates), 5.6 (grid map
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -32,6 +33,11 @@ STANDARD_NAMES = {
     "albedo": "surface_albedo",
     "ndvi": "normalized_difference_vegetation_index",
 }
+
+DRAWN = 2**18
+"""Pixels of a map, about, that are enough to draw it."""
+
+PACKED: dict[str, Any] = {"zlib": True, "complevel": 4, "shuffle": True, "fletcher32": True}
 
 
 class Product(NamedTuple):
@@ -107,9 +113,14 @@ def products_dataset(
 
 def write_products(path: str | Path, dataset: xr.Dataset) -> None:
     """Write a data set as netCDF-4, compressed and with checksums, whole or not at all."""
-    packed = {"zlib": True, "complevel": 4, "shuffle": True, "fletcher32": True}
+    with replacing(path) as aside:
+        store(aside, dataset)
+
+
+def store(path: str | Path, dataset: xr.Dataset) -> None:
+    """Write a data set as netCDF-4, compressed and with checksums, in place."""
     encoding: dict[str, dict[str, object]] = {
-        str(name): dict(packed) for name, array in dataset.variables.items() if array.ndim
+        str(name): dict(PACKED) for name, array in dataset.variables.items() if array.ndim
     }
     for name in encoding:
         kind = dataset[name].dtype.kind
@@ -123,8 +134,8 @@ def write_products(path: str | Path, dataset: xr.Dataset) -> None:
             encoding[name]["_FillValue"] = None
         elif kind in "OU":
             encoding[name] = {}
-    with replacing(path) as aside, NETCDF:
-        dataset.to_netcdf(aside, engine="netcdf4", format="NETCDF4", encoding=encoding)
+    with NETCDF:
+        dataset.to_netcdf(path, engine="netcdf4", format="NETCDF4", encoding=encoding)
 
 
 def read_products(path: str | Path) -> xr.Dataset:
@@ -135,6 +146,57 @@ def read_products(path: str | Path) -> xr.Dataset:
     """
     with opened(path) as dataset:
         return dataset.load()
+
+
+def read_thinned(path: str | Path, ids: ArrayLike = (), most: int = DRAWN) -> xr.Dataset:
+    """As `read_products`; of a large map, every so many-th row and column.
+
+    Args:
+        path: of the file.
+        ids: pixels of a regular sample of the map (`releo_da.io.strips`); where there are some,
+            rows and columns are chosen so that theirs are among them.
+        most: pixels, about, beyond which a map is thinned.
+
+    Returns:
+        The data set in memory. A thinned one has the coordinate ``id``, ``[y, x]``.
+
+    Raises:
+        InputError: as `read_products`.
+    """
+    with opened(path) as dataset:
+        if not {"y", "x"} <= set(dataset.sizes):
+            return dataset.load()
+        height, width = dataset.sizes["y"], dataset.sizes["x"]
+        step = math.ceil(math.sqrt(height * width / most))
+        if step <= 1:
+            return dataset.load()
+        wanted = np.divmod(np.asarray(ids, dtype=np.int64), width)
+        rows = _every(np.unique(wanted[0]), height, step)
+        columns = _every(np.unique(wanted[1]), width, step)
+        small = dataset.isel(y=rows, x=columns)
+        for name, array in dataset.data_vars.items():
+            if "y" in array.dims:
+                # Date by date, as whole chunks are decompressed and most of them thrown away.
+                layers = [
+                    array.isel(time=[t]).values[..., rows, :][..., columns]
+                    for t in range(array.sizes["time"])
+                ]
+                small[name] = (
+                    array.dims,
+                    np.concatenate(layers, array.dims.index("time")),
+                    array.attrs,
+                )
+        identity = rows[:, None] * width + columns
+        return small.assign_coords(id=(("y", "x"), identity)).load()
+
+
+def _every(wanted: NDArray[np.int64], size: int, step: int) -> NDArray[np.int64]:
+    """Positions at a step of at least `step`, or a divisor of that of `wanted`, which they hold."""
+    if wanted.size < 2:
+        return np.arange(0, size, step)
+    apart = int(np.diff(wanted).min())
+    step = next(k for k in range(step, apart + 1) if apart % k == 0) if step < apart else apart
+    return np.arange(wanted[0] % step, size, step)
 
 
 def _unfolded(

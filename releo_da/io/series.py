@@ -87,7 +87,16 @@ def in_time_order(acquisitions: Sequence[Acquisition]) -> list[Acquisition]:
     return sorted(acquisitions, key=lambda acquisition: acquisition.time)
 
 
-def drop_duplicates(series: Series, suspicious: Collection[str] = frozenset()) -> Series:
+def clear_values(acquisition: Acquisition) -> int:
+    """Number of values that were seen."""
+    return int(acquisition.seen.sum())
+
+
+def drop_duplicates(
+    series: Series,
+    suspicious: Collection[str] = frozenset(),
+    clear: Callable[[Acquisition], int] = clear_values,
+) -> Series:
     """Keep one product of each pass: same sensor, within a minute.
 
     A pass is delivered twice when it was processed again with another baseline or cut into tiles
@@ -98,6 +107,8 @@ def drop_duplicates(series: Series, suspicious: Collection[str] = frozenset()) -
     Args:
         series: as read or merged.
         suspicious: names of products found faulty, as by the check against neighbours in time.
+        clear: number of clear values of a product; of a series that is a sample, those of the
+            whole.
 
     Returns:
         A series whose log names each dropped product and the one kept in its stead.
@@ -108,7 +119,7 @@ def drop_duplicates(series: Series, suspicious: Collection[str] = frozenset()) -
     log = list(series.log)
     for group in passes(series.acquisitions):
         sound = [item for item in group if item.product not in suspicious] or group
-        chosen = chosen_of(sound, series.duplicates, lambda item: int(item.seen.sum()))
+        chosen = chosen_of(sound, series.duplicates, clear)
         kept.append(chosen)
         log += [
             {

@@ -85,7 +85,13 @@ def blocks(pixels: Tensor) -> Iterator[Tensor]:
 
 
 def turns(series: Series, task: Task, withhold: Rule | None) -> int:
-    """How often ``tick`` will be called: the length of a progress bar."""
+    """How often ``tick`` will be called: the length of a progress bar.
+
+    Args:
+        series: acquisitions and pixels; of the pixels the ids are used.
+        task: what is asked.
+        withhold: the rule of what is withheld.
+    """
     pixels = torch.as_tensor(series.pixels["id"].values)
     passes = (
         1 + len(task.horizons) + bool(task.bins) + 2 * (0 if withhold is None else withhold.passes)
@@ -120,31 +126,68 @@ def hindcast(
     """
     model = located(model, series.pixels)
     acquisitions = series.acquisitions
-    pixels = torch.as_tensor(series.pixels["id"].values)
     seen, times = clear(acquisitions), np.array([a.time for a in acquisitions])
     held = {} if withhold is None else withhold.held(acquisitions)
     field = [counted(table, times, seen) for table in field]
     asked = sorted({*product_times, *(float(t) for table in field for t in table.time)})
-    start = min(task.start, times[0], *asked[:1])
-    task = replace(task, asked=tuple(asked), start=float(start))
-    results: list[tuple[Tensor, BlockResult]] = []
+    task = prepared(task, times[0], asked)
     pairs = pairs_to_forecast(series, task, withhold, held)
-    leads = None if pairs is None else np.empty((len(pairs.pixel), len(FIELDS)), np.float32)
-    with torch.no_grad():
-        for rows in blocks(pixels):
-            part = [on(a, device, rows) for a in acquisitions]
-            here = {case: Held(*(m[rows.numpy()] for m in one)) for case, one in held.items()}
-            mine, chosen = (None, None) if pairs is None else of_pixels(pairs, rows.numpy())
-            result = _of_block(model, part, pixels[rows], task, withhold, here, tick, mine)
-            if leads is not None:
-                leads[chosen] = result.leads
-            results.append((rows, _reduced(result, rows, asked, product_times, field)))
+    results = list(
+        block_results(
+            model, series, task, product_times, field, withhold, held, device, tick, pairs
+        )
+    )
     outcome = _joined(results, series, task, product_times, field, held, model)
-    if pairs is None or leads is None:
+    if pairs is None:
         return outcome
+    leads = np.empty((len(pairs.pixel), len(FIELDS)), np.float32)
+    for rows, result in results:
+        leads[of_pixels(pairs, rows.numpy())[1]] = result.leads
     ids = series.pixels["id"].values
     told = leads_dataset(pairs, leads, times, ids, task.bins)
     return replace(outcome, leads=Leads(pairs, task.bins, told))
+
+
+def prepared(task: Task, first: float, asked: Sequence[float]) -> Task:
+    """The task with the dates that are asked for, from the earliest of everything onwards."""
+    start = min(task.start, first, *asked[:1])
+    return replace(task, asked=tuple(asked), start=float(start))
+
+
+def block_results(
+    model: Model,
+    series: Series,
+    task: Task,
+    product_times: Sequence[float],
+    field: Sequence[InSitu],
+    withhold: Rule | None,
+    held: Mapping[str, Held],
+    device: torch.device | str = "cpu",
+    tick: Tick = lambda label: None,
+    pairs: Pairs | None = None,
+) -> Iterator[tuple[Tensor, BlockResult]]:
+    """What each block of a series leaves behind, one after the other, with its rows.
+
+    Args:
+        model: as `hindcast`, like all that follows.
+        series: the whole, or a part that holds whole blocks.
+        task: with the dates that are asked for.
+        product_times: those of them at which statistics are kept.
+        field: tables whose members are kept; ``pixel_index`` refers to `series`, -1 is elsewhere.
+        withhold: the rule.
+        held: what it withholds of `series`.
+        device: where tensors live.
+        tick: called after each acquisition of each pass.
+        pairs: origins and targets of forecasts by bins of lead.
+    """
+    pixels = torch.as_tensor(series.pixels["id"].values)
+    for rows in blocks(pixels):
+        part = [on(a, device, rows) for a in series.acquisitions]
+        here = {case: Held(*(m[rows.numpy()] for m in one)) for case, one in held.items()}
+        mine = None if pairs is None else of_pixels(pairs, rows.numpy())[0]
+        with torch.no_grad():
+            result = _of_block(model, part, pixels[rows], task, withhold, here, tick, mine)
+        yield rows, _reduced(result, rows, task.asked, product_times, field)
 
 
 def pairs_to_forecast(

@@ -1,0 +1,141 @@
+"""`releo-da hindcast` of a map that does not fit into memory: the same command, read in parts.
+
+A run takes this way where its cubes hold more than `LARGE` values. It leaves the files of any
+hindcast but for the last state; ``verification.nc`` and the baselines are those of a sample of the
+pixels (`releo_da.io.strips`), and scores.json, whose rows count all pixels, says so.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from releo_da.config.assemble import assemble
+from releo_da.config.document import Document
+from releo_da.config.hindcast import (
+    attributes_of,
+    begin,
+    every_of,
+    field_files,
+    noted,
+    task_of,
+)
+from releo_da.config.options import Options
+from releo_da.config.report import report
+from releo_da.config.run_files import progress
+from releo_da.config.sections import (
+    field_tables,
+    product_times,
+    products,
+    score,
+    section,
+    train,
+)
+from releo_da.config.sources import READERS, check_offsets, resolved_sources, suspicions
+from releo_da.cycling.draws import BLOCK
+from releo_da.io import write_json, write_products
+from releo_da.io.cube import Cube, open_cube
+from releo_da.io.map_file import writing_map
+from releo_da.io.series import Series
+from releo_da.io.strips import groups, survey
+from releo_da.runs.compare import QUANTILES
+from releo_da.runs.hindcast import turns
+from releo_da.runs.located import told
+from releo_da.runs.maps import estimate, hindcast_map, score_map
+from releo_da.runs.scoring import score_baselines
+from releo_da.types import InputError
+
+LARGE = 2**24
+"""Values (times, pixels, channels) of a run in memory; its records take some 100 bytes for each."""
+
+
+def large_cubes(document: Document) -> list[Cube]:
+    """The cubes of a configuration that are to be read in parts; none where memory holds them.
+
+    Raises:
+        InputError: as `releo_da.io.cube.open_cube`.
+    """
+    if not isinstance(document.values.get("source"), list | dict):
+        return []
+    entries = resolved_sources(document)
+    if any(entry.get("reader") != "cube" for entry in entries):
+        return []
+    cubes = []
+    for number, entry in enumerate(entries):
+        bound = READERS.bind(entry, f"source[{number}]", {"period": document.period})
+        try:
+            given = {name: option for name, option in bound.keywords.items() if name != "accept"}
+            cubes.append(open_cube(**given))
+        except InputError as error:
+            raise InputError(f"source[{number}]: {error}") from error
+    return cubes if sum(cube.size for cube in cubes) > LARGE else []
+
+
+def command(document: Document, options: Options, cubes: list[Cube]) -> Path:
+    """Run a hindcast of a map and write its run directory; returns the path of the report."""
+    accepted = [tuple(entry.get("accept", ())) for entry in resolved_sources(document)]
+
+    def judge(number: int, sample: Series) -> list[dict[str, Any]]:
+        return suspicions(sample, cubes[number].layout.path, accepted[number])
+
+    with progress(len(groups(cubes[0])), "reading", options.quiet) as tick:
+        stream = survey(cubes, judge, check_offsets, BLOCK, tick)
+    series = stream.sample._replace(pixels=stream.pixels)
+    wanted = section(document, "score", score)
+    task = task_of(document, series)
+    if task.bins:
+        raise InputError(
+            f"{document.path}: score.horizons: bins of lead times need every pair of dates of a "
+            "pixel; give single lead times for a map of this size, or a window or stride"
+        )
+    device = options.torch_device()
+    assembly = assemble(document, series.channels, device=device)
+    opened = begin(document, options, series, "hindcast")
+    for record in told(assembly.model, series.pixels):
+        opened.log.write(record)
+    times = product_times(document, series, section(document, "products", products))
+    described = assembly.model.described
+    made = {
+        name: writing_map(
+            opened.root / name,
+            times,
+            stream.pixels,
+            described,
+            QUANTILES,
+            attributes_of(opened.made, series, said),
+        )
+        for name, said in (("analysis.nc", estimate(task)), ("unsmoothed.nc", "analysis"))
+    }
+    total = turns(series, task, wanted.withhold)
+    with (
+        made["analysis.nc"] as write,
+        made["unsmoothed.nc"] as write_analysed,
+        progress(total, "hindcast", options.quiet) as tick,
+    ):
+        outcome = hindcast_map(
+            assembly.model,
+            stream,
+            task,
+            times,
+            field_tables(document, wanted, series),
+            wanted.withhold,
+            write,
+            write_analysed,
+            device,
+            tick,
+        )
+    sample = stream.sample
+    said = score_baselines(
+        sample.acquisitions,
+        sample.channels,
+        outcome.sampled,
+        task,
+        train_period=section(document, "train", train).period,
+        every=every_of(document),
+    )
+    scores = noted(opened, sample, outcome.sampled, score_map(outcome, task, said, wanted.periods))
+    write_products(opened.root / "verification.nc", outcome.sampled.verification)
+    field_files(opened.root, outcome.sampled.field)
+    write_json(opened.root / "scores.json", scores)
+    opened.log.write({"kind": "finished", "diverged": outcome.sampled.diverged})
+    return report(opened.root)

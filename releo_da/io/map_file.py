@@ -1,0 +1,137 @@
+"""The output variables of a large map, written strip by strip into one netCDF file.
+
+The file is the one that `releo_da.io.products.write_products` writes of a map in memory: the same
+variables, attributes and numbers. Pixels arrive block by block in ascending order of their ids; a
+strip of whole rows is held until it is complete and then written, so that every chunk of the file
+is compressed once. The file is written aside and takes its name when it is whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from releo_da.io.atomic import replacing
+from releo_da.io.netcdf import NETCDF
+from releo_da.io.products import PACKED, Product, products_dataset, store
+
+HELD = 64 * 2**20
+"""Bytes, about, of the strip that is held."""
+
+CHUNK = 2**18
+"""Bytes, at most, of a chunk of the file, which holds whole rows of one date."""
+
+Array = NDArray[np.float32]
+
+
+@contextmanager
+def writing_map(
+    path: str | Path,
+    times: ArrayLike,
+    pixels: xr.Dataset,
+    described: Mapping[str, tuple[str, str]],
+    levels: Sequence[float],
+    attributes: Mapping[str, str],
+) -> Iterator[Callable[[NDArray[np.int64], Mapping[str, Array]], None]]:
+    """A function that takes the output variables of pixels, for as long as the block lasts.
+
+    Args:
+        path: of the file.
+        times: ``[time]`` days since 1970-01-01.
+        pixels: the pixel axis of the map; its ids are not used.
+        described: unit and long name of each output variable.
+        levels: probabilities of the quantiles.
+        attributes: global ones.
+
+    Yields:
+        ``write(ids, {variable: [statistic, time, pixel]})``; statistics are the mean, the spread
+        and the quantiles, ids ascend from call to call.
+    """
+    bare = pixels.isel(pixel=slice(0, 0))
+    corner = bare.drop_vars(["grid_x", "grid_y"], errors="ignore").assign_attrs(height=1, width=1)
+    days = np.asarray(times, dtype=np.float64)
+    empty = np.empty((days.size, 0))
+    products = {
+        name: Product(empty, unit, text, empty, dict.fromkeys(levels, empty))
+        for name, (unit, text) in described.items()
+    }
+    layers = products_dataset(days, corner, products, attributes)
+    axes = products_dataset(days, bare, {}, attributes)
+    if "quantile" in layers:
+        axes = axes.assign_coords(quantile=layers["quantile"])
+    with replacing(path) as aside:
+        with NETCDF:
+            store(aside, axes)
+            file = netCDF4.Dataset(aside, "a")
+        try:
+            strips = _Strips(file, layers, list(described))
+            yield strips.write
+            strips.flush()
+        finally:
+            with NETCDF:
+                file.close()
+
+
+class _Strips:
+    """Rows of the map that are gathered and, when they are complete, written.
+
+    Args:
+        file: with the axes of the whole map.
+        layers: the output variables of one pixel, for their dimensions and attributes.
+        names: of the output variables.
+    """
+
+    def __init__(self, file: netCDF4.Dataset, layers: xr.Dataset, names: Sequence[str]) -> None:
+        self.file = file
+        times, self.height, self.width = (len(file.dimensions[d]) for d in ("time", "y", "x"))
+        statistics = 2 + layers.sizes.get("quantile", 0)
+        row = 4 * self.width
+        fitting = HELD // max(row * times * statistics * len(names), 1)
+        self.rows = min(max(min(fitting, CHUNK // row), 1), self.height)
+        shape = (statistics, times, self.rows * self.width)
+        self.held = {name: np.full(shape, np.nan, np.float32) for name in names}
+        self.strip = 0
+        with NETCDF:
+            for name, array in layers.data_vars.items():
+                if "y" not in array.dims:
+                    continue
+                chunks = {"y": self.rows, "x": self.width}
+                made = file.createVariable(
+                    str(name),
+                    "f4",
+                    [str(d) for d in array.dims],
+                    chunksizes=[chunks.get(str(d), 1) for d in array.dims],
+                    fill_value=np.float32(np.nan),
+                    **PACKED,
+                )
+                made.setncatts(array.attrs)
+
+    def write(self, ids: NDArray[np.int64], values: Mapping[str, Array]) -> None:
+        """Take the output variables of some pixels."""
+        size = self.rows * self.width
+        for strip in np.unique(ids // size):
+            if strip != self.strip:
+                self.flush()
+                self.strip = int(strip)
+            inside = ids // size == strip
+            for name, held in self.held.items():
+                held[..., ids[inside] - strip * size] = values[name][..., inside]
+
+    def flush(self) -> None:
+        """Write the strip that is held."""
+        first = self.strip * self.rows
+        last = min(first + self.rows, self.height)
+        with NETCDF:
+            for name, held in self.held.items():
+                rows = held.reshape(*held.shape[:2], self.rows, self.width)[:, :, : last - first]
+                self.file[name][:, first:last] = rows[0]
+                self.file[f"{name}_spread"][:, first:last] = rows[1]
+                if len(rows) > 2:
+                    self.file[f"{name}_quantile"][:, :, first:last] = rows[2:]
+                held.fill(np.nan)

@@ -1,0 +1,301 @@
+"""A hindcast of a map that does not fit into memory: the one loop over blocks, outputs by block.
+
+Parts of the map come one after the other (`releo_da.io.strips`); what a block leaves behind goes
+three ways at once:
+
+    output variables     to the file, row after row
+    comparisons          into sums over all pixels (`releo_da.diagnostics.streaming`)
+    comparisons          of the sample's pixels, kept as records for figures and baselines
+
+so that memory holds one part of the map, whatever its size. The numbers are those of
+`releo_da.runs.hindcast`, to the last bit, whatever the parts. Sums have no median: the rows of the
+scores lack ``median_abs``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from releo_da.diagnostics.scores import Array
+from releo_da.diagnostics.streaming import row, sums, total
+from releo_da.diagnostics.verification import Record, verification
+from releo_da.io.in_situ import InSitu
+from releo_da.io.strips import Stream
+from releo_da.runs.baselines import Said, by_part
+from releo_da.runs.block import BlockResult, Task, Tick
+from releo_da.runs.field import FieldRows, nearest_index, usable
+from releo_da.runs.hindcast import Outcome, block_results, prepared
+from releo_da.runs.joined import field_rows, joined_records
+from releo_da.runs.judged import Judged, joined_judged
+from releo_da.runs.located import located
+from releo_da.runs.model import Model
+from releo_da.runs.scoring import score
+from releo_da.runs.withhold import Rule
+from releo_da.state.bias import bias_rows
+from releo_da.types import State
+
+Write = Callable[[Array, Mapping[str, Array]], None]
+"""``write(ids, {variable: [statistic, time, pixel]})`` of some pixels, by ascending id."""
+
+
+@dataclass
+class Sums:
+    """Comparisons of all pixels, added up.
+
+    Attributes:
+        terms: per case and date, and within it per channel, `releo_da.diagnostics.streaming.sums`.
+        rejected: number of values that screening refused, per channel.
+    """
+
+    terms: dict[tuple[str, int], dict[str, Array]] = field(default_factory=dict)
+    rejected: Counter[str] = field(default_factory=Counter)
+
+    def add(self, records: Sequence[Record]) -> None:
+        """Add the comparisons of a block."""
+        for record in records:
+            new = dict(zip(record.channels, sums(record.numbers), strict=True))
+            known = self.terms.setdefault((record.case, record.date), {})
+            for name, values in new.items():
+                known[name] = known.get(name, 0.0) + values
+            if record.rejected is not None:
+                counts = np.asarray(record.rejected, bool).sum(0)
+                names = record.channels[: counts.size]
+                self.rejected.update(dict(zip(names, map(int, counts), strict=True)))
+
+    def rows(self, times: Array, first: float = -np.inf, last: float = np.inf) -> dict[str, Any]:
+        """Rows of scores.json of the dates in ``[first, last)``, by case and channel."""
+        cases: dict[str, list[dict[str, Array]]] = {}
+        for (case, date), terms in self.terms.items():
+            if first <= times[date] < last:
+                cases.setdefault(case, []).append(terms)
+        found = {
+            case: {name: row(terms) for name, terms in total(parts).items() if terms[0]}
+            for case, parts in cases.items()
+        }
+        return by_part(found)
+
+
+@dataclass(frozen=True)
+class MapOutcome:
+    """What a hindcast of a map leaves behind, beside its files.
+
+    Attributes:
+        sums: comparisons of all pixels.
+        sampled: the outcome over the sample of the pixels, without output variables and state;
+            field measurements, innovations and counts are those of all pixels, biases of sensors
+            those of the sample.
+    """
+
+    sums: Sums
+    sampled: Outcome
+
+
+def hindcast_map(
+    model: Model,
+    stream: Stream,
+    task: Task,
+    product_times: Sequence[float],
+    fields: Sequence[InSitu],
+    withhold: Rule | None,
+    write: Write,
+    write_analysed: Write,
+    device: torch.device | str = "cpu",
+    tick: Tick = lambda label: None,
+) -> MapOutcome:
+    """Analyse and smooth a map, part by part.
+
+    Args:
+        model: the joined system.
+        stream: the map.
+        task: members, seed, horizons.
+        product_times: times of the output variables (days).
+        fields: tables of field measurements, joined to ``stream.pixels``.
+        withhold: the rule of what is withheld; None withholds nothing.
+        write: takes the output variables, smoothed where the run is.
+        write_analysed: takes them before smoothing.
+        device: where tensors live while the loop runs.
+        tick: called after each acquisition of each pass.
+    """
+    model = located(model, stream.pixels)
+    acquisitions = stream.sample.acquisitions
+    times = np.array([a.time for a in acquisitions])
+    fields = [_counted(table, times, stream) for table in fields]
+    asked = sorted({*product_times, *(float(t) for table in fields for t in table.time)})
+    task = prepared(task, times[0], asked)
+    everything, sample = stream.pixels["id"].values, stream.sample.pixels["id"].values
+    found, records = Sums(), []
+    rest: list[tuple[Tensor, BlockResult]] = []
+    last: list[Tensor] = []
+    judged: list[Judged] = []
+    refused: Counter[str] = Counter()
+    diverged = 0
+    index = [np.full((len(table.time), len(times)), np.nan) for table in fields]
+    for part in stream.parts():
+        ids = part.pixels["id"].values
+        local = [_placed(table, everything, ids) for table in fields]
+        held = {} if withhold is None else withhold.held(part.acquisitions)
+        for rows, result in block_results(
+            model, part, task, product_times, local, withhold, held, device, tick
+        ):
+            here = ids[rows.numpy()]
+            write(here, _statistics(result.smoothed or result.analysis))
+            write_analysed(here, _statistics(result.analysis))
+            found.add(result.records)
+            _observed_index(index, local, rows.numpy(), result.records)
+            kept = np.isin(here, sample)
+            if kept.any():
+                records.append([_of_rows(record, kept) for record in result.records])
+                last.append(result.state.ensemble.cpu()[torch.from_numpy(kept)])
+            judged = joined_judged([judged, result.judged]) if judged else result.judged
+            refused += result.refused
+            diverged += result.diverged
+            if any(name.startswith("field ") for name in result.analysis):
+                rest.append((rows, _light(result)))
+    masks = {} if withhold is None else withhold.held(acquisitions)
+    joined = joined_records(records, np.arange(len(sample)))
+    sensors = [a.sensor for a in acquisitions]
+    nothing = State(times[-1], torch.empty(0), torch.empty(0, dtype=torch.int64))
+    sampled = Outcome(
+        verification(times, sensors, sample, joined, task.members),
+        {},
+        {},
+        estimate(task),
+        np.array(sorted(set(product_times))),
+        [
+            _field(table, k, rest, everything, index[k], times, stream)
+            for k, table in enumerate(fields)
+        ],
+        nothing,
+        masks,
+        diverged,
+        dict(refused),
+        judged,
+        {} if model.biases is None else bias_rows(model.biases, torch.cat(last)),
+    )
+    return MapOutcome(found, sampled)
+
+
+def estimate(task: Task) -> str:
+    """What the output variables are: "smoothed", or "analysis" without a smoother."""
+    return "smoothed" if task.smooth else "analysis"
+
+
+def score_map(
+    outcome: MapOutcome,
+    task: Task,
+    baselines: Said,
+    periods: Mapping[str, tuple[float, float]] | None = None,
+) -> dict[str, Any]:
+    """The scores of a map: sums over all pixels, and under ``sampled`` those of the sample.
+
+    Args:
+        outcome: the hindcast.
+        task: what it was asked.
+        baselines: what they said of the values of the sample.
+        periods: first and last time of parts that are scored by themselves, by name.
+    """
+    held = score(outcome.sampled, task, baselines, periods)
+    seconds = outcome.sampled.verification.time.values.astype("datetime64[ms]").astype(np.int64)
+    times = seconds / 86_400e3
+    found = _named(outcome.sums.rows(times))
+    if periods:
+        found["periods"] = {
+            name: _named(outcome.sums.rows(times, *part)) for name, part in periods.items()
+        }
+    cases = set(found) | {"baselines"}
+    pixels = outcome.sampled.verification.sizes["pixel"]
+    found["sampled"] = {"pixels": pixels, **{k: v for k, v in held.items() if k in cases}}
+    if outcome.sampled.biases:
+        found["biases"] = outcome.sampled.biases
+    alike = ("in_situ", "rejected_by_reason", "diverged", "seeds")
+    found |= {key: held[key] for key in alike}
+    found["baselines"] = held["baselines"]
+    found["rejected"] = {name: n for name, n in outcome.sums.rejected.items() if n}
+    return found
+
+
+def _named(found: dict[str, Any]) -> dict[str, Any]:
+    """The analysis at what it used is called the residual."""
+    return {"residual" if case == "analysis" else case: rows for case, rows in found.items()}
+
+
+def _counted(table: InSitu, times: Array, stream: Stream) -> InSitu:
+    """The rows of a table with a clear acquisition of their pixel near in time."""
+    alone = table._replace(pixel_index=np.arange(len(table.time)))
+    good = usable(alone, times, stream.seen(table.pixel_index))
+    return table._replace(
+        pixel_index=table.pixel_index[good],
+        time=table.time[good],
+        value=table.value[good],
+        row=table.row[good],
+        stage=None if table.stage is None else table.stage[good],
+    )
+
+
+def _placed(table: InSitu, everything: Array, ids: Array) -> InSitu:
+    """The table with positions on the pixel axis of a part, -1 for pixels elsewhere."""
+    wanted = everything[table.pixel_index]
+    place = np.searchsorted(ids, wanted).clip(max=ids.size - 1)
+    return table._replace(pixel_index=np.where(ids[place] == wanted, place, -1))
+
+
+def _statistics(held: Mapping[str, Array]) -> dict[str, Array]:
+    """The output variables of a block, without members kept for field measurements."""
+    return {n: v for n, v in held.items() if not n.startswith(("field ", "rows "))}
+
+
+def _of_rows(record: Record, kept: Array) -> Record:
+    """A record of some of its pixels."""
+    rejected = None if record.rejected is None else record.rejected[kept]
+    return record._replace(numbers=record.numbers[kept], rejected=rejected)
+
+
+def _light(result: BlockResult) -> BlockResult:
+    """What is kept of a block with field measurements until the end: their members."""
+
+    def of_field(held: Mapping[str, Array]) -> dict[str, Array]:
+        return {n: v for n, v in held.items() if n.startswith(("field ", "rows "))}
+
+    empty = State(result.state.time, torch.empty(0), torch.empty(0, dtype=torch.int64))
+    return replace(
+        result,
+        state=empty,
+        records=[],
+        judged=[],
+        analysis=of_field(result.analysis),
+        smoothed=of_field(result.smoothed),
+    )
+
+
+def _observed_index(
+    index: Sequence[Array], tables: Sequence[InSitu], rows: Array, records: Sequence[Record]
+) -> None:
+    """Observed NDVI at the pixels of field measurements, from a block's background records."""
+    for found, table in zip(index, tables, strict=True):
+        here = np.flatnonzero(np.isin(table.pixel_index, rows))
+        place = np.searchsorted(rows, table.pixel_index[here])
+        for record in records if here.size else ():
+            if record.case == "background":
+                found[here, record.date] = record.numbers[place, -1, 0]
+
+
+def _field(
+    table: InSitu,
+    number: int,
+    results: Sequence[tuple[Tensor, BlockResult]],
+    ids: Array,
+    index: Array,
+    times: Array,
+    stream: Stream,
+) -> FieldRows:
+    """The rows of a table with what every block said of them."""
+    alone = table._replace(pixel_index=np.arange(len(table.time)))
+    nearest = nearest_index(alone, times, stream.seen(table.pixel_index), index)
+    return field_rows(table, number, results, ids, nearest)
