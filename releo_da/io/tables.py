@@ -5,8 +5,10 @@ from __future__ import annotations
 import warnings
 import zlib
 from collections.abc import Mapping, Sequence
+from lzma import LZMAError
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -34,6 +36,9 @@ class Style(NamedTuple):
     comment: str | None = None
     skip: int = 0
 
+
+DAMAGED = (OSError, EOFError, RuntimeError, ValueError, zlib.error, LZMAError, BadZipFile)
+"""What the libraries raise of an archive that is damaged, encrypted, or not one file."""
 
 CSV = Style()
 """Commas, and a header row."""
@@ -97,7 +102,9 @@ def read_csv(path: str | Path, where: str = "", style: Style = CSV) -> pd.DataFr
         raise InputError(f"{name}: not UTF-8 text; save the table as CSV in UTF-8") from None
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         raise InputError(f"{name}: not a CSV table ({error}); correct that line") from None
-    except (OSError, EOFError, zlib.error) as error:
+    except InputError:
+        raise
+    except DAMAGED as error:
         raise InputError(f"{name}: cannot be read ({error}); copy the file again") from None
     if table.empty:
         raise InputError(f"{name}: the table is empty; it needs rows of data")

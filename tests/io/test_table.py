@@ -1,14 +1,19 @@
 """Tables of text in every supported layout: what was written is read back, or refused by name."""
 
+import bz2
+import contextlib
 import datetime
 import gzip
+import io
+import lzma
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from releo_da.io import Series, drop_duplicates, merge, read_table
@@ -312,4 +317,44 @@ def test_a_packed_table_that_was_cut_short_is_named(tmp_path: Path) -> None:
     path = tmp_path / "t.csv.gz"
     path.write_bytes(gzip.compress(b"day,red,nir\n" + b"2024-05-01,0.1,0.2\n" * 99)[:40])
     with pytest.raises(InputError, match="copy the file again"):
+        read_table(**plain(tmp_path, path=path))
+
+
+PACKED = {
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+    ".zip": lambda text: zipped(("t.csv", text)),
+}
+
+
+def zipped(*files: tuple[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, text in files:
+            archive.writestr(name, text)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("ending", PACKED)
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_bytes_that_were_changed_never_end_in_a_traceback(
+    tmp_path_factory: pytest.TempPathFactory, ending: str, data: st.DataObject
+) -> None:
+    rows = "".join(f"{day},{red},{nir}\n" for day, (red, nir) in zip(DAYS, VALUES, strict=True))
+    content = bytearray(PACKED[ending](f"day,red,nir\n{rows}".encode()))
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.mktemp("t") / f"t.csv{ending}"
+    path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    with contextlib.suppress(InputError):
+        read_table(**plain(path.parent, path=path))
+
+
+@pytest.mark.parametrize("files", [(), (("a.csv", b"day\n"), ("b.csv", b"day\n"))])
+def test_an_archive_holds_one_table(tmp_path: Path, files: tuple) -> None:
+    path = tmp_path / "t.csv.zip"
+    path.write_bytes(zipped(*files))
+    with pytest.raises(InputError, match=r"t\.csv\.zip: cannot be read"):
         read_table(**plain(tmp_path, path=path))
