@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -123,9 +123,9 @@ class Block:
         """The run itself, with every acquisition but what is hidden from it.
 
         Args:
-            pairs: origins and targets of forecasts by bins of lead.
             scored: ``[acquisition, pixel]`` bool, hidden values that are compared with what the
                 filter said of them, having seen all else of their time, and the smoother.
+            pairs: origins and targets of forecasts by bins of lead.
         """
         asked = requests(self.task.asked, self.acquisitions)
         # What is only predicted comes after what is assimilated at the same time.
@@ -137,7 +137,8 @@ class Block:
         result = BlockResult(steps[-1].analysis)
         result.diverged = int(diverged(steps).sum())
         place = [k for k, step in enumerate(steps) if step.acquisition.sensor]
-        for k, date in zip(place, order, strict=True):
+        dates = dict(zip(order, place, strict=True))
+        for date, k in dates.items():
             after = self._after(steps[k], date)
             result.records += self._step_records(steps[k], date, after)
             reasons = self._reasons(steps[k])
@@ -146,7 +147,7 @@ class Block:
         for horizon in self.task.horizons:
             result.records += self._forecast_records(steps, horizon)
         if pairs is not None:
-            analyses = {d: steps[k].analysis for k, d in zip(place, order, strict=True)}
+            analyses = {date: steps[k].analysis for date, k in dates.items()}
             result.leads = forecast_pairs(
                 self.model, analyses, self.acquisitions, pairs, self.index, self.draws, self.tick
             )
@@ -157,24 +158,30 @@ class Block:
             smoothed = self._smooth(steps)
             result.smoothed = self._derived(steps, where, [smoothed[k] for k in where])
         if scored is not None:
-            for k, date in zip(place, order, strict=True):
-                rows = scored[date].nonzero()[:, 0]
-                cases = {"filtered": steps[k].analysis.ensemble}
-                cases |= {"smoothed": smoothed[k]} if smoothed else {}
-                for case, ensemble in cases.items() if len(rows) else ():
-                    result.records.append(self._rows_record(case, date, ensemble, rows))
+            filtered = {date: steps[k].analysis.ensemble for date, k in dates.items()}
+            result.records += self._hidden_records("filtered", filtered, scored)
+            if smoothed:
+                later = {date: smoothed[k] for date, k in dates.items()}
+                result.records += self._hidden_records("smoothed", later, scored)
         return result
 
     def withholding(self, case: str, withheld: Tensor) -> list[Record]:
         """Smoothed predictions of withheld values, ``withheld [acquisition, pixel]`` bool."""
         kept = [hide(a, withheld[k]) for k, a in enumerate(self.acquisitions)]
         smoothed = self._smooth(self._filter(kept, "withheld"))
+        return self._hidden_records(case, dict(enumerate(smoothed)), withheld, "withheld")
+
+    def _hidden_records(
+        self, case: str, ensembles: Mapping[int, Tensor], hidden: Tensor, label: str = ""
+    ) -> list[Record]:
+        """What ensembles say of hidden values, ``hidden [acquisition, pixel]`` bool."""
         records = []
-        for date in range(len(self.acquisitions)):
-            rows = withheld[date].nonzero()[:, 0]
+        for date, ensemble in ensembles.items():
+            rows = hidden[date].nonzero()[:, 0]
             if len(rows):
-                records.append(self._rows_record(case, date, smoothed[date], rows))
-            self.tick("withheld")
+                records.append(self._rows_record(case, date, ensemble, rows))
+            if label:
+                self.tick(label)
         return records
 
     def _filter(self, timeline: Sequence[Acquisition], label: str) -> list[Step]:
