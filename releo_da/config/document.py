@@ -85,6 +85,8 @@ class Document:
         Raises:
             InputError: nothing is there, with the places looked in, or the path leads elsewhere.
         """
+        if not isinstance(text, str | Path) or not str(text) or "\0" in str(text):
+            raise InputError(f"{self.path}: {text!r} is no path; write the name of a file")
         beside, data = Path(os.path.abspath(self.path.parent)), data_folder()
         if Path(text).is_absolute():
             roots: tuple[Path, ...] = (beside, data, Path.cwd())
