@@ -5,11 +5,11 @@ Of one acquisition, over the pixels where something was used, `tally` gives
     pixels, values   how many pixels and values were used
     chi2, dfs        sums of d'(S + R)^-1 d and tr(S (S + R)^-1)      (`consistency`)
     assumed          sums of R_cc                                     [channel]
-    cases, residual, increment, bias                                  (`desroziers`)
+    cases, residual, increment, bias    with themselves only          [channel]    (`desroziers`)
 
 as float64 tensors by these names. Those of several blocks or acquisitions of one sensor add up, so
-a run keeps C^2 numbers per sensor, however long it is. `innovation_row` and `error_rows` turn sums
-into figures. Cost per pixel: N C^2 + C^3/3.
+a run keeps five numbers per channel of a sensor, however long it is. `innovation_row` and
+`error_rows` turn sums into figures. Cost per pixel: N C^2 + C^3/3.
 
 Reference: Desroziers, Berre, Chapnik and Poli (2005), Diagnosis of observation, background and
 analysis-error statistics in observation space, Q. J. R. Meteorol. Soc. 131, 3385-3396.
@@ -51,15 +51,16 @@ def tally(
     precision, y = torch.where(sound[:, None], precision, 0.0).double(), y.double()
     used = precision > 0
     said = innovations(predicted, y, precision, correlation)
-    found = {
+    found = desroziers(predicted.mean(1), analysed, y, precision)
+    sums = {
         "pixels": used.any(-1).sum().double(),
         "values": used.sum().double(),
         "chi2": said.chi2.sum(),
         "dfs": said.dfs.sum(),
         "assumed": torch.where(used, 1.0 / torch.where(used, precision, 1.0), 0.0).sum(0),
-        **desroziers(predicted.mean(1), analysed, y, precision)._asdict(),
+        **{n: part.diagonal() if part.dim() > 1 else part for n, part in found._asdict().items()},
     }
-    return {name: part.cpu() for name, part in found.items()}
+    return {name: part.cpu() for name, part in sums.items()}
 
 
 def innovation_row(sums: Mapping[str, Tensor]) -> dict[str, float]:
@@ -91,8 +92,9 @@ def error_rows(
         For each channel that was used ``assumed`` and ``estimated`` deviation (NaN where the
         estimated variance is negative), ``bias``, the mean innovation, and ``n`` uses.
     """
-    found = estimate(Desroziers(*(sums[name] for name in Desroziers._fields)))
-    count = sums["cases"].diagonal()
+    held = Desroziers(*(sums[name] for name in Desroziers._fields))
+    cases, residual, increment = map(torch.diag, held[:3])
+    found, count = estimate(Desroziers(cases, residual, increment, held.bias)), held.cases
     columns = {
         "assumed": (sums["assumed"] / count).sqrt(),
         "estimated": found.error.diagonal().sqrt(),

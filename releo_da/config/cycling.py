@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from releo_da import __version__
 from releo_da.config.assemble import assemble
 from releo_da.config.document import Document
 from releo_da.config.hindcast import MEMBERS, SEED
+from releo_da.config.innovations import of_sensors, record
 from releo_da.config.options import Options
 from releo_da.config.report import report
 from releo_da.config.run_files import emulator_of, open_run, run_root, weights_of
@@ -37,6 +38,7 @@ from releo_da.io.lock import locked
 from releo_da.io.series import Series
 from releo_da.io.times import isoformat
 from releo_da.runs.cycle import Service, Swept
+from releo_da.runs.judged import reasons_in_all, restored
 from releo_da.runs.model import Model
 from releo_da.runs.stopping import stopping, wait
 from releo_da.runs.store import Store
@@ -203,6 +205,7 @@ def command(
             reader=json.dumps([settings[key] for key in ("source", "period", "version")]),
             store=store,
             log=log,
+            record=record,
             device=device,
         )
         refused = serve(service, wanted.poll_seconds, once, stop, say)
@@ -226,7 +229,7 @@ def serve(
         swept = service.sweep(stop)
         say(_told(swept, service.store))
         if service.store.number != published(service.store.root):
-            publish(service.store.root, service.ledger, service.seed)
+            publish(service.store.root, service.ledger, service.seed, service.model.labels)
         if once or stop():
             return swept.refused
         wait(poll_seconds, stop)
@@ -256,9 +259,11 @@ def published(root: Path) -> int:
     return int(json.loads((root / "scores.json").read_text(encoding="utf-8")).get("cycles", 0))
 
 
-def publish(root: Path, ledger: Ledger, seed: int) -> Path:
+def publish(root: Path, ledger: Ledger, seed: int, names: Mapping[str, Sequence[str]]) -> Path:
     """scores.json and report of the cycles so far; returns the path of the report."""
-    said = [one.scores for one in ledger.cycles()]
+    cycles = list(ledger.cycles())
+    said = [one.scores for one in cycles]
+    judged = [restored(s["innovations"], k) for k, s in enumerate(said) if "innovations" in s]
     rejected: dict[str, int] = {}
     for scores in said:
         for name, count in scores["rejected"].items():
@@ -267,6 +272,8 @@ def publish(root: Path, ledger: Ledger, seed: int) -> Path:
     found = {
         "background": background,
         "rejected": rejected,
+        "rejected_by_reason": reasons_in_all(judged),
+        "innovations": of_sensors(judged, [one.arrival for one in cycles], names),
         "diverged": sum(s["diverged"] for s in said),
         "cycles": len(said),
         "seeds": [seed],

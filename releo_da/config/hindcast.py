@@ -41,6 +41,7 @@ from releo_da.runs.scoring import score as scores_of
 from releo_da.runs.scoring import score_baselines
 from releo_da.runs.store import PIXELS
 from releo_da.runs.withhold import Withhold
+from releo_da.sensors import labels
 from releo_da.types import InputError
 
 SEED, MEMBERS = 0, 64
@@ -153,7 +154,7 @@ def noted(
     opened.log.write({"kind": "rejected_by_reason", **scores["rejected_by_reason"]})
     for record in ledger(outcome.judged, series.acquisitions):
         opened.log.write(record)
-    said = of_sensors(outcome.judged, series.acquisitions, series.channels)
+    said = of_sensors(outcome.judged, series.acquisitions, labels(series.channels))
     return {**scores, "innovations": said}
 
 

@@ -16,11 +16,12 @@ from releo_da.assimilation.etkf import etkf
 from releo_da.config.bias import Wanted, biased, biases_of
 from releo_da.config.document import Document
 from releo_da.config.hindcast import MEMBERS, SEED
+from releo_da.config.innovations import ledger, of_sensors
 from releo_da.config.options import Options
 from releo_da.config.registry import Registry
 from releo_da.config.report import report
 from releo_da.config.run_files import open_run, progress, weights_of
-from releo_da.config.schemes import SCHEMES, analyse_of, reasons_of, smoother_of
+from releo_da.config.schemes import SCHEMES, analyse_of, reasons_of, smoother_of, tally_of
 from releo_da.config.sections import horizons_of, score, section
 from releo_da.config.toy_climate import supplied
 from releo_da.config.toy_source import TOYS, Initial, ToySource, source_of
@@ -87,6 +88,7 @@ def model_of(document: Document, made: ToySource, forecaster: Stepped) -> Model:
         channels,
         {},
         reasons_of(document),
+        tally_of(document),
         biases=biases,
     )
 
@@ -197,6 +199,11 @@ def command(document: Document, options: Options) -> Path:
         pixels = torch.arange(made.replicates)
         outcome = toy_twin(model, truth, task, pixels, tick=tick)
     scores = scores_of(outcome, truth, task, burn_in)
+    for record in ledger(outcome.judged, truth.acquisitions):
+        log.write(record)
+    scored = task.start + burn_in
+    said = of_sensors(outcome.judged, truth.acquisitions, model.channels, scored)
+    scores = {**scores, "innovations": said}
     if model.biases is not None:
         known = {
             bias_name(SENSOR, channel): value

@@ -19,6 +19,7 @@ from releo_da.config import toy
 from releo_da.config.assemble import Assembly, assemble
 from releo_da.config.document import Document
 from releo_da.config.hindcast import MEMBERS, SEED
+from releo_da.config.innovations import ledger, of_sensors
 from releo_da.config.options import Options
 from releo_da.config.report import report
 from releo_da.config.run_files import open_run, progress
@@ -122,7 +123,13 @@ def command(document: Document, options: Options) -> Path:
     truth = nature(theirs.model, looks, (task.start, *task.asked), pixels, seed, made.cloud)
     known = known_biases(ours, made)
     outcome = run(ours, theirs, truth, task, pixels, device, options.quiet, known)
-    scores = scores_of(outcome, task, section(document, "score", score).burn_in)
+    burn_in = section(document, "score", score).burn_in
+    scores = scores_of(outcome, task, burn_in)
+    for record in ledger(outcome.judged, truth.acquisitions):
+        log.write(record)
+    names, scored = ours.model.labels, task.start + burn_in
+    said = of_sensors(outcome.judged, truth.acquisitions, names, scored)
+    scores = {**scores, "innovations": said}
     if ours.model.biases is not None:
         rows = bias_rows(ours.model.biases, outcome.state.ensemble, known)
         scores = {**scores, "biases": rows}

@@ -49,7 +49,7 @@ class Table(NamedTuple):
 def tables(scores: Mapping[str, Any]) -> list[Table]:
     """Every table of scores.json, in reading order; empty parts give none."""
     if scores.get("free_run"):
-        return truth_tables(scores) + bias_tables(scores)
+        return truth_tables(scores) + innovation_tables(scores) + bias_tables(scores)
     found: list[Table] = []
     if scores.get("analysis"):
         note = "Analysis against the truth."
@@ -62,9 +62,15 @@ def tables(scores: Mapping[str, Any]) -> list[Table]:
             "Values about to be assimilated against their prediction (observation error included)."
         )
         found.append(by_variable("Background", note, scores["background"]))
-    found += [innovation_table(name, row) for name, row in scores.get("innovations", {}).items()]
+    found += innovation_tables(scores)
     found += bias_tables(scores)
     return [table for table in found if table.rows]
+
+
+def innovation_tables(scores: Mapping[str, Any]) -> list[Table]:
+    """Innovations of each sensor of which something was used."""
+    said = scores.get("innovations", {})
+    return [innovation_table(name, row) for name, row in said.items() if row["errors"]]
 
 
 def innovation_table(sensor: str, row: Mapping[str, Any]) -> Table:

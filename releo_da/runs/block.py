@@ -18,12 +18,12 @@ from torch import Tensor
 
 from releo_da.cycling.cycle import cycle
 from releo_da.cycling.draws import Draws
-from releo_da.cycling.recovery import diverged, recoveries
+from releo_da.cycling.recovery import diverged
 from releo_da.diagnostics.leads import Bin, Pairs
 from releo_da.diagnostics.verification import Record
 from releo_da.runs.ahead import forecast_pairs
 from releo_da.runs.compare import compare, ndvi_index
-from releo_da.runs.judged import Judged
+from releo_da.runs.judged import Judged, judge, refusals
 from releo_da.runs.model import Model
 from releo_da.runs.timeline import hide, merged, requests, where_seen
 from releo_da.sensors.indices import Index
@@ -141,9 +141,9 @@ class Block:
         for date, k in dates.items():
             after = self._after(steps[k], date)
             result.records += self._step_records(steps[k], date, after)
-            reasons = self._reasons(steps[k])
-            result.refused += reasons
-            result.judged += self._judged(steps[k], date, after, reasons)
+            result.refused += refusals(self.model, steps[k])
+            said = judge(self.model, steps[k], date, after.mean(1))
+            result.judged += [] if said is None else [said]
         for horizon in self.task.horizons:
             result.records += self._forecast_records(steps, horizon)
         if pairs is not None:
@@ -240,24 +240,6 @@ class Block:
             self._record("background", date, step.predicted, seen, rejected),
             self._record("analysis", date, after, whole),
         ]
-
-    def _judged(self, step: Step, date: int, after: Tensor, reasons: Counter[str]) -> list[Judged]:
-        """What an analysis said of its innovations, where something judges them."""
-        if self.model.tally is None:
-            return []
-        a = step.acquisition
-        sums = self.model.tally(step.predicted, after.mean(1), a.values, step.precision)
-        seen = int(a.seen.sum())
-        return [Judged(date, seen, reasons, recoveries(step), sums)]
-
-    def _reasons(self, step: Step) -> Counter[str]:
-        """Why screening refused values of an acquisition."""
-        if self.model.reasons is None:
-            return Counter()
-        seen = step.acquisition
-        return Counter(
-            self.model.reasons(step.predicted, seen.values, seen.precision, step.precision)
-        )
 
     def _forecast_records(self, steps: list[Step], horizon: float) -> list[Record]:
         """Forecasts of every acquisition of the scored period from ``horizon`` days before."""

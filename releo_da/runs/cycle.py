@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import xarray as xr
@@ -33,6 +33,7 @@ from releo_da.io import JsonLines, merge
 from releo_da.io.inbox import Arrived
 from releo_da.io.reading import NothingClear
 from releo_da.io.series import MINUTE, Series, chosen_of, passes
+from releo_da.runs.judged import Judged
 from releo_da.runs.located import located, told
 from releo_da.runs.model import Model
 from releo_da.runs.store import Store, ids_of
@@ -132,6 +133,7 @@ class Service:
         reader: what `read` depends on; a file is read again when it changes.
         store: where cycles are committed.
         log: facts found on the way.
+        record: ``record(judged, arrival)``, what the log says of an analysis, or None.
         device: where tensors live while a block is worked on.
     """
 
@@ -144,6 +146,7 @@ class Service:
     reader: str
     store: Store
     log: JsonLines
+    record: Callable[[Judged, Arrival], dict[str, Any]] | None = None
     device: torch.device | str = "cpu"
 
     @property
@@ -256,6 +259,8 @@ class Service:
         cycle = store.commit(one.arrival, done, joined.pixels)
         about = one.arrival._asdict() | {"cycle": cycle.number, "rejected": done.rejected}
         self.log.write({"kind": "cycle", **about})
+        if done.judged is not None and self.record is not None:
+            self.log.write({**self.record(done.judged, one.arrival), "cycle": cycle.number})
         if done.recovered:
             self.log.write({"kind": "recovered", "cycle": cycle.number, "pixels": done.recovered})
         return True

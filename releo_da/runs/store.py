@@ -23,6 +23,7 @@ from releo_da.cycling.ledger import Arrival, Cycle, Ledger
 from releo_da.io import products_dataset, read_products, read_state, write_products, write_state
 from releo_da.io.times import isoformat
 from releo_da.runs.joined import products
+from releo_da.runs.judged import plain
 from releo_da.runs.turn import Turn
 from releo_da.types import InputError, State
 
@@ -104,6 +105,7 @@ class Store:
         write_state(self.root / name, done.state)
         self._publish(arrival, done, pixels)
         scores = {"sums": done.sums, "rejected": done.rejected, "diverged": done.diverged}
+        scores |= {} if done.judged is None else {"innovations": plain(done.judged)}
         cycle = Cycle(number, arrival, name, checksum(self.root / name), scores)
         self.ledger.commit(cycle)
         self.number, self.state, self.pixels = number, done.state, pixels

@@ -36,6 +36,7 @@ from releo_da.cycling.draws import Draws, block_draws
 from releo_da.diagnostics.scores import Array
 from releo_da.runs.acquire import Nature, trajectory
 from releo_da.runs.block import Task, Tick
+from releo_da.runs.judged import Judged, judge
 from releo_da.runs.model import Model
 from releo_da.runs.twin import against
 from releo_da.types import Acquisition, State, Step
@@ -71,12 +72,14 @@ class ToyOutcome:
         cases: estimates by name.
         finite: ``[replicate]`` bool, whether the ensemble stayed finite.
         state: the last analysis.
+        judged: what each analysis said of its innovations, where detail was asked for.
     """
 
     times: Array
     cases: dict[str, Case]
     finite: Array
     state: State
+    judged: list[Judged] = field(default_factory=list)
 
 
 @torch.no_grad()
@@ -136,7 +139,7 @@ def toy_twin(
         nature: truth and acquisitions.
         task: members, seed, start and horizons (model time).
         pixels: ``[replicate]`` ids.
-        detail: keep what verification, rank histograms and figures need.
+        detail: keep what verification, rank histograms, figures and the innovations need.
         free_run: whether an ensemble without observations runs beside.
         tick: called after each acquisition, `turns` times in all.
     """
@@ -150,6 +153,7 @@ def toy_twin(
             run.record("background", date, step.background.ensemble)
             run.record("analysis", date, step.analysis.ensemble)
             run.ahead(date, step)
+            run.judge(date, step)
             last = step.analysis
             finite &= torch.isfinite(last.ensemble).all(-1).all(-1).cpu()
             tick("filter")
@@ -166,7 +170,7 @@ def toy_twin(
             tick("free run")
     assert last is not None
     times = np.array([a.time for a in nature.acquisitions])
-    return ToyOutcome(times, run.cases, finite.numpy(), last)
+    return ToyOutcome(times, run.cases, finite.numpy(), last, run.judged)
 
 
 class _Run:
@@ -179,6 +183,7 @@ class _Run:
         self.pixels, self.detail = pixels, detail
         self.draws: Draws = block_draws(task.seed, pixels, nature.acquisitions[0].values)
         self.cases: dict[str, Case] = {}
+        self.judged: list[Judged] = []
         self.recent = {horizon: deque[State]() for horizon in task.horizons}
 
     def steps(self, acquisitions: Iterable[Acquisition]) -> Iterable[Step]:
@@ -219,6 +224,13 @@ class _Run:
                 case = f"forecast_{horizon:g}"
                 found = self.model.forecast(waiting[0], time, self.draws(time, case))
                 self.record(case, date, found.ensemble)
+
+    def judge(self, date: int, step: Step) -> None:
+        """What the analysis said of its innovations, where detail is kept."""
+        if self.detail and self.model.tally is not None:
+            after = self.model.observe(step.analysis.ensemble, step.acquisition)
+            said = judge(self.model, step, date, after.mean(1))
+            self.judged += [] if said is None else [said]
 
     def record(self, case: str, date: int, ensemble: Tensor) -> None:
         """An ensemble beside the truth at one observation time."""

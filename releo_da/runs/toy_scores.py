@@ -27,6 +27,7 @@ from releo_da.io.products import Product
 from releo_da.runs.acquire import Nature
 from releo_da.runs.block import Task
 from releo_da.runs.compare import QUANTILES
+from releo_da.runs.judged import reasons_in_all
 from releo_da.runs.toy import Case, ToyOutcome, means
 
 VARIABLE = "state"
@@ -129,6 +130,7 @@ def scores_of(outcome: ToyOutcome, nature: Nature, task: Task, burn_in: float) -
         for case, (rmse, spread) in per_replicate.items()
     }
     found["rejected"] = {}
+    found["rejected_by_reason"] = reasons_in_all(outcome.judged)
     found["diverged"] = int(diverged(outcome, scored, beside).sum())
     found["seeds"] = [task.seed]
     return found

@@ -18,10 +18,13 @@ from torch import Tensor
 from releo_da.cycling.cycle import cycle
 from releo_da.cycling.recovery import recoveries
 from releo_da.diagnostics.streaming import sums
+from releo_da.runs.block import RESIDUAL_MEMBERS
 from releo_da.runs.compare import compare, ndvi_index
 from releo_da.runs.hindcast import blocks
 from releo_da.runs.joined import joined_state, statistics
+from releo_da.runs.judged import Judged, joined_judged, judge
 from releo_da.runs.model import Model, on
+from releo_da.runs.timeline import where_seen
 from releo_da.types import Acquisition, State, Step
 
 
@@ -35,6 +38,7 @@ class Turn(NamedTuple):
         rejected: number of values refused by screening, per channel.
         diverged: number of pixels whose ensemble was not finite and was recovered.
         recovered: the same by what they went on from, ``background`` or ``prior``.
+        judged: what the analysis said of its innovations, or None.
     """
 
     state: State
@@ -43,6 +47,7 @@ class Turn(NamedTuple):
     rejected: dict[str, int]
     diverged: int
     recovered: dict[str, int]
+    judged: Judged | None
 
 
 def initial(
@@ -120,6 +125,7 @@ def turn(
     names = (*model.labels[acquisition.sensor], "ndvi")
     scored, refused = np.zeros((len(names), 7)), np.zeros(len(names) - 1, int)
     recovered: Counter[str] = Counter()
+    judged: list[Judged] = []
     derived: dict[str, np.ndarray] = {}
     with torch.no_grad():
         for rows in blocks(state.pixels):
@@ -129,6 +135,7 @@ def turn(
             refused += lost.sum(0).cpu().numpy()
             after = step.analysis.ensemble
             recovered += recoveries(step)
+            judged += _judged(model, step)
             analysis.ensemble[rows] = after.cpu()
             for name, held in step.analysis.memory.items():
                 whole = held.new_empty((len(state.pixels), *held.shape[1:]), device="cpu")
@@ -139,7 +146,17 @@ def turn(
                 derived.setdefault(name, empty)[..., rows.numpy()] = values
     counted = {name: terms.tolist() for name, terms in zip(names, scored, strict=True) if terms[0]}
     lost_by = {name: int(n) for name, n in zip(names, refused, strict=False) if n}
-    return Turn(analysis, derived, counted, lost_by, recovered.total(), dict(recovered))
+    said = joined_judged([[one] for one in judged])[0] if judged else None
+    return Turn(analysis, derived, counted, lost_by, recovered.total(), dict(recovered), said)
+
+
+def _judged(model: Model, step: Step) -> list[Judged]:
+    """What the analysis of a block said of its innovations, where something judges them."""
+    if model.tally is None:
+        return []
+    few = step.analysis.ensemble[:, :RESIDUAL_MEMBERS]
+    said = judge(model, step, 0, where_seen(model.observe)(few, step.acquisition).mean(1))
+    return [] if said is None else [said]
 
 
 def _block_turn(

@@ -36,6 +36,7 @@ from releo_da.runs.block import Task, Tick
 from releo_da.runs.compare import compare, ndvi_index
 from releo_da.runs.hindcast import blocks
 from releo_da.runs.joined import joined_records, joined_state, products, statistics
+from releo_da.runs.judged import Judged, joined_judged, judge, reasons_in_all
 from releo_da.runs.model import Model, on
 from releo_da.runs.timeline import hide, merged, requests
 from releo_da.types import Acquisition, State, Step
@@ -55,6 +56,7 @@ class TwinOutcome:
         product_times: ``[time]`` days.
         state: the last analysis.
         diverged: number of pixels whose ensemble stopped being finite, recovered or not.
+        judged: what each analysis said of its innovations, in time order.
     """
 
     verification: xr.Dataset
@@ -64,6 +66,7 @@ class TwinOutcome:
     product_times: Array
     state: State
     diverged: int
+    judged: list[Judged]
 
 
 @dataclass
@@ -73,6 +76,7 @@ class _BlockResult:
     estimated: dict[str, np.ndarray] = field(default_factory=dict)
     true: dict[str, np.ndarray] = field(default_factory=dict)
     diverged: int = 0
+    judged: list[Judged] = field(default_factory=list)
 
 
 def twin(
@@ -116,6 +120,7 @@ def twin(
         np.array(sorted(set(task.asked))),
         state,
         sum(r.diverged for r in found),
+        joined_judged([r.judged for r in found]),
     )
 
 
@@ -162,10 +167,13 @@ class _Block:
                 continue
             date += 1
             refused = (step.acquisition.precision > 0) & (step.precision == 0)
-            before = step.background.ensemble
+            before, analysis = step.background.ensemble, step.analysis.ensemble
+            after = self.model.observe(analysis, self.acquisitions[date])
+            said = judge(self.model, step, date, after.mean(1))
+            found.judged += [] if said is None else [said]
             found.records += [
                 self._record("background", date, before, step.predicted, refused),
-                self._record("analysis", date, step.analysis.ensemble),
+                self._record("analysis", date, analysis, after),
                 self._record("smoothed", date, late),
             ]
         hidden = [hide(a, torch.ones_like(a.seen[:, 0])) for a in self.acquisitions]
@@ -269,6 +277,7 @@ def score(outcome: TwinOutcome, task: Task, burn_in: float = 0.0) -> dict[str, A
     refused = outcome.verification.rejected.sum(("time", "pixel"))
     names, counts = refused.channel.values, refused.values
     found["rejected"] = {str(n): int(c) for n, c in zip(names, counts, strict=True) if c}
+    found["rejected_by_reason"] = reasons_in_all(outcome.judged)
     found["diverged"] = outcome.diverged
     found["seeds"] = [task.seed]
     return found

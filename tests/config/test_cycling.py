@@ -127,6 +127,25 @@ def test_cycle_resume_status_forecast(tmp_path: Path, run: Run, capsys) -> None:
     assert "stands at 2020-05-11T10:50:00" in capsys.readouterr().err
 
 
+def test_scores_do_not_depend_on_how_a_run_was_cut(tmp_path: Path, run: Run) -> None:
+    scores = {}
+    for name, calls in (("whole", [(0, 1, 2)]), ("parts", [(0,), (1, 2)])):
+        for path in (tmp_path / "inbox").glob("*.nc"):
+            path.unlink()
+        for dates in calls:
+            deliver(tmp_path / "inbox", *dates)
+            assert run("cycle", "c.yaml", "--once", "--out", name, "--quiet") == 0
+        scores[name] = json.loads((tmp_path / name / "scores.json").read_text("utf-8"))
+        lines = (tmp_path / name / "log.jsonl").read_text("utf-8").splitlines()
+        rows = [one for one in map(json.loads, lines) if one["kind"] == "analysis"]
+        assert [one["cycle"] for one in rows] == [1, 2, 3]
+        assert [one["values"] for one in rows] == [4, 4, 4]
+    assert scores["whole"] == scores["parts"]
+    row = scores["whole"]["innovations"]["sentinel2a"]
+    assert row["values"] == 12 and set(row["errors"]) == {"B04", "B8A"}
+    assert row["reduced_chi2"] > 0.0 and 0.0 < row["dfs"] < 2.0
+
+
 def test_a_change_of_what_decides_is_refused(tmp_path: Path, run: Run, capsys) -> None:
     deliver(tmp_path / "inbox", 0)
     assert run(*CYCLE) == 0

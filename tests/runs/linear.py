@@ -9,6 +9,7 @@ import xarray as xr
 from releo_da.assimilation.etkf import etkf
 from releo_da.assimilation.inflation import relaxed
 from releo_da.assimilation.screening import screened
+from releo_da.assimilation.tally import tally
 from releo_da.io import Series, read_points
 from releo_da.runs.cycle import Service
 from releo_da.runs.model import Model
@@ -55,6 +56,7 @@ def linear_model() -> Model:
         lambda ensemble, angles: {"lai": ensemble[..., 1] - ensemble[..., 0]},
         CHANNELS,
         DESCRIBED,
+        tally=tally,
     )
 
 

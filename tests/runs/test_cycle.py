@@ -15,6 +15,7 @@ from releo_da.cycling.ledger import Ledger
 from releo_da.io import drop_duplicates, merge, read_state
 from releo_da.runs.block import Task
 from releo_da.runs.hindcast import hindcast
+from releo_da.runs.judged import restored
 from releo_da.types import InputError
 
 from .linear import ALL, MEMBERS, SEED, deliver, linear_model, read, rows, season, states
@@ -187,3 +188,23 @@ def test_background_scores_are_those_of_the_hindcast(tmp_path, service, uninterr
     for name, terms in grown.items():
         found = row(terms)
         assert found == pytest.approx({k: expected[name][k] for k in found}, rel=1e-5)
+
+
+def test_innovations_are_those_of_the_hindcast(tmp_path, service):
+    """Over two blocks of randomness: counts to the last value, sums up to rounding."""
+    path = deliver(tmp_path / "inbox", season(points=300), ALL)
+    one = service()
+    one.sweep()
+    series = drop_duplicates(merge([read(path)]))
+    task = Task(SEED, MEMBERS, start=series.acquisitions[0].time, smooth=False)
+    expected = hindcast(linear_model(), series, task).judged
+    said = [cycle.scores["innovations"] for cycle in one.ledger.cycles()]
+    found = [restored(one, k) for k, one in enumerate(said)]
+    assert [(j.date, j.seen, j.refused, j.recovered) for j in found] == [
+        (j.date, j.seen, j.refused, j.recovered) for j in expected
+    ]
+    assert sum(j.refused.total() for j in found) > 0
+    for ours, theirs in zip(found, expected, strict=True):
+        for name, part in theirs.sums.items():
+            torch.testing.assert_close(ours.sums[name], part)
+    assert sum(float(j.sums["values"]) + j.refused.total() - j.seen for j in found) == 0.0

@@ -97,6 +97,25 @@ def test_the_filter_follows_the_truth(done: tuple[Path, dict[str, Any]]) -> None
     assert 5.0 < scores["baselines"]["climatology"]["analysis"]["state"]["rmse"] < 9.0
 
 
+def test_innovations_are_judged_after_the_burn_in(tmp_path: Path) -> None:
+    """On a linear model with known errors; the log has every analysis, the scores the later."""
+    out, scores = ran(
+        tmp_path, LINEAR, "score.burn_in=20", "members=200", "source.twin.replicates=20"
+    )
+    records = [json.loads(line) for line in (out / "log.jsonl").open(encoding="utf-8")]
+    rows = [one for one in records if one["kind"] == "analysis"]
+    with xr.open_dataset(out / "analysis.nc") as found:
+        late = int((found.time.values > np.datetime64("1970-01-21")).sum())
+    assert len(rows) == 40 and 0 < late < 40
+    row = scores["innovations"]["components"]
+    assert row["values"] == sum(one["values"] for one in rows[-late:])
+    assert row["reduced_chi2"] == pytest.approx(1.0, abs=0.15)
+    deviations = {name: one["assumed"] for name, one in row["errors"].items()}
+    assert deviations == pytest.approx({"x2": 0.5**0.5, "x0": 0.2**0.5})
+    for one in row["errors"].values():
+        assert one["estimated"] == pytest.approx(one["assumed"], rel=0.1)
+
+
 def test_the_kernel_of_a_run_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = "analyse=[{name: etkf, kernel: compiled}, {name: inflated, factor: 1.02}]"
     told, rmse = [], []

@@ -92,6 +92,26 @@ def test_intervals_hold_what_they_promise(done: tuple[Path, dict[str, Any]]) -> 
                 assert row["spread"] == pytest.approx(row["rmse"], rel=0.3), (case, name)
 
 
+def test_innovations_of_a_twin_are_consistent(done: tuple[Path, dict[str, Any]]) -> None:
+    """Model and errors of an identical twin are right, so chi2 per value is about 1."""
+    out, scores = done
+    records = [json.loads(line) for line in (out / "log.jsonl").open(encoding="utf-8")]
+    rows = [one for one in records if one["kind"] == "analysis"]
+    with xr.open_dataset(out / "verification.nc") as found:
+        assert len(rows) == found.sizes["time"]
+    assert set(scores["innovations"]) == {"sentinel2a", "landsat8"}
+    for sensor, channels in (("sentinel2a", 6), ("landsat8", 4)):
+        mine = [one for one in rows if one["sensor"] == sensor]
+        row = scores["innovations"][sensor]
+        assert row["values"] == sum(one["values"] for one in mine) == row["pixels"] * channels
+        assert sum(one["seen"] for one in mine) == row["values"]  # no screening: all are used
+        assert row["reduced_chi2"] == pytest.approx(1.0, abs=0.25)
+        assert 0.0 < row["dfs"] < channels
+        assert len(row["errors"]) == channels
+    assert scores["rejected_by_reason"] == {}
+    assert "Innovations of landsat8" in (out / "report.html").read_text(encoding="utf-8")
+
+
 def test_the_truth_is_scored_everywhere_and_only_what_is_estimated(
     done: tuple[Path, dict[str, Any]],
 ) -> None:
