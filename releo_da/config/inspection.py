@@ -12,24 +12,34 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table as Grid
+import xarray as xr
 from torch import Tensor
 
 from releo_da.config.assemble import assemble
 from releo_da.config.cycling import cycle, source_of
 from releo_da.config.document import Document
+from releo_da.config.inspection_tables import show
+from releo_da.config.maps import large_cubes
 from releo_da.config.options import Options
-from releo_da.config.run_files import run_root
+from releo_da.config.run_files import progress, run_root
 from releo_da.config.schemes import layers_of, name_of
 from releo_da.config.sections import field_tables, score, section
-from releo_da.config.sources import READERS, joined, resolved_sources
+from releo_da.config.sources import (
+    READERS,
+    check_offsets,
+    joined,
+    resolved_sources,
+    suspicions,
+)
+from releo_da.cycling.draws import BLOCK
 from releo_da.diagnostics.plots.inspection import Glance, overview
 from releo_da.diagnostics.plots.style import png
 from releo_da.io import Series, create_run_directory, write_json
 from releo_da.io.archive import plain
 from releo_da.io.atomic import write_bytes_atomic
+from releo_da.io.cube import Cube
 from releo_da.io.inbox import arrived, folder_and_pattern
+from releo_da.io.strips import groups, survey
 from releo_da.observation.bright import brighter
 from releo_da.observation.faults import KINDS
 from releo_da.observation.plausible import population
@@ -52,19 +62,18 @@ def command(document: Document, options: Options) -> Path:
         InputError: a run of this configuration would be refused; the report is written before.
     """
     refused: list[Noted] = []
-    read = [
-        series
-        for position, entry in enumerate(entries_of(document))
-        if (series := _read(document, entry, f"source[{position}]", refused)) is not None
-    ]
-    series = _joined(read, refused)
+    cubes = [] if "cycle" in document.values else large_cubes(document)
+    series, pixels = (
+        _sampled(document, cubes, refused, options) if cubes else _whole(document, refused)
+    )
     found = Inspection([], [], [], refused)
     root = create_run_directory(run_root(document, options, "inspect"))
     if series is not None:
         log = list(series.log)
         try:
             wanted = section(document, "score", score)
-            log += [record for t in field_tables(document, wanted, series) for record in t.log]
+            tables = field_tables(document, wanted, series._replace(pixels=pixels))
+            log += [record for table in tables for record in table.log]
             assemble(document, series.channels)
         except InputError as error:
             refused.append(Noted("configuration", REFUSED, str(error)))
@@ -80,6 +89,38 @@ def command(document: Document, options: Options) -> Path:
         more = f" (and {len(refused) - 1} more, listed above)" if len(refused) > 1 else ""
         raise InputError(f"a run would be refused: {refused[0].message}{more}")
     return root
+
+
+Read = tuple[Series | None, xr.Dataset]
+"""A series, and all pixels of the run: more than those of the series where it is a sample."""
+
+
+def _whole(document: Document, refused: list[Noted]) -> Read:
+    """All sources, each read by itself, joined."""
+    entries = entries_of(document)
+    read = [_read(document, e, f"source[{k}]", refused) for k, e in enumerate(entries)]
+    series = _joined([series for series in read if series is not None], refused)
+    return series, xr.Dataset() if series is None else series.pixels
+
+
+def _sampled(document: Document, cubes: list[Cube], refused: list[Noted], options: Options) -> Read:
+    """A sample of the pixels of maps that do not fit into memory, the counts those of the whole."""
+    accepted = [tuple(entry.get("accept", ())) for entry in resolved_sources(document)]
+
+    def judge(number: int, sample: Series) -> list[dict[str, Any]]:
+        try:
+            return suspicions(sample, cubes[number].layout.path, accepted[number])
+        except InputError as error:
+            refused.append(Noted("source", REFUSED, str(error)))
+            return []
+
+    try:
+        with progress(len(groups(cubes[0])), "reading", options.quiet) as tick:
+            stream = survey(cubes, judge, check_offsets, BLOCK, tick)
+        return stream.sample, stream.pixels
+    except InputError as error:
+        refused.append(Noted("sources", REFUSED, str(error)))
+        return None, xr.Dataset()
 
 
 def entries_of(document: Document) -> list[dict[str, Any]]:
@@ -176,55 +217,3 @@ def _index(a: Any, channels: tuple[str, ...]) -> list[float]:
 
 def _written(found: Inspection) -> dict[str, Any]:
     return {**found._asdict(), "findings": [noted._asdict() for noted in found.findings]}
-
-
-def show(found: Inspection) -> None:
-    """Print the four tables."""
-    console = Console(width=None if Console().is_terminal else 140)
-    for title, head, rows in (_sources(found), _channels(found), _angles(found), _findings(found)):
-        if rows:
-            grid = Grid(title=title, title_justify="left")
-            for name in head:
-                grid.add_column(name, overflow="fold")
-            for row in rows:
-                grid.add_row(*row)
-            console.print(grid)
-    if not found.findings:
-        console.print("Nothing odd was found.")
-
-
-Rows = tuple[str, list[str], list[list[str]]]
-
-
-def _sources(found: Inspection) -> Rows:
-    head = ["file", "sensors", "dates", "of them dark", "pixels", "first", "last", "clear"]
-    rows = [
-        [Path(r["path"]).name, ", ".join(r["sensors"]), str(r["dates"]), str(r["dark"])]
-        + [str(r["pixels"]), r["first"][:16], r["last"][:16], f"{100 * r['clear']:.0f} %"]
-        for r in found.sources
-    ]
-    return "Sources", head, rows
-
-
-def _channels(found: Inspection) -> Rows:
-    head = ["sensor", "channel", "values", "clear", "1 %", "median", "99 %"]
-    rows = [
-        [r["sensor"], r["channel"], str(r["n"]), f"{100 * r['clear']:.0f} %"]
-        + [f"{r[q]:.4g}" if q in r else "" for q in ("q01", "median", "q99")]
-        for r in found.channels
-    ]
-    return "Channels", head, rows
-
-
-def _angles(found: Inspection) -> Rows:
-    head = list(found.angles[0]) if found.angles else []
-    rows = [
-        [r["sensor"], *(f"{low:.1f} to {high:.1f}" for low, high in list(r.values())[1:])]
-        for r in found.angles
-    ]
-    return "Angles (degrees)", head, rows
-
-
-def _findings(found: Inspection) -> Rows:
-    rows = [[n.what, n.treatment, n.message] for n in found.findings]
-    return "Findings", ["what", "what a run does", "where and why"], rows

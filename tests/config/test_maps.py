@@ -185,3 +185,23 @@ def test_maps_of_other_windows_are_refused(
     status, _, err = releo("hindcast", "run.yaml", "--out", "run")
     assert status == 2
     assert "the same rows and columns as" in " ".join(err.split())
+
+
+def test_inspection_of_a_large_map(
+    place: Path, releo: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a map that is its own sample the tables are those of a reading at once."""
+    Path("run.yaml").write_text(yaml.safe_dump(configuration([source("a.nc")])))
+    for out, limit in (("whole", maps.LARGE), ("parts", 0)):
+        monkeypatch.setattr(maps, "LARGE", limit)
+        status, _, err = releo("inspect", "run.yaml", "--out", out)
+        assert status == 0, err
+    parts, whole = (
+        json.loads(Path(out, "inspection.json").read_text()) for out in ("parts", "whole")
+    )
+    assert parts == whole
+    monkeypatch.setattr(strips, "SAMPLE", 50)
+    assert releo("inspect", "run.yaml", "--out", "thin")[0] == 0
+    thin = json.loads(Path("thin/inspection.json").read_text())
+    assert thin["sources"] == whole["sources"]
+    assert thin["channels"][0]["n"] < whole["channels"][0]["n"] / 9
