@@ -19,6 +19,7 @@ import torch
 
 from releo_da import __version__
 from releo_da.config.assemble import assemble
+from releo_da.config.auxiliary import with_maps
 from releo_da.config.document import Document
 from releo_da.config.hindcast import MEMBERS, SEED
 from releo_da.config.innovations import of_sensors, record
@@ -184,7 +185,8 @@ def command(
     wanted, source = section(document, "cycle", cycle), source_of(document)
     folder, pattern = folder_and_pattern(wanted.inbox)
     inbox, device = document.resolve(folder), options.torch_device()
-    settings, source = settings_of(document, source, device.type), placed(document, source)
+    settings = settings_of(document, source, device.type)
+    source = with_maps(document, placed(document, source))
     channels = configured_channels(source, f"{document.path}: source[0]")
     read = reader_of(document, source)
     model = assemble(document, channels, device=device).model

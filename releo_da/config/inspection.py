@@ -16,6 +16,7 @@ import xarray as xr
 from torch import Tensor
 
 from releo_da.config.assemble import assemble
+from releo_da.config.auxiliary import with_maps
 from releo_da.config.cycling import cycle, source_of
 from releo_da.config.document import Document
 from releo_da.config.inspection_tables import show
@@ -138,7 +139,8 @@ def entries_of(document: Document) -> list[dict[str, Any]]:
     files = arrived(document.resolve(folder), pattern)
     if not files:
         raise InputError(f"{document.path}: cycle.inbox: {wanted.inbox} holds no file yet")
-    return [{**source_of(document), "path": file.path} for file in files]
+    source = with_maps(document, source_of(document))
+    return [{**source, "path": file.path} for file in files]
 
 
 def _read(

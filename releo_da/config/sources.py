@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
+from releo_da.config.auxiliary import with_maps
 from releo_da.config.document import Document
 from releo_da.config.registry import Registry
 from releo_da.config.sensor_paths import placed
@@ -101,6 +102,7 @@ def resolved_sources(document: Document) -> list[dict[str, Any]]:
         mask = entry.get("mask")
         if isinstance(mask, dict) and "path" in mask:
             resolved[-1]["mask"] = {**mask, "path": str(document.resolve(mask["path"]))}
+        resolved[-1] = with_maps(document, resolved[-1])
     return resolved
 
 

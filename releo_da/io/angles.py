@@ -5,11 +5,13 @@
       view_zenith: 5.0                 a number of degrees
       view_azimuth: {table: angles.csv, by: [relative_orbit], column: azimuth, where: {farm: A}}
       slope: slope                     inclination of the ground, with aspect, the way it faces
+      aspect: auxiliary                the field of that name of the option ``auxiliary``
 
 Sun angles that are not given are computed from time and position; where no view angle is given the
 sensor looks straight down. Of the azimuths only their difference matters, folded to [0, 180]; it
 may be given itself as ``relative_azimuth``. Where the ground has a slope all three angles are those
 about its normal (`releo_da.io.geometry`); then both azimuths are needed, not only their difference.
+Level ground needs no aspect, which maps leave empty there.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from releo_da.io.auxiliary import FIELDS, in_memory
 from releo_da.io.geometry import sun_position, viewing, viewing_on_slope
 from releo_da.io.layout import Layout, flat, variable
 from releo_da.io.names import listed, require
@@ -36,6 +39,9 @@ KEYS = (
     "aspect",
 )
 Option = str | float | Mapping[str, object]
+
+AUXILIARY = "auxiliary"
+"""In the place of a variable: the static field of the same name."""
 
 
 def angles_of(
@@ -72,7 +78,8 @@ def angles_of(
     view = given.get("view_zenith", nothing), given.get("view_azimuth", nothing)
     if "slope" in given:
         sun = given["sun_zenith"], given["sun_azimuth"]
-        return viewing_on_slope(*sun, *view, given["slope"], given["aspect"])
+        aspect = np.where(given["slope"] == 0, 0.0, given["aspect"])
+        return viewing_on_slope(*sun, *view, given["slope"], aspect)
     if by_azimuths:
         relative = given["sun_azimuth"] - given["view_azimuth"]
     else:
@@ -115,7 +122,13 @@ def _resolve(option: Option, key: str, dataset: xr.Dataset, layout: Layout) -> N
             f"{where}: '{option}' is not an angle; give the name of a variable, a number of "
             "degrees, or {table: .., by: [..], column: ..}"
         )
-    if isinstance(option, str):
+    if option == AUXILIARY and key in FIELDS:
+        if in_memory(key) not in dataset.variables:
+            raise InputError(
+                f"{where}: 'auxiliary' has no {key}; add 'auxiliary: {{{key}: ..}}' to the source"
+            )
+        array = dataset[in_memory(key)]
+    elif isinstance(option, str):
         array = variable(dataset, option, (layout.time, *layout.space), where)
     elif isinstance(option, Mapping):
         array = xr.DataArray(_from_table(option, dataset, layout, where), dims=layout.time)

@@ -19,6 +19,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from releo_da.io.angles import Option
+from releo_da.io.auxiliary import FieldOption, own_columns, with_fields
 from releo_da.io.dates import TimeOption
 from releo_da.io.errors import ErrorOption
 from releo_da.io.grids import Positions, compact, land, narrowed
@@ -88,7 +89,7 @@ class Cube:
         """
         with self.opening() as (dataset, _):
             part = dataset.isel({dim: compact(kept) for dim, kept in self.positions.items()})
-            return self.assembled(part, self.rows, self.columns, True)
+            return self.assembled(self._with_fields(part, self.rows), self.rows, self.columns, True)
 
     def read(self, rows: NDArray[np.intp]) -> Series:
         """Some rows of it, in ascending order: every time and every column, seen or not.
@@ -104,7 +105,8 @@ class Cube:
             kept = {**self.positions, row_axis: self._rows}
             with self.opening() as (dataset, _):
                 used = _used(dataset, self.layout, self.content)
-                self._held = used.isel({dim: compact(k) for dim, k in kept.items()}).load()
+                part = used.isel({dim: compact(k) for dim, k in kept.items()}).load()
+            self._held = self._with_fields(part, self._rows)
         part = self._held.isel({row_axis: compact(np.searchsorted(self._rows, rows))})
         return self.assembled(part, rows, self.columns, False)
 
@@ -115,6 +117,12 @@ class Cube:
         row_axis, column_axis = self.layout.space
         place = np.searchsorted(self._rows, rows), np.searchsorted(self.columns, columns)
         return self._held.isel({row_axis: place[0], column_axis: place[1]})
+
+    def _with_fields(self, part: xr.Dataset, rows: NDArray[np.intp]) -> xr.Dataset:
+        if not self.content.auxiliary:
+            return part
+        pixels = self.grid.pixels(rows, self.columns)
+        return with_fields(part, self.layout, pixels, self.content.auxiliary)
 
     def assembled(
         self,
@@ -156,6 +164,7 @@ def open_cube(
     overpass: str | int | None = None,
     error: ErrorOption | None = None,
     composite: CompositeOption | None = None,
+    auxiliary: dict[str, FieldOption] | None = None,
 ) -> Cube:
     """Read a grid as the pixels seen at least once, row after row; ids are row * width + column.
 
@@ -198,6 +207,8 @@ def open_cube(
             place of the noise of the sensor (`releo_da.io.errors`).
         composite: ``{days: 10}``, ``{end: variable}`` or ``{calendar: dekad}`` where a date stands
             for a period; with ``change`` per day (`releo_da.io.periods`).
+        auxiliary: elevation, slope, aspect, land_cover and weather of the pixels: variables,
+            numbers or maps (`releo_da.io.auxiliary`).
 
     Returns:
         The cube, of which nothing but axes and the mask was read; `read_cube`, with the same
@@ -221,6 +232,7 @@ def open_cube(
         error,
         composite,
         labels,
+        auxiliary,
     )
     opening = partial(opened_source, path, dims, ("y", "x"), values, time, overpass, composite)
     with opening() as (dataset, layout):
@@ -253,7 +265,8 @@ read_cube = _read(open_cube)
 
 def _used(dataset: xr.Dataset, layout: Layout, content: Content) -> xr.Dataset:
     """The file without the maps that no option names."""
-    named = _texts([content.values, content.channels, content.clear, content.angles, content.error])
+    c = content
+    named = _texts([c.values, c.channels, c.clear, c.angles, c.error, own_columns(c.auxiliary)])
     row_axis = layout.space[0]
     return dataset.drop_vars(
         [n for n, v in dataset.variables.items() if row_axis in v.dims and n not in named

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from releo_da.io.atomic import replacing
 from releo_da.io.netcdf import NETCDF
-from releo_da.io.products import PACKED, Product, products_dataset, store
+from releo_da.io.products import PACKED, Product, field_layers, products_dataset, store
 
 HELD = 64 * 2**20
 """Bytes, about, of the strip that is held."""
@@ -44,7 +44,7 @@ def writing_map(
     Args:
         path: of the file.
         times: ``[time]`` days since 1970-01-01.
-        pixels: the pixel axis of the map; its ids are not used.
+        pixels: the pixel axis of the map, whose static fields are written at once.
         described: unit and long name of each output variable.
         levels: probabilities of the quantiles.
         attributes: global ones.
@@ -62,7 +62,8 @@ def writing_map(
         for name, (unit, text) in described.items()
     }
     layers = products_dataset(days, corner, products, attributes)
-    axes = products_dataset(days, bare, {}, attributes)
+    fields = field_layers(pixels)
+    axes = products_dataset(days, bare, {}, attributes).assign_coords(fields)
     if "quantile" in layers:
         axes = axes.assign_coords(quantile=layers["quantile"])
     with replacing(path) as aside:
@@ -70,7 +71,7 @@ def writing_map(
             store(aside, axes)
             file = netCDF4.Dataset(aside, "a")
         try:
-            strips = _Strips(file, layers, list(described))
+            strips = _Strips(file, layers, list(described), list(fields))
             yield strips.write
             strips.flush()
         finally:
@@ -85,9 +86,16 @@ class _Strips:
         file: with the axes of the whole map.
         layers: the output variables of one pixel, for their dimensions and attributes.
         names: of the output variables.
+        fields: names of coordinates along rows and columns.
     """
 
-    def __init__(self, file: netCDF4.Dataset, layers: xr.Dataset, names: Sequence[str]) -> None:
+    def __init__(
+        self,
+        file: netCDF4.Dataset,
+        layers: xr.Dataset,
+        names: Sequence[str],
+        fields: Sequence[str],
+    ) -> None:
         self.file = file
         times, self.height, self.width = (len(file.dimensions[d]) for d in ("time", "y", "x"))
         statistics = 2 + layers.sizes.get("quantile", 0)
@@ -111,6 +119,8 @@ class _Strips:
                     **PACKED,
                 )
                 made.setncatts(array.attrs)
+                if fields:
+                    made.setncattr("coordinates", " ".join(fields))
 
     def write(self, ids: NDArray[np.int64], values: Mapping[str, Array]) -> None:
         """Take the output variables of some pixels."""

@@ -40,7 +40,7 @@ def point_pixels(
     if None in names:
         return pixels
     x, y = (dataset[name].values.astype(np.float64) for name in names)
-    return _located(pixels, x, y, crs or _declared(dataset, str(names[0])), layout.path)
+    return _located(pixels, x, y, crs or stated_crs(dataset, str(names[0])), layout.path)
 
 
 class Grid(NamedTuple):
@@ -102,7 +102,7 @@ def grid_of(dataset: xr.Dataset, layout: Layout, crs: str | None) -> Grid:
     if not {row_axis, column_axis} <= set(dataset.variables):
         return Grid(layout.path, *size, None, None, None)
     x, y = (_regular(dataset[name], layout) for name in (column_axis, row_axis))
-    return Grid(layout.path, *size, x, y, crs or _declared(dataset, column_axis))
+    return Grid(layout.path, *size, x, y, crs or stated_crs(dataset, column_axis))
 
 
 def _located(pixels: xr.Dataset, x: NDArray, y: NDArray, crs: str | None, path: str) -> xr.Dataset:
@@ -162,7 +162,7 @@ def _along(dataset: xr.Dataset, names: tuple[str, ...], dim: str) -> str | None:
     return next(found, None)
 
 
-def _declared(dataset: xr.Dataset, x_name: str) -> str | None:
+def stated_crs(dataset: xr.Dataset, x_name: str) -> str | None:
     """The coordinate system that the file states, or degrees where its coordinates are that."""
     units = str(dataset[x_name].attrs.get("units", ""))
     if x_name in ("lon", "longitude") or units.startswith("degree"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from releo_da.io.angles import Option
+from releo_da.io.auxiliary import FieldOption, with_fields
 from releo_da.io.dates import TimeOption
 from releo_da.io.errors import ErrorOption
 from releo_da.io.masks import Rule
@@ -41,6 +42,7 @@ def read_points(
     overpass: str | int | None = None,
     error: ErrorOption | None = None,
     composite: CompositeOption | None = None,
+    auxiliary: dict[str, FieldOption] | None = None,
 ) -> Series:
     """Read a series of points; their ids are their positions in the file, from 0.
 
@@ -78,6 +80,8 @@ def read_points(
             place of the noise of the sensor (`releo_da.io.errors`).
         composite: ``{days: 10}``, ``{end: variable}`` or ``{calendar: dekad}`` where a date stands
             for a period; with ``change`` per day (`releo_da.io.periods`).
+        auxiliary: elevation, slope, aspect, land_cover and weather of the pixels: variables,
+            numbers or maps (`releo_da.io.auxiliary`).
 
     Returns:
         The series, with all selected points whether seen or not.
@@ -100,10 +104,12 @@ def read_points(
         error,
         composite,
         labels,
+        auxiliary,
     )
     opened = opened_source(path, dims, ("pixel",), values, time, overpass, composite)
     with opened as (dataset, layout):
         positions = selected(dataset, layout, select, period)
         part = dataset.isel(positions)
         pixels = point_pixels(part, layout, positions[layout.space[0]].astype("int64"), crs)
+        part = with_fields(part, layout, pixels, auxiliary)
         return assemble(part, layout, pixels, content)

@@ -22,6 +22,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from releo_da.io.atomic import replacing
+from releo_da.io.auxiliary import FIELDS
 from releo_da.io.crs import DEGREES, axis_attributes, grid_mapping
 from releo_da.io.netcdf import NETCDF, opened
 from releo_da.io.times import from_days
@@ -229,7 +230,7 @@ def _coordinates(days: NDArray[np.float64], pixels: xr.Dataset) -> dict[str, tup
         for name, told in degrees.items():
             if name in pixels.coords:
                 coords[name] = ("point", pixels[name].values, told)
-        return coords
+        return coords | field_layers(pixels)
     described = axis_attributes(pixels.attrs["crs"]) if "crs" in pixels.attrs else {}
     for axis, length in (("y", "height"), ("x", "width")):
         if f"grid_{axis}" in pixels.coords:
@@ -239,7 +240,18 @@ def _coordinates(days: NDArray[np.float64], pixels: xr.Dataset) -> dict[str, tup
             numbers = np.arange(pixels.attrs[length], dtype=np.float64)
             attrs = {"long_name": f"position along {axis}", "units": "1"}
         coords[axis] = (axis, numbers, {**attrs, "axis": axis.upper()})
-    return coords
+    return coords | field_layers(pixels)
+
+
+def field_layers(pixels: xr.Dataset) -> dict[str, tuple]:
+    """Static fields of a pixel axis as coordinates of products, missing where no pixel is."""
+    found = {}
+    for name, field in FIELDS.items():
+        if name in pixels.coords:
+            values = pixels[name].values[None]
+            (_, *dims), (layer, *_) = _unfolded(values, pixels, values.shape)
+            found[name] = (tuple(dims), layer, field.attributes)
+    return found
 
 
 def _geotransform(pixels: xr.Dataset) -> dict[str, str]:

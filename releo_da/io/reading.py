@@ -18,6 +18,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from releo_da.io.angles import Option, angles_of
+from releo_da.io.auxiliary import FieldOption, field_coordinates
 from releo_da.io.errors import ErrorOption, error_rules, stated_error
 from releo_da.io.layout import Layout, times_of, variable
 from releo_da.io.magnitude import check_magnitude
@@ -61,6 +62,7 @@ class Content:
         error: `releo_da.io.errors`, in the place of the sensor's noise.
         composite: `releo_da.io.periods`; what the values may change adds to their error.
         labels: variable that names the channels along their axis.
+        auxiliary: static fields of `releo_da.io.auxiliary`.
     """
 
     sensor: SensorOption
@@ -77,6 +79,7 @@ class Content:
     error: ErrorOption | None = None
     composite: CompositeOption | None = None
     labels: str | None = None
+    auxiliary: Mapping[str, FieldOption] | None = None
 
 
 LENGTH = "<length>"
@@ -128,7 +131,8 @@ def assemble(
     """The series of a selected part of a file.
 
     Args:
-        dataset: the part of the open file that was selected.
+        dataset: the part of the open file that was selected, with its static fields
+            (`releo_da.io.auxiliary.with_fields`).
         layout: its axes.
         pixels: its pixel axis, as `point_pixels` or `grid_pixels` give it; of a grid those pixels
             stay that were seen at least once.
@@ -162,6 +166,7 @@ def assemble(
     )
     if whole:
         check_magnitude(raw, clear, indices, content.valid, content.scale, layout)
+    pixels = pixels.assign_coords(field_coordinates(dataset, layout))
     geometry = angles_of(content.angles, dataset, layout, days, pixels)
     seen, geometry = _illuminated(seen, geometry, counts)
     stated = stated_error(rules, channels, raw, scale, dataset, layout, positions)

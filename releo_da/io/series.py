@@ -15,6 +15,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
+from releo_da.io.auxiliary import joined_fields
 from releo_da.io.names import require
 from releo_da.types import Acquisition, InputError
 
@@ -29,9 +30,10 @@ class Series(NamedTuple):
         acquisitions: in time order (equal times allowed), CPU float32, one pixel axis for all.
         pixels: data set with the dimension ``pixel`` and the coordinates ``id`` (int64, global),
             ``x``, ``y``, and ``lon``, ``lat`` in degrees where they can be derived, ``label`` where
-            a table names its pixels; for a grid also ``row``, ``col`` and the full axes ``grid_x``,
-            ``grid_y``. Attributes ``kind`` ("point" or "grid"), ``crs`` and, for a grid,
-            ``height`` and ``width``.
+            a table names its pixels, and the static fields of the option ``auxiliary``
+            (`releo_da.io.auxiliary.FIELDS`, NaN where unknown); for a grid also ``row``, ``col``
+            and the full axes ``grid_x``, ``grid_y``. Attributes ``kind`` ("point" or
+            "grid"), ``crs`` and, for a grid, ``height`` and ``width``.
         log: facts found while reading, one dictionary each, ``kind`` says which.
         channels: per sensor the names along the channel axis of its acquisitions.
         duplicates: which of several products of one pass `drop_duplicates` keeps.
@@ -51,8 +53,8 @@ def merge(series: Sequence[Series]) -> Series:
     their ids are; grids must be the same grid.
 
     Raises:
-        InputError: there is no source, kinds, grids or coordinate systems differ, one sensor comes
-            with different channels, or the rules for duplicates differ.
+        InputError: there is no source, kinds, grids, coordinate systems or static fields differ,
+            one sensor comes with different channels, or the rules for duplicates differ.
     """
     if not series:
         raise InputError("source: the list is empty; name at least one source")
@@ -71,7 +73,7 @@ def merge(series: Sequence[Series]) -> Series:
                 f"source: duplicates is '{first.duplicates}' in one source and "
                 f"'{other.duplicates}' in another; give the same to all"
             )
-    pixels = _union([item.pixels for item in series])
+    pixels = joined_fields(_union([item.pixels for item in series]), [i.pixels for i in series])
     ids = pixels["id"].values
     acquisitions = [
         padded

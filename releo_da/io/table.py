@@ -21,6 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from releo_da.io.angles import Option
+from releo_da.io.auxiliary import FieldOption, with_fields
 from releo_da.io.dates import TimeOption, moments_of
 from releo_da.io.errors import PARTS, ErrorOption
 from releo_da.io.layout import Layout
@@ -74,6 +75,7 @@ def read_table(
     long: LongOption | None = None,
     error: ErrorOption | None = None,
     composite: CompositeOption | None = None,
+    auxiliary: dict[str, FieldOption] | None = None,
     separator: str = ",",
     header: bool | list[str] = True,
     comment: str | None = None,
@@ -113,6 +115,8 @@ def read_table(
             place of the noise of the sensor (`releo_da.io.errors`).
         composite: ``{days: 10}``, ``{end: column}`` or ``{calendar: dekad}`` where a date stands
             for a period; with ``change`` per day (`releo_da.io.periods`).
+        auxiliary: elevation, slope, aspect, land_cover and weather of the pixels: columns,
+            numbers or maps (`releo_da.io.auxiliary`).
         separator: of text: what stands between cells; a blank means any number of blanks or tabs.
         header: of text: whether the first row names the columns, or their names; false names them
             by their positions, "0", "1", ...
@@ -156,6 +160,7 @@ def read_table(
             product,
             _own(error, columns, known, layout.where("error")),
             _own_change(composite, columns, known, layout.where("composite")),
+            auxiliary=auxiliary,
         )
         check_long_names(whole, long, columns, name)
         mine = inside[sensors == one]
@@ -165,6 +170,7 @@ def read_table(
         dataset = table_dataset(rows, content, missing, None if long is None else long["value"])
         dataset = with_length(dataset, rows, moments.length[mine[used]]).assign_coords(coordinates)
         pixels = point_pixels(dataset, layout, ids, system).assign_coords(labels)
+        dataset = with_fields(dataset, layout, pixels, auxiliary)
         return assemble(dataset, layout, pixels, content, rows.given)
 
     return _clear_ones(of_sensor, of_sensors, name)

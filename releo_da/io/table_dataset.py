@@ -13,6 +13,8 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
+from releo_da.io.angles import AUXILIARY
+from releo_da.io.auxiliary import own_columns
 from releo_da.io.errors import error_rules, sources
 from releo_da.io.names import require, require_in_file
 from releo_da.io.reading import LENGTH, Content, NothingClear
@@ -130,12 +132,17 @@ def table_dataset(
         variables[column] = (axes, rows.numbers(column, _key(where, "error"), missing))
     for key, option in (content.angles or {}).items():
         place = _key(where, f"angles.{key}")
+        if option == AUXILIARY:
+            continue
         if isinstance(option, str):
             variables[option] = ((TIME, PIXEL), rows.of_pixels(option, place, missing))
         elif isinstance(option, Mapping):
             by = option.get("by", ())
             for name in map(str, by if isinstance(by, list | tuple) else [by]):
                 variables[name] = ((TIME,), rows.texts(name, place))
+    for key, column in own_columns(content.auxiliary).items():
+        place = _key(where, f"auxiliary.{key}")
+        variables[column] = ((TIME, PIXEL), rows.of_pixels(column, place, missing))
     if content.product is not None:
         variables[content.product] = ((TIME,), rows.texts(content.product, _key(where, "product")))
     times = from_days(rows.days).astype("datetime64[ns]")
