@@ -20,7 +20,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from releo_da.assimilation.linalg import anomalies, innovation_factor, weighted
+from releo_da.assimilation.linalg import anomalies, innovation_factor, used, weighted
 from releo_da.types import Analysis, Noise, Observe
 
 
@@ -48,5 +48,7 @@ def denkf(
     predicted = observe(prior)
     s, d = weighted(predicted, y, precision)
     scale = (prior.shape[1] - 1) ** -0.5
-    weights = torch.cholesky_solve(s.mT @ anomalies(prior), innovation_factor(s))
-    return Analysis(prior + (scale * d[:, None] - 0.5 * s) @ weights, predicted, precision, memory)
+    lower = innovation_factor(s)
+    weights = torch.cholesky_solve(s.mT @ anomalies(prior), lower)
+    ensemble = prior + (scale * d[:, None] - 0.5 * s) @ weights
+    return Analysis(ensemble, predicted, used(precision, lower), memory)

@@ -26,7 +26,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from releo_da.assimilation.linalg import anomalies, innovation_factor, weighted
+from releo_da.assimilation.linalg import anomalies, innovation_factor, used, weighted
 from releo_da.types import Analysis, Noise, Observe
 
 
@@ -56,5 +56,6 @@ def enkf(
     members = prior.shape[1]
     drawn = anomalies(noise(predicted.shape)) * (members / (members - 1)) ** 0.5
     innovations = (d[:, None] + drawn) * (members - 1) ** -0.5 - s
-    weights = torch.cholesky_solve(s.mT @ anomalies(prior), innovation_factor(s))
-    return Analysis(prior + innovations @ weights, predicted, precision, memory)
+    lower = innovation_factor(s)
+    weights = torch.cholesky_solve(s.mT @ anomalies(prior), lower)
+    return Analysis(prior + innovations @ weights, predicted, used(precision, lower), memory)

@@ -35,7 +35,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from releo_da.assimilation.etkf import update
+from releo_da.assimilation.etkf import transformed
 from releo_da.assimilation.linalg import (
     acted,
     anomalies,
@@ -169,5 +169,7 @@ def enkf_n(
     x, seen, told, weight = (given.double() for given in (prior, predicted, y, precision))
     factor = stretch(*weighted(seen, told, weight), tuning)[:, None, None]
     more = torch.where(acted(precision), factor - 1.0, 0.0)
-    ensemble = update(x + more * anomalies(x), seen + more * anomalies(seen), told, weight)
-    return Analysis(ensemble.to(prior.dtype), predicted, precision, memory)
+    wider = weighted(seen + more * anomalies(seen), told, weight)
+    ensemble, lost = transformed(x + more * anomalies(x), *wider)
+    ensemble = torch.where(lost[:, None, None], prior, ensemble.to(prior.dtype))
+    return Analysis(ensemble, predicted, precision.masked_fill(lost[:, None], 0.0), memory)

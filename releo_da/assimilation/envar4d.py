@@ -34,6 +34,7 @@ from releo_da.assimilation.linalg import (
     mean_shift,
     precision_root,
     settled,
+    used,
     weighted,
     weights_cost,
 )
@@ -91,7 +92,7 @@ def envar4d(
         target = torch.where(moving, step, target)
     a = anomalies(prior)
     ensemble = prior + mean_shift(target, a) + contract(s, lower, a)
-    return Analysis(ensemble, predicted, precision, memory)
+    return Analysis(ensemble, predicted, used(precision, lower), memory)
 
 
 def _mean(prior: Tensor, w: Tensor) -> Tensor:

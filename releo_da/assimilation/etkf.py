@@ -18,7 +18,7 @@ innovation d_n:
 seen the increment is exactly 0 and the analysis is the background, bit by bit. A channel of
 precision 0 acts exactly like a channel that is not there. Gradients reach the prior, the
 observations and the precision. A pixel whose G rounding has spoilt (`linalg`) keeps its background
-and returns precision 0, that is refused.
+and returns precision 0: its values are refused.
 
 Cost per pixel: N C^2 + 3 N C L + C^2 (C/3 + 2L) multiplications, beside one evaluation of H. The
 option ``root: symmetric`` takes the symmetric square root instead (`square_root`), which moves the

@@ -42,6 +42,7 @@ from releo_da.assimilation.linalg import (
     innovation_factor,
     mean_shift,
     settled,
+    used,
     weighted,
 )
 from releo_da.types import Analysis, InputError, Noise, Observe
@@ -93,7 +94,8 @@ def ienks(
     s, d = weighted(background, y, precision)
     w = s.new_zeros((*s.shape[:2], 1))
     at = _at(s, w, finite_size)
-    moving = acted(precision)
+    told = used(precision, at.lower)
+    moving = acted(told)
     for iteration in range(iterations):
         if iteration > 0:
             if settled(moving):
@@ -106,8 +108,8 @@ def ienks(
         target = torch.where(moving, _step(at, d, w), w)
         moving = moving & ((target - w).square().sum((1, 2), keepdim=True) > tolerance**2)
         w = target
-    found = torch.where(acted(precision), _ensemble(prior, w, at, None), prior)
-    return Analysis(found, background, precision, memory)
+    found = torch.where(acted(told), _ensemble(prior, w, at, None), prior)
+    return Analysis(found, background, told, memory)
 
 
 def _check(iterations: int, eps: float, finite_size: float | None) -> None:

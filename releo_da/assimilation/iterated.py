@@ -45,6 +45,7 @@ from releo_da.assimilation.linalg import (
     innovation_factor,
     mean_shift,
     settled,
+    used,
     weighted,
     weights_cost,
 )
@@ -76,8 +77,8 @@ def multiple(scheme: Scheme, times: int = 2) -> Scheme:
         ensemble = first.ensemble
         for _ in range(times - 1):
             ensemble = scheme(ensemble, observe, y, first.precision, noise, memory).ensemble
-        used = torch.where(first.precision > 0, precision, 0.0)
-        return first._replace(ensemble=ensemble, precision=used)
+        told = torch.where(first.precision > 0, precision, 0.0)
+        return first._replace(ensemble=ensemble, precision=told)
 
     return analyse
 
@@ -139,6 +140,7 @@ def iterated(
     s, d = weighted(background, y, precision)
     w = s.new_zeros((*s.shape[:2], 1))
     best = _Iterate(w, s, innovation_factor(s), weights_cost(w, d))
+    told = used(precision, best.lower)
     target = gauss_newton_weights(best.s, best.lower, d, best.w)
     moved = (target - best.w).square().sum((1, 2), keepdim=True) > tolerance**2
     for _ in range(iterations - 1):
@@ -152,7 +154,7 @@ def iterated(
         best = _choose(moved & better, tried, best)
         moved = moved & ((step - target).square().sum((1, 2), keepdim=True) > tolerance**2)
         target = torch.where(moved, step, target)
-    return Analysis(_ensemble(prior, target, best), background, precision, memory)
+    return Analysis(_ensemble(prior, target, best), background, told, memory)
 
 
 def _ensemble(prior: Tensor, w: Tensor, at: _Iterate) -> Tensor:

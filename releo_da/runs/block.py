@@ -141,8 +141,8 @@ class Block:
         for date, k in dates.items():
             after = self._after(steps[k], date)
             result.records += self._step_records(steps[k], date, after)
-            result.refused += refusals(self.model, steps[k])
             said = judge(self.model, steps[k], date, after.mean(1))
+            result.refused += refusals(self.model, steps[k]) if said is None else said.refused
             result.judged += [] if said is None else [said]
         for horizon in self.task.horizons:
             result.records += self._forecast_records(steps, horizon)

@@ -4,6 +4,7 @@ Ten channels that are nearly copies of each other, seen with an error of 1/10 to
 spread. G of `linalg` then has eigenvalues from 1 to 1e5.
 """
 
+from collections.abc import Sequence
 from functools import partial
 
 import pytest
@@ -17,8 +18,10 @@ from releo_da.assimilation import (
     envar4d,
     etkf,
     ienks,
+    inflated,
     iterated,
     multiple,
+    rotated,
     variational,
 )
 from releo_da.types import Scheme
@@ -73,3 +76,31 @@ def test_float32_follows_float64(scheme: Scheme, ratio: int, error: float, membe
     spread = prior.std(1)
     assert ((single.mean(1) - exact.mean(1)).abs() / spread).max() < error
     assert ((single.std(1) - exact.std(1)).abs() / spread).max() < error
+
+
+FACTORED = ("etkf", "etkf_symmetric", "denkf", "enkf", "iterated", "multiple", "ienks", "envar4d")
+
+
+@pytest.mark.parametrize("members", [8, 24])
+@pytest.mark.parametrize("name", FACTORED)
+def test_what_rounding_has_spoilt_is_refused_and_said_to_be(name: str, members: int) -> None:
+    """Ten copies of a channel, 20,000 errors wide; every other pixel has errors of its spread.
+
+    Inside of wrappers that change members where something was used, too.
+    """
+    rng = torch.Generator().manual_seed(3)
+    prior = torch.randn(60, members, 4, generator=rng)
+    y = torch.randn(60, 10, generator=rng)
+    precision = torch.ones_like(y)
+    precision[1::2] = 4e8
+
+    def noise(shape: Sequence[int]) -> torch.Tensor:
+        return torch.randn(shape, generator=rng)
+
+    scheme = inflated(rotated(SCHEMES[name]), 1.1)
+    found = scheme(prior, lambda x: x[..., :1].expand(-1, -1, 10), y, precision, noise, {})
+    kept = (found.ensemble == prior).flatten(1).all(1)
+    assert torch.equal(kept, (found.precision == 0).any(1))
+    assert torch.equal(kept, (found.precision == 0).all(1))
+    assert kept[1::2].any() and not kept[::2].any()
+    assert torch.equal(found.precision[~kept], precision[~kept])
