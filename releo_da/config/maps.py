@@ -1,7 +1,7 @@
 """`releo-da hindcast` of a map that does not fit into memory: the same command, read in parts.
 
 A run takes this way where its cubes hold more than `LARGE` values. It leaves the files of any
-hindcast but for the last state; ``verification.nc`` and the baselines are those of a sample of the
+hindcast; ``verification.nc`` and the baselines are those of a sample of the
 pixels (`releo_da.io.strips`), and scores.json, whose rows count all pixels, says so.
 """
 
@@ -37,12 +37,14 @@ from releo_da.io import write_json, write_products
 from releo_da.io.cube import Cube, open_cube
 from releo_da.io.map_file import writing_map
 from releo_da.io.series import Series
+from releo_da.io.state_parts import writing_state
 from releo_da.io.strips import groups, survey
 from releo_da.runs.compare import QUANTILES
 from releo_da.runs.hindcast import turns
 from releo_da.runs.located import told
 from releo_da.runs.maps import estimate, hindcast_map, score_map
 from releo_da.runs.scoring import score_baselines
+from releo_da.runs.store import PIXELS
 from releo_da.types import InputError
 
 LARGE = 2**24
@@ -110,6 +112,7 @@ def command(document: Document, options: Options, cubes: list[Cube]) -> Path:
     with (
         made["analysis.nc"] as write,
         made["unsmoothed.nc"] as write_analysed,
+        writing_state(opened.root / "state.safetensors", stream.pixels.sizes["pixel"]) as keep,
         progress(total, "hindcast", options.quiet) as tick,
     ):
         outcome = hindcast_map(
@@ -121,6 +124,7 @@ def command(document: Document, options: Options, cubes: list[Cube]) -> Path:
             wanted.withhold,
             write,
             write_analysed,
+            keep,
             device,
             tick,
         )
@@ -136,6 +140,7 @@ def command(document: Document, options: Options, cubes: list[Cube]) -> Path:
     scores = noted(opened, sample, outcome.sampled, score_map(outcome, task, said, wanted.periods))
     write_products(opened.root / "verification.nc", outcome.sampled.verification)
     field_files(opened.root, outcome.sampled.field)
+    write_products(opened.root / PIXELS, stream.pixels)
     write_json(opened.root / "scores.json", scores)
     opened.log.write({"kind": "finished", "diverged": outcome.sampled.diverged})
     return report(opened.root)

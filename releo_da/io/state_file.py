@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -28,10 +29,7 @@ MEMORY = "memory."
 
 def write_state(path: str | Path, state: State) -> None:
     """Write a state whole or not at all; the tensors may be on any device."""
-    tensors = {"ensemble": state.ensemble, "pixels": state.pixels}
-    tensors |= {MEMORY + name: tensor for name, tensor in state.memory.items()}
-    # Clones, because the format refuses tensors that share memory.
-    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    tensors = named(state)
     time = float(state.time).hex()
     metadata = {"format": FORMAT, "time": time, "sha256": _digest(time, tensors)}
     write_bytes_atomic(path, _ordered(save(tensors, metadata)))
@@ -73,23 +71,57 @@ def read_state(path: str | Path, device: str | torch.device = "cpu") -> State:
     return State(time, ensemble.to(device), pixels.to(device), memory)
 
 
-def _metadata(data: bytes) -> Mapping[str, str]:
-    """Metadata of a safetensors file: 8 bytes of length, then a header in JSON."""
+def named(state: State) -> dict[str, Tensor]:
+    """The tensors of a state by their names in the file, on the CPU."""
+    tensors = {"ensemble": state.ensemble, "pixels": state.pixels}
+    tensors |= {MEMORY + name: tensor for name, tensor in state.memory.items()}
+    # Clones, because the format refuses tensors that share memory.
+    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+
+
+def header_of(data: bytes) -> dict[str, Any]:
+    """The header of a safetensors file: 8 bytes of length, then JSON.
+
+    Raises:
+        ValueError: there is none.
+    """
     length = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + length].decode("utf-8"))
-    metadata = header["__metadata__"]
+    header: dict[str, Any] = json.loads(data[8 : 8 + length].decode("utf-8"))
+    return header
+
+
+def packed(header: Mapping[str, Any]) -> bytes:
+    """A header with its length and with keys in order, filled up to a multiple of 8 bytes.
+
+    Keys in order make equal states equal files. Blanks may end a header.
+    """
+    text = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    data = text.encode("utf-8")
+    length = -(-len(data) // 8) * 8
+    return length.to_bytes(8, "little") + data.ljust(length)
+
+
+def titled(name: str, dtype: torch.dtype, shape: Sequence[int]) -> bytes:
+    """What the checksum holds of a tensor before its bytes."""
+    return f"\n{name} {dtype} {tuple(shape)}\n".encode()
+
+
+def raw(tensor: Tensor) -> bytes:
+    """The bytes of a tensor on the CPU."""
+    return tensor.reshape(-1).view(torch.uint8).numpy().tobytes()
+
+
+def _metadata(data: bytes) -> Mapping[str, str]:
+    """Metadata of a safetensors file, which are texts."""
+    metadata: Mapping[str, str] = header_of(data)["__metadata__"]
     if not all(isinstance(text, str) for text in metadata.values()):
         raise ValueError("its metadata are not texts")
     return metadata
 
 
 def _ordered(data: bytes) -> bytes:
-    """The same file with the keys of its header in order: equal states are then equal files."""
-    length = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + length].decode("utf-8"))
-    text = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    # Blanks may end a header; its length stays, so that the tensors stay where they are.
-    return data[:8] + text.encode("utf-8").ljust(length) + data[8 + length :]
+    """The same file with the keys of its header in order."""
+    return packed(header_of(data)) + data[8 + int.from_bytes(data[:8], "little") :]
 
 
 def _digest(time: str, tensors: Mapping[str, Tensor]) -> str:
@@ -97,6 +129,6 @@ def _digest(time: str, tensors: Mapping[str, Tensor]) -> str:
     total = hashlib.sha256(time.encode())
     for name in sorted(tensors):
         tensor = tensors[name]
-        total.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        total.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+        total.update(titled(name, tensor.dtype, tensor.shape))
+        total.update(raw(tensor))
     return total.hexdigest()

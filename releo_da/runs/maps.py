@@ -1,11 +1,12 @@
 """A hindcast of a map that does not fit into memory: the one loop over blocks, outputs by block.
 
 Parts of the map come one after the other (`releo_da.io.strips`); what a block leaves behind goes
-three ways at once:
+four ways at once:
 
     output variables     to the file, row after row
     comparisons          into sums over all pixels (`releo_da.diagnostics.streaming`)
     comparisons          of the sample's pixels, kept as records for figures and baselines
+    the last state       to the file, row after row
 
 so that memory holds one part of the map, whatever its size. The numbers are those of
 `releo_da.runs.hindcast`, to the last bit, whatever the parts. Sums have no median: the rows of the
@@ -43,6 +44,9 @@ from releo_da.types import State
 
 Write = Callable[[Array, Mapping[str, Array]], None]
 """``write(ids, {variable: [statistic, time, pixel]})`` of some pixels, by ascending id."""
+
+Keep = Callable[[State], None]
+"""``keep(state)`` of some pixels, by ascending id."""
 
 
 @dataclass
@@ -106,6 +110,7 @@ def hindcast_map(
     withhold: Rule | None,
     write: Write,
     write_analysed: Write,
+    keep: Keep,
     device: torch.device | str = "cpu",
     tick: Tick = lambda label: None,
 ) -> MapOutcome:
@@ -120,6 +125,7 @@ def hindcast_map(
         withhold: the rule of what is withheld; None withholds nothing.
         write: takes the output variables, smoothed where the run is.
         write_analysed: takes them before smoothing.
+        keep: takes the last state.
         device: where tensors live while the loop runs.
         tick: called after each acquisition of each pass.
     """
@@ -147,6 +153,7 @@ def hindcast_map(
             here = ids[rows.numpy()]
             write(here, _statistics(result.smoothed or result.analysis))
             write_analysed(here, _statistics(result.analysis))
+            keep(result.state)
             found.add(result.records)
             _observed_index(index, local, rows.numpy(), result.records)
             kept = np.isin(here, sample)

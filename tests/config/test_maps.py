@@ -134,7 +134,9 @@ def test_in_parts_and_at_once(
     monkeypatch.setattr(strips, "PART", 5 * WIDTH)
     monkeypatch.setattr(map_file, "CHUNK", 2 * WIDTH * 4)
     parts = run(releo, config, "parts")
-    same_files(["analysis.nc", "unsmoothed.nc", "verification.nc"], "parts", "whole")
+    same_files(["analysis.nc", "unsmoothed.nc", "verification.nc", "pixels.nc"], "parts", "whole")
+    states = [Path(out, "state.safetensors").read_bytes() for out in ("parts", "whole")]
+    assert states[0] == states[1]
     tables = [Path(out, "field_lai.csv").read_text() for out in ("parts", "whole")]
     assert tables[0] == tables[1]
     sampled = parts.pop("sampled")
@@ -148,6 +150,20 @@ def test_in_parts_and_at_once(
             for key in ("written", "strip"):
                 record.pop(key, None)
         assert mine == theirs
+
+
+def test_a_forecast_goes_on_from_a_map_in_parts(
+    place: Path, releo: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = configuration([source("a.nc")])
+    del config["score"]
+    config["smooth"] = None
+    for out, large in (("whole", maps.LARGE), ("parts", 0)):
+        monkeypatch.setattr(maps, "LARGE", large)
+        run(releo, config, out)
+        status, _, err = releo("forecast", out, "--until", "2020-07-01")
+        assert status == 0, err
+    same_files(["forecast.nc", "climatology.nc"], "parts", "whole")
 
 
 def test_a_sample_of_a_larger_map(place: Path, releo: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """A state comes back to the last bit, or is refused."""
 
+import errno
 import random
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import torch
 from safetensors.torch import save_file
 
 from releo_da.io import read_state, write_state
+from releo_da.io import state_parts
+from releo_da.io.state_parts import writing_state
 from releo_da.types import InputError, State
 
 
@@ -86,3 +89,43 @@ def test_equal_states_are_equal_files(tmp_path):
         write_state(tmp_path / name, state)
     assert len({(tmp_path / name).read_bytes() for name in map(str, range(8))}) == 1
     assert torch.equal(read_state(tmp_path / "0").ensemble, state.ensemble)
+
+
+def rows(whole: State, first: int, last: int) -> State:
+    memory = {name: tensor[first:last] for name, tensor in whole.memory.items()}
+    return State(whole.time, whole.ensemble[first:last], whole.pixels[first:last], memory)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_in_parts_it_is_the_file_that_is_written_at_once(
+    tmp_path: Path, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state_parts, "PIECE", 7)
+    whole = state(dtype)
+    write_state(tmp_path / "whole", whole)
+    with writing_state(tmp_path / "parts", 4) as write:
+        for first, last in ((0, 1), (1, 3), (3, 4)):
+            write(rows(whole, first, last))
+        assert not (tmp_path / "parts").exists()
+    assert (tmp_path / "parts").read_bytes() == (tmp_path / "whole").read_bytes()
+
+
+def test_pixels_that_are_missing_or_too_many_leave_no_file(tmp_path: Path) -> None:
+    for count in (3, 5):
+        with pytest.raises(ValueError, match="pixels"):
+            with writing_state(tmp_path / "parts", count) as write:
+                write(state())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_named_with_the_first_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(state_parts.os, "posix_fallocate", full, raising=False)
+    with pytest.raises(InputError, match="parts: the state of 9 pixels takes 0.0 GB"):
+        with writing_state(tmp_path / "parts", 9) as write:
+            write(state())
+    assert list(tmp_path.iterdir()) == []
