@@ -150,12 +150,12 @@ def read_products(path: str | Path) -> xr.Dataset:
 
 
 def read_thinned(path: str | Path, ids: ArrayLike = (), most: int = DRAWN) -> xr.Dataset:
-    """As `read_products`; of a large map, every so many-th row and column.
+    """As `read_products`; of a large map, every so many-th row and column of the part in use.
 
     Args:
         path: of the file.
         ids: pixels of a regular sample of the map (`releo_da.io.strips`); where there are some,
-            rows and columns are chosen so that theirs are among them.
+            rows and columns are chosen so that theirs are among them, and none beyond them.
         most: pixels, about, beyond which a map is thinned.
 
     Returns:
@@ -168,12 +168,12 @@ def read_thinned(path: str | Path, ids: ArrayLike = (), most: int = DRAWN) -> xr
         if not {"y", "x"} <= set(dataset.sizes):
             return dataset.load()
         height, width = dataset.sizes["y"], dataset.sizes["x"]
-        step = math.ceil(math.sqrt(height * width / most))
-        if step <= 1:
+        if height * width <= most:
             return dataset.load()
-        wanted = np.divmod(np.asarray(ids, dtype=np.int64), width)
-        rows = _every(np.unique(wanted[0]), height, step)
-        columns = _every(np.unique(wanted[1]), width, step)
+        wanted = [np.unique(axis) for axis in np.divmod(np.asarray(ids, dtype=np.int64), width)]
+        spans = [_span(*one) for one in zip(wanted, (height, width), strict=True)]
+        step = math.ceil(math.sqrt(math.prod(last - first for first, last in spans) / most))
+        rows, columns = (_every(*one, step) for one in zip(wanted, spans, strict=True))
         small = dataset.isel(y=rows, x=columns)
         for name, array in dataset.data_vars.items():
             if "y" in array.dims:
@@ -191,13 +191,20 @@ def read_thinned(path: str | Path, ids: ArrayLike = (), most: int = DRAWN) -> xr
         return small.assign_coords(id=(("y", "x"), identity)).load()
 
 
-def _every(wanted: NDArray[np.int64], size: int, step: int) -> NDArray[np.int64]:
+def _span(wanted: NDArray[np.int64], size: int) -> tuple[int, int]:
+    """First and last, exclusive, of the positions that a sample stands for; all without one."""
+    if wanted.size < 2:
+        return 0, size
+    return int(wanted[0]), min(int(wanted[-1] + np.diff(wanted).min()), size)
+
+
+def _every(wanted: NDArray[np.int64], span: tuple[int, int], step: int) -> NDArray[np.int64]:
     """Positions at a step of at least `step`, or a divisor of that of `wanted`, which they hold."""
     if wanted.size < 2:
-        return np.arange(0, size, step)
+        return np.arange(*span, step)
     apart = int(np.diff(wanted).min())
     step = next(k for k in range(step, apart + 1) if apart % k == 0) if step < apart else apart
-    return np.arange(wanted[0] % step, size, step)
+    return np.arange(*span, step)
 
 
 def _unfolded(

@@ -40,3 +40,17 @@ def test_a_small_map_is_whole(tmp_path: Path) -> None:
     data = products_dataset([1.0], pixels, {"lai": Product(np.ones((1, 2)), "1", "")})
     write_products(tmp_path / "a.nc", data)
     xr.testing.assert_identical(read_thinned(tmp_path / "a.nc"), xr.load_dataset(tmp_path / "a.nc"))
+
+
+def test_a_window_of_a_large_map_is_thinned_by_its_own_size(tmp_path: Path) -> None:
+    """A sample of every second row and column of 12 x 20 says where the window lies."""
+    grid = np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH)
+    ids = grid[8:20, 30:50].ravel()
+    pixels = xr.Dataset(
+        coords={"id": ("pixel", ids)}, attrs={"kind": "grid", "height": HEIGHT, "width": WIDTH}
+    )
+    product = Product(ids[None].astype(float), "1", "")
+    write_products(tmp_path / "a.nc", products_dataset([1.0], pixels, {"lai": product}))
+    found = read_thinned(tmp_path / "a.nc", grid[8:20:2, 30:50:2].ravel(), most=240)
+    np.testing.assert_array_equal(found["id"], grid[8:20, 30:50])
+    np.testing.assert_array_equal(found["lai"][0], found["id"])
