@@ -27,7 +27,7 @@ from releo_da.config.options import Options
 from releo_da.config.report import report
 from releo_da.config.run_files import emulator_of, open_run, run_root, weights_of
 from releo_da.config.schemes import refuse_windows
-from releo_da.config.sections import days, section
+from releo_da.config.sections import days, products, section
 from releo_da.config.sensor_paths import placed, sensor_files
 from releo_da.config.sources import READERS
 from releo_da.cycling.ledger import Ledger
@@ -182,6 +182,12 @@ def command(
             readable.
     """
     refuse_windows(document)
+    copies = section(document, "products", products).copies
+    if copies:
+        raise InputError(
+            f"{document.path}: products.format: a cycling run writes netCDF only, as a product and "
+            f"its state are committed together; remove {', '.join(copies)}"
+        )
     wanted, source = section(document, "cycle", cycle), source_of(document)
     folder, pattern = folder_and_pattern(wanted.inbox)
     inbox, device = document.resolve(folder), options.torch_device()

@@ -35,7 +35,7 @@ from releo_da.config import published
 from releo_da.config.document import load
 from releo_da.config.options import Options
 from releo_da.config.run_files import progress
-from releo_da.config.sections import Score, section
+from releo_da.config.sections import Score, products, section
 from releo_da.config.sections import score as score_section
 from releo_da.config.sections import train as train_section
 from releo_da.config.sources import read_sources
@@ -140,7 +140,9 @@ def work(unit: Unit) -> Found:
     if unit.reported:
         options = replace(unit.options, out=unit.out / unit.run)
         opened = hindcasts.begin(document, options, scored, "experiment", weights)
-        hindcasts.finish(opened, scored, outcome, score(outcome, task, said, wanted.periods))
+        scores = score(outcome, task, said, wanted.periods)
+        output = section(document, "products", products)
+        hindcasts.finish(opened, scored, outcome, scores, output)
     return Found(
         unit.run,
         task.seed,

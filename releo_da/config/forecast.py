@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from releo_da.config.assemble import assemble
+from releo_da.config.copies import check_table, copied
 from releo_da.config.cycling import LEDGER
 from releo_da.config.document import load
 from releo_da.config.hindcast import SEED
@@ -85,7 +86,9 @@ def command(root: Path, until: date, options: Options) -> Path:
     device = options.torch_device()
     model = assemble(document, channels_of(root), device=device).model
     pixels = pixels_of(root, state)
-    times = dates(state.time, last, section(document, "products", products).every_days)
+    output = section(document, "products", products)
+    times = dates(state.time, last, output.every_days)
+    check_table(document, output, pixels.sizes["pixel"], len(times), len(model.described))
     seed = document.values.get("seed", SEED)
     found = forecast(model, state, pixels, times, seed, device)
     members = state.ensemble.shape[1]
@@ -102,6 +105,7 @@ def command(root: Path, until: date, options: Options) -> Path:
             "estimate": name.removesuffix(".nc"),
         }
         write_products(root / name, products_dataset(times, pixels, what, attributes))
+    copied(root / FORECAST, output)
     try:
         with locked(root):
             return report(root)

@@ -9,12 +9,14 @@ from typing import Any
 import pandas as pd
 
 from releo_da.config.assemble import Assembly, assemble
+from releo_da.config.copies import check_table, copied
 from releo_da.config.document import Document
 from releo_da.config.innovations import ledger, of_sensors
 from releo_da.config.options import Options
 from releo_da.config.report import report
 from releo_da.config.run_files import Opened, open_run, progress, weights_of
 from releo_da.config.sections import (
+    Products,
     days,
     field_tables,
     product_times,
@@ -93,6 +95,10 @@ def command(document: Document, options: Options) -> Path:
     series = read_sources(document)
     assembly = assemble(document, series.channels, device=options.torch_device())
     task = task_of(document, series)
+    output = section(document, "products", products)
+    times = product_times(document, series, output)
+    names = assembly.model.described
+    check_table(document, output, series.pixels.sizes["pixel"], len(times), len(names))
     opened = begin(document, options, series, "hindcast")
     for record in told(assembly.model, series.pixels):
         opened.log.write(record)
@@ -107,7 +113,7 @@ def command(document: Document, options: Options) -> Path:
         every=every_of(document),
     )
     periods = section(document, "score", score).periods
-    return finish(opened, series, outcome, scores_of(outcome, task, said, periods))
+    return finish(opened, series, outcome, scores_of(outcome, task, said, periods), output)
 
 
 def every_of(document: Document) -> int:
@@ -138,10 +144,13 @@ def begin(
     return opened
 
 
-def finish(opened: Opened, series: Series, outcome: Outcome, scores: Mapping[str, Any]) -> Path:
+def finish(
+    opened: Opened, series: Series, outcome: Outcome, scores: Mapping[str, Any], wanted: Products
+) -> Path:
     """Write the outcome of a run and draw its report; returns the report's path."""
     scores = noted(opened, series, outcome, scores)
     write_outcome(opened.root, outcome, series, scores, opened.made)
+    copied(opened.root / "analysis.nc", wanted)
     opened.log.write({"kind": "finished", "diverged": outcome.diverged})
     return report(opened.root)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from releo_da.config.assemble import assemble
+from releo_da.config.copies import check_table, copied
 from releo_da.config.document import Document
 from releo_da.config.hindcast import (
     attributes_of,
@@ -92,11 +93,13 @@ def command(document: Document, options: Options, cubes: list[Cube]) -> Path:
         )
     device = options.torch_device()
     assembly = assemble(document, series.channels, device=device)
+    output = section(document, "products", products)
+    times = product_times(document, series, output)
+    described = assembly.model.described
+    check_table(document, output, stream.pixels.sizes["pixel"], len(times), len(described))
     opened = begin(document, options, series, "hindcast")
     for record in told(assembly.model, series.pixels):
         opened.log.write(record)
-    times = product_times(document, series, section(document, "products", products))
-    described = assembly.model.described
     made = {
         name: writing_map(
             opened.root / name,
@@ -137,6 +140,7 @@ def command(document: Document, options: Options, cubes: list[Cube]) -> Path:
         train_period=section(document, "train", train).period,
         every=every_of(document),
     )
+    copied(opened.root / "analysis.nc", output)
     scores = noted(opened, sample, outcome.sampled, score_map(outcome, task, said, wanted.periods))
     write_products(opened.root / "verification.nc", outcome.sampled.verification)
     field_files(opened.root, outcome.sampled.field)

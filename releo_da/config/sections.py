@@ -19,6 +19,9 @@ from releo_da.observation.derived import OUTPUTS
 from releo_da.runs.withhold import Rule, Withhold, WithholdSensor
 from releo_da.types import InputError
 
+Format = Literal["netcdf", "zarr", "csv"]
+"""Formats of the output variables."""
+
 
 def days(day: date, end: bool = False) -> float:
     """Days since 1970-01-01 of the start, or the end, of a day."""
@@ -162,14 +165,17 @@ def horizons_of(document: Document, wanted: Score) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class Products:
-    """Output variables and how often they are wanted."""
+    """Output variables, how often they are wanted, and in which formats beside netCDF."""
 
     variables: tuple[str, ...]
     every_days: float
+    copies: tuple[str, ...] = ()
 
 
 def products(
-    variables: Sequence[str] = ("lai", "ccc", "fapar", "ndvi"), every_days: float = 10.0
+    variables: Sequence[str] = ("lai", "ccc", "fapar", "ndvi"),
+    every_days: float = 10.0,
+    format: Format | Sequence[Format] = "netcdf",
 ) -> Products:
     """Output variables.
 
@@ -177,10 +183,14 @@ def products(
         variables: names of state or derived variables.
         every_days: interval of the output dates, from the first day of the period; the last day is
             one of them only where the interval meets it.
+        format: ``netcdf``, ``zarr``, ``csv`` or a list of these; netCDF is written in any case, the
+            others beside it.
     """
     if not every_days > 0:
         raise InputError(f"every_days is {every_days}; give a positive number of days")
-    return Products(tuple(variables), float(every_days))
+    asked = (format,) if isinstance(format, str) else tuple(format)
+    copies = tuple(name for name in dict.fromkeys(asked) if name != "netcdf")
+    return Products(tuple(variables), float(every_days), copies)
 
 
 @dataclass(frozen=True)

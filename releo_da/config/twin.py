@@ -17,6 +17,7 @@ from torch import Tensor
 
 from releo_da.config import toy
 from releo_da.config.assemble import Assembly, assemble
+from releo_da.config.copies import check_table, copied
 from releo_da.config.document import Document
 from releo_da.config.hindcast import MEMBERS, SEED
 from releo_da.config.innovations import ledger, of_sensors
@@ -113,6 +114,10 @@ def command(document: Document, options: Options) -> Path:
     looks = passes(document, made, device)
     task = task_of(document, made)
     ours, theirs = assemblies(document, made, device)
+    output = section(document, "products", products)
+    check_table(
+        document, output, int(np.prod(made.shape)), len(task.asked), len(ours.model.described)
+    )
     root, log, provenance = open_run(document, options, "twin", task.seed)
     pixels = torch.arange(int(np.prod(made.shape)))
     seed = task.seed + 1 if made.seed is None else made.seed
@@ -134,6 +139,7 @@ def command(document: Document, options: Options) -> Path:
         rows = bias_rows(ours.model.biases, outcome.state.ensemble, known)
         scores = {**scores, "biases": rows}
     write_outcome(root, outcome, pixels_of(made.shape), scores, provenance)
+    copied(root / "analysis.nc", output)
     log.write({"kind": "finished", "diverged": outcome.diverged})
     return report(root)
 

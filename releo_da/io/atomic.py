@@ -10,6 +10,7 @@ overwritten by the next attempt. One process at a time may write to a folder.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +27,30 @@ def replacing(path: str | Path) -> Iterator[Path]:
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
+    _flush(path.parent)
+
+
+@contextmanager
+def replacing_folder(path: str | Path) -> Iterator[Path]:
+    """As `replacing`, of a folder with all that is in it.
+
+    A folder cannot take the place of a full one in one step: the old one is moved aside first, and
+    for a moment neither is there.
+    """
+    path = Path(path)
+    aside, old = path.with_name(f".{path.name}.tmp"), path.with_name(f".{path.name}.old")
+    for left in (aside, old):
+        shutil.rmtree(left, ignore_errors=True)  # of a crash
+    try:
+        yield aside
+        for one in (aside, *aside.rglob("*")):
+            _flush(one)
+        if path.exists():
+            os.replace(path, old)
+        os.replace(aside, path)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
     _flush(path.parent)
 
 

@@ -3,6 +3,7 @@
     lai(time, y, x)  lai_spread(time, y, x)  lai_quantile(quantile, time, y, x)     of a grid
     lai(time, point) lai_spread(time, point) lai_quantile(quantile, time, point)    of points
 
+An estimate holds at the instant of its time (cell method ``time: point``), so times have no bounds.
 Pixels of a grid that were not estimated are missing. Every variable is compressed and carries a
 Fletcher-32 checksum, because an uncompressed netCDF file hides flipped bits.
 
@@ -89,11 +90,12 @@ def products_dataset(
             standard["ancillary_variables"] = f"{name}_spread"
         for key, (values, method, text, more) in layers.items():
             attrs = {"long_name": text, "units": product.unit, **more}
-            attrs["cell_methods"] = f"realization: {method}"
+            attrs["cell_methods"] = f"time: point realization: {method}"
             variables[key] = (*_unfolded(values, pixels, size), attrs | _mapping(pixels))
         if product.quantiles:
             stacked = [_unfolded(values, pixels, size) for values in product.quantiles.values()]
             attrs = {"long_name": f"quantiles of {product.long_name}", "units": product.unit}
+            attrs["cell_methods"] = "time: point"
             array = np.stack([layer for _, layer in stacked])
             variables[f"{name}_quantile"] = (
                 ("quantile", *stacked[0][0]),

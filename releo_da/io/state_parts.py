@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -57,11 +56,10 @@ def writing_state(path: str | Path, count: int) -> Iterator[Callable[[State], No
         InputError: the disk has no room for the whole.
         ValueError: the blocks hold more or fewer pixels than `count`.
     """
-    with replacing(path) as aside:
-        with aside.open("w+b") as file:
-            parts = _Parts(file, Path(path), count)
-            yield parts.write
-            parts.finish()
+    with replacing(path) as aside, aside.open("w+b") as file:
+        parts = _Parts(file, Path(path), count)
+        yield parts.write
+        parts.finish()
 
 
 class _Parts:
@@ -115,7 +113,11 @@ class _Parts:
                 tensor = tensors[name]
                 shape = [self.count, *tensor.shape[1:]]
                 size = self.count * tensor[0].numel() * tensor.element_size()
-                self.entries[name] = {**entry, "shape": shape, "data_offsets": [place, place + size]}
+                self.entries[name] = {
+                    **entry,
+                    "shape": shape,
+                    "data_offsets": [place, place + size],
+                }
                 place += size
         header = self._header("0" * hashlib.sha256().digest_size * 2)
         self.start = len(header)

@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 import yaml
 
-from releo_da.config import maps
+from releo_da.config import copies, maps
 from releo_da.config.run_files import time_left
 from releo_da.io import cube as cubes
 from releo_da.io import map_file, strips
@@ -157,13 +157,37 @@ def test_a_forecast_goes_on_from_a_map_in_parts(
 ) -> None:
     config = configuration([source("a.nc")])
     del config["score"]
-    config["smooth"] = None
+    config |= {"smooth": None}
+    config["products"]["format"] = ["zarr", "csv"]
     for out, large in (("whole", maps.LARGE), ("parts", 0)):
         monkeypatch.setattr(maps, "LARGE", large)
         run(releo, config, out)
         status, _, err = releo("forecast", out, "--until", "2020-07-01")
         assert status == 0, err
     same_files(["forecast.nc", "climatology.nc"], "parts", "whole")
+    for name in ("analysis", "forecast"):
+        tables = [Path(out, f"{name}.csv").read_text() for out in ("parts", "whole")]
+        assert tables[0] == tables[1]
+        with xr.open_dataset(f"parts/{name}.nc") as expected:
+            found = xr.load_dataset(f"parts/{name}.zarr", engine="zarr")
+            xr.testing.assert_identical(found, expected.load())
+    run(releo, {**config, "products": {"variables": ["lai"]}}, "parts")
+    assert not [*Path("parts").glob("analysis.csv*"), *Path("parts").glob("analysis.zarr")]
+
+
+def test_a_table_of_a_large_map_is_refused_before_the_run(
+    place: Path, releo: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(copies, "ROWS", 100)
+    config = configuration([source("a.nc")])
+    config["products"]["format"] = "csv"
+    Path("run.yaml").write_text(yaml.safe_dump(config))
+    for large in (maps.LARGE, 0):
+        monkeypatch.setattr(maps, "LARGE", large)
+        status, _, err = releo("hindcast", "run.yaml", "--out", "run")
+        assert status == 2
+        assert "642 pixels, 3 dates and 2 variables would have 3852 rows" in " ".join(err.split())
+        assert not Path("run").exists()
 
 
 def test_a_sample_of_a_larger_map(place: Path, releo: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from releo_da.io import read_state, write_state
-from releo_da.io import state_parts
+from releo_da.io import read_state, state_parts, write_state
 from releo_da.io.state_parts import writing_state
 from releo_da.types import InputError, State
 
@@ -112,9 +111,11 @@ def test_in_parts_it_is_the_file_that_is_written_at_once(
 
 def test_pixels_that_are_missing_or_too_many_leave_no_file(tmp_path: Path) -> None:
     for count in (3, 5):
-        with pytest.raises(ValueError, match="pixels"):
-            with writing_state(tmp_path / "parts", count) as write:
-                write(state())
+        with (
+            pytest.raises(ValueError, match="pixels"),
+            writing_state(tmp_path / "parts", count) as write,
+        ):
+            write(state())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -125,7 +126,9 @@ def test_a_full_disk_is_named_with_the_first_block(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(state_parts.os, "posix_fallocate", full, raising=False)
-    with pytest.raises(InputError, match="parts: the state of 9 pixels takes 0.0 GB"):
-        with writing_state(tmp_path / "parts", 9) as write:
-            write(state())
+    with (
+        pytest.raises(InputError, match="parts: the state of 9 pixels takes 0.0 GB"),
+        writing_state(tmp_path / "parts", 9) as write,
+    ):
+        write(state())
     assert list(tmp_path.iterdir()) == []
