@@ -10,11 +10,12 @@ model run backwards. Then the blocks move on by one. The last has seen ``lag`` m
 than a filter's analysis; `collected` gathers these from the steps of a run, as
 ``smooth: {name: enks}`` does.
 
-Wrap what turns members into it, ``inflated(enks(rotated(etkf)))``: a rotation outside would act on
-the newest block alone and part it from the others. Inflation belongs outside: inside it stretches
-the earlier blocks again in every cycle, ``factor ** lag`` in the end, and what they learn last is
-noise. Smoothing rests on the sampled correlations in time: errors of a small ensemble grow with the
-lag.
+Wrap what turns members into it, ``enks(rotated(inflated(etkf)))``: a rotation outside would act on
+the newest block alone and part it from the others. Inflation and relaxation inside act on the
+newest block only (`releo_da.assimilation.inflation.own`), so that a block is inflated once, in its
+own cycle, and not ``lag`` times more. `adaptive`, and inflation inside of a localization, do not
+know of the blocks: put them outside. Smoothing rests on the sampled correlations in time: errors of
+a small ensemble grow with the lag.
 
 The blocks ride in ``memory["lagged"]``, ``[pixel, member, (lag + 1) * latent]``, the newest first,
 filled with the first background before there are ``lag`` cycles. Cost per pixel: a scheme's with
@@ -32,6 +33,7 @@ import torch
 from torch import Tensor
 
 from releo_da.assimilation.background import refuse_appended
+from releo_da.assimilation.inflation import EARLIER
 from releo_da.assimilation.smoother import Transition
 from releo_da.types import Analysis, InputError, Noise, Observe, Scheme, Step
 
@@ -112,8 +114,9 @@ def enks(scheme: Scheme, lag: int = 4) -> Scheme:
             return observe(prior if ensemble is both else ensemble[..., :latents])
 
         rest = {name: kept for name, kept in memory.items() if name != LAGGED}
-        result = scheme(both, newest, y, precision, noise, rest)
-        kept = {**result.memory, LAGGED: result.ensemble}
+        result = scheme(both, newest, y, precision, noise, {**rest, EARLIER: earlier})
+        rest = {name: kept for name, kept in result.memory.items() if name != EARLIER}
+        kept = {**rest, LAGGED: result.ensemble}
         return result._replace(ensemble=result.ensemble[..., :latents], memory=kept)
 
     return analyse

@@ -17,6 +17,10 @@ about: prefer a relaxation there, or `releo_da.assimilation.adaptive`, which est
 `additive` renews directions that an ensemble has lost: its draws are centred over members, and
 independent between latents. Cost: N L per pixel; `rotated` adds a QR of size N-1, about 4/3 N^3.
 
+Inside of `releo_da.assimilation.enks` the ensembles of earlier cycles stand beside the state. The
+first three and `additive` leave those as the scheme made them (`own`): each was inflated in its own
+cycle, and again in every cycle it would grow with the lag. `rotated` turns all of them alike.
+
 Each takes a scheme first and returns a scheme: ``relaxed(etkf, 0.3)``.
 """
 
@@ -27,6 +31,22 @@ from torch import Tensor
 
 from releo_da.assimilation.linalg import acted, anomalies
 from releo_da.types import Analysis, InputError, Noise, Observe, Scheme
+
+EARLIER = "earlier"
+"""Key of the memory that holds the ensembles of earlier cycles while they are part of the state."""
+
+
+def own(more: Tensor, memory: dict[str, Tensor]) -> Tensor:
+    """What is added to the latents of this cycle; 0 for those of earlier cycles, which come last.
+
+    Args:
+        more: ``[pixel, member, latent]``.
+        memory: says how many latents are of earlier cycles, where there are any.
+    """
+    if EARLIER not in memory:
+        return more
+    latents = more.shape[-1] - memory[EARLIER].shape[-1]
+    return torch.cat([more[..., :latents], torch.zeros_like(more[..., latents:])], -1)
 
 
 def _check_fraction(name: str, factor: float) -> None:
@@ -55,7 +75,7 @@ def inflated(scheme: Scheme, factor: float = 1.02) -> Scheme:
     ) -> Analysis:
         result = scheme(prior, observe, y, precision, noise, memory)
         more = (factor - 1.0) * anomalies(result.ensemble) * acted(result.precision)
-        return result._replace(ensemble=result.ensemble + more)
+        return result._replace(ensemble=result.ensemble + own(more, memory))
 
     return analyse
 
@@ -78,7 +98,7 @@ def relaxed(scheme: Scheme, factor: float = 0.3) -> Scheme:
     ) -> Analysis:
         result = scheme(prior, observe, y, precision, noise, memory)
         more = factor * (anomalies(prior) - anomalies(result.ensemble))
-        return result._replace(ensemble=result.ensemble + more)
+        return result._replace(ensemble=result.ensemble + own(more, memory))
 
     return analyse
 
@@ -102,7 +122,7 @@ def relaxed_spread(scheme: Scheme, factor: float = 0.5) -> Scheme:
         result = scheme(prior, observe, y, precision, noise, memory)
         before, after = anomalies(prior), anomalies(result.ensemble)
         more = factor * (_spread_ratio(before, after) - 1.0)[:, None] * after
-        return result._replace(ensemble=result.ensemble + more)
+        return result._replace(ensemble=result.ensemble + own(more, memory))
 
     return analyse
 
@@ -141,7 +161,7 @@ def additive(scheme: Scheme, factor: float = 0.1) -> Scheme:
         some = before > 0
         spread = torch.where(some, torch.where(some, before, 1.0).sqrt(), 0.0)
         drawn = anomalies(noise(prior.shape)) * (factor / (prior.shape[1] - 1) ** 0.5) * spread
-        ensemble = result.ensemble + drawn * acted(result.precision)
+        ensemble = result.ensemble + own(drawn * acted(result.precision), memory)
         return result._replace(ensemble=ensemble)
 
     return analyse

@@ -1,6 +1,6 @@
 """What each wrapper does to the spread, and where it does nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
@@ -8,6 +8,7 @@ from torch import Tensor
 
 from releo_da.assimilation import (
     additive,
+    enks,
     etkf,
     inflated,
     multiple,
@@ -15,8 +16,9 @@ from releo_da.assimilation import (
     relaxed_spread,
     rotated,
 )
+from releo_da.assimilation.enks import LAGGED
 from releo_da.assimilation.inflation import _rotate
-from releo_da.types import InputError, Scheme
+from releo_da.types import Analysis, InputError, Scheme
 
 DOUBLE = torch.float64
 
@@ -142,3 +144,29 @@ def test_additive_inflation_adds_what_it_says() -> None:
     assert (gained / (0.25 * prior.var(1)) - 1.0).abs().max() < 0.05
     with pytest.raises(InputError, match="must not be negative"):
         additive(etkf, -0.1)
+
+
+@pytest.mark.parametrize("wrapper", [inflated, additive, relaxed, relaxed_spread])
+def test_inside_enks_the_ensembles_of_earlier_cycles_are_left_alone(
+    wrapper: Callable[[Scheme, float], Scheme],
+) -> None:
+    """They are as without the wrapper; those of this cycle as without `enks`."""
+    rng = torch.Generator().manual_seed(5)
+    prior, earlier = (torch.randn(6, 9, n, generator=rng, dtype=torch.float64) for n in (3, 6))
+    y, drawn = torch.zeros(6, 2, dtype=torch.float64), torch.randn(6, 9, 9, generator=rng).double()
+    precision = torch.ones_like(y)
+    precision[2] = 0.0
+    memory = {LAGGED: torch.cat([earlier, earlier[..., :3]], -1)}
+
+    def analysed(scheme: Scheme, memory: dict[str, Tensor]) -> Analysis:
+        def noise(shape: Sequence[int]) -> Tensor:
+            return drawn[..., : shape[-1]]
+
+        return scheme(prior, lambda x: x[..., :2], y, precision, noise, memory)
+
+    found = analysed(enks(wrapper(etkf, 0.4), 2), memory)
+    plain, alone = analysed(enks(etkf, 2), memory), analysed(wrapper(etkf, 0.4), {})
+    assert set(found.memory) == {LAGGED}
+    assert torch.equal(found.memory[LAGGED][..., 3:], plain.memory[LAGGED][..., 3:])
+    torch.testing.assert_close(found.ensemble, alone.ensemble)
+    assert not torch.allclose(found.ensemble, plain.ensemble)
