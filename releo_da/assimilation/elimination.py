@@ -13,7 +13,8 @@ the other, of all pixels at once: pixels are the last axis, and Gauss eliminates
 which leaves the pivots p_k = Lo_kk^2 and rows that are sqrt(p_k) times those of
 [Lo' | Lo^-1 S'A | Lo^-1 d]. Divided by p_k + sqrt(p_k) they are those of (Lo' + I) Q = Lo^-1 S'A
 with ones on the diagonal, and C more steps from below give Q. A pixel whose pivots are not all
-positive is refused, as by `linalg.factor`: its gains are 0.
+positive and finite is refused, as by `linalg.factor`, and so is one whose gains are not finite:
+its gains are 0.
 
 `gains` takes `eliminated` on a CPU, where no gradient is asked for (it writes in place), for up to
 `FEW` channels. On an accelerator, C steps of small kernels are slower than one batched factor. The
@@ -61,7 +62,11 @@ def factored(g: Tensor, b: Tensor, d: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     lower = factor(g)
     inner = solve_lower(lower, torch.cat([b, d[..., None]], -1))
     q = solve_lower_transposed(plus_identity(lower), inner[..., :-1])
-    return q, inner[..., -1], refused(lower)
+    lost = refused(lower) | ~torch.isfinite(q.sum((1, 2)) + inner[..., -1].sum(1))
+    if settled(lost):
+        return q, inner[..., -1], lost
+    innovation = inner[..., -1].masked_fill(lost[:, None], 0.0)
+    return q.masked_fill(lost[:, None, None], 0.0), innovation, lost
 
 
 def eliminated(g: Tensor, b: Tensor, d: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -83,7 +88,8 @@ def eliminated(g: Tensor, b: Tensor, d: Tensor) -> tuple[Tensor, Tensor, Tensor]
     columns, q = unit[:, :channels, None].unbind(1), unit[:, channels:]
     for k in range(channels - 1, 0, -1):
         q[:k].addcmul_(columns[k][:k], q[k], value=-1)
-    lost = ~(pivots > 0).all(0)
+    whole = torch.isfinite(q.sum((0, 1)) + inner.sum(0))
+    lost = ~((pivots > 0) & torch.isfinite(pivots)).all(0) | ~whole
     if not settled(lost):
         q, inner = q.masked_fill(lost, 0.0), inner.masked_fill(lost, 0.0)
     return q.permute(2, 0, 1).contiguous(), inner.mT, lost

@@ -95,7 +95,7 @@ void update(long pixels, const real *restrict prior, const real *restrict predic
         }
         /* Lo' above the diagonal of g, Lo^-1 S'A and Lo^-1 d in b */
         int k = 0;
-        for (; k < C && g[k].f[k] > 0; k++) {
+        for (; k < C && g[k].f[k] > 0 && isfinite(g[k].f[k]); k++) {
             const real inverse = 1 / sqrt(g[k].f[k]);
             for (int i = 0; i < SEEN; i++) g[k].v[i] *= inverse;
             for (int i = 0; i < KEPT; i++) b[k].v[i] *= inverse;

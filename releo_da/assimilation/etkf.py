@@ -44,6 +44,7 @@ from releo_da.assimilation.linalg import (
     innovation_factor,
     mean_shift,
     refused,
+    settled,
     weighted,
 )
 from releo_da.assimilation.square_root import contraction
@@ -75,7 +76,10 @@ def transformed(prior: Tensor, s: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
     """The analysis ensemble, and which pixels keep their background, ``[pixel]``."""
     q, innovation, lost = gains(s.mT @ s, s.mT @ anomalies(prior), d)
     shift = (d + innovation) * (prior.shape[1] - 1) ** -0.5
-    return ((shift[:, None] - s) @ q).add_(prior), lost
+    moved = (shift[:, None] - s) @ q
+    if not settled(lost):  # S may itself not be finite there
+        moved = moved.masked_fill(lost[:, None, None], 0.0)
+    return moved.add_(prior), lost
 
 
 def symmetric_transformed(prior: Tensor, s: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
@@ -87,16 +91,17 @@ def symmetric_transformed(prior: Tensor, s: Tensor, d: Tensor) -> tuple[Tensor, 
     """
     few = s.shape[-1] <= s.shape[-2]
     lower = innovation_factor(s if few else s.mT)
+    lost = refused(lower)
+    if not settled(lost):  # S may itself not be finite there, which no eigenvector survives
+        s, d = s.masked_fill(lost[:, None, None], 0.0), d.masked_fill(lost[:, None], 0.0)
     if few:
         w = s @ torch.cholesky_solve(d[..., None], lower)
     else:
         w = torch.zeros_like(s[..., :1])
         for _ in range(REFINED):
             w = w + torch.cholesky_solve(s @ (d[..., None] - s.mT @ w) - w, lower)
-    a, lost = anomalies(prior), refused(lower)
-    moved = contraction(a.mT, s).mT
-    moved = torch.where(lost[:, None, None], 0.0, moved)
-    return prior + mean_shift(w, a) + moved, lost
+    a = anomalies(prior)
+    return prior + mean_shift(w, a) + contraction(a.mT, s).mT, lost
 
 
 def etkf(

@@ -82,15 +82,16 @@ def innovation_factor(s: Tensor) -> Tensor:
 def factor(g: Tensor) -> Tensor:
     """Lower Cholesky factor of I + g, where ``g`` may be overwritten, ``[pixel, n, n]``.
 
-    Where rounding has left no positive definite matrix (or the ensemble is not finite) the factor
+    Where rounding has left no positive definite matrix (or numbers are not finite) the factor
     of that pixel is an infinite diagonal, by which all gains are 0: it keeps its background, which
     `refused` tells of, and stops no other pixel.
     """
     g.diagonal(dim1=-2, dim2=-1).add_(1.0)
     lower, info = torch.linalg.cholesky_ex(g)
-    if settled(info):
+    lost = (info > 0) | ~torch.isfinite(lower.diagonal(dim1=-2, dim2=-1)).all(-1)
+    if settled(lost):
         return lower
-    failed = (info > 0)[:, None, None]
+    failed = lost[:, None, None]
     eye = torch.eye(g.shape[-1], dtype=torch.bool, device=g.device)
     if g.requires_grad:  # the derivative of a factor that broke off is not finite
         lower = torch.linalg.cholesky_ex(torch.where(failed, eye.to(g), g)).L

@@ -64,7 +64,7 @@ def fitted(
             assembly.dynamics,
             assembly.error,
             assembly.model.observe,
-            fitting_scheme(document, supplied(document, assembly.forecaster)),
+            fitting_scheme(document, supplied(document, assembly.dynamics)),
             part,
             torch.as_tensor(series.pixels["id"].values)[index],
             torch.Generator().manual_seed(seed),

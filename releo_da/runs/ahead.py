@@ -77,8 +77,15 @@ def forecast_pairs(
 
 
 def _given(drawn: Tensor) -> Callable[[Sequence[int]], Tensor]:
-    """A source of noise that was drawn before."""
-    return lambda shape: drawn
+    """A source of noise that was drawn before; each request takes the next of its columns."""
+    first = 0
+
+    def noise(shape: Sequence[int]) -> Tensor:
+        nonlocal first
+        start, first = first, first + shape[-1]
+        return drawn[..., start:first]
+
+    return noise
 
 
 def _stacked(

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from releo_da.assimilation.elimination import FEW, eliminated, factored, gains
+from releo_da.assimilation.etkf import etkf
 
 DOUBLE = torch.float64
 
@@ -33,7 +34,7 @@ def test_both_ways_give_what_the_tables_are_defined_by(channels: int) -> None:
 
 
 @pytest.mark.parametrize("way", [eliminated, factored])
-@pytest.mark.parametrize("broken", [-3.0, torch.nan])
+@pytest.mark.parametrize("broken", [-3.0, torch.nan, torch.inf])
 def test_a_covariance_that_is_none_has_no_gain_and_harms_no_other(way, broken: float) -> None:
     g, b, d = tables(5)
     whole = way(g.clone(), b, d)
@@ -43,6 +44,40 @@ def test_a_covariance_that_is_none_has_no_gain_and_harms_no_other(way, broken: f
     assert not q[2].any() and not inner[2].any()
     kept = ~lost
     assert torch.equal(q[kept], whole[0][kept]) and torch.equal(inner[kept], whole[1][kept])
+
+
+@pytest.mark.parametrize("way", [eliminated, factored])
+def test_gains_that_are_not_finite_are_refused(way) -> None:
+    g, b, d = tables(5)
+    whole = way(g.clone(), b, d)
+    b[2, 3, 1], d[4, 0] = torch.inf, torch.nan
+    q, inner, lost = way(g.clone(), b, d)
+    assert lost.tolist() == [False, False, True, False, True, False]
+    assert not q[lost].any() and not inner[lost].any()
+    assert torch.equal(q[~lost], whole[0][~lost]) and torch.equal(inner[~lost], whole[1][~lost])
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"kernel": "compiled"}, {"root": "symmetric"}, {"gradient": True}]
+)
+@pytest.mark.parametrize("scale", [1e25, torch.inf])
+def test_what_overflows_keeps_its_background_and_harms_no_other(options, scale: float) -> None:
+    rng = torch.Generator().manual_seed(3)
+    prior, y = torch.randn(3, 15, 4, generator=rng), torch.randn(3, 5, generator=rng)
+    h, factor = torch.randn(4, 5, generator=rng), torch.ones(3, 1, 1)
+    factor[1] = scale
+    prior.requires_grad_(options.get("gradient", False))
+    rest = {name: given for name, given in options.items() if name != "gradient"}
+
+    def analysed(times: Tensor):
+        observe, error = (lambda x: (x @ h) * times), torch.full_like(y, 4.0)
+        return etkf(prior, observe, y, error, lambda shape: torch.zeros(*shape), {}, **rest)
+
+    found, whole = analysed(factor), analysed(torch.ones(3, 1, 1))
+    assert torch.equal(found.ensemble[1], prior[1]) and not found.precision[1].any()
+    for other in (0, 2):
+        assert torch.equal(found.ensemble[other], whole.ensemble[other])
+        assert (found.precision[other] == 4.0).all()
 
 
 def test_gradients_take_the_way_that_has_them() -> None:
