@@ -27,6 +27,7 @@ from releo_da.config.schemes import (
     tally_of,
 )
 from releo_da.config.sections import products, section
+from releo_da.config.sensor_paths import refuse_namesakes
 from releo_da.config.weights import fitted_knots, load_weights
 from releo_da.cycling.fields import Correlated, correlated
 from releo_da.dynamics.drifting import Drifting
@@ -172,8 +173,10 @@ def assemble(
         device: where tensors live.
 
     Raises:
-        InputError: an unknown component or option, or weights that do not fit.
+        InputError: an unknown component or option, two sensors of one name, or weights that do not
+            fit.
     """
+    refuse_namesakes(channels)
     values = document.values
     names, fixed = STATES.build(values.get("state", "prosail"), "state")
     wanted = _wanted(document, (*names, *fixed))

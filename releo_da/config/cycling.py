@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -44,6 +44,7 @@ from releo_da.runs.model import Model
 from releo_da.runs.stopping import stopping, wait
 from releo_da.runs.store import Store
 from releo_da.runs.turn import initial
+from releo_da.state.bias import bias_rows
 from releo_da.types import InputError, State
 
 LEDGER = "ledger.sqlite"
@@ -237,7 +238,7 @@ def serve(
         swept = service.sweep(stop)
         say(_told(swept, service.store))
         if service.store.number != published(service.store.root):
-            publish(service.store.root, service.ledger, service.seed, service.model.labels)
+            publish(service)
         if once or stop():
             return swept.refused
         wait(poll_seconds, stop)
@@ -267,9 +268,10 @@ def published(root: Path) -> int:
     return int(json.loads((root / "scores.json").read_text(encoding="utf-8")).get("cycles", 0))
 
 
-def publish(root: Path, ledger: Ledger, seed: int, names: Mapping[str, Sequence[str]]) -> Path:
+def publish(service: Service) -> Path:
     """scores.json and report of the cycles so far; returns the path of the report."""
-    cycles = list(ledger.cycles())
+    root, model, state = service.store.root, service.model, service.store.state
+    cycles = list(service.ledger.cycles())
     said = [one.scores for one in cycles]
     judged = [restored(s["innovations"], k) for k, s in enumerate(said) if "innovations" in s]
     rejected: dict[str, int] = {}
@@ -281,10 +283,12 @@ def publish(root: Path, ledger: Ledger, seed: int, names: Mapping[str, Sequence[
         "background": background,
         "rejected": rejected,
         "rejected_by_reason": reasons_in_all(judged),
-        "innovations": of_sensors(judged, [one.arrival for one in cycles], names),
+        "innovations": of_sensors(judged, [one.arrival for one in cycles], model.labels),
         "diverged": sum(s["diverged"] for s in said),
         "cycles": len(said),
-        "seeds": [seed],
+        "seeds": [service.seed],
     }
+    if model.biases is not None and state is not None:
+        found["biases"] = bias_rows(model.biases, state.ensemble)
     write_json(root / "scores.json", found)
     return report(root)

@@ -86,6 +86,22 @@ def _named(sensor: Any) -> Iterable[str]:
     return [name for name in said if isinstance(name, str) and is_path(name)]
 
 
+def refuse_namesakes(sensors: Iterable[str]) -> None:
+    """Refuse two sensors of one name, by which results and memories are told apart.
+
+    Raises:
+        InputError: one of the catalogue and a file, or two files, are called the same.
+    """
+    known: dict[str, str] = {}
+    for sensor in sensors:
+        other = known.setdefault(Path(sensor).stem, sensor)
+        if other != sensor:
+            raise InputError(
+                f"two sensors of the run are called {Path(sensor).stem} ({other} and {sensor}); "
+                "rename the file of one of them"
+            )
+
+
 def keep_sensors(document: Document, root: Path) -> None:
     """Copy the sensor files of a configuration into a run directory."""
     for name, file in sensor_files(document).items():

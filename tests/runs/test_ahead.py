@@ -1,5 +1,8 @@
 """Forecasts of a block by bins of lead, on a linear system whose forecasts are known."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,11 +11,14 @@ import releo_da.runs.ahead as module
 from releo_da.cycling.draws import block_draws
 from releo_da.diagnostics.leads import Pairs, pairs_of
 from releo_da.diagnostics.verification import FIELDS
+from releo_da.dynamics.drifting import Drifting
+from releo_da.observation.bias import Biased
 from releo_da.runs.ahead import forecast_pairs
 from releo_da.runs.compare import ndvi_index
+from releo_da.state.bias import Biases
 from releo_da.types import Acquisition, State
 
-from .linear import CHANNELS, linear_model
+from .linear import CHANNELS, forecast, initial, linear_model
 
 BINS = ((0.0, 5.0), (5.0, 20.0))
 MEMBERS = 32
@@ -73,3 +79,43 @@ def test_results_do_not_depend_on_the_size_of_batches(block, monkeypatch) -> Non
     whole = run(block, [])
     monkeypatch.setattr(module, "BLOCK", 2)
     np.testing.assert_array_equal(run(block, []), whole)
+
+
+def test_biases_of_sensors_go_along_with_noise_of_their_own(block) -> None:
+    """Red of Sentinel-2B is red + b, with phi b + 0.05 (1 - phi^2)^1/2 (z - mean z) at a target."""
+    analyses, acquisitions, pairs = block
+    biases = Biases(("sentinel2b",), ("B04",), (0.05,), 100.0)
+    analyses = {
+        k: state._replace(ensemble=torch.cat([state.ensemble, 0.05 * state.ensemble[..., :1]], -1))
+        for k, state in analyses.items()
+    }
+    plain = linear_model()
+    model = replace(
+        plain,
+        forecast=Drifting(forecast, initial, biases),
+        observe=Biased(
+            plain.observe,
+            biases.of,
+            {"sentinel2b": torch.tensor([[1.0, 0.0]])},
+        ),
+        biases=biases,
+    )
+    draws = block_draws(3, analyses[0].pixels, analyses[0].ensemble)
+    index = {name: ndvi_index(name, names) for name, names in CHANNELS.items()}
+    found = forecast_pairs(model, analyses, acquisitions, pairs, index, draws)
+    for k in range(len(pairs.pixel)):
+        p, origin, target, _ = (int(column[k]) for column in pairs)
+        state, wanted = analyses[origin], acquisitions[target]
+        days = wanted.time - state.time
+        z = draws(state.time, "ahead")(state.ensemble.shape)[p]
+        kept, phi = 0.95**days, math.exp(-days / 100.0)
+        surface = 0.3 + kept * (state.ensemble[p, :, :2] - 0.3) + 0.05 * (1 - kept) * z[:, :2]
+        drawn = (z[:, 2] - z[:, 2].mean()) * (MEMBERS / (MEMBERS - 1)) ** 0.5
+        bias = phi * state.ensemble[p, :, 2] + 0.05 * (1 - phi**2) ** 0.5 * drawn
+        e = draws(state.time, f"verify ahead {wanted.sensor}")((3, MEMBERS, 2))[p]
+        red, near = (surface + 0.01 * e).unbind(-1)
+        red = red + (bias if wanted.sensor == "sentinel2b" else 0.0)
+        members = ((near - red) / (near + red)).double()
+        row = dict(zip(FIELDS, found[k], strict=True))
+        assert row["mean"] == pytest.approx(float(members.mean()), abs=1e-5)
+        assert row["sd"] == pytest.approx(float(members.std()), abs=1e-5)
