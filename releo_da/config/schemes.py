@@ -179,7 +179,7 @@ def _told(layers: list[Any]) -> list[Any]:
 
 def name_of(layer: Any) -> str:
     """The name in an entry; entries that have none are refused when they are built."""
-    return layer if isinstance(layer, str) else str(layer.get("name"))
+    return str(layer.get("name")) if isinstance(layer, dict) else str(layer)
 
 
 def reasons_of(document: Document) -> Reasons | None:
