@@ -13,6 +13,7 @@ neighbours are another matter (`releo_da.observation.offset`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -62,7 +63,10 @@ def find_faults(
         own = [a for a in acquisitions if a.sensor in sensors]
         if own:
             who, names = ", ".join(sensors), channels[sensors[0]]
-            found += [*_of_spectra(own, sensors[0], names, who), *_constant(own, names, who)]
+            found += [
+                *_of_spectra(own, sensors[0], names, who),
+                *_constant(own, sensors[0], names, who),
+            ]
             found += _repeated(own, who)
     counts = [record for record in log if record.get("kind") == "values"]
     return found + [finding for record in counts for finding in _dark(record, channels)]
@@ -87,16 +91,19 @@ def _of_spectra(
         yield Finding(kind, fault.sure and kind != "unlike", f"{who}: {fault}")
 
 
-def _constant(own: Sequence[Acquisition], names: Sequence[str], who: str) -> Iterable[Finding]:
+def _constant(
+    own: Sequence[Acquisition], sensor: str, names: Sequence[str], who: str
+) -> Iterable[Finding]:
     values = torch.cat([a.values for a in own])
     seen = torch.cat([a.seen for a in own])
     count = seen.sum(0)
     low = values.masked_fill(~seen, torch.inf).amin(0)
     high = values.masked_fill(~seen, -torch.inf).amax(0)
+    measured = load_sensor(sensor).centres  # an index or an estimate may well stay the same
     for k in ((count >= LEAST) & (low == high)).nonzero()[:, 0].tolist():
         yield Finding(
             "constant",
-            True,
+            not math.isnan(measured[load_sensor(sensor).index(names)[k]]),
             f"{who}: {names[k]} is {float(low[k]):.6g} at all {int(count[k])} places and dates: "
             "a fill value that is not declared, or another variable; declare 'fill' or leave the "
             "channel out",

@@ -12,10 +12,14 @@ from it, and a series at the median of d over its spectra. Faults are looked for
 
 Undoing goes on with what was found while each step divides the distance by `STEP`, so several
 exchanged pairs are found in turn. It is believed where it leads to where spectra of canopies and
-soils lie (the 99th percentile of the population), and is sure where it divides the distance by
-`RATIO` and lowers it by `DROP` at least. Channels that nearly always agree, such as B07, B08 and
-B8A, or blue, green and red of a wood, cannot be told apart by this. Snow and cloud lie far from the
-population in any order; spectra without a channel above `DARK` are water or shade and not judged.
+soils lie (the 99th percentile of the population). It is sure where, besides, it is an offset or
+pairs without a channel in common, divides the distance by `RATIO`, lowers it by `DROP`, brings
+`MOST_OF` all spectra nearer, and either the spectra lay `FAR` times as far as the 99th percentile
+or the undone ones vary as a season does (deciles of NDVI `SEASON` apart). A surface that is always
+the same may be a rare one, such as burnt ground, a roof or lichen, and is only told. Channels that
+nearly always agree, such as B07, B08 and B8A, or blue, green and red of a wood, cannot be told
+apart. Snow and cloud lie far from the population in any order; spectra without a channel above
+`DARK` are water or shade and not judged.
 
 Shapes: spectra [spectrum, channel]; cost O(channel^2) distances of at most `MOST` spectra.
 Reference: Mahalanobis (1936), Proc. Natl. Inst. Sci. India 2, 49-55, for the distance.
@@ -34,6 +38,8 @@ from torch import Tensor
 from releo_da.observation.canopies import of_the_prior
 from releo_da.observation.offset import FAULTS
 from releo_da.observation.prosail import NodeBands
+from releo_da.sensors import load_sensor
+from releo_da.sensors.indices import find_index, of_channels
 
 GEOMETRY = {"tts": (20.0, 70.0), "tto": (0.0, 15.0), "psi": (0.0, 180.0)}
 """Angles (degrees) of the population."""
@@ -49,6 +55,10 @@ DARK = 0.1
 
 STEP, RATIO, DROP = 1.15, 1.6, 1.5
 """Least division of the distance by a step; least division and fall by all, of a sure fault."""
+
+MOST_OF, SEASON, FAR = 0.8, 0.25, 2.5
+"""Share of spectra that a sure fault brings nearer; distance of the deciles of NDVI of a season;
+multiple of the 99th percentile beyond which no season is asked for."""
 
 
 class Fault(NamedTuple):
@@ -97,10 +107,14 @@ class Population(NamedTuple):
     precision: Tensor
     far: float
 
+    def distances(self, spectra: Tensor) -> Tensor:
+        """Squared distance of each of the spectra ``[spectrum, channel]``."""
+        apart = spectra - self.mean
+        return torch.einsum("ni,ij,nj->n", apart, self.precision, apart)
+
     def distance(self, spectra: Tensor) -> float:
         """Median squared distance of spectra ``[spectrum, channel]``."""
-        apart = spectra - self.mean
-        return float(torch.einsum("ni,ij,nj->n", apart, self.precision, apart).median())
+        return float(self.distances(spectra).median())
 
 
 @lru_cache(maxsize=32)
@@ -141,6 +155,7 @@ def find_fault(
     known = population(sensor, tuple(channels))
     if offsets is None:
         offsets = FAULTS if sensor.startswith("sentinel2") else {}
+    given = spectra
     before = best = known.distance(spectra)
     order, offset = list(range(len(channels))), 0.0
     exchanged: list[tuple[str, str]] = []
@@ -163,8 +178,26 @@ def find_fault(
         exchanged, offset, best = [], 0.0, before
     if not (exchanged or offset) and before <= 2 * known.far:
         return None
-    sure = before >= RATIO * best and before - best >= DROP
+    nearer = known.distances(spectra) < known.distances(given)
+    touched = [name for pair in exchanged for name in pair]
+    sure = (
+        len(set(touched)) == len(touched)
+        and not (exchanged and offset)
+        and before >= RATIO * best
+        and before - best >= DROP
+        and float(nearer.double().mean()) >= MOST_OF
+        and (before > FAR * known.far or _varied(spectra, sensor, channels))
+    )
     return Fault(tuple(exchanged), offset, before, best, sure)
+
+
+def _varied(spectra: Tensor, sensor: str, channels: Sequence[str]) -> bool:
+    """Whether spectra vary as those of a season do; not where NDVI cannot be formed."""
+    index = find_index("ndvi", load_sensor(sensor), channels)
+    if index is None:
+        return False
+    low, high = of_channels(spectra, index).quantile(torch.tensor([0.1, 0.9]).to(spectra))
+    return bool(high - low >= SEASON)
 
 
 def _swapped(order: Sequence[int], i: int, j: int) -> list[int]:

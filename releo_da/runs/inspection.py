@@ -85,16 +85,17 @@ def inspection(series: Series, bright: Tensor, judged: Tensor, screened: bool) -
 def sources_of(series: Series) -> list[dict[str, Any]]:
     """A row per file that was read; dark dates are those without a clear pixel."""
     rows = []
-    for read in (r for r in series.log if r["kind"] == "read"):
-        path = read["path"]
-        seen = sum(r["seen"] for r in series.log if r["kind"] == "values" and r["path"] == path)
-        same = [r for r in series.log if r["kind"] == "all_masked" and r["path"] == path]
-        dark = sum(r["count"] for r in same)
+    for k, read in enumerate(series.log):
+        if read["kind"] != "read":
+            continue
+        values = next(r for r in series.log[k:] if r["kind"] == "values")
+        after = series.log[k + 2 : k + 3]  # `all_masked` follows the two where there is any
+        dark = sum(r["count"] for r in after if r["kind"] == "all_masked")
         dates = read["acquisitions"] + dark
         width = max(len(series.channels[sensor]) for sensor in read["sensors"])
         row = {name: read[name] for name in ("path", "sensors", "pixels", "first", "last")}
         row |= {"dates": dates, "dark": dark}
-        rows.append({**row, "clear": seen / max(dates * read["pixels"] * width, 1)})
+        rows.append({**row, "clear": values["seen"] / max(dates * read["pixels"] * width, 1)})
     return rows
 
 
@@ -124,6 +125,8 @@ def angles_of(acquisitions: Sequence[Acquisition]) -> list[dict[str, Any]]:
     for sensor in dict.fromkeys(a.sensor for a in acquisitions):
         own = [a for a in acquisitions if a.sensor == sensor]
         angles = torch.cat([a.angles[a.seen.any(-1)] for a in own])
+        if not len(angles):
+            continue
         row: dict[str, Any] = {"sensor": sensor}
         for k, name in enumerate(("sun zenith", "view zenith", "relative azimuth")):
             row[name] = (float(angles[:, k].amin()), float(angles[:, k].amax()))
