@@ -63,9 +63,10 @@ def command(document: Document, options: Options) -> Path:
         InputError: a run of this configuration would be refused; the report is written before.
     """
     refused: list[Noted] = []
+    entries = entries_of(document)
     cubes = [] if "cycle" in document.values else large_cubes(document)
     series, pixels = (
-        _sampled(document, cubes, refused, options) if cubes else _whole(document, refused)
+        _sampled(document, cubes, refused, options) if cubes else _whole(document, entries, refused)
     )
     found = Inspection([], [], [], refused)
     root = create_run_directory(run_root(document, options, "inspect"))
@@ -96,9 +97,8 @@ Read = tuple[Series | None, xr.Dataset]
 """A series, and all pixels of the run: more than those of the series where it is a sample."""
 
 
-def _whole(document: Document, refused: list[Noted]) -> Read:
+def _whole(document: Document, entries: list[dict[str, Any]], refused: list[Noted]) -> Read:
     """All sources, each read by itself, joined."""
-    entries = entries_of(document)
     read = [_read(document, e, f"source[{k}]", refused) for k, e in enumerate(entries)]
     series = _joined([series for series in read if series is not None], refused)
     return series, xr.Dataset() if series is None else series.pixels
