@@ -11,6 +11,8 @@ import json
 from datetime import date
 from pathlib import Path
 
+import xarray as xr
+
 from releo_da.config.assemble import assemble
 from releo_da.config.copies import check_table, copied
 from releo_da.config.cycling import LEDGER
@@ -24,8 +26,11 @@ from releo_da.config.sensor_paths import kept_sensor
 from releo_da.cycling.ledger import Ledger
 from releo_da.io import products_dataset, read_state, write_products
 from releo_da.io.lock import locked
+from releo_da.io.map_file import writing_map
 from releo_da.io.times import isoformat
-from releo_da.runs.forecast import climatology, dates, forecast
+from releo_da.runs.compare import QUANTILES
+from releo_da.runs.forecast import Found, climatology, dates, forecast, whole
+from releo_da.runs.model import Model
 from releo_da.runs.store import last_state, pixels_of
 from releo_da.types import InputError, State
 
@@ -104,10 +109,29 @@ def command(root: Path, until: date, options: Options) -> Path:
             "comment": assumed,
             "estimate": name.removesuffix(".nc"),
         }
-        write_products(root / name, products_dataset(times, pixels, what, attributes))
+        _write(root / name, what, model, times, pixels, attributes)
     copied(root / FORECAST, output)
     try:
         with locked(root):
             return report(root)
     except BlockingIOError:
         return root / "report.html"  # a service is at work and draws the forecast with its next
+
+
+def _write(
+    path: Path,
+    found: Found,
+    model: Model,
+    times: list[float],
+    pixels: xr.Dataset,
+    attributes: dict[str, str],
+) -> None:
+    """Write output variables; of a map as they come, so that its size does not matter."""
+    if pixels.attrs["kind"] == "point":
+        dataset = products_dataset(times, pixels, whole(found, model), attributes)
+        write_products(path, dataset)
+        return
+    ids = pixels["id"].values
+    with writing_map(path, times, pixels, model.described, QUANTILES, attributes) as write:
+        for rows, values in found:
+            write(ids[rows.numpy()], values)

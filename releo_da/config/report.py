@@ -60,8 +60,11 @@ def report(root: Path) -> Path:
     else:
         pictures = gallery(scores, said, found, field, made.get("seed", 0))
     if (root / FORECAST).is_file():
-        usual = read_products(root / CLIMATOLOGY) if (root / CLIMATOLOGY).is_file() else None
-        pictures += forecast_pictures(read_products(root / FORECAST), found, usual, said, field)
+        usual = None
+        if (root / CLIMATOLOGY).is_file():
+            usual = read_thinned(root / CLIMATOLOGY, sampled)
+        ahead = read_thinned(root / FORECAST, sampled)
+        pictures += forecast_pictures(ahead, found, usual, said, field)
     content = {
         "title": f"releo_da {made.get('command', 'run')}: {root.name}",
         "summary": summary(scores),

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from releo_da.io.atomic import write_bytes_atomic
@@ -25,6 +25,9 @@ from releo_da.types import InputError, State
 
 FORMAT = "releo_da state 1"
 MEMORY = "memory."
+
+HEADER = 100_000_000
+"""Bytes of a header, at most, as the format has it."""
 
 
 def write_state(path: str | Path, state: State) -> None:
@@ -38,18 +41,23 @@ def write_state(path: str | Path, state: State) -> None:
 def read_state(path: str | Path, device: str | torch.device = "cpu") -> State:
     """Read a state that `write_state` wrote.
 
+    On the CPU its tensors are pages of the file, fetched where they are used: of a state larger
+    than memory blocks can be taken one after the other.
+
     Raises:
         InputError: the file is missing, is no state, or is damaged.
     """
     try:
-        data = Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            head = file.read(8)
+            head += file.read(min(int.from_bytes(head, "little"), HEADER))
     except OSError as error:
         raise InputError(
             f"{path}: no state can be read ({error.strerror}); start the run from its beginning"
         ) from None
     try:
-        metadata = _metadata(data)
-        tensors = load(data)
+        metadata = _metadata(head)
+        tensors = load_file(path)
         sound = metadata["format"] == FORMAT and metadata["sha256"] == _digest(
             metadata["time"], tensors
         )
@@ -130,5 +138,5 @@ def _digest(time: str, tensors: Mapping[str, Tensor]) -> str:
     for name in sorted(tensors):
         tensor = tensors[name]
         total.update(titled(name, tensor.dtype, tensor.shape))
-        total.update(raw(tensor))
+        total.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return total.hexdigest()

@@ -4,11 +4,14 @@ Each date is an acquisition without channels, so members move through the same f
 same draws as in any other run. What they move towards is `climatology`: the distribution that the
 forecaster gives to a day of the year where nothing was ever observed. Output variables that depend
 on light (fapar, ndvi) are given for the sun of mid-morning at each date.
+
+Both go block by block and keep nothing: a map of any size is written as it comes
+(`releo_da.io.map_file`), points are joined (`whole`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -30,6 +33,9 @@ MORNING = 10.5 / 24.0
 
 ZENITH, LOWEST = 45.0, 80.0
 """Sun zenith where the place is not known, and the largest one that is used (degrees)."""
+
+Found = Iterator[tuple[Tensor, dict[str, Array]]]
+"""Of each block its rows of the pixel axis and ``{variable: [statistic, time, pixel]}``."""
 
 
 def sun_angles(time: float, pixels: xr.Dataset) -> Tensor:
@@ -69,8 +75,8 @@ def forecast(
     times: Sequence[float],
     seed: int,
     device: torch.device | str = "cpu",
-) -> dict[str, Product]:
-    """Output variables at coming dates.
+) -> Found:
+    """Output variables at coming dates, block by block.
 
     Args:
         model: the joined system.
@@ -102,8 +108,8 @@ def climatology(
     times: Sequence[float],
     seed: int,
     device: torch.device | str = "cpu",
-) -> dict[str, Product]:
-    """Output variables that the forecaster expects where nothing was ever observed.
+) -> Found:
+    """Output variables that the forecaster expects where nothing was ever observed, block by block.
 
     The same draws serve all dates, so that the curves are as smooth as the season is.
 
@@ -134,7 +140,7 @@ def outputs(
     ids: Tensor,
     times: Sequence[float],
     device: torch.device | str,
-) -> dict[str, Product]:
+) -> Found:
     """Statistics of the output variables of ensembles at dates, block by block.
 
     Args:
@@ -145,14 +151,25 @@ def outputs(
         times: dates (days).
         device: where a block lives while it is worked on.
     """
-    angles = [sun_angles(time, pixels) for time in times]
-    found: dict[str, Array] = {}
-    with torch.no_grad():
-        for rows in blocks(ids):
-            for k, ensemble in enumerate(ensembles(rows)):
-                derived = model.derive(ensemble, angles[k][rows].to(device))
+    for rows in blocks(ids):
+        here = pixels.isel(pixel=rows.numpy())
+        found: dict[str, list[Array]] = {}
+        with torch.no_grad():
+            for time, ensemble in zip(times, ensembles(rows), strict=True):
+                derived = model.derive(ensemble, sun_angles(time, here).to(device))
                 for name, members in derived.items():
                     values = statistics(members[None].float().cpu().numpy())
-                    empty = np.empty((len(values), len(times), len(ids)), values.dtype)
-                    found.setdefault(name, empty)[:, k, rows.numpy()] = values[:, 0]
-    return products([found], np.arange(len(ids)), model.described)
+                    found.setdefault(name, []).append(values)
+        yield rows, {name: np.concatenate(values, 1) for name, values in found.items()}
+
+
+def whole(found: Found, model: Model) -> dict[str, Product]:
+    """The output variables of all blocks, along the pixel axis.
+
+    Args:
+        found: of `forecast` or `climatology`.
+        model: the joined system, which knows units and names.
+    """
+    parts = list(found)
+    place = torch.argsort(torch.cat([rows for rows, _ in parts])).numpy()
+    return products([values for _, values in parts], place, model.described)

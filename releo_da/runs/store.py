@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 import xarray as xr
 
@@ -62,11 +63,10 @@ def pixels_of(root: Path, state: State) -> xr.Dataset:
         InputError: the run directory holds no pixel axis, or not all pixels of the state.
     """
     table = read_products(root / PIXELS)
-    place = {int(one): row for row, one in enumerate(table["id"].values)}
-    wanted = state.pixels.tolist()
-    if not set(wanted) <= set(place):
+    place = pd.Index(table["id"].values).get_indexer(state.pixels.numpy())
+    if (place < 0).any():
         raise InputError(f"{root / PIXELS}: lacks pixels of the last state; restore it")
-    return table.isel(pixel=[place[one] for one in wanted])
+    return table.isel(pixel=place)
 
 
 class Store:

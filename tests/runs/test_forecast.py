@@ -8,7 +8,7 @@ import torch
 import xarray as xr
 
 from releo_da.io.products import Product
-from releo_da.runs.forecast import climatology, dates, forecast
+from releo_da.runs.forecast import climatology, dates, forecast, whole
 from releo_da.types import State
 
 from .linear import SEED, linear_model
@@ -29,12 +29,20 @@ def state() -> State:
     return State(START, ensemble, torch.arange(PIXELS), {})
 
 
+def expected(axis: xr.Dataset, ids: torch.Tensor, times: list[float]) -> Product:
+    return whole(climatology(linear_model(), axis, ids, MEMBERS, times, SEED), linear_model())[
+        "lai"
+    ]
+
+
 Ahead = Callable[[list[float]], Product]
 
 
 @pytest.fixture
 def ahead(axis: xr.Dataset, state: State) -> Ahead:
-    return lambda times: forecast(linear_model(), state, axis, times, SEED)["lai"]
+    return lambda times: whole(forecast(linear_model(), state, axis, times, SEED), linear_model())[
+        "lai"
+    ]
 
 
 def test_dates_begin_with_the_state_and_end_with_the_last_day() -> None:
@@ -60,7 +68,7 @@ def test_far_ahead_nothing_of_the_state_is_left(ahead: Ahead) -> None:
 def test_the_climatology_is_the_distribution_without_observations(axis: xr.Dataset) -> None:
     times = [START, START + 20.0, START + 90.0]
     ids = torch.arange(PIXELS)
-    found = climatology(linear_model(), axis, ids, MEMBERS, times, SEED)["lai"]
+    found = expected(axis, ids, times)
     assert abs(found.mean.mean()) < 0.01
     np.testing.assert_allclose(np.sqrt(np.mean(found.spread**2)), 0.1 * np.sqrt(2), rtol=0.03)
     # the same draws at every date: a season without change is a straight line
@@ -68,5 +76,5 @@ def test_the_climatology_is_the_distribution_without_observations(axis: xr.Datas
     np.testing.assert_array_equal(found.mean[0], found.mean[2])
     some = ids[[3, 280]]
     part = axis.isel(pixel=[3, 280])
-    alone = climatology(linear_model(), part, some, MEMBERS, times, SEED)["lai"]
+    alone = expected(part, some, times)
     np.testing.assert_array_equal(alone.mean, found.mean[:, [3, 280]])
