@@ -18,6 +18,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from releo_da.io.layout import Layout, flat, variable
+from releo_da.io.missing import without_fill
 from releo_da.io.names import require
 from releo_da.types import InputError
 
@@ -69,6 +70,7 @@ def stated_error(
     dataset: xr.Dataset,
     layout: Layout,
     positions: NDArray[np.intp] | None,
+    fill: Sequence[float] = (),
 ) -> NDArray[np.float64]:
     """Standard deviations ``[time, pixel, channel]``; NaN of channels without a rule.
 
@@ -80,6 +82,7 @@ def stated_error(
         dataset: the selected part of the file.
         layout: of the file.
         positions: ``[channel]`` along the file's channel axis, where it has one.
+        fill: numbers that stand for a missing error, before they are scaled.
 
     Raises:
         InputError: a variable of errors does not exist.
@@ -96,7 +99,7 @@ def stated_error(
             array = variable(dataset, rule.source, axes, f"{where}, {name}, from")
             if layout.channel in array.dims and positions is not None:
                 array = array.isel({layout.channel: positions[k]})
-            sd = np.hypot(sd, scale[k] * flat(array, layout, dataset).astype(np.float64))
+            sd = np.hypot(sd, scale[k] * without_fill(flat(array, layout, dataset), fill))
         found[..., k] = sd
     return found
 

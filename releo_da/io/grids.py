@@ -12,7 +12,7 @@ over a window gives the very numbers that a run over the whole map has there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -22,12 +22,16 @@ from releo_da.io.layout import Layout, variable
 from releo_da.io.masks import Rule, holds
 from releo_da.io.names import require
 from releo_da.io.netcdf import opened
+from releo_da.io.place import X_NAMES, Y_NAMES
 from releo_da.io.tables import beside
 from releo_da.types import InputError
 
 Positions = dict[str, NDArray[np.intp]]
 KEYS = ("x", "y", "rows", "columns")
 MASK_KEYS = ("path", "variable", "values")
+ROWS = (*Y_NAMES, "row", "rows", "nrows")
+COLUMNS = (*X_NAMES, "col", "cols", "column", "columns", "ncols")
+"""What the axes of a mask may be called where the grid calls them otherwise, in small letters."""
 
 
 def narrowed(
@@ -86,7 +90,8 @@ def land(
 ) -> NDArray[np.bool_] | None:
     """True where a pixel of the grid is estimated, ``[row, column]``; None where all are.
 
-    The mask lies on the same grid, or covers it with the same pixels.
+    The mask lies on the same grid, or covers it with the same pixels. Its axes have the names of
+    the grid's, or names such as lat and lon that say which are the rows.
 
     Args:
         mask: ``{path: .., variable: .., values: rule}``; a rule as of `releo_da.io.masks`.
@@ -136,9 +141,28 @@ def _in_order(array: xr.DataArray, layout: Layout, where: str) -> xr.DataArray:
             f"{where}: '{array.name}' has the dimensions {tuple(array.dims)}; a mask has rows and "
             "columns and nothing else"
         )
+    row_axis, column_axis = layout.space
     if set(array.dims) == set(layout.space):
         return array.transpose(*layout.space)
-    return array.rename(dict(zip(array.dims, layout.space, strict=True)))
+    down, across = (_named(array, names) for names in (ROWS, COLUMNS))
+    first, second = array.dims
+    if down is None and across is None:
+        if array.sizes[first] == array.sizes[second]:
+            raise InputError(
+                f"{where}: its axes '{first}' and '{second}' do not say which are the rows; name "
+                f"them '{row_axis}' and '{column_axis}' as in the grid"
+            )
+        down, across = first, second
+    elif down is None:
+        down = second if across == first else first
+    elif across is None:
+        across = second if down == first else first
+    return array.rename({down: row_axis, across: column_axis}).transpose(*layout.space)
+
+
+def _named(array: xr.DataArray, names: Sequence[str]) -> Hashable | None:
+    """The axis of a mask that has one of some names, or None."""
+    return next((dim for dim in array.dims if str(dim).lower() in names), None)
 
 
 def _aligned(array: xr.DataArray, dataset: xr.Dataset, layout: Layout, where: str) -> xr.DataArray:
@@ -147,18 +171,26 @@ def _aligned(array: xr.DataArray, dataset: xr.Dataset, layout: Layout, where: st
         size = dataset.sizes[axis]
         if axis in array.coords and axis in dataset.variables:
             mine, theirs = dataset[axis].values.astype(float), array[axis].values.astype(float)
-            step = abs(mine[-1] - mine[0]) / max(size - 1, 1) or 1.0
             order = np.argsort(theirs)
-            place = np.searchsorted(theirs[order], mine - 0.5 * step).clip(max=theirs.size - 1)
-            if np.any(np.abs(theirs[order[place]] - mine) > 0.05 * step):
+            above = np.searchsorted(theirs[order], mine).clip(max=theirs.size - 1)
+            below = (above - 1).clip(min=0)
+            nearer = mine - theirs[order[below]] < theirs[order[above]] - mine
+            place = order[np.where(nearer, below, above)]
+            if np.any(np.abs(theirs[place] - mine) > 0.05 * _step(theirs, mine)):
                 raise InputError(
                     f"{where}: its pixels along '{axis}' are not those of the grid; resample the "
                     "mask to the grid of the data first"
                 )
-            array = array.isel({axis: order[place]})
+            array = array.isel({axis: place})
         elif array.sizes[axis] != size:
             raise InputError(
                 f"{where}: it has {array.sizes[axis]} pixels along '{axis}', the grid {size}; "
                 "give it coordinates, or cut it to the grid"
             )
     return array
+
+
+def _step(*axes: NDArray[np.float64]) -> float:
+    """The smallest mean step of some axes; of single entries no more than their rounding."""
+    steps = [abs(axis[-1] - axis[0]) / (axis.size - 1) for axis in axes if axis.size > 1]
+    return min(steps) if steps else 1e-6 * float(max(np.abs(axis).max() for axis in axes))

@@ -169,7 +169,7 @@ def assemble(
     pixels = pixels.assign_coords(field_coordinates(dataset, layout))
     geometry = angles_of(content.angles, dataset, layout, days, pixels)
     seen, geometry = _illuminated(seen, geometry, counts)
-    stated = stated_error(rules, channels, raw, scale, dataset, layout, positions)
+    stated = stated_error(rules, channels, raw, scale, dataset, layout, positions, content.fill)
     seen = _with_error(seen, stated, [name in rules for name in channels], counts)
     added = _period_error(content, dataset, layout)
     if whole and not seen.any():

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from releo_da.io.missing import without_fill
 from releo_da.io.tables import number_column, text_column
 from releo_da.types import InputError
 
@@ -52,8 +53,10 @@ class Rows(NamedTuple):
             InputError: there is no such column, or a cell is not a number.
         """
         held = number_column(self.table, column, where).to_numpy()
+        if self.table[column].dtype == np.float32:  # of Parquet
+            held = held.astype(np.float32)
         spread = np.full(self.shape, np.nan)
-        spread[self.places] = np.where(np.isin(held, missing), np.nan, held)
+        spread[self.places] = without_fill(held, missing)
         return spread
 
     def of_pixels(self, column: str, where: str, missing: Sequence[float]) -> NDArray[np.float64]:

@@ -51,7 +51,8 @@ def opened_source(
         InputError: a file, axis or date is wrong.
     """
     pattern = file_pattern(time)
-    with opened_series(path, dims.get("time", ""), pattern) as (dataset, name):
+    named = list(values.values()) if isinstance(values, Mapping) else [values]
+    with opened_series(path, dims.get("time", ""), pattern, named) as (dataset, name):
         if isinstance(values, Mapping):
             layout = make_layout(name, dims, (*space, "time"), dataset, CHANNEL)
         else:

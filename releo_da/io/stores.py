@@ -6,13 +6,16 @@
 
 A file of one date may lack the axis of time: then its scalar coordinate of that name is the date,
 or the option ``time: {file: "%Y%m%d"}`` finds it in the name of the file.
+
+What has no axis of time itself, such as the cloud mask of a file of one date, belongs to the times
+of its file. A list along one axis (wavelengths, positions) that is the same in all files stays one.
 """
 
 from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
@@ -20,6 +23,7 @@ import dask
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from releo_da.io.names import listed
 from releo_da.io.netcdf import opened
@@ -58,7 +62,10 @@ def paths_of(option: PathOption) -> list[Path]:
 
 @contextmanager
 def opened_series(
-    option: PathOption, dim: str, pattern: str | None = None
+    option: PathOption,
+    dim: str,
+    pattern: str | None = None,
+    values: Collection[str] = (),
 ) -> Iterator[tuple[xr.Dataset, str]]:
     """The open files of a series as one data set, and what they are called in messages.
 
@@ -66,6 +73,7 @@ def opened_series(
         option: the option ``path``.
         dim: the axis of time.
         pattern: of the date in a file's name, or None where the file holds its dates.
+        values: variables that change with time, whether two files differ in them or not.
 
     Raises:
         InputError: a file is missing or damaged, has no date, or lies on another grid.
@@ -74,7 +82,10 @@ def opened_series(
     with ExitStack() as stack:
         if len(paths) == 1:
             dataset = stack.enter_context(_opened(paths[0], None))
-            yield _with_time(dataset, dim, pattern, paths[0]), str(paths[0])
+            dated = _with_time(dataset, dim, pattern, paths[0])
+            if dated is not dataset and dim in dated.dims:
+                dated = _along(dated, dim, _changing([dated], dim, values))
+            yield dated, str(paths[0])
             return
         # Many files share one reader at a time: the libraries below are not safe under threads.
         stack.enter_context(dask.config.set(scheduler="synchronous"))
@@ -83,8 +94,9 @@ def opened_series(
             part = stack.enter_context(_opened(path, {}))
             parts.append(_with_time(part, dim, pattern, path))
             _check_same(parts[0], parts[-1], dim, paths[0], path)
+        changing = _changing(parts, dim, values)
         joined = xr.concat(
-            parts,
+            [_along(part, dim, changing) for part in parts],
             dim=dim,
             data_vars="minimal",
             coords="minimal",
@@ -110,21 +122,51 @@ def _with_time(dataset: xr.Dataset, dim: str, pattern: str | None, path: Path) -
                 f"{path}: key 'time': the file holds {dataset.sizes[dim]} dates and its name one; "
                 "leave out 'file'"
             )
-        stamp = np.array([_date_in(path, pattern)], dtype="datetime64[ns]")
-        if dim not in dataset.dims:
-            dataset = _expanded(dataset.drop_vars(dim, errors="ignore"), dim)
-        return dataset.assign_coords({dim: stamp})
-    if dim in dataset.dims or dim not in dataset.variables:
+        return _at(dataset, dim, _date_in(path, pattern))
+    if dim in dataset.dims or dim not in dataset.variables or dataset[dim].ndim:
         return dataset
-    if dataset[dim].ndim:
-        return dataset
-    return _expanded(dataset, dim)
+    return _at(dataset, dim, dataset[dim].values[()])
 
 
-def _expanded(dataset: xr.Dataset, dim: str) -> xr.Dataset:
-    """Every variable, also one number or text for the whole file, along a time of length 1."""
-    single = [name for name, array in dataset.coords.items() if not array.ndim and name != dim]
-    return dataset.reset_coords(single).expand_dims(dim)
+def _at(dataset: xr.Dataset, dim: str, moment: object) -> xr.Dataset:
+    """The data set with a time of length 1; what it says once for the whole file is a variable."""
+    if dim not in dataset.dims:
+        dataset = dataset.drop_vars(dim, errors="ignore")
+        dataset = dataset.reset_coords([n for n, c in dataset.coords.items() if not c.ndim])
+    dtype = "datetime64[ns]" if isinstance(moment, np.datetime64) else None
+    return dataset.assign_coords({dim: np.array([moment], dtype=dtype)})
+
+
+def _changing(parts: Sequence[xr.Dataset], dim: str, values: Collection[str]) -> list[str]:
+    """Variables without an axis of time that belong to the times of their file.
+
+    Maps always do, so that none is read to compare it; what has one axis or none where two files
+    differ; single numbers and texts of files that hold one date and no axis of time.
+    """
+    undated = any(all(dim not in v.dims for v in part.data_vars.values()) for part in parts)
+    found = []
+    for name, array in parts[0].variables.items():
+        if dim in array.dims or (name in parts[0].coords and array.ndim):
+            continue
+        known = array.ndim > 1 or name in values or (undated and not array.ndim)
+        if known or not all(_same(array.values, part[name].values) for part in parts[1:]):
+            found.append(str(name))
+    return found
+
+
+def _along(dataset: xr.Dataset, dim: str, names: Sequence[str]) -> xr.Dataset:
+    """The data set with some variables repeated along its times, as far as they lack them."""
+    lacking = {n: dataset[n] for n in names if dim not in dataset[n].dims}
+    dataset = dataset.reset_coords([n for n in names if n in dataset.coords])
+    times = dataset.sizes[dim]
+    repeated = {n: a.variable.set_dims({dim: times, **a.sizes}) for n, a in lacking.items()}
+    return dataset.assign(repeated)
+
+
+def _same(first: NDArray, other: NDArray) -> bool:
+    """Whether two arrays are equal, also where both lack a number."""
+    numbers = {first.dtype.kind, other.dtype.kind} <= set("iufbM")
+    return bool(np.array_equal(first, other, equal_nan=numbers))
 
 
 def _date_in(path: Path, pattern: str) -> np.datetime64:
@@ -163,8 +205,7 @@ def _check_same(first: xr.Dataset, other: xr.Dataset, dim: str, path: Path, plac
                 "hold the same ones"
             )
     for name, axis in first.coords.items():
-        here, there = axis.values, other[name].values
-        if dim not in axis.dims and axis.ndim and not np.array_equal(here, there):
+        if dim not in axis.dims and axis.ndim and not _same(axis.values, other[name].values):
             raise InputError(
                 f"{place}: another grid than {path.name} ('{name}' differs); "
                 "bring the files to one grid"

@@ -35,11 +35,16 @@ def row_pixels(
     names, index = np.unique(
         text_column(table, column, f"{where}: key 'pixel'"), return_inverse=True
     )
-    if all(name.isdecimal() for name in names):
+    if all(_is_id(name) for name in names):
         numbers = names.astype(np.int64)
         order = np.argsort(numbers)
         return numbers[order], {}, np.argsort(order)[index]
     return np.arange(len(names)), {"label": ("pixel", names.tolist())}, index
+
+
+def _is_id(name: str) -> bool:
+    """Whether a name is a number of 64 bits in its one way of writing; 7 and 07 stay apart."""
+    return name.isascii() and name.isdecimal() and len(name) < 19 and str(int(name)) == name
 
 
 def pixel_places(

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from releo_da.io.layout import Layout, flat, variable
 from releo_da.io.masks import Rule, holds
+from releo_da.io.missing import without_fill
 from releo_da.io.names import require, require_in_file
 from releo_da.types import InputError
 
@@ -38,7 +39,7 @@ Numbers = float | dict[str, float]
 """One number for all channels, or one for each by the agency's name."""
 
 NEAR = 5e-3
-"""Largest distance of a number from that of the channel axis which it means, relative."""
+"""Largest distance of a wavelength from that of the channel axis which it means, relative."""
 
 
 def channel_positions(
@@ -48,7 +49,7 @@ def channel_positions(
 
     Args:
         channels: agency name -> name in the file; numbers where the axis has numbers or no names.
-            Of an axis of numbers, such as wavelengths, the nearest one is meant.
+            Whole numbers are met exactly; of others, which are wavelengths, the nearest is meant.
         dataset: the file.
         layout: of the file.
         labels: the variable that names the channels; the axis' own coordinate unless given.
@@ -62,6 +63,13 @@ def channel_positions(
     held = np.arange(dataset.sizes[layout.channel])
     if labels is not None:
         key = layout.where("labels")
+        if labels in dataset.variables and set(dataset[labels].dims) == {
+            layout.time,
+            layout.channel,
+        }:
+            raise InputError(
+                f"{key}: '{labels}' is not the same in all files; bring their channels to one order"
+            )
         held = variable(dataset, labels, [layout.channel], key, whole=True).values
     elif layout.channel in dataset.variables:
         held = dataset[layout.channel].values
@@ -91,8 +99,12 @@ def _nearest(held: NDArray, wanted: Name) -> int | None:
     except ValueError:
         return None
     apart = np.abs(held.astype(np.float64) - number)
+    if np.isnan(apart).all():
+        return None
     position = int(np.nanargmin(apart))
-    return position if apart[position] <= NEAR * abs(number) else None
+    # Whole numbers count or name; only measured wavelengths are written in several ways.
+    reach = NEAR * abs(number) if held.dtype.kind == "f" else 0.0
+    return position if apart[position] <= reach else None
 
 
 def per_channel(
@@ -147,8 +159,7 @@ def raw_numbers(
         raw = flat(array.isel({layout.channel: positions}), layout, dataset)
     if raw.dtype.kind not in "iufb":
         raise InputError(f"{key}: '{values}' holds {raw.dtype}, not numbers; name another variable")
-    numbers = raw.astype(np.float64)
-    return np.where(np.isin(numbers, fill), np.nan, numbers) if len(fill) else numbers
+    return without_fill(raw, fill)
 
 
 def clear_of(

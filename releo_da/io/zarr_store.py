@@ -4,6 +4,10 @@ Stores are opened for reading only and by their own listing, never by consolidat
 may be older than the arrays. A chunk that is missing is read as the fill value, as the format has
 it: a copy that was cut short holds fewer clear values and nothing tells.
 
+Version 2 has no other place for a missing value than that fill value, which is 0 where its writer
+chose none. A 0 is therefore a number, the class "clear" of a mask say, unless the attributes
+``_FillValue`` or ``missing_value`` call it missing; any other fill value is missing.
+
 References: Zarr core specification, version 3.0; Zarr storage specification, version 2.
 """
 
@@ -15,7 +19,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
+import zarr
 import zarr.storage
 
 from releo_da.types import InputError
@@ -48,7 +54,9 @@ def opened_zarr(path: Path, chunks: dict[str, int] | None = None) -> Iterator[xr
     try:
         store, group = _store(path)
         options: dict[str, Any] = {"consolidated": False, "chunks": chunks, "group": group}
-        dataset = xr.open_dataset(store, engine="zarr", **options)
+        dataset = xr.open_dataset(store, engine="zarr", decode_cf=False, **options)
+        said = zarr.open_group(store, mode="r", path=group or "")
+        dataset = xr.decode_cf(_with_zeros(dataset, said))
     except InputError:
         raise
     except Exception as error:  # the library names no error of its own for a damaged store
@@ -69,6 +77,19 @@ def opened_zarr(path: Path, chunks: dict[str, int] | None = None) -> Iterator[xr
                 f"{path}: damaged, its numbers cannot be read ({_told(error)}); "
                 "copy or make the store again"
             ) from None
+
+
+def _with_zeros(dataset: xr.Dataset, group: zarr.Group) -> xr.Dataset:
+    """An undecoded store in which a 0 that the format fills with is a number."""
+    for name, array in dataset.variables.items():
+        filled = array.attrs.get("_FillValue")
+        if (
+            isinstance(filled, int | float | np.number | np.bool_)
+            and filled == 0
+            and "_FillValue" not in group[str(name)].attrs
+        ):
+            del array.attrs["_FillValue"]
+    return dataset
 
 
 def _store(path: Path) -> tuple[Any, str | None]:

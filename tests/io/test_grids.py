@@ -92,6 +92,47 @@ def test_a_larger_mask_in_another_order_is_laid_over_the_grid(cube: dict[str, An
     assert large.pixels["id"].values.tolist() == small.pixels["id"].values.tolist()
 
 
+@pytest.mark.parametrize("kept", [0, 1])
+def test_one_row_in_degrees_finds_its_row_of_the_mask(cube: dict[str, Any], kept: int) -> None:
+    folder = cube["path"].parent
+    data = xr.load_dataset(cube["path"]).isel(y=[0])
+    x = 8 + np.arange(WIDTH) * 0.001
+    data = data.assign_coords(y=[47.005], x=x).assign_attrs(crs="EPSG:4326")
+    data.to_netcdf(folder / "row.nc")
+    classes = np.zeros((11, WIDTH), int)
+    classes[0] = 1  # not the row of the grid
+    land = xr.Dataset({"class": (("y", "x"), classes)}, {"y": 47 + np.arange(11) * 0.001, "x": x})
+    land.to_netcdf(folder / "tall.nc")
+    options = cube | {"path": folder / "row.nc"}
+    mask = {"path": "tall.nc", "variable": "class", "values": [kept]}
+    if kept:
+        with pytest.raises(InputError, match="no pixel of"):
+            read_cube(**options, mask=mask)
+    else:
+        assert read_cube(**options, mask=mask).pixels.sizes["pixel"] == WIDTH
+
+
+@pytest.mark.parametrize("names", [("lon", "lat"), ("col", "row"), ("Longitude", "down")])
+def test_axes_of_other_names_are_not_mistaken(cube: dict[str, Any], names: tuple) -> None:
+    folder = cube["path"].parent
+    xr.load_dataset(cube["path"]).isel(x=slice(6)).to_netcdf(folder / "square.nc")
+    classes = np.zeros((6, 6), int)
+    classes[2] = 1  # the third column of the grid
+    xr.Dataset({"class": (names, classes)}).to_netcdf(folder / "turned.nc")
+    mask = {"path": "turned.nc", "variable": "class", "values": [1]}
+    found = read_cube(**cube | {"path": folder / "square.nc"}, mask=mask)
+    assert found.pixels["col"].values.tolist() == [2] * 6
+
+
+def test_a_square_mask_must_say_which_are_its_rows(cube: dict[str, Any]) -> None:
+    folder = cube["path"].parent
+    xr.load_dataset(cube["path"]).isel(x=slice(6)).to_netcdf(folder / "square.nc")
+    xr.Dataset({"class": (("a", "b"), np.ones((6, 6), int))}).to_netcdf(folder / "ab.nc")
+    mask = {"path": "ab.nc", "variable": "class", "values": [1]}
+    with pytest.raises(InputError, match="do not say which are the rows"):
+        read_cube(**cube | {"path": folder / "square.nc"}, mask=mask)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

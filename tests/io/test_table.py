@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -180,6 +181,16 @@ def test_whole_numbers_are_ids(tmp_path: Path) -> None:
     series = read_table(path, "day", "sentinel2a", S2, pixel="id", angles={"sun_zenith": 30.0})
     assert series.pixels["id"].values.tolist() == [30, 700]
     assert series.acquisitions[0].values[:, 0].tolist() == pytest.approx([0.2, 0.1])
+
+
+@pytest.mark.parametrize("names", [["7", "07"], ["1", "99999999999999999999"]])
+def test_names_that_are_no_plain_numbers_stay_apart(tmp_path: Path, names: list[str]) -> None:
+    table = pd.DataFrame({"day": "2024-05-01", "id": names, "red": [0.1, 0.2], "nir": [0.3, 0.4]})
+    table.to_parquet(tmp_path / "t.parquet")
+    options = {"pixel": "id", "angles": {"sun_zenith": 30.0}}
+    series = read_table(tmp_path / "t.parquet", "day", "sentinel2a", S2, **options)
+    assert sorted(series.pixels["label"].values) == sorted(names)
+    assert sorted(series.acquisitions[0].values[:, 0].tolist()) == pytest.approx([0.1, 0.2])
 
 
 def test_rows_of_one_pass_are_products_of_which_one_stays(tmp_path: Path) -> None:
