@@ -131,6 +131,29 @@ class Step(NamedTuple):
     recovered: Tensor | None = None
 
 
+class Weather(NamedTuple):
+    """Daily weather at sites, and the sites of each pixel: bound once, never copied per pixel.
+
+    The value at a pixel is the mean over its k sites with their weights
+    (`releo_da.dynamics.weather`).
+
+    Attributes:
+        first: the first day, since 1970-01-01; the others follow without a gap.
+        elements: names along the axis of elements, units as in `releo_da.io.elements`.
+        values: ``[day, site, element]`` float32, finite everywhere.
+        pixels: ``[pixel]`` int64, global ids, ascending.
+        site: ``[pixel, k]`` int64.
+        weight: ``[pixel, k]``, each row sums to 1.
+    """
+
+    first: int
+    elements: tuple[str, ...]
+    values: Tensor
+    pixels: Tensor
+    site: Tensor
+    weight: Tensor
+
+
 class Forecaster(Protocol):
     """Carries a state to a later time; the only clock of the system."""
 

@@ -40,7 +40,7 @@ from releo_da.runs.model import Model
 from releo_da.sensors import load_sensor
 from releo_da.state.layout import RESIDUAL, Layout
 from releo_da.state.variables import OPTIONAL, variables
-from releo_da.types import InputError, ObservationOperator
+from releo_da.types import InputError, ObservationOperator, Weather
 
 
 def prosail_state(
@@ -126,7 +126,9 @@ def mean_reverting(
 
 
 STATES = Registry("state", {"prosail": prosail_state})
-FORECASTERS = Registry("forecaster", {"mean_reverting": mean_reverting}, supplied=("layout",))
+FORECASTERS = Registry(
+    "forecaster", {"mean_reverting": mean_reverting}, supplied=("layout", "weather")
+)
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,7 @@ def assemble(
     channels: Mapping[str, tuple[str, ...]],
     weights: Path | None = None,
     device: torch.device | str = "cpu",
+    weather: Weather | None = None,
 ) -> Assembly:
     """The system that a configuration describes, for the sensors of its series.
 
@@ -171,6 +174,7 @@ def assemble(
         channels: for each sensor, the channels of its acquisitions.
         weights: fitted parameters; those the configuration names when None.
         device: where tensors live.
+        weather: bound to the pixels of the run, for a forecaster with an argument of that name.
 
     Raises:
         InputError: an unknown component or option, two sensors of one name, or weights that do not
@@ -183,7 +187,8 @@ def assemble(
     spec, weights, fields = _dynamics(document, weights)
     bands, estimates = split(channels)
     knots = (weights and fitted_knots(weights, bands)) or knots_of(bands)
-    forecaster = FORECASTERS.build(spec, "forecast", {"layout": Layout(names, fixed, True, knots)})
+    provided = {"layout": Layout(names, fixed, True, knots), "weather": weather}
+    forecaster = FORECASTERS.build(spec, "forecast", provided)
     layout, observation = forecaster.layout, observation_of(document)
     operator, error = _observed(observation, layout, bands, estimates, knots, device)
     biases = biases_of(observation.bias, channels)

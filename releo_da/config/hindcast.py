@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from releo_da.config.assemble import Assembly, assemble
+from releo_da.config.auxiliary import with_weather
 from releo_da.config.copies import check_table, copied
 from releo_da.config.document import Document
 from releo_da.config.innovations import ledger, of_sensors
@@ -92,8 +93,9 @@ def run(document: Document, series: Series, assembly: Assembly, options: Options
 
 def command(document: Document, options: Options) -> Path:
     """Run a hindcast and write its run directory; returns the path of the report."""
-    series = read_sources(document)
-    assembly = assemble(document, series.channels, device=options.torch_device())
+    series, weather = with_weather(document, read_sources(document))
+    device = options.torch_device()
+    assembly = assemble(document, series.channels, device=device, weather=weather)
     task = task_of(document, series)
     output = section(document, "products", products)
     times = product_times(document, series, output)

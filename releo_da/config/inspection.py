@@ -16,7 +16,7 @@ import xarray as xr
 from torch import Tensor
 
 from releo_da.config.assemble import assemble
-from releo_da.config.auxiliary import with_maps
+from releo_da.config.auxiliary import weather_of, with_maps
 from releo_da.config.cycling import cycle, source_of
 from releo_da.config.document import Document
 from releo_da.config.inspection_tables import show
@@ -44,7 +44,15 @@ from releo_da.io.strips import groups, survey
 from releo_da.observation.bright import brighter
 from releo_da.observation.faults import KINDS
 from releo_da.observation.plausible import population
-from releo_da.runs.inspection import CLOUDY, REFUSED, Inspection, Noted, inspection
+from releo_da.runs.inspection import (
+    CLOUDY,
+    REFUSED,
+    Inspection,
+    Noted,
+    fields_of,
+    inspection,
+    weather_rows,
+)
 from releo_da.sensors import load_sensor
 from releo_da.sensors.indices import find_index, of_channels
 from releo_da.types import InputError
@@ -68,21 +76,24 @@ def command(document: Document, options: Options) -> Path:
     series, pixels = (
         _sampled(document, cubes, refused, options) if cubes else _whole(document, entries, refused)
     )
-    found = Inspection([], [], [], refused)
+    found = Inspection([], [], [], [], refused)
     root = create_run_directory(run_root(document, options, "inspect"))
     if series is not None:
-        log = list(series.log)
+        log, weather = list(series.log), None
         try:
             wanted = section(document, "score", score)
             tables = field_tables(document, wanted, series._replace(pixels=pixels))
             log += [record for table in tables for record in table.log]
-            assemble(document, series.channels)
+            weather, told = weather_of(document, pixels)
+            log += told
+            assemble(document, series.channels, weather=weather)
         except InputError as error:
             refused.append(Noted("configuration", REFUSED, str(error)))
         screened = "screened" in [name_of(layer) for layer in layers_of(document)]
         judged = brighter(series.acquisitions, series.channels)
         found = inspection(series._replace(log=log), *judged, screened)
-        found = found._replace(findings=[*refused, *found.findings])
+        fields = [*fields_of(pixels), *weather_rows(weather)]
+        found = found._replace(auxiliary=fields, findings=[*refused, *found.findings])
         write_bytes_atomic(root / "figures" / "inspection.png", figure_of(series, *judged))
     write_json(root / "inspection.json", plain(_written(found)))
     if not options.quiet:

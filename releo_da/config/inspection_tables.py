@@ -11,9 +11,10 @@ from releo_da.runs.inspection import Inspection
 
 
 def show(found: Inspection) -> None:
-    """Print the four tables."""
+    """Print the tables that have rows."""
     console = Console(width=None if Console().is_terminal else 140)
-    for title, head, rows in (_sources(found), _channels(found), _angles(found), _findings(found)):
+    tables = (_sources, _channels, _angles, _auxiliary, _findings)
+    for title, head, rows in (table(found) for table in tables):
         if rows:
             grid = Grid(title=title, title_justify="left")
             for name in head:
@@ -55,6 +56,17 @@ def _angles(found: Inspection) -> Rows:
         for r in found.angles
     ]
     return "Angles (degrees)", head, rows
+
+
+def _auxiliary(found: Inspection) -> Rows:
+    head = ["field", "unit", "places", "least", "greatest", "days"]
+    rows = [
+        [r["field"], r["unit"], str(r["places"])]
+        + [f"{r[q]:.4g}" if q in r else "" for q in ("least", "greatest")]
+        + [f"{r['first']} to {r['last']}" if "first" in r else ""]
+        for r in found.auxiliary
+    ]
+    return "Auxiliary fields", head, rows
 
 
 def _findings(found: Inspection) -> Rows:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from releo_da.config.assemble import assemble
+from releo_da.config.auxiliary import with_weather
 from releo_da.config.copies import check_table, copied
 from releo_da.config.document import Document
 from releo_da.config.hindcast import (
@@ -83,7 +84,7 @@ def command(document: Document, options: Options, cubes: list[Cube]) -> Path:
 
     with progress(len(groups(cubes[0])), "reading", options.quiet) as tick:
         stream = survey(cubes, judge, check_offsets, BLOCK, tick)
-    series = stream.sample._replace(pixels=stream.pixels)
+    series, weather = with_weather(document, stream.sample._replace(pixels=stream.pixels))
     wanted = section(document, "score", score)
     task = task_of(document, series)
     if task.bins:
@@ -92,7 +93,7 @@ def command(document: Document, options: Options, cubes: list[Cube]) -> Path:
             "pixel; give single lead times for a map of this size, or a window or stride"
         )
     device = options.torch_device()
-    assembly = assemble(document, series.channels, device=device)
+    assembly = assemble(document, series.channels, device=device, weather=weather)
     output = section(document, "products", products)
     times = product_times(document, series, output)
     described = assembly.model.described

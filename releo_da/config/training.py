@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from releo_da.config.assemble import Assembly, assemble
+from releo_da.config.auxiliary import weather_of
 from releo_da.config.document import Document
 from releo_da.config.options import Options
 from releo_da.config.run_files import open_run, progress
@@ -44,7 +45,8 @@ def fitted(
     """
     settings: Train = section(document, "train", train)
     device = options.torch_device()
-    assembly = assemble(document, series.channels, device=device)
+    weather, _ = weather_of(document, series.pixels)
+    assembly = assemble(document, series.channels, device=device, weather=weather)
     chosen = np.arange(series.pixels.sizes["pixel"]) if rows is None else np.asarray(rows)
     if len(chosen) > settings.pixels:
         chosen = chosen[np.linspace(0, len(chosen) - 1, settings.pixels).astype(int)]

@@ -1,6 +1,7 @@
 """When the rows of a table were seen: the option ``time``.
 
     time: date                               a column of ISO text (also 20240311), UTC
+    time: {text: date, format: "%d.%m.%Y"}   another text
     time: {ordinal: dates}                   days of the proleptic calendar, 0001-01-01 is day 1
     time: {days: day, since: 2000-12-31}     days, whole or not, after the start of a day
     time: {year: year, day_of_year: doy}     1 January is day 1; a number in place of year holds
@@ -30,6 +31,7 @@ from releo_da.types import InputError
 
 TimeOption = str | dict[str, object]
 FORMS = (
+    frozenset({"text", "format"}),
     frozenset({"ordinal"}),
     frozenset({"days", "since"}),
     frozenset({"year", "day_of_year"}),
@@ -141,12 +143,22 @@ def _text(table: pd.DataFrame, column: str, where: str) -> NDArray[np.float64]:
     return to_days(stamps.dt.tz_localize(None).to_numpy())
 
 
+def _formatted(table: pd.DataFrame, column: str, pattern: str, where: str) -> NDArray[np.float64]:
+    """Days of texts in a format of ``strftime``."""
+    require(column, table.columns, where, "column")
+    if "%" not in pattern:
+        raise InputError(f"{where}: format '{pattern}' has no codes; write such as %d.%m.%Y")
+    texts = table[column].convert_dtypes().astype("string")
+    return to_days(pd.to_datetime(texts, format=pattern, errors="coerce").to_numpy())
+
+
 def _counted(table: pd.DataFrame, option: Mapping[str, object], where: str) -> NDArray[np.float64]:
     """Days of counts: ordinal, since an origin, or of the year."""
     if set(option) not in FORMS:
         raise InputError(
             f"{where}: {dict(option)} is not a time; write the name of a column of ISO dates, "
-            "{ordinal: column}, {days: column, since: date} or {year: column, day_of_year: column}"
+            "{ordinal: column}, {days: column, since: date}, {year: column, day_of_year: column} "
+            "or {text: column, format: '%d.%m.%Y'}"
         )
 
     def numbers(name: str) -> NDArray[np.float64]:
@@ -155,6 +167,8 @@ def _counted(table: pd.DataFrame, option: Mapping[str, object], where: str) -> N
             return np.full(len(table), float(given))
         return number_column(table, str(given), f"{where}, {name}").to_numpy()
 
+    if "text" in option:
+        return _formatted(table, str(option["text"]), str(option["format"]), where)
     if "ordinal" in option:
         return numbers("ordinal") - FIRST_ORDINAL
     if "days" in option:

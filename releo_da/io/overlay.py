@@ -85,7 +85,7 @@ def overlay(
     x, y = _positions(pixels, system, where)
     if system is not None and is_geographic(crs_text(system)) and x_axis.size > 1:
         start = x_axis.min() - abs(x_axis[1] - x_axis[0]) / 2
-        x = np.where(x < start, start + (x - start) % 360.0, x)
+        x = np.where(outside(x_axis, x), start + (x - start) % 360.0, x)
     lost = np.flatnonzero(outside(x_axis, x) | outside(y_axis, y))
     if lost.size:
         one = lost[0]

@@ -3,6 +3,7 @@
     sources    per file: sensors, dates, pixels, share of clear values
     channels   per sensor and channel: how many values, from which to which
     angles     per sensor: where sun and sensor stood
+    auxiliary  per static field and element of weather: from which to which, and its days
     findings   what is odd, its likely cause, and what a run does about it
 
 Nothing here forecasts or analyses, and nothing is written.
@@ -15,12 +16,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+import xarray as xr
 from torch import Tensor
 
+from releo_da.io.auxiliary import FIELDS
+from releo_da.io.elements import ELEMENTS
 from releo_da.io.geometry import sun_position
 from releo_da.io.series import Series
 from releo_da.io.times import isoformat
-from releo_da.types import Acquisition
+from releo_da.types import Acquisition, Weather
 
 REFUSED, MENDED, LEFT_OUT, KEPT = "a run ends", "mended", "left out", "used as it is"
 """What a run does about a finding."""
@@ -56,12 +60,14 @@ class Inspection(NamedTuple):
         sources: rows of the table of files.
         channels: rows of the table of channels.
         angles: rows of the table of angles.
+        auxiliary: rows of the table of static fields and weather.
         findings: what is odd.
     """
 
     sources: list[dict[str, Any]]
     channels: list[dict[str, Any]]
     angles: list[dict[str, Any]]
+    auxiliary: list[dict[str, Any]]
     findings: list[Noted]
 
 
@@ -77,8 +83,9 @@ def inspection(series: Series, bright: Tensor, judged: Tensor, screened: bool) -
     found = [*of_log(series.log), *_gaps(series.acquisitions)]
     found += _brightness(series.acquisitions, bright, judged, screened)
     found += _sun(series)
+    angles = angles_of(series.acquisitions)
     return Inspection(
-        sources_of(series), channels_of(series), angles_of(series.acquisitions), found
+        sources_of(series), channels_of(series), angles, fields_of(series.pixels), found
     )
 
 
@@ -134,6 +141,33 @@ def angles_of(acquisitions: Sequence[Acquisition]) -> list[dict[str, Any]]:
     return rows
 
 
+def fields_of(pixels: xr.Dataset) -> list[dict[str, Any]]:
+    """A row per static field: pixels with a number, the least and the greatest of these."""
+    rows = []
+    for name, field in FIELDS.items():
+        if name in pixels.coords:
+            values = pixels[name].values
+            known = values[np.isfinite(values)]
+            row: dict[str, Any] = {"field": name, "unit": field.unit, "places": known.size}
+            ends = {"least": known.min(), "greatest": known.max()} if known.size else {}
+            rows.append(row | {key: float(end) for key, end in ends.items()})
+    return rows
+
+
+def weather_rows(weather: Weather | None) -> list[dict[str, Any]]:
+    """A row per element of weather: its sites, days without a gap, least and greatest value."""
+    if weather is None:
+        return []
+    last = weather.first + len(weather.values) - 1
+    days = {"first": isoformat(weather.first)[:10], "last": isoformat(last)[:10]}
+    return [
+        {"field": name, "unit": ELEMENTS[name].unit, "places": weather.values.shape[1]}
+        | {"least": float(weather.values[..., k].min())}
+        | {"greatest": float(weather.values[..., k].max()), **days}
+        for k, name in enumerate(weather.elements)
+    ]
+
+
 def of_log(log: Sequence[Mapping[str, Any]]) -> list[Noted]:
     """What reading said, with what a run does about it."""
     found = []
@@ -155,6 +189,8 @@ def of_log(log: Sequence[Mapping[str, Any]]) -> list[Noted]:
         elif kind == "all_masked":
             said = f"{record['path']}: {record['count']} dates have no clear pixel"
             found.append(Noted("cloud", LEFT_OUT, said))
+        elif kind == "weather" and record["filled"]:
+            found.append(Noted("weather", MENDED, f"{record['path']}: {record['message']}"))
         elif kind == "in_situ" and record.get("repeated"):
             said = f"{record['path']}: {record['repeated']} rows equal another in every column"
             found.append(Noted("repeated rows", LEFT_OUT, said))
