@@ -81,11 +81,14 @@ def command(document: Document, options: Options) -> Path:
     if series is not None:
         log, weather = list(series.log), None
         try:
+            weather, told = weather_of(document, pixels)
+            log += told
+        except InputError as error:
+            refused.append(Noted("weather", REFUSED, str(error)))
+        try:
             wanted = section(document, "score", score)
             tables = field_tables(document, wanted, series._replace(pixels=pixels))
             log += [record for table in tables for record in table.log]
-            weather, told = weather_of(document, pixels)
-            log += told
             assemble(document, series.channels, weather=weather)
         except InputError as error:
             refused.append(Noted("configuration", REFUSED, str(error)))

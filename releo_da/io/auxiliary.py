@@ -118,6 +118,7 @@ def with_fields(
             continue
         where = layout.where(f"auxiliary.{name}")
         numbers = _numbers(given, name, dataset, layout, pixels, where)
+        numbers = np.where(np.isfinite(numbers), numbers, np.nan)
         _check(numbers, name, where)
         if name == "aspect":
             numbers = numbers % 360.0

@@ -30,6 +30,7 @@ import xarray as xr
 
 from releo_da.io.archive import plain
 from releo_da.io.atomic import replacing, replacing_folder, write_text_atomic
+from releo_da.io.auxiliary import FIELDS
 from releo_da.io.netcdf import opened
 from releo_da.io.times import isoformat, to_days
 
@@ -70,7 +71,8 @@ def write_csv(source: str | Path, target: str | Path) -> None:
     """Copy a product to a long table and its description.
 
     Columns: time (ISO 8601, UTC), of points ``point`` and where they are known ``lon`` and ``lat``,
-    of a map ``id`` (row x width + column), ``y`` and ``x``; then ``variable``, ``unit``, ``mean``,
+    of a map ``id`` (row x width + column), ``y`` and ``x``; static fields where there are some
+    (`releo_da.io.auxiliary`); then ``variable``, ``unit``, ``mean``,
     ``spread`` and the quantiles, ``q05`` for 0.05. Numbers have nine digits, so that those of 32
     bits come back as they were. Pixels of a map that were not estimated have no rows.
 
@@ -135,7 +137,7 @@ def _encoding(array: xr.Variable, strip: dict[Hashable, int]) -> dict[str, Any]:
 
 def _tables(dataset: xr.Dataset) -> Iterator[pd.DataFrame]:
     """The rows of each date and variable."""
-    place = _place(dataset)
+    place = _place(dataset) | _fields(dataset)
     of_map = "y" in dataset.sizes
     for number, time in enumerate(to_days(dataset["time"].values)):
         now = dataset.isel(time=number)
@@ -165,6 +167,11 @@ def _place(dataset: xr.Dataset) -> dict[str, np.ndarray]:
         return {name: dataset[name].values for name in names}
     y, x = np.meshgrid(dataset["y"].values, dataset["x"].values, indexing="ij")
     return {"id": np.arange(y.size), "y": y.ravel(), "x": x.ravel()}
+
+
+def _fields(dataset: xr.Dataset) -> dict[str, np.ndarray]:
+    """Columns of static fields."""
+    return {name: dataset[name].values.ravel() for name in FIELDS if name in dataset.coords}
 
 
 def _described(dataset: xr.Dataset, name: str) -> dict[str, Any]:

@@ -73,10 +73,17 @@ def test_weather_that_does_not_cover_the_period_is_refused(
 
 
 def test_fields_reach_the_products_and_weather_the_log(workplace: Workplace, releo: Run) -> None:
-    status, _, err = releo(
-        "hindcast", workplace(configure=with_fields()), "--out", "run", "--quiet"
-    )
+    def configure(config: dict[str, Any]) -> None:
+        with_fields()(config)
+        config["products"]["format"] = ["netcdf", "zarr", "csv"]
+
+    config = workplace(configure=configure)
+    status, _, err = releo("hindcast", config, "--out", "run", "--quiet")
     assert status == 0, err
+    table = pd.read_csv("run/analysis.csv")
+    assert sorted(set(table["elevation"].round())) == [1000, 1010, 1020, 1030]
+    with xr.open_zarr("run/analysis.zarr") as data:
+        assert "elevation" in data.coords
     for name in ("analysis.nc", "pixels.nc"):
         with xr.open_dataset(f"run/{name}") as data:
             np.testing.assert_allclose(data["elevation"], [1000, 1010, 1020, 1030], rtol=1e-6)

@@ -127,6 +127,29 @@ def test_cycle_resume_status_forecast(tmp_path: Path, run: Run, capsys) -> None:
     assert "stands at 2020-05-11T10:50:00" in capsys.readouterr().err
 
 
+def test_static_fields_reach_the_products_of_every_cycle(tmp_path: Path, run: Run) -> None:
+    axes = {"lon": [0.9, 1.0, 1.1, 1.2], "lat": [42.9, 43.1]}
+    height = np.array([[1.0, 2.0, 3.0, 4.0]] * 2)
+    xr.Dataset({"z": (("lat", "lon"), height)}, axes).to_netcdf(tmp_path / "dem.nc")
+    auxiliary = {"elevation": {"path": "dem.nc", "variable": "z"}, "slope": 3, "aspect": 0}
+    source = {
+        **CONFIG["source"][0],
+        "auxiliary": auxiliary,
+        "angles": {"slope": "auxiliary", "aspect": "auxiliary"},
+    }
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump({**CONFIG, "source": [source]}))
+    deliver(tmp_path / "inbox", 0)
+    assert run(*CYCLE) == 0
+    deliver(tmp_path / "inbox", 1, 2)
+    assert run(*CYCLE) == 0
+    products = sorted((tmp_path / "run" / "products").iterdir())
+    assert len(products) == 3
+    for path in (*products, tmp_path / "run" / "pixels.nc"):
+        assert read_products(path)["elevation"].values.tolist() == [2.0, 3.0]
+    assert run("forecast", "run", "--until", "2020-06-10", "--quiet") == 0
+    assert read_products(tmp_path / "run" / "forecast.nc")["slope"].values.tolist() == [3.0, 3.0]
+
+
 def test_scores_do_not_depend_on_how_a_run_was_cut(tmp_path: Path, run: Run) -> None:
     scores = {}
     for name, calls in (("whole", [(0, 1, 2)]), ("parts", [(0,), (1, 2)])):
