@@ -39,7 +39,7 @@ from releo_da.assimilation.background import refuse_appended
 from releo_da.assimilation.ensrf import serial_update
 from releo_da.assimilation.etkf import etkf
 from releo_da.assimilation.screening import remembered
-from releo_da.assimilation.tapers import Places, Taper, coefficients, distances, located
+from releo_da.assimilation.tapers import Places, Taper, coefficients, distances, known
 from releo_da.types import Analysis, InputError, Noise, Observe, Scheme
 
 
@@ -136,6 +136,8 @@ def localized(
 ) -> Scheme:
     """Groups of ``batch`` adjacent latents; a group's distance is the mean of its latents'.
 
+    Latents without neighbours along the axis (`Places.single`) are groups of their own.
+
     Args:
         scheme: used for every group.
         places: of latents and channels.
@@ -148,10 +150,13 @@ def localized(
     """
     if batch < 1:
         raise InputError(f"localization: batch must be at least 1, got {batch}")
-    places = located(places, "localized")
+    places = known(places, "localized")
     apart = distances(places.latents, places.channels, places.period)
-    mean = torch.stack([part.mean(0) for part in apart.split(batch)])
-    groups = torch.arange(len(apart), device=apart.device) // batch
+    adjacent = len(apart) - places.single
+    parts = [part.mean(0) for part in apart[:adjacent].split(batch)]
+    mean = torch.stack([*parts, *apart[adjacent:]])
+    latent = torch.arange(len(apart), device=apart.device)
+    groups = torch.where(latent < adjacent, latent // batch, latent - adjacent + len(parts))
     return grouped(scheme, coefficients(mean, radius, taper), groups)
 
 
@@ -179,7 +184,7 @@ def sl_eakf(
     Raises:
         InputError: no places, or ``radius`` is not positive; in use as `grouped`.
     """
-    places = located(places, "sl_eakf")
+    places = known(places, "sl_eakf")
     everything = torch.cat([places.latents, places.channels])
     reach = coefficients(distances(places.channels, everything, places.period), radius, taper)
     latents = len(places.latents)

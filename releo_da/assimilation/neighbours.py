@@ -24,7 +24,7 @@ from torch import Tensor
 
 from releo_da.assimilation.screening import remembered
 from releo_da.assimilation.tapers import Taper, coefficients, distances
-from releo_da.types import Analysis, InputError, Noise, Observe, Scheme
+from releo_da.types import PER_SENSOR, Analysis, InputError, Noise, Observe, Scheme
 
 PLACE, BLOCK = "place", "block"
 """Keys of the memory: ``[pixel, dimension]`` and ``[pixel]``; one block where there is no such."""
@@ -49,7 +49,8 @@ def neighbours(
         taper: function of the distance.
 
     Raises:
-        InputError: ``most`` is below 1 or ``radius`` not positive; in use: no places.
+        InputError: ``most`` is below 1 or ``radius`` not positive; in use: no places, or a scheme
+            inside that learns of the channels of a sensor (`tuned`).
     """
     if most < 1:
         raise InputError(f"neighbours: most must be at least 1 (the pixel itself), got {most}")
@@ -78,11 +79,27 @@ def neighbours(
 
         known = remembered(lambda x: gathered(observe(x)), prior, gathered(predicted))
         tapered = (precision[near] * weights[..., None]).flatten(1)
-        result = scheme(prior, known, y[near].flatten(1), tapered, noise, memory)
+        own = {name: held for name, held in memory.items() if name.endswith(PER_SENSOR)}
+        rest = {name: held for name, held in memory.items() if name not in own}
+        result = scheme(prior, known, y[near].flatten(1), tapered, noise, rest)
+        refuse_learning(result.memory)
         used = torch.where(result.precision[:, :channels] > 0, precision, 0.0)
-        return Analysis(result.ensemble, predicted, used, result.memory)
+        return Analysis(result.ensemble, predicted, used, {**result.memory, **own})
 
     return analyse
+
+
+def refuse_learning(memory: dict[str, Tensor]) -> None:
+    """Refuse what a scheme has learned of channels that are partly those of other pixels.
+
+    Raises:
+        InputError: the memory has a part of the sensor.
+    """
+    if any(name.endswith(PER_SENSOR) for name in memory):
+        raise InputError(
+            "neighbours: 'tuned' inside would learn of channels of other pixels; write it outside, "
+            "after 'neighbours'"
+        )
 
 
 def nearest_pixels(

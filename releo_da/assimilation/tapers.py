@@ -41,14 +41,17 @@ class Places(NamedTuple):
         channels: ``[channel, dimension]``.
         period: ``[dimension]``, the length after which a dimension repeats; infinite if it does
             not. None where none does.
+        single: how many of the last latents are no neighbours of those before them along the axis,
+            such as biases of sensors: each is a group of its own.
     """
 
     latents: Tensor
     channels: Tensor
     period: Tensor | None = None
+    single: int = 0
 
 
-def located(places: Places | None, who: str) -> Places:
+def known(places: Places | None, who: str) -> Places:
     """The places, where there are any.
 
     Raises:

@@ -81,8 +81,8 @@ def biased(
     """An operator with the biases of a run, where it has some."""
     if biases is None:
         return operator
-    places = {sensor: biases.places(sensor, names) for sensor, names in channels.items()}
-    return Biased(operator, biases.of, {s: p for s, p in places.items() if p is not None})
+    all_of = {sensor: biases.selection(sensor, names) for sensor, names in channels.items()}
+    return Biased(operator, biases.of, {s: one for s, one in all_of.items() if one is not None})
 
 
 def with_biases(surface: Derive, biases: Biases | None) -> Derive:

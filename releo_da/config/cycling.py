@@ -28,7 +28,7 @@ from releo_da.config.report import report
 from releo_da.config.run_files import emulator_of, open_run, run_root, weights_of
 from releo_da.config.schemes import refuse_windows
 from releo_da.config.sections import days, products, section
-from releo_da.config.sensor_paths import placed, sensor_files
+from releo_da.config.sensor_paths import sensor_files, with_paths
 from releo_da.config.sources import READERS
 from releo_da.cycling.ledger import Ledger
 from releo_da.diagnostics.streaming import row, total
@@ -193,7 +193,7 @@ def command(
     folder, pattern = folder_and_pattern(wanted.inbox)
     inbox, device = document.resolve(folder), options.torch_device()
     settings = settings_of(document, source, device.type)
-    source = with_maps(document, placed(document, source))
+    source = with_maps(document, with_paths(document, source))
     channels = configured_channels(source, f"{document.path}: source[0]")
     read = reader_of(document, source)
     model = assemble(document, channels, device=device).model

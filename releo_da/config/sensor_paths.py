@@ -21,7 +21,7 @@ FOLDER = "sensors"
 """Copies of sensor files in a run directory."""
 
 
-def placed(document: Document, entry: Mapping[str, Any]) -> dict[str, Any]:
+def with_paths(document: Document, entry: Mapping[str, Any]) -> dict[str, Any]:
     """A source or a satellite with the paths of its sensors absolute.
 
     Args:

@@ -17,7 +17,7 @@ from typing import Any
 from releo_da.config.auxiliary import with_maps
 from releo_da.config.document import Document
 from releo_da.config.registry import Registry
-from releo_da.config.sensor_paths import placed
+from releo_da.config.sensor_paths import with_paths
 from releo_da.io import Series, drop_duplicates, merge, read_cube, read_points, read_table
 from releo_da.io.names import require
 from releo_da.io.strips import Mend
@@ -98,7 +98,9 @@ def resolved_sources(document: Document) -> list[dict[str, Any]]:
     for position, entry in enumerate(entries):
         if not isinstance(entry, dict) or "path" not in entry:
             raise InputError(f"{document.path}: source[{position}]: needs the key 'path'")
-        resolved.append({**placed(document, entry), "path": document.resolve_all(entry["path"])})
+        resolved.append(
+            {**with_paths(document, entry), "path": document.resolve_all(entry["path"])}
+        )
         mask = entry.get("mask")
         if isinstance(mask, dict) and "path" in mask:
             resolved[-1]["mask"] = {**mask, "path": str(document.resolve(mask["path"]))}

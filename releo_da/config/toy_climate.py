@@ -51,7 +51,7 @@ def places_of(made: ToySource, biased: Sequence[str] = ()) -> Places:
     size = torch.tensor([float(made.truth.size)], dtype=torch.float64)
     ring = size if isinstance(made.truth.step, Lorenz96 | QuadraticRing) else None
     behind = [made.network[made.channels.index(channel)] for channel in biased]
-    return Places(along([*range(made.truth.size), *behind]), along(made.network), ring)
+    return Places(along([*range(made.truth.size), *behind]), along(made.network), ring, len(behind))
 
 
 @torch.no_grad()

@@ -40,7 +40,7 @@ from releo_da.io import products_dataset, write_json, write_products, write_stat
 from releo_da.observation.bias import Offset
 from releo_da.runs.acquire import Nature, nature
 from releo_da.runs.block import Task
-from releo_da.runs.located import located, told
+from releo_da.runs.located import count_blocks, located, told
 from releo_da.runs.twin import TwinOutcome, turns, twin
 from releo_da.runs.twin import score as scores_of
 from releo_da.state.bias import bias_rows
@@ -122,7 +122,8 @@ def command(document: Document, options: Options) -> Path:
     pixels = torch.arange(int(np.prod(made.shape)))
     seed = task.seed + 1 if made.seed is None else made.seed
     ground = ground_of(made.shape, made.spacing, seed)
-    ours, theirs = (replace(a, model=located(a.model, ground)) for a in (ours, theirs))
+    number = count_blocks(ground)  # a truth goes through all blocks at each time
+    ours, theirs = (replace(a, model=located(a.model, ground, number)) for a in (ours, theirs))
     for record in told(ours.model, ground):
         log.write(record)
     truth = nature(theirs.model, looks, (task.start, *task.asked), pixels, seed, made.cloud)

@@ -15,7 +15,7 @@ from releo_da.config.bias import offsets_of
 from releo_da.config.document import Document
 from releo_da.config.registry import bind
 from releo_da.config.sections import as_date, days
-from releo_da.config.sensor_paths import placed
+from releo_da.config.sensor_paths import with_paths
 from releo_da.io.geometry import relative_azimuth, sun_position
 from releo_da.sensors import load_sensor
 from releo_da.state.bias import bias_name
@@ -139,7 +139,7 @@ def source_of(document: Document) -> Twin:
         FORECASTERS.find(options["truth"], "source.twin.truth")
     if isinstance(options, Mapping) and isinstance(options.get("satellites"), list):
         satellites = options["satellites"]
-        named = [placed(document, s) if isinstance(s, Mapping) else s for s in satellites]
+        named = [with_paths(document, s) if isinstance(s, Mapping) else s for s in satellites]
         options = {**options, "satellites": named}
     made: Twin = bind(twin_source, options, "source.twin")()
     return made

@@ -17,7 +17,8 @@ grid the draws depend neither on chunking nor on which of its pixels were ever c
 independent of each other: a field ends at the border of its block. Ids without a place are
 independent of all others.
 
-Cost: one Cholesky of 256 x 256 per block, once; 256 multiplications per number drawn.
+Cost: one Cholesky of 256 x 256 per block, kept for as many blocks as a run goes back to (1 KiB per
+pixel); 256 multiplications per number drawn.
 
 Reference: Chiles and Delfiner (2012), Geostatistics, 2nd ed., sections 2.5.1 (covariances) and
 7.2.2 (simulation by the Cholesky factor); Evensen (2003), Ocean Dynamics 53, 343-367, section 4.1
@@ -44,7 +45,7 @@ Kernel = Literal["exponential", "matern32"]
 Places = Callable[[Tensor], Tensor]
 """``places(ids)``, ``[id, dimension]`` float64; NaN where nothing is known of an id."""
 
-STAGES = ("initial", "forecast", "truth", "recovery", "window", "climatology")
+STAGES = ("initial", "forecast", "ahead", "truth", "recovery", "window", "climatology")
 """Stages whose numbers make states; errors of observation and clouds stay a pixel's own."""
 
 COINCIDENT = 1e-8
@@ -96,15 +97,17 @@ def covariance(place: Tensor, wanted: Correlated) -> Tensor:
     return matrix.fill_diagonal_(1.0)
 
 
-def mixer(places: Places, wanted: Correlated) -> Mix:
+def mixer(places: Places, wanted: Correlated, kept: int = 1) -> Mix:
     """What makes fields of the numbers of a block, for `releo_da.cycling.draws.block_draws`.
 
     Args:
         places: of any id.
         wanted: length, kernel and share.
+        kept: how many blocks are held in memory, those used last: 1 where a run finishes a block
+            before the next, all where it goes through all of them at each time.
     """
 
-    @lru_cache(maxsize=64)
+    @lru_cache(maxsize=kept)
     def factor(block: int) -> Tensor:
         ids = torch.arange(block * BLOCK, (block + 1) * BLOCK)
         matrix = covariance(places(ids), wanted)

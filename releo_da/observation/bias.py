@@ -23,24 +23,24 @@ class Biased:
     Args:
         operator: predicts channels without bias.
         biases: the bias latents of an ensemble, ``[..., latent] -> [..., bias]``.
-        places: for each sensor with a bias, which bias is in which channel, ``[bias, channel]``.
+        selections: for each sensor with a bias, which is in which channel, ``[bias, channel]``.
     """
 
     def __init__(
         self,
         operator: ObservationOperator,
         biases: Callable[[Tensor], Tensor],
-        places: Mapping[str, Tensor],
+        selections: Mapping[str, Tensor],
     ) -> None:
-        self.operator, self.biases, self.places = operator, biases, dict(places)
+        self.operator, self.biases, self.selections = operator, biases, dict(selections)
 
     def __call__(self, ensemble: Tensor, acquisition: Acquisition) -> Tensor:
         """H of every member, ``[pixel, member, channel]``."""
         predicted = self.operator(ensemble, acquisition)
-        place = self.places.get(acquisition.sensor)
-        if place is None:
+        selection = self.selections.get(acquisition.sensor)
+        if selection is None:
             return predicted
-        return predicted + self.biases(ensemble) @ place.to(ensemble)
+        return predicted + self.biases(ensemble) @ selection.to(ensemble)
 
 
 class Offset:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,7 +34,7 @@ from releo_da.io.inbox import Arrived
 from releo_da.io.reading import NothingClear
 from releo_da.io.series import MINUTE, Series, chosen_of, passes
 from releo_da.runs.judged import Judged
-from releo_da.runs.located import located, told
+from releo_da.runs.located import Locating, told
 from releo_da.runs.model import Model
 from releo_da.runs.store import Store, ids_of
 from releo_da.runs.turn import initial, turn, widened
@@ -154,6 +154,11 @@ class Service:
         """Of the store."""
         return self.store.ledger
 
+    @cached_property
+    def located(self) -> Locating:
+        """The model on the pixel axis of the run."""
+        return Locating(self.model)
+
     def sweep(self, stop: Callable[[], bool] = lambda: False) -> Swept:
         """Assimilate what has arrived; ``stop`` is asked before each acquisition."""
         read = lru_cache(maxsize=KEPT)(self.read)
@@ -247,7 +252,7 @@ class Service:
         acquisition = series.acquisitions[one.position]
         joined = merge([_only(series, self.store.pixels), _only(series, None, acquisition)])
         ids, store = ids_of(joined.pixels), self.store
-        model = located(self.model, joined.pixels)
+        model = self.located(joined.pixels)
         if store.state is None:
             for record in told(model, joined.pixels):
                 self.log.write(record)

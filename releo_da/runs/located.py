@@ -21,12 +21,13 @@ from releo_da.io.location import places_of, unit_of
 from releo_da.runs.model import Model
 
 
-def located(model: Model, pixels: xr.Dataset) -> Model:
+def located(model: Model, pixels: xr.Dataset, kept: int = 1) -> Model:
     """The model on a pixel axis.
 
     Args:
         model: the joined system.
         pixels: the axis of a series (`releo_da.io.series.Series`).
+        kept: blocks whose fields are held in memory (`releo_da.cycling.fields.mixer`).
 
     Raises:
         InputError: the model needs places and nothing says where the pixels lie.
@@ -35,10 +36,36 @@ def located(model: Model, pixels: xr.Dataset) -> Model:
         return model
     places = places_of(pixels)
     if model.correlated is not None:
-        model = replace(model, mix=mixer(places, model.correlated))
+        model = replace(model, mix=mixer(places, model.correlated, kept))
     if model.gathers:
         model = replace(model, initial=placed(model.initial, places))
     return model
+
+
+class Locating:
+    """`located` for a run that meets pixel axes one after the other, time outside, blocks inside.
+
+    The model stays the one it was, with all factors of its blocks, until the axis is another.
+
+    Args:
+        model: the joined system.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model, self.found = model, model
+        self.pixels: xr.Dataset | None = None
+
+    def __call__(self, pixels: xr.Dataset) -> Model:
+        """The model on a pixel axis; raises as `located`."""
+        if self.pixels is None or not self.pixels.identical(pixels):
+            self.found = located(self.model, pixels, count_blocks(pixels))
+            self.pixels = pixels
+        return self.found
+
+
+def count_blocks(pixels: xr.Dataset) -> int:
+    """How many blocks of randomness the ids of a pixel axis are of."""
+    return len(np.unique(pixels["id"].values // BLOCK))
 
 
 def told(model: Model, pixels: xr.Dataset) -> list[dict[str, Any]]:
@@ -50,7 +77,7 @@ def told(model: Model, pixels: xr.Dataset) -> list[dict[str, Any]]:
     """
     if not model.gathers and model.correlated is None:
         return []
-    unit, count = unit_of(pixels), len(np.unique(pixels["id"].values // BLOCK))
+    unit, count = unit_of(pixels), count_blocks(pixels)
     width = int(pixels.attrs.get("width", 0))
     shape = f" ({BLOCK / width:.3g} rows of the grid)" if width else ""
     message = (

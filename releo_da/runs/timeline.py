@@ -40,7 +40,9 @@ def where_seen(observe: ObservationOperator) -> ObservationOperator:
     """The operator on the pixels of which something was seen, and 0 elsewhere.
 
     Points far from each other are seen on different days, and H is most of the cost of a run; what
-    is predicted where the precision is 0 has no effect on an analysis.
+    is predicted where the precision is 0 has no effect on an analysis. The last bits of what an
+    operator says of a pixel depend on which others it is given, so hindcasts and cycles give it the
+    same.
     """
 
     def some(ensemble: Tensor, acquisition: Acquisition) -> Tensor:

@@ -172,7 +172,8 @@ def _block_turn(
         {name: values[rows].to(device) for name, values in state.memory.items()},
     )
     draws = model.draws(seed, held.pixels, part.values)
-    (step,) = cycle(held, [part], model.system, draws, model.initial)
+    system = model.system._replace(observe=where_seen(model.observe))
+    (step,) = cycle(held, [part], system, draws, model.initial)
     index = ndvi_index(part.sensor, model.channels[part.sensor])
     noise = draws(part.time, "verify background")
     return step, compare(step.predicted, part, part.seen, index, noise)

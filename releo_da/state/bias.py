@@ -57,7 +57,7 @@ class Biases:
         """The biases of an ensemble ``[..., latent]``, ``[..., B]``."""
         return ensemble[..., ensemble.shape[-1] - len(self) :]
 
-    def places(self, sensor: str, channels: tuple[str, ...]) -> Tensor | None:
+    def selection(self, sensor: str, channels: tuple[str, ...]) -> Tensor | None:
         """Which bias is in which channel of a sensor, ``[B, channel]`` of 0 and 1, or None."""
         found = torch.zeros(len(self), len(channels), dtype=torch.float64)
         for row, (name, channel) in enumerate(zip(self.sensors, self.channels, strict=True)):

@@ -12,16 +12,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 import yaml
 
 from releo_da.cli import main
 from releo_da.config import commands
+from releo_da.config.assemble import assemble
 from releo_da.config.cycling import configured_channels
+from releo_da.config.document import load
+from releo_da.config.sources import read_sources
 from releo_da.config.status import LABELS, lines
 from releo_da.cycling.ledger import Ledger
 from releo_da.io import read_products
 from releo_da.io.lock import locked
+from releo_da.runs.block import Task
+from releo_da.runs.hindcast import hindcast
+from releo_da.runs.turn import initial, turn
 
 DATES = ("2020-05-01T10:50", "2020-05-06T10:50", "2020-05-11T10:50")
 CONFIG = {
@@ -148,6 +155,23 @@ def test_static_fields_reach_the_products_of_every_cycle(tmp_path: Path, run: Ru
         assert read_products(path)["elevation"].values.tolist() == [2.0, 3.0]
     assert run("forecast", "run", "--until", "2020-06-10", "--quiet") == 0
     assert read_products(tmp_path / "run" / "forecast.nc")["slope"].values.tolist() == [3.0, 3.0]
+
+
+def test_a_cycle_stands_where_a_hindcast_stands_with_the_simulator(
+    workplace: Callable[..., Path],
+) -> None:
+    """Under clouds, where the operator is given some pixels of a block and not the others."""
+    document = load(workplace())
+    series, number = read_sources(document), 10
+    series = series._replace(acquisitions=series.acquisitions[:5])
+    assert not all(bool(a.seen.any(-1).all()) for a in series.acquisitions)
+    model, start = assemble(document, series.channels).model, series.acquisitions[0].time
+    task = Task(seed=1, members=number, start=start, smooth=False)
+    outcome = hindcast(model, series, task)
+    state = initial(model, start, torch.as_tensor(series.pixels["id"].values), number, 1)
+    for acquisition in series.acquisitions:
+        state = turn(model, state, acquisition, 1, "cpu").state
+    assert torch.equal(state.ensemble, outcome.state.ensemble)
 
 
 def test_scores_do_not_depend_on_how_a_run_was_cut(tmp_path: Path, run: Run) -> None:

@@ -70,10 +70,25 @@ def test_errors_of_observation_stay_a_pixels_own(stage):
     assert torch.equal(numbers(range(9), Correlated(50.0), stage), plain)
 
 
-@pytest.mark.parametrize("stage", ["initial", "forecast", "forecast_5", "truth", "window"])
+@pytest.mark.parametrize("stage", ["initial", "forecast", "forecast_5", "ahead", "truth", "window"])
 def test_what_makes_states_is_a_field(stage):
     plain = block_draws(3, torch.arange(9), LIKE)(17.5, stage)((9, 4, 2))
     assert not torch.equal(numbers(range(9), Correlated(50.0), stage), plain)
+
+
+@pytest.mark.parametrize("kept, made", [(3, 3), (2, 6)])
+def test_blocks_that_are_kept_are_factored_once(kept, made):
+    blocks = []
+
+    def places(ids):
+        blocks.append(int(ids[0]) // 256)
+        return grid(ids)
+
+    mix = mixer(places, Correlated(50.0), kept)
+    drawn = torch.randn(256, 2, generator=torch.Generator().manual_seed(0))
+    first, again = ([mix(block, "forecast", drawn) for block in range(3)] for _ in range(2))
+    assert all(torch.equal(*pair) for pair in zip(first, again, strict=True))
+    assert len(blocks) == made
 
 
 @pytest.mark.parametrize("wrong", [{"length": 0.0}, {"length": math.inf}, {"length": math.nan}])

@@ -1,8 +1,8 @@
 """Every wrapper around every scheme, and every wrapper around every wrapper of a scheme.
 
 The pairs are those of the registry that configurations name, so a new entry is here by itself. Of
-each: two cycles with what it remembers, of shapes as they came and finite numbers, and a pixel that
-saw nothing, far from the others, is left as it was to the bit.
+each: two cycles with what it remembers, kept by sensor as the loop keeps it, of shapes as they came
+and finite numbers, and a pixel that saw nothing, far from the others, is left as it was to the bit.
 """
 
 import pytest
@@ -11,7 +11,8 @@ from torch import Tensor
 
 from releo_da.assimilation import Places
 from releo_da.config.schemes import SCHEMES
-from releo_da.types import InputError, Noise
+from releo_da.cycling.memory import lent, returned
+from releo_da.types import Acquisition, InputError, Noise
 
 DOUBLE = torch.float64
 PIXELS, MEMBERS, LATENTS, CHANNELS = 3, 8, 4, 3
@@ -30,6 +31,7 @@ REFUSED = {
     ("neighbours", "letkf"): ELSEWHERE,
     ("neighbours", "sl_eakf"): ELSEWHERE,
     ("localized", "neighbours"): "where its pixels lie",
+    ("neighbours", "tuned"): "write it outside",  # it would learn of other pixels' channels
     ("enks", "variational"): "the climatology has 4 latents",  # that of one state, not of several
 }
 """Outer and inner that cannot be, and what is said of them."""
@@ -62,7 +64,9 @@ def two_cycles(scheme) -> None:
     prior = randn(PIXELS, MEMBERS, LATENTS, seed=2)
     for cycle in range(2):
         y = randn(PIXELS, CHANNELS, seed=3 + cycle)
-        found = scheme(prior, lambda x: x @ h, y, precision, noise(cycle), memory)
+        seen = [Acquisition(float(cycle), "sensor", y, precision.rsqrt(), y)]
+        handed = lent(memory, seen)
+        found = scheme(prior, lambda x: x @ h, y, precision, noise(cycle), handed)
         assert found.ensemble.shape == prior.shape
         assert found.predicted.shape == (PIXELS, MEMBERS, CHANNELS)
         assert found.precision.shape == precision.shape
@@ -72,7 +76,7 @@ def two_cycles(scheme) -> None:
         assert torch.equal(found.ensemble[0], prior[0])
         assert not torch.equal(found.ensemble[2], prior[2])
         assert (found.precision[0] == 0.0).all() and found.precision[1, 1] == 0.0
-        prior, memory = 1.1 * found.ensemble, found.memory
+        prior, memory = 1.1 * found.ensemble, returned(memory, found.memory, seen)
 
 
 def check(outer: str, *names: str) -> None:

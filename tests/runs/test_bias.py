@@ -46,6 +46,23 @@ source:
 observe: {name: identity, bias: {x0: 0.5, x2: 0.3}, bias_days: .inf}
 """
 
+RING = """
+seed: 1
+members: 24
+source:
+  twin:
+    truth: {name: lorenz96, size: 40, forcing: 8.0, dt: 0.05}
+    initial: {mean: first_one, variance: 0.001}
+    observe_every: 1
+    steps: 150
+    network: {start: 0, step: 1}
+    error_variance: 1.0
+    replicates: 2
+    bias: {x0: 1.0}
+observe: {name: identity, bias: {x0: 1.0, x20: 1.0}, bias_days: .inf}
+analyse: [{name: letkf, radius: 4.0}, {name: inflated, factor: 1.02}]
+"""
+
 LAND = """
 seed: 0
 members: 96
@@ -212,6 +229,22 @@ def test_biases_that_cannot_be_are_refused(tmp_path: Path) -> None:
     document = written(tmp_path, text)
     with pytest.raises(InputError, match="reference"):
         toy.model_of(document, source_of(document), source_of(document).truth)
+
+
+def test_what_is_localized_learns_the_bias_of_a_component_from_what_is_near(tmp_path: Path) -> None:
+    """On the ring of Lorenz (1996), with two biases that lie on opposite sides of it."""
+    spread = {}
+    for batch in (1, 2):
+        document = written(tmp_path, RING, f"analyse.0.batch={batch}")
+        device, made = torch.device("cpu"), source_of(document)
+        model = toy.model_of(document, made, toy.forecaster_of(document, made, device))
+        truth, pixels = toy.simulated(made, 1, device), torch.arange(2)
+        draws = block_draws(1, pixels, truth.acquisitions[0].values)
+        state = model.initial(0.0, pixels, 24, draws(0.0, "initial"))
+        *_, step = cycle(state, truth.acquisitions, model.system, draws)
+        assert model.biases is not None
+        spread[batch] = model.biases.of(step.analysis.ensemble).std(1).mean(0)
+    assert (spread[1] < 0.35).all() and (spread[2] < 1.2 * spread[1]).all()
 
 
 def test_localization_and_static_backgrounds_know_where_a_bias_lies(tmp_path: Path) -> None:

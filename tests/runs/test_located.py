@@ -81,6 +81,14 @@ def test_it_ends_and_goes_on_to_the_bit_while_points_are_added(tmp_path, service
     assert place.shape == (9, 3) and len(torch.unique(place, dim=0)) == 9
 
 
+def test_a_service_places_its_model_once_per_pixel_axis(tmp_path, service):
+    path = deliver(tmp_path / "inbox", season(points=300), ALL)
+    one, pixels = service(model=listening()), read(path).pixels
+    first = one.located(pixels)
+    assert one.located(pixels.copy(deep=True)) is first
+    assert one.located(pixels.isel(pixel=slice(299))) is not first
+
+
 def test_without_places_the_run_says_what_is_missing(tmp_path, service):
     path = deliver(tmp_path / "inbox", season().drop_vars(["x", "y"]), ALL)
     with pytest.raises(InputError, match="nothing says where its points lie"):
