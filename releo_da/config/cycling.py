@@ -19,10 +19,10 @@ import torch
 
 from releo_da import __version__
 from releo_da.config.assemble import assemble
-from releo_da.config.auxiliary import with_maps
 from releo_da.config.document import Document
 from releo_da.config.hindcast import MEMBERS, SEED
 from releo_da.config.innovations import of_sensors, record
+from releo_da.config.nested_paths import with_files
 from releo_da.config.options import Options
 from releo_da.config.report import report
 from releo_da.config.run_files import emulator_of, open_run, run_root, weights_of
@@ -193,7 +193,7 @@ def command(
     folder, pattern = folder_and_pattern(wanted.inbox)
     inbox, device = document.resolve(folder), options.torch_device()
     settings = settings_of(document, source, device.type)
-    source = with_maps(document, with_paths(document, source))
+    source = with_files(document, with_paths(document, source), inbox)
     channels = configured_channels(source, f"{document.path}: source[0]")
     read = reader_of(document, source)
     model = assemble(document, channels, device=device).model

@@ -112,20 +112,25 @@ class Document:
     def resolve_all(self, option: object) -> Path | list[str]:
         """The files that a path, a pattern with ``*``, or a list of either means.
 
+        A file of that very name comes before the pattern that it could also be.
+
         Raises:
             InputError: as `resolve`; a pattern matches nothing.
         """
         if isinstance(option, list):
             found = [self.resolve_all(one) for one in option]
             return [str(p) for one in found for p in (one if isinstance(one, list) else [one])]
-        text = str(option)
-        if not glob.has_magic(text):
-            return self.resolve(text)
-        matched: list[str] = []
+        if not isinstance(option, str | Path) or not glob.has_magic(str(option)):
+            return self.resolve(option)  # type: ignore[arg-type]
+        text, matched = str(option), list[str]()
         for root in (Path(os.path.abspath(self.path.parent)), data_folder(), Path.cwd()):
             place = Path(os.path.normpath(root / text))
-            if not matched and place.is_relative_to(root):
-                matched = sorted(glob.glob(str(place)))
+            if matched or not place.is_relative_to(root):
+                continue
+            if place.exists():  # brackets may also belong to a name
+                return place
+            within = str(place.relative_to(root))
+            matched = sorted(str(root / one) for one in glob.glob(within, root_dir=root))
         if not matched:
             raise InputError(
                 f"{self.path}: no file matches '{text}', beside the configuration, under "

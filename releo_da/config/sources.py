@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any
 
-from releo_da.config.auxiliary import with_maps
 from releo_da.config.document import Document
+from releo_da.config.nested_paths import folder_of, with_files
 from releo_da.config.registry import Registry
 from releo_da.config.sensor_paths import with_paths
 from releo_da.io import Series, drop_duplicates, merge, read_cube, read_points, read_table
@@ -98,13 +98,9 @@ def resolved_sources(document: Document) -> list[dict[str, Any]]:
     for position, entry in enumerate(entries):
         if not isinstance(entry, dict) or "path" not in entry:
             raise InputError(f"{document.path}: source[{position}]: needs the key 'path'")
-        resolved.append(
-            {**with_paths(document, entry), "path": document.resolve_all(entry["path"])}
-        )
-        mask = entry.get("mask")
-        if isinstance(mask, dict) and "path" in mask:
-            resolved[-1]["mask"] = {**mask, "path": str(document.resolve(mask["path"]))}
-        resolved[-1] = with_maps(document, resolved[-1])
+        path = document.resolve_all(entry["path"])
+        found = with_files(document, with_paths(document, entry), folder_of(path))
+        resolved.append({**found, "path": path})
     return resolved
 
 

@@ -16,7 +16,7 @@ Level ground needs no aspect, which maps leave empty there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from releo_da.io.auxiliary import FIELDS, in_memory
 from releo_da.io.geometry import sun_position, viewing, viewing_on_slope
 from releo_da.io.layout import Layout, flat, variable
+from releo_da.io.missing import without_fill
 from releo_da.io.names import listed, require
 from releo_da.io.tables import beside, number_column, read_rows, rows_where
 from releo_da.types import InputError
@@ -40,6 +41,18 @@ KEYS = (
 )
 Option = str | float | Mapping[str, object]
 
+RADIANS = {
+    "sun_zenith": np.pi / 2,
+    "sun_azimuth": 2 * np.pi,
+    "view_azimuth": 2 * np.pi,
+    "relative_azimuth": np.pi,
+}
+"""Sizes within which a whole series of angles keeps in radians, and does not in degrees."""
+
+OTHERWISE = ", or leave the key out and the sun is computed"
+VARIED = 3
+"""Distinct azimuths, from which on their spread says something of their unit."""
+
 AUXILIARY = "auxiliary"
 """In the place of a variable: the static field of the same name."""
 
@@ -50,6 +63,8 @@ def angles_of(
     layout: Layout,
     days: NDArray[np.float64],
     pixels: xr.Dataset,
+    fill: Sequence[float] = (),
+    seen: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float64]:
     """Sun zenith, view zenith and relative azimuth in degrees, ``[time, pixel, 3]``; NaN unknown.
 
@@ -59,17 +74,23 @@ def angles_of(
         layout: of the file.
         days: ``[time]`` days since 1970-01-01.
         pixels: with ``lon`` and ``lat`` where the sun is to be computed.
+        fill: numbers of a variable that stand for a missing angle.
+        seen: ``[time, pixel]`` where the angles are used, to judge their unit; None where these are
+            some rows of a map, which may lie wholly in the sea.
 
     Raises:
-        InputError: an unknown key, a variable, table, column or row that does not exist, an
-            azimuth that is needed and missing, or a sun without position.
+        InputError: an unknown key, a variable, table, column or row that does not exist, angles
+            that are no degrees, an azimuth that is needed and missing, or a sun without position.
     """
     angles = dict(angles or {})
     where = layout.where("angles")
     for key in angles:
         require(key, KEYS, where, "angle")
     _check(angles, where)
-    given = {key: _resolve(option, key, dataset, layout) for key, option in angles.items()}
+    given = {key: _resolve(option, key, dataset, layout, fill) for key, option in angles.items()}
+    if seen is not None:
+        read = {k: d for k, d in given.items() if not isinstance(angles[k], int | float)}
+        _check_units(read, seen, layout)
     by_azimuths = "slope" in given or ("view_azimuth" in given and "relative_azimuth" not in given)
     if "sun_zenith" not in given or (by_azimuths and "sun_azimuth" not in given):
         zenith, azimuth = _sun(layout, days, pixels)
@@ -114,7 +135,9 @@ def _sun(layout: Layout, days: NDArray, pixels: xr.Dataset) -> tuple[NDArray, ND
     return sun_position(days[:, None], pixels["lon"].values, pixels["lat"].values)
 
 
-def _resolve(option: Option, key: str, dataset: xr.Dataset, layout: Layout) -> NDArray[np.float64]:
+def _resolve(
+    option: Option, key: str, dataset: xr.Dataset, layout: Layout, fill: Sequence[float]
+) -> NDArray[np.float64]:
     """One angle as ``[time, pixel]`` in degrees."""
     where = layout.where(f"angles.{key}")
     if isinstance(option, bool) or not isinstance(option, str | int | float | Mapping):
@@ -134,32 +157,45 @@ def _resolve(option: Option, key: str, dataset: xr.Dataset, layout: Layout) -> N
         array = xr.DataArray(_from_table(option, dataset, layout, where), dims=layout.time)
     else:
         array = xr.DataArray(float(option))
-    degrees = flat(array, layout, dataset).astype(np.float64)
-    if not isinstance(option, int | float):
-        _check_unit(degrees[np.isfinite(degrees)], key, where)
-    return degrees
+    return without_fill(flat(array, layout, dataset), fill if isinstance(option, str) else ())
 
 
-def _check_unit(degrees: NDArray[np.float64], key: str, where: str) -> None:
+def _check_units(
+    given: Mapping[str, NDArray[np.float64]], seen: NDArray[np.bool_], layout: Layout
+) -> None:
     """Refuse angles of a file that are written in radians or hundredths of degrees.
 
     The sun of a whole series is nowhere within 1.6 degrees of the zenith, and azimuths do not keep
-    within 6.3 degrees of north. View zeniths may, and are judged with their azimuths.
+    within 6.3 degrees of north, nor their differences within 3.2 degrees of each other. A few
+    numbers that are no angles, such as a fill value, do not change that. View zeniths may be small,
+    and have the unit of their azimuths.
     """
-    if not degrees.size:
-        return
-    size, varied = np.abs(degrees).max(), np.ptp(degrees) > 0
-    radians = size <= np.pi / 2 if key == "sun_zenith" else size <= 2 * np.pi and varied
-    if key in ("sun_zenith", "sun_azimuth", "view_azimuth") and radians:
-        raise InputError(
-            f"{where}: the angles lie within {size:.3g}, so they look like radians; "
-            "write degrees into the file, or leave the key out and the sun is computed"
-        )
-    if np.median(np.abs(degrees)) > 720:
-        raise InputError(
-            f"{where}: half of the angles are beyond {np.median(np.abs(degrees)):.6g}, so they "
-            "look like hundredths of degrees or a fill value; write degrees into the file"
-        )
+    for key, degrees in given.items():
+        found, where = degrees[seen & np.isfinite(degrees)], layout.where(f"angles.{key}")
+        if found.size and np.median(np.abs(found)) > 720:
+            raise InputError(
+                f"{where}: half of the angles are beyond {np.median(np.abs(found)):.6g}, so they "
+                "look like hundredths of degrees or a fill value; write degrees into the file"
+            )
+        size = _largest(found)
+        if key in RADIANS and (
+            size <= RADIANS[key] and (key == "sun_zenith" or np.unique(found).size >= VARIED)
+        ):
+            also = ""
+            if key in ("view_azimuth", "relative_azimuth") and "view_zenith" in given:
+                zenith = _largest(given["view_zenith"][seen])
+                also = f" (and view_zenith within {zenith:.3g})" if zenith <= np.pi / 2 else ""
+            raise InputError(
+                f"{where}: the angles lie within {size:.3g}{also}, so they look like radians; "
+                f"write degrees into the file{OTHERWISE if 'sun' in key else ''}"
+            )
+
+
+def _largest(degrees: NDArray[np.float64]) -> float:
+    """Size that few of some angles exceed, of those that can be degrees; infinite of none."""
+    sizes = np.abs(degrees)
+    sizes = sizes[sizes <= 360.0]
+    return float(np.quantile(sizes, 0.95)) if sizes.size else np.inf
 
 
 def _from_table(

@@ -220,7 +220,7 @@ def open_cube(
     content = Content(
         sensor,
         values,
-        channels_of(values, channels, path),
+        channels_of(values, channels, path, labels),
         clear,
         angles,
         scale,

@@ -177,9 +177,11 @@ def _counted(table: pd.DataFrame, option: Mapping[str, object], where: str) -> N
     year, day = numbers("year"), numbers("day_of_year")
     if "composite" in option:
         year = year + (day < numbers("composite"))
-    good = (year >= 1900) & (year < 2200) & (day >= 1) & (day < 367)
+    good = (year >= 1900) & (year < 2200)
     start = (np.where(good, year, 1970).astype(np.int64) - 1970).astype("datetime64[Y]")
-    return np.where(good, to_days(start) + day - 1, np.nan)
+    first, after = to_days(start), to_days(start + 1)
+    good &= (day >= 1) & (day < after - first + 1)  # a common year has no day 366
+    return np.where(good, first + day - 1, np.nan)
 
 
 def _time_of_day(overpass: str | int, where: str) -> float:

@@ -43,8 +43,9 @@ def read_parquet(path: Path, name: str) -> pd.DataFrame:
         name: how it is called in messages.
 
     Returns:
-        columns as numbers, texts or times; ``attrs["geometry"]`` is ``{column: coordinate system or
-        ""}``, the primary one first, empty where the file says nothing of geometries.
+        columns as numbers, texts or times, these in UTC without a time zone;
+        ``attrs["geometry"]`` is ``{column: coordinate system or ""}``, the primary one first, empty
+        where the file says nothing of geometries.
 
     Raises:
         InputError: the file is damaged or no Parquet, two columns have one name, or what it says of
@@ -67,6 +68,9 @@ def read_parquet(path: Path, name: str) -> pd.DataFrame:
         raise InputError(f"{name}: several columns are named '{twice[0]}'; rename all but one")
     if rows.empty:
         raise InputError(f"{name}: the table is empty; it needs rows of data")
+    for column, kind in rows.dtypes.items():
+        if isinstance(kind, pd.DatetimeTZDtype):
+            rows[column] = rows[column].dt.tz_convert("UTC").dt.tz_localize(None)
     rows.attrs |= {"numbered": False, "geometry": _geometries(table.schema.metadata, name)}
     return rows
 

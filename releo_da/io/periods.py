@@ -1,7 +1,8 @@
 r"""Composites: a value that stands for a period and not for an instant, the option ``composite``.
 
     composite: {days: 10}                      the date is the first of 10 days
-    composite: {days: 16, date: middle}        the date is the middle of 16 days (or its end)
+    composite: {days: 16, date: middle}        the date is the middle of 16 days
+    composite: {days: 10, date: end}           the date is the last of 10 days, included
     composite: {end: last}                     a column or variable of the last day, included
     composite: {calendar: dekad}               the third of the month in which the date lies
 
@@ -30,8 +31,8 @@ from releo_da.types import InputError
 CompositeOption = dict[str, object]
 FORMS = ("days", "end", "calendar")
 CALENDARS = ("dekad", "month")
-DATES = {"start": 0.0, "middle": -0.5, "end": -1.0}
-"""From the date that is given to the start of the period, in its length."""
+DATES = {"start": (0.0, 0.0), "middle": (-0.5, 0.0), "end": (-1.0, 1.0)}
+"""From the date that is given to the start of the period: in its length, and days added to it."""
 
 LONGEST = 400.0
 """Days; a longer period is a wrong option."""
@@ -93,7 +94,8 @@ def middles(
             )
     else:
         length = np.full(len(days), float(option["days"]))  # type: ignore[arg-type]
-        start = days + DATES[str(option.get("date", "start"))] * length
+        lengths, more = DATES[str(option.get("date", "start"))]
+        start = days + lengths * length + more
     return start + length / 2, length
 
 
@@ -112,7 +114,8 @@ def change_of(
         require(name, channels, f"{where}, change", "channel")
     found = [given.get(name, 0.0) for name in channels]
     for number in found:
-        if not isinstance(number, int | float) or isinstance(number, bool) or not number >= 0:
+        plain = isinstance(number, int | float) and not isinstance(number, bool)
+        if not plain or not 0 <= float(number) < np.inf:  # type: ignore[arg-type]
             raise InputError(
                 f"{where}, change: '{number}' is no change per day; give 0 or more, "
                 f"of all channels or of each of {listed(channels)}"

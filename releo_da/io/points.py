@@ -92,7 +92,7 @@ def read_points(
     content = Content(
         sensor,
         values,
-        channels_of(values, channels, path),
+        channels_of(values, channels, path, labels),
         clear,
         angles,
         scale,

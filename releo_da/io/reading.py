@@ -167,7 +167,8 @@ def assemble(
     if whole:
         check_magnitude(raw, clear, indices, content.valid, content.scale, layout)
     pixels = pixels.assign_coords(field_coordinates(dataset, layout))
-    geometry = angles_of(content.angles, dataset, layout, days, pixels)
+    judged = np.any(seen, axis=-1) if whole else None
+    geometry = angles_of(content.angles, dataset, layout, days, pixels, content.fill, judged)
     seen, geometry = _illuminated(seen, geometry, counts)
     stated = stated_error(rules, channels, raw, scale, dataset, layout, positions, content.fill)
     seen = _with_error(seen, stated, [name in rules for name in channels], counts)

@@ -6,15 +6,18 @@
       point: [0, 5, 17]                  points by their position, or by the coordinate's values
       x: {min: 475000, max: 476000}      numbers within limits
 
+An empty cell has no value: only ``excludes`` is true of it. Dates are compared with texts as texts.
 A rule applies to a one-dimensional coordinate of time or of space; several rules must all hold.
 """
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -77,15 +80,19 @@ def matches(values: NDArray, rule: object, where: str) -> NDArray[np.bool_]:
                 "{contains: text}, {excludes: text}, or {min: .., max: ..}"
             )
         passed = np.ones(len(values), dtype=bool)
-        texts = values.astype(str)
+        there = ~pd.isna(values)
+        texts = np.where(there, values.astype(str), "")
         if "contains" in rule:
             passed &= _occurs(texts, rule["contains"])
         if "excludes" in rule:
             passed &= ~_occurs(texts, rule["excludes"])
+        if not {"min", "max"} & set(rule):
+            return passed
+        ordered = values if values.dtype.kind in "iufbM" else texts
         if "min" in rule:
-            passed &= values >= _like(rule["min"], values, where)
+            passed &= there & (ordered >= _like(rule["min"], ordered, where))
         if "max" in rule:
-            passed &= values <= _like(rule["max"], values, where)
+            passed &= there & (ordered <= _like(rule["max"], ordered, where))
         return passed
     wanted = rule if isinstance(rule, list | tuple) else [rule]
     if len(wanted) > 1:
@@ -97,7 +104,7 @@ def matches(values: NDArray, rule: object, where: str) -> NDArray[np.bool_]:
         moments = [parse_moment(value, where) for value in wanted]  # type: ignore[arg-type]
         # A date means its whole day; a time of day means that second.
         return np.any([_same_moment(days, moment) for moment in moments], axis=0)
-    return np.isin(values.astype(str), [str(value) for value in wanted])
+    return ~pd.isna(values) & np.isin(values.astype(str), [_text(value) for value in wanted])
 
 
 def in_period(
@@ -147,6 +154,11 @@ def _same_moment(days: NDArray, moment: float) -> NDArray[np.bool_]:
     return np.abs(days - moment) < second
 
 
+def _text(value: object) -> str:
+    """A value as text; of a date, as YAML reads it without quotes, that of ISO 8601."""
+    return value.isoformat() if isinstance(value, datetime.date) else str(value)
+
+
 def _like(value: object, values: NDArray, where: str) -> Any:
     """A limit or wanted value in the type of the array.
 
@@ -161,8 +173,8 @@ def _like(value: object, values: NDArray, where: str) -> Any:
             return float(value)  # type: ignore[arg-type]
         except (TypeError, ValueError):
             pass
-    elif isinstance(value, str):
-        return value
+    elif isinstance(value, str | datetime.date):
+        return _text(value)
     raise InputError(
         f"{where}: '{value}' cannot be compared with values such as {listed(values[:3])}"
     )

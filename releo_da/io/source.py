@@ -15,6 +15,7 @@ import xarray as xr
 
 from releo_da.io.dates import TimeOption, moments_of
 from releo_da.io.layout import Layout, make_layout
+from releo_da.io.names import listed
 from releo_da.io.periods import CompositeOption
 from releo_da.io.reading import LENGTH
 from releo_da.io.stores import PathOption, file_pattern, opened_series
@@ -62,18 +63,33 @@ def opened_source(
 
 
 def channels_of(
-    values: str | Mapping[str, str], channels: Mapping[str, Name] | None, path: PathOption
+    values: str | Mapping[str, str],
+    channels: Mapping[str, Name] | None,
+    path: PathOption,
+    labels: str | None = None,
 ) -> Mapping[str, Name]:
     """Agency's names and names in the file, of either form of ``values``.
 
     Raises:
-        InputError: both forms are given, or none.
+        InputError: both forms are given, or none; one variable stands for two channels, or there
+            are labels and no axis that they name.
     """
     if isinstance(values, Mapping):
         if channels is not None:
             raise InputError(
                 f"{path}: key 'channels': 'values' names a variable for each channel already; "
                 "remove 'channels'"
+            )
+        twice = [c for c, name in values.items() if list(values.values()).count(name) > 1]
+        if twice:
+            raise InputError(
+                f"{path}: key 'values': the variable '{values[twice[0]]}' is named for "
+                f"{listed(twice)}; name each variable once"
+            )
+        if labels is not None:
+            raise InputError(
+                f"{path}: key 'labels': 'values' names a variable for each channel, so there is no "
+                "axis to label; remove 'labels'"
             )
         if not values:
             raise InputError(f"{path}: key 'values': no channel is named; write {{B04: variable}}")

@@ -49,7 +49,7 @@ def parse_moment(moment: Moment, where: str) -> float:
         return float(moment)
     try:
         stamp = pd.Timestamp(moment)
-    except ValueError:
+    except (ValueError, TypeError):
         stamp = pd.NaT
     if stamp is pd.NaT:
         raise InputError(f"{where}: '{moment}' is not a date; write it as 2018-03-31")

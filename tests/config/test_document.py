@@ -239,6 +239,21 @@ def test_patterns_and_lists_of_paths(tmp_path: Path, monkeypatch: pytest.MonkeyP
             document.resolve_all(wrong)
 
 
+def test_brackets_in_names_are_no_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    beside = tmp_path / "my [data]"
+    beside.mkdir()
+    for name in ("cube_1.nc", "cube_2.nc", "S2[1].nc"):
+        (beside / name).touch()
+    monkeypatch.setenv("RELEO_DATA", str(tmp_path))
+    document = load(write(beside, "seed: 1"))
+    found = [str(beside / f"cube_{k}.nc") for k in (1, 2)]
+    assert document.resolve_all("cube_*.nc") == document.resolve_all("cube_[12].nc") == found
+    assert document.resolve_all("S2[1].nc") == beside / "S2[1].nc"
+    for wrong in (None, 5, {"a": "b"}):
+        with pytest.raises(InputError, match="is no path; write the name of a file"):
+            document.resolve_all(wrong)
+
+
 def test_paths_stay_in_their_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("data", "config", "cwd", "elsewhere"):
         (tmp_path / name).mkdir()

@@ -31,6 +31,12 @@ def ordinals(data: xr.Dataset) -> xr.Dataset:
 OWN = {"values": SPLIT, "channels": None, "dims": {"pixel": "point", "time": "time"}}
 CASES: list[tuple[Any, dict[str, Any], str]] = [
     (split, OWN | {"channels": SPLIT}, "names a variable for each channel already; remove"),
+    (split, OWN | {"labels": "band"}, "so there is no axis to label; remove 'labels'"),
+    (
+        split,
+        OWN | {"values": {"B04": "red", "B08": "red"}},
+        "the variable 'red' is named for B04, B08; name each variable once",
+    ),
     (split, OWN | {"values": {}}, "key 'values': no channel is named"),
     (split, OWN | {"values": {"B04": "rde"}}, "key 'values', B04: there is no variable 'rde'"),
     (split, OWN | {"values": {"B04": "platform"}}, "'platform' has the dimensions time"),

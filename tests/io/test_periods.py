@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from releo_da.io import read_points, read_table
 from releo_da.io.geometry import sun_position
-from releo_da.io.periods import middles
+from releo_da.io.periods import change_of, middles
 from releo_da.sensors import channel_error
+from releo_da.types import InputError
 
 EPOCH = datetime.date(1970, 1, 1)
 
@@ -46,7 +47,7 @@ def test_dekads_and_months_are_those_of_the_calendar(date: datetime.date) -> Non
     [
         ({"days": 10}, "2024-02-25", 10),
         ({"days": 16, "date": "middle"}, "2024-02-20", 16),
-        ({"days": 8, "date": "end"}, "2024-02-16", 8),
+        ({"days": 8, "date": "end"}, "2024-02-17", 8),
         ({"end": "last"}, "2024-02-25", 10),
         ({"calendar": "dekad"}, "2024-02-16", 10),
     ],
@@ -78,6 +79,21 @@ def test_time_and_sun_are_those_of_the_middle(
     (three,) = read_table(**stated, composite=composite | {"change": 0.004}).acquisitions
     wanted = np.hypot([noise[0, 0], 0.03], 0.004 * length / np.sqrt(12))
     np.testing.assert_allclose(three.error[0], wanted, rtol=1e-6)
+
+
+def test_the_last_day_is_included_however_it_is_named() -> None:
+    """Ten days that end on the 29th: by their length, by both days, or by the calendar."""
+    last = np.array([day("2024-02-20")])
+    first = last - 9
+    by_length = middles(last, {"days": 10, "date": "end"}, None, "t")
+    assert by_length == middles(first, {"end": "last"}, last, "t")
+    assert by_length == middles(last, {"calendar": "dekad"}, None, "t")
+
+
+@pytest.mark.parametrize("change", [np.inf, np.nan, "a", True, [1]])
+def test_a_change_is_a_finite_number(change: Any) -> None:
+    with pytest.raises(InputError, match="is no change per day"):
+        change_of({"days": 10, "change": change}, {"B04": 1}, "t")
 
 
 def test_files_have_composites_too(points: Callable[..., dict[str, Any]]) -> None:

@@ -224,6 +224,58 @@ def test_angles_by_column_and_by_another_table(tmp_path: Path) -> None:
     assert found == [[40, 3.5, 170], [41, 9.5, 160]]
 
 
+def test_a_common_year_has_no_day_366(tmp_path: Path) -> None:
+    day = {"year": "year", "day_of_year": "doy"}
+    for year in (2023, 2024):
+        rows = [[year, 365, 0.1, 0.3], [year, 366, 0.1, 0.3]]
+        path = write(tmp_path / "t.csv", ["year", "doy", "red", "nir"], rows)
+        if year == 2023:
+            with pytest.raises(InputError, match="line 3 gives '2023.*366.*', which is no date"):
+                read_table(path, day, "sentinel2a", S2, angles={"sun_zenith": 30.0})
+        else:
+            series = read_table(path, day, "sentinel2a", S2, angles={"sun_zenith": 30.0})
+            last = datetime.date(2024, 12, 31)
+            assert series.acquisitions[-1].time == (last - EPOCH).days
+
+
+@pytest.mark.parametrize(
+    ("rule", "kept"),
+    [
+        ({"tile": {"min": "A"}}, [0, 2]),
+        ({"tile": {"max": "A"}}, [0]),
+        ({"tile": {"excludes": "B"}}, [0, 1]),
+        ({"tile": {"contains": ["A", "an"]}}, [0]),
+        ({"day": {"min": datetime.date(2024, 5, 2)}}, [1, 2]),
+        ({"day": {"min": "2024-05-02", "max": datetime.date(2024, 5, 2)}}, [1]),
+        ({"day": datetime.date(2024, 5, 2)}, [1]),
+    ],
+)
+@pytest.mark.parametrize("form", ["text", "naive", "zone"])
+def test_rules_of_texts_and_dates(
+    tmp_path: Path, rule: dict[str, Any], kept: list[int], form: str
+) -> None:
+    days = ["2024-05-01", "2024-05-02", "2024-05-03"]
+    table = pd.DataFrame({"day": days, "tile": ["A", None, "B"], "red": 0.1, "nir": 0.3})
+    path = tmp_path / ("t.csv" if form == "text" else "t.parquet")
+    if form == "text":
+        table.to_csv(path, index=False)
+    else:
+        stamps = pd.to_datetime(table["day"])
+        zone = "Europe/Zurich"
+        moved = stamps.dt.tz_localize("UTC").dt.tz_convert(zone) if form == "zone" else stamps
+        table.assign(day=moved).to_parquet(path)
+    series = read_table(
+        path, "day", "sentinel2a", S2, select=rule, angles={"sun_zenith": 30.0}, overpass="10:30"
+    )
+    assert [a.product[:10] for a in series.acquisitions] == [days[k] for k in kept]
+
+
+def test_an_origin_that_is_a_list_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", ["day", "red", "nir"], [[5, 0.1, 0.3]])
+    with pytest.raises(InputError, match="since: '.1.' is not a date"):
+        read_table(path, {"days": "day", "since": [1]}, "sentinel2a", S2)
+
+
 def test_select_and_period(tmp_path: Path) -> None:
     series = read_table(**plain(tmp_path, select={"red": {"max": 0.06}}))
     assert len(series.acquisitions) == 2
