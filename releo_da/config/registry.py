@@ -165,7 +165,9 @@ def options_of(function: Function, hidden: Collection[str] = ()) -> dict[str, Op
     plain = function
     while isinstance(plain, partial):
         plain = plain.func
-    hints = typing.get_type_hints(plain.__init__ if inspect.isclass(plain) else plain)
+    hints = typing.get_type_hints(plain)
+    if inspect.isclass(plain):  # of a record the fields, of another class what makes it
+        hints |= typing.get_type_hints(plain.__init__)
     collected = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return {
         name: Option(name, hints.get(name, Any), parameter.default)

@@ -104,7 +104,7 @@ def score(
     if isinstance(rule, Withhold):
         if rule.every < 2:
             raise InputError(f"withhold: every is {rule.every}; give 2 or more, 3 hides a third")
-        if rule.offset not in ("all", *range(rule.every)):
+        if rule.offset != "all" and not 0 <= rule.offset < rule.every:
             raise InputError(
                 f"withhold: offset is {rule.offset}; give 0 to {rule.every - 1}, or all"
             )

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 import pytest
 
-from releo_da.config.registry import Registry, bind, description
+from releo_da.config.registry import Registry, bind, description, options_of
+from releo_da.runs.withhold import Withhold
 from releo_da.types import InputError
 
 Scheme = Callable[[float], float]
@@ -248,3 +249,9 @@ def test_binding_does_not_call_and_descriptions_are_first_lines() -> None:
     bound = schemes.bind({"name": "shifted", "by": 1}, "analyse", {"decode": 2.0})
     assert bound.keywords == {"by": 1.0, "decode": 2.0}
     assert description(scaled) == "Multiplies the prior."
+
+
+def test_fields_of_a_record_have_their_types() -> None:
+    assert options_of(Withhold)["every"].wanted is int
+    with pytest.raises(InputError, match="every"):
+        bind(Withhold, {"every": "x"}, "score.withhold")
