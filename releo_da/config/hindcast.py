@@ -40,8 +40,8 @@ from releo_da.runs.block import Task
 from releo_da.runs.field import FieldRows
 from releo_da.runs.hindcast import Outcome, hindcast, turns
 from releo_da.runs.located import told
+from releo_da.runs.scoring import rivals_left_out, score_baselines
 from releo_da.runs.scoring import score as scores_of
-from releo_da.runs.scoring import score_baselines
 from releo_da.runs.store import PIXELS
 from releo_da.runs.withhold import Withhold
 from releo_da.sensors import labels
@@ -163,6 +163,8 @@ def noted(
     """The scores with what the analyses said of their innovations, all of it in the log."""
     opened.log.write({"kind": "rejected", **scores["rejected"]})
     opened.log.write({"kind": "rejected_by_reason", **scores["rejected_by_reason"]})
+    for record in rivals_left_out(outcome, scores["baselines"]):
+        opened.log.write(record)
     for record in ledger(outcome.judged, series.acquisitions):
         opened.log.write(record)
     said = of_sensors(outcome.judged, series.acquisitions, labels(series.channels))

@@ -192,6 +192,8 @@ def reading_notes(log: list[dict[str, Any]]) -> list[str]:
         elif record["kind"] == "values":
             refused.update(record["rejected"])
             refused.pop("masked", None)  # clouds are what masks are for
+        elif record["kind"] == "left_out":
+            notes.append(record["message"])
         elif record["kind"] == "in_situ" and record.get("repeated"):
             notes.append(
                 f"{record['repeated']} rows of {Path(record['path']).name} equal another row in "

@@ -62,6 +62,7 @@ def said(
     targets: Array,
     every: int = 3,
     leads: Leads | None = None,
+    first: float = np.inf,
 ) -> Said:
     """What every baseline says of withheld values and of forecast targets.
 
@@ -73,6 +74,8 @@ def said(
         targets: ``[pixel, date]`` bool, forecast targets.
         every: the withholding rule, for the residual distribution of smoothing baselines.
         leads: origins and targets of NDVI forecasts by bins of lead.
+        first: when forecast targets begin. A climatology of the place has a past before it only,
+            and is left out where it has no past at all, with targets from -inf on.
     """
     found: Said = {}
     for baseline in BASELINES:
@@ -92,6 +95,8 @@ def said(
                     for h in horizons
                 ]
             ahead = leads if variable == "ndvi" and baseline.between is not None else None
+            if baseline.until is not None and first == -np.inf:
+                ahead = None
             if not cases and ahead is None:
                 continue
             fitted = baseline.fit(part)
@@ -101,7 +106,7 @@ def said(
                 kept = [np.where(target, field, np.nan) for field in fields]
                 found[baseline.name, case, variable] = (kept[0], kept[1], kept[2])
             if ahead is not None:
-                found |= said_between(baseline, fitted, part, table, ahead)
+                found |= said_between(baseline, fitted, part, table, ahead, first)
     return found
 
 
@@ -111,11 +116,12 @@ def said_between(
     training: Series,
     table: Series,
     leads: Leads,
+    first: float,
 ) -> Said:
     """What a baseline says of NDVI forecasts by bins of lead, one case per bin."""
     found: Said = {}
     pairs, bins = leads.pairs, leads.bins
-    predicted = predict_between(baseline, fitted, training, table, pairs, bins)
+    predicted = predict_between(baseline, fitted, training, table, pairs, bins, first)
     for number, one in enumerate(predicted):
         here = pairs.bin == number
         observed = table.values[pairs.pixel[here], pairs.target[here]]

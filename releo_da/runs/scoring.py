@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from releo_da.diagnostics.baselines import BASELINES, part
 from releo_da.diagnostics.baselines import Series as Table
-from releo_da.diagnostics.baselines import part
 from releo_da.diagnostics.leads import lead_summaries
 from releo_da.diagnostics.verification import summaries, within
 from releo_da.runs.baselines import Said, by_part, rows, said, tables
@@ -103,7 +103,7 @@ def score_baselines(
     leads = outcome.leads
     if training is not None:
         part_ = limited(training)
-        return said(part_, scored, outcome.withheld, task.horizons, targets, every, leads)
+        return said(part_, scored, outcome.withheld, task.horizons, targets, every, leads, first)
     found: Said = {}
     for case, held in outcome.withheld.items():
         rest = {n: t._replace(seen=t.seen & ~held.hidden) for n, t in scored.items()}
@@ -112,5 +112,17 @@ def score_baselines(
         before = limited(scored, first)
         if not any(t.seen.any() for t in before.values()):
             before = limited(scored)  # nothing is older than the targets; the report says so
-        found |= said(before, scored, {}, task.horizons, targets, every, leads)
+        found |= said(before, scored, {}, task.horizons, targets, every, leads, first)
     return found
+
+
+def rivals_left_out(outcome: Outcome, baselines: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """For the log: climatologies of the place that had no past to learn from, if any."""
+    names = [b.name for b in BASELINES if b.until is not None and b.name not in baselines]
+    if outcome.leads is None or not names:
+        return []
+    message = (
+        f"{' and '.join(names)} are left out: every date is a target of forecasts, so the place "
+        "has no past outside of what is scored; give score.forecast_period to have them"
+    )
+    return [{"kind": "left_out", "baselines": names, "message": message}]

@@ -56,6 +56,21 @@ def test_bins_are_scored_beside_rivals_on_the_same_pairs(workplace: Workplace, r
     assert "10-30 days" in report
 
 
+def test_without_a_forecast_period_the_place_has_no_past(workplace: Workplace, releo: Run) -> None:
+    def whole(values: dict[str, Any]) -> None:
+        binned(values)
+        del values["score"]["forecast_period"]
+
+    status, _, err = releo("hindcast", workplace(configure=whole), "--out", "run", "--quiet")
+    assert status == 0, err
+    rivals = json.loads(Path("run/scores.json").read_text())["baselines"]
+    assert "0-10" in rivals["harmonic"]["forecast"]
+    assert not {"place_day_of_year", "place_harmonic"} & set(rivals)
+    log = Path("run/log.jsonl").read_text().splitlines()
+    (told,) = [record for record in map(json.loads, log) if record["kind"] == "left_out"]
+    assert "give score.forecast_period" in told["message"]
+
+
 def test_a_study_compares_bins_in_pairs_over_folds(workplace: Workplace, releo: Run) -> None:
     def apart(data: xr.Dataset) -> xr.Dataset:
         return data.assign_coords(x=("point", 1.0 + 0.1 * np.arange(data.sizes["point"])))

@@ -169,6 +169,23 @@ def test_place_climatologies_learn_the_place_and_see_no_scored_year() -> None:
             assert 0.02 < one.residuals.std() < 0.04  # noise of the value and of the climatology
 
 
+def test_place_climatologies_see_nothing_of_what_is_scored_later() -> None:
+    """Trained on other places over all years, as a fold without a training period is."""
+    rng = np.random.default_rng(1)
+    times = START - 730 + np.arange(0.0, 1460.0, 6.0)
+    values = 0.5 + 0.1 * rng.standard_normal((4, len(times)))
+    training, s = series(times, values[:2]), series(times, values[2:])
+    changed = s._replace(values=np.where(times < START, s.values, 9.0))
+    pairs = pairs_of(times, s.seen & (times >= START), BINS)
+    for baseline in (PLACE_DAY_OF_YEAR, PLACE_HARMONIC):
+        fitted = baseline.fit(training)
+        means = [
+            predict_between(baseline, fitted, training, one, pairs, BINS, START)[0].prediction.mean
+            for one in (s, changed)
+        ]
+        np.testing.assert_array_equal(*means)
+
+
 def test_a_smoother_cannot_forecast_by_bins(gappy: Series) -> None:
     linear = next(b for b in BASELINES if b.name == "linear")
     with pytest.raises(InputError, match="linear cannot forecast by bins"):

@@ -11,7 +11,8 @@ that has seen a value looks better there than it is. `w` is the one of `WINDOWS`
 squared error in the training part, predicted so.
 
 The past of a scored pixel is read from the scored series itself, up to the end of the training
-part, so pixels need not be those of the training part; that part must come before what is scored.
+part, so pixels need not be those of the training part; nor may it reach into what is scored, which
+`until` sees to.
 Cost O(pixel x date x year).
 """
 
@@ -99,6 +100,11 @@ def harmonic(past: Past, series: Series) -> Prediction:
     return Prediction(mean)
 
 
+def until(past: Past, moment: float) -> Past:
+    """The same with no past of a scored pixel at a moment or later."""
+    return past._replace(end=min(past.end, float(np.nextafter(moment, -np.inf))))
+
+
 def at_targets(prediction: Prediction, pairs: Pairs) -> Prediction:
     """A prediction of dates as one of pairs, whatever their origin, ``[pair]``."""
     return Prediction(prediction.mean[pairs.pixel, pairs.target])
@@ -108,9 +114,11 @@ PLACE_DAY_OF_YEAR = Baseline(
     "place_day_of_year",
     fit_day_of_year,
     between=lambda past, series, pairs: at_targets(day_of_year(past, series), pairs),
+    until=until,
 )
 PLACE_HARMONIC = Baseline(
     "place_harmonic",
     fit_past,
     between=lambda past, series, pairs: at_targets(harmonic(past, series), pairs),
+    until=until,
 )

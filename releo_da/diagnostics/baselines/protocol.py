@@ -110,6 +110,7 @@ def predict_between(
     scored: Series,
     pairs: Pairs,
     bins: Sequence[Bin],
+    first: float = np.inf,
 ) -> list[Predicted]:
     """Predicts targets from origins, one prediction per bin of lead.
 
@@ -121,13 +122,15 @@ def predict_between(
         scored: all that was seen.
         pairs: of the scored series.
         bins: of the pairs.
+        first: when what is scored begins; a past of the scored pixel ends before it.
 
     Raises:
         InputError: where the method cannot do this.
     """
     if baseline.between is None:
         raise InputError(f"the baseline {baseline.name} cannot forecast by bins; choose another")
-    mean, sd = baseline.between(fitted, scored, pairs)
+    limited = fitted if baseline.until is None else baseline.until(fitted, first)
+    mean, sd = baseline.between(limited, scored, pairs)
     known = np.empty(0)
     past = pairs_of(training.times, training.seen, bins)
     if sd is None:

@@ -62,6 +62,8 @@ class Baseline(NamedTuple):
             values seen at t - horizon or earlier; None where the method cannot.
         between: ``between(fitted, series, pairs) -> Prediction`` along ``[pair]``, of each target
             from the values seen up to its origin; None where the method cannot.
+        until: ``until(fitted, moment) -> fitted``, of a method that has a past of the scored pixel
+            besides: nothing of it after the moment is used. None where there is no such past.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Baseline(NamedTuple):
     smooth: Callable[[Any, Series], Prediction] | None = None
     forecast: Callable[[Any, Series, float], Prediction] | None = None
     between: Callable[[Any, Series, Pairs], Prediction] | None = None
+    until: Callable[[Any, float], Any] | None = None
 
 
 def series(times: Array, values: Array, seen: Array | None = None) -> Series:
