@@ -2,8 +2,9 @@
 
     analysis    pixels/s of one update of 1024 pixels, predicted observations given: 32 members, 12
                 latents, 10 channels; FilterPy's ensemble filter (its hx reads a table) beside it,
-                the compiled loop where there is a C compiler, and a floor: the arithmetic at the
-                speed of a matrix product, the traffic at that of a copy
+                with the ratio also of the blocks of 256 pixels that runs work on; the compiled loop
+                where there is a C compiler, and a floor: the arithmetic at the speed of a matrix
+                product, the traffic at that of a copy
     simulator   spectra/s of 2101 wavelengths, and Sentinel-2 pixels/s of its ten land channels at
                 band-quadrature nodes; `run_prosail` of the PyPI package beside it where installed
     emulator    the neural stand-in: canopies/s, errors, and the canopy model at the same error, for
@@ -40,6 +41,7 @@ from releo_da.assimilation.etkf import update
 from releo_da.config import benchmark_emulator
 from releo_da.config.benchmark_cycle import LAND, SENSOR, assembly, cycle, geometry, seeded
 from releo_da.config.benchmark_scaling import scaling
+from releo_da.cycling.draws import BLOCK
 from releo_da.physics.optics import load_optics
 from releo_da.physics.prosail import prosail
 from releo_da.runs.timing import rates
@@ -105,19 +107,26 @@ def update_case(
 
 
 def analysis(repeats: int, pixels: int = 1024, peers: int = 64) -> dict[str, Any]:
-    """Updates per second of this package and of FilterPy, and what the machine could do."""
-    case = update_case(pixels)
+    """Updates per second of this package and of FilterPy, and what the machine could do.
+
+    The ratio depends on how many pixels share the fixed cost of a call, so that of the blocks of
+    256 that runs work on stands beside it.
+    """
+    case, block = update_case(pixels), update_case(BLOCK)
     contenders: dict[str, tuple[Callable[[], object], int]] = {
         "pixels_per_s": (lambda: update(*case), pixels),
+        "block_pixels_per_s": (lambda: update(*block), BLOCK),
         "filterpy_pixels_per_s": (filterpy_updates(case[0], case[1], case[2], peers), peers),
     }
     if compiled.reason_against(*case) is None:
         contenders["compiled_pixels_per_s"] = (lambda: compiled.update(*case), pixels)
     found = rates(contenders, repeats)
     peer, ours = found["filterpy_pixels_per_s"], found.pop("compiled_pixels_per_s", None)
+    blocks = found.pop("block_pixels_per_s")
     return {
         **found,
         "ratio": found["pixels_per_s"] / peer,
+        "ratio_256": blocks / peer,
         "compiled_ratio": None if ours is None else ours / peer,  # None without a C compiler
         "floor_pixels_per_s": floor(repeats),
     }

@@ -72,6 +72,7 @@ class ToyOutcome:
         cases: estimates by name.
         finite: ``[replicate]`` bool, whether the ensemble stayed finite.
         state: the last analysis.
+        rejected: ``[channel]``, how many values were seen and not used, where detail was asked for.
         judged: what each analysis said of its innovations, where detail was asked for.
     """
 
@@ -79,6 +80,7 @@ class ToyOutcome:
     cases: dict[str, Case]
     finite: Array
     state: State
+    rejected: Array
     judged: list[Judged] = field(default_factory=list)
 
 
@@ -170,7 +172,7 @@ def toy_twin(
             tick("free run")
     assert last is not None
     times = np.array([a.time for a in nature.acquisitions])
-    return ToyOutcome(times, run.cases, finite.numpy(), last, run.judged)
+    return ToyOutcome(times, run.cases, finite.numpy(), last, run.rejected, run.judged)
 
 
 class _Run:
@@ -184,6 +186,7 @@ class _Run:
         self.draws: Draws = block_draws(task.seed, pixels, nature.acquisitions[0].values)
         self.cases: dict[str, Case] = {}
         self.judged: list[Judged] = []
+        self.rejected: Array = np.zeros(nature.acquisitions[0].values.shape[1], int)
         self.recent = {horizon: deque[State]() for horizon in task.horizons}
 
     def steps(self, acquisitions: Iterable[Acquisition]) -> Iterable[Step]:
@@ -227,7 +230,11 @@ class _Run:
 
     def judge(self, date: int, step: Step) -> None:
         """What the analysis said of its innovations, where detail is kept."""
-        if self.detail and self.model.tally is not None:
+        if not self.detail:
+            return
+        lost = step.acquisition.seen & (step.precision == 0)
+        self.rejected += lost.sum(0).cpu().numpy()
+        if self.model.tally is not None:
             after = self.model.observe(step.analysis.ensemble, step.acquisition)
             said = judge(self.model, step, date, after.mean(1))
             self.judged += [] if said is None else [said]

@@ -28,7 +28,7 @@ from releo_da.runs.acquire import Nature
 from releo_da.runs.block import Task
 from releo_da.runs.compare import QUANTILES
 from releo_da.runs.judged import reasons_in_all
-from releo_da.runs.toy import Case, ToyOutcome, means
+from releo_da.runs.toy import SENSOR, Case, ToyOutcome, means
 
 VARIABLE = "state"
 """Name of what is scored and written: all components together."""
@@ -129,7 +129,8 @@ def scores_of(outcome: ToyOutcome, nature: Nature, task: Task, burn_in: float) -
         case: {"rmse": rmse.tolist(), "spread": spread.tolist()}
         for case, (rmse, spread) in per_replicate.items()
     }
-    found["rejected"] = {}
+    names = nature.model.channels[SENSOR]
+    found["rejected"] = {n: int(k) for n, k in zip(names, outcome.rejected, strict=True) if k}
     found["rejected_by_reason"] = reasons_in_all(outcome.judged)
     found["diverged"] = int(diverged(outcome, scored, beside).sum())
     found["seeds"] = [task.seed]

@@ -143,6 +143,18 @@ def test_a_toy_run_tells_the_bias_and_its_truth(tmp_path: Path) -> None:
     assert "Bias of components" in (out / "report.html").read_text(encoding="utf-8")
 
 
+def test_a_toy_run_counts_what_it_refuses_by_channel(tmp_path: Path) -> None:
+    """Told that errors are far smaller than they are, of one channel, the screening refuses it."""
+    out = tmp_path / "run"
+    text = LINEAR.replace("x0: 0.8", "x0: 30.0").replace("x0: 0.5, x2: 0.3", "x2: 0.3")
+    screened = "analyse=[{name: etkf}, {name: screened, threshold: 4.0, share: 1.0}]"
+    twins.command(written(tmp_path, text, screened), Options(out=out, quiet=True))
+    scores = json.loads((out / "scores.json").read_text(encoding="utf-8"))
+    rejected = scores["rejected"]
+    assert sum(rejected.values()) == sum(scores["rejected_by_reason"].values())
+    assert rejected["x0"] > 60 > 10 * sum(n for name, n in rejected.items() if name != "x0")
+
+
 @pytest.mark.parametrize("days", [50.0, math.inf])
 def test_biases_are_carried_exactly_over_any_interval(days: float) -> None:
     biases = Biases(("a", "b"), ("x", "x"), (0.1, 0.3), days)
