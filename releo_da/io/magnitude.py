@@ -5,6 +5,10 @@ file lie near `USUAL` or below. Numbers whose third quartile is above the valid 
 percentile is darker than deep water, were written in another unit; the nearest power of ten says in
 which. Distinct values are judged, so that a fill value that was not declared counts once, however
 often it stands there.
+
+An index or an estimate of a variable has limits of its own. Where most of its values are above
+them, the few below would be taken for the whole series; the smallest power of ten that brings
+nearly all within says the unit.
 """
 
 from __future__ import annotations
@@ -27,6 +31,9 @@ BRIGHTEST = 2.5
 DARKEST = 2e-3
 """Reflectance that one value in a hundred exceeds over any surface, deep water included."""
 
+FEW = 3
+"""Fewer distinct values of an index say nothing of its unit."""
+
 JUDGED = 200_000
 """At most so many values are sorted, evenly spaced over the file."""
 
@@ -37,17 +44,19 @@ UNITS = {2: "percent", 3: "thousandths", 4: "ten thousandths"}
 def check_magnitude(
     values: NDArray[np.floating],
     clear: NDArray[np.bool_],
-    indices: Sequence[bool],
+    channels: Sequence[str],
+    limits: Sequence[tuple[float, float] | None],
     valid: Sequence[float],
     scale: float | Mapping[str, float],
     layout: Layout,
 ) -> None:
-    """Refuse numbers that are no reflectances of any land.
+    """Refuse numbers that are no reflectances of any land, and indices that are no indices.
 
     Args:
         values: ``[time, pixel, channel]``, scaled, not yet screened.
         clear: broadcasts against `values`.
-        indices: which channels are no reflectances, which are left alone.
+        channels: their names, for messages.
+        limits: per channel those of an index or estimate, None of a reflectance.
         valid: the limits of reflectances that the configuration accepts.
         scale: the option that the values were multiplied by, for the remedy.
         layout: of the file, for messages.
@@ -55,10 +64,11 @@ def check_magnitude(
     Raises:
         InputError: naming the likely unit and the scale that would be right.
     """
-    plain = ~np.asarray(indices)
-    known = np.broadcast_to(clear, values.shape)[..., plain] & np.isfinite(values[..., plain])
-    found = values[..., plain][known]
-    distinct = np.unique(found[:: -(-found.size // JUDGED) or 1])
+    for k, (name, own) in enumerate(zip(channels, limits, strict=True)):
+        if own is not None:
+            _check_index(_distinct(values, clear, [k]), name, own, scale, layout)
+    plain = [k for k, own in enumerate(limits) if own is None]
+    distinct = _distinct(values, clear, plain)
     distinct = distinct[distinct > 0]
     if distinct.size == 0:
         return
@@ -67,11 +77,7 @@ def check_magnitude(
     if not bright and top >= DARKEST:
         return
     power = round(math.log10((high if bright else top) / USUAL))
-    factor, where = 10.0**-power, layout.where("scale")
-    if isinstance(scale, Mapping):
-        remedy = f"multiply the numbers of {where} by {factor:.6g}"
-    else:
-        remedy = f"write {where}: {scale * factor:.6g}"
+    remedy = _remedy(power, scale, layout)
     if not bright:
         raise InputError(
             f"{layout.path}: reflectances are below {top:.2g}, darker than any surface: scaled "
@@ -83,3 +89,39 @@ def check_magnitude(
         f"surface: they look like {unit}; {remedy} (a file may also pack its numbers: then "
         "'fill' or its own attributes name the missing ones)"
     )
+
+
+def _check_index(
+    distinct: NDArray[np.floating],
+    name: str,
+    limits: tuple[float, float],
+    scale: float | Mapping[str, float],
+    layout: Layout,
+) -> None:
+    """Refuse an index or estimate of which most values are above its limits."""
+    above = distinct > limits[1]
+    if limits[1] <= 0 or distinct.size < FEW or above.sum() <= distinct.size / 2:
+        return
+    power = max(math.ceil(math.log10(np.quantile(distinct, 0.9) / limits[1])), 1)
+    unit = UNITS.get(power, f"10^{power} times the values")
+    raise InputError(
+        f"{layout.path}: {100 * above.mean():.0f} % of the values of {name} are above "
+        f"{limits[1]:g}, its upper limit: they look like {unit}; {_remedy(power, scale, layout)}"
+    )
+
+
+def _distinct(
+    values: NDArray[np.floating], clear: NDArray[np.bool_], chosen: Sequence[int]
+) -> NDArray[np.floating]:
+    """The distinct clear numbers of some channels, at most `JUDGED` of them looked at."""
+    known = np.broadcast_to(clear, values.shape)[..., chosen] & np.isfinite(values[..., chosen])
+    found = values[..., chosen][known]
+    return np.asarray(np.unique(found[:: -(-found.size // JUDGED) or 1]))
+
+
+def _remedy(power: int, scale: float | Mapping[str, float], layout: Layout) -> str:
+    """How to undo a power of ten."""
+    factor, where = 10.0**-power, layout.where("scale")
+    if isinstance(scale, Mapping):
+        return f"multiply the numbers of {where} by {factor:.6g}"
+    return f"write {where}: {scale * factor:.6g}"

@@ -154,7 +154,6 @@ def assemble(
     days = times_of(dataset, layout)
     sensors = _sensors(content.sensor, dataset, layout)
     limits = check_sensors(sensors, channels, layout.path)
-    indices = [own is not None for own in limits]
     products = _products(content.product, days, dataset, layout)
     rules = error_rules(content.error, channels, layout.where("error"))
     scale = per_channel(content.scale, channels, 1.0, layout.where("scale"))
@@ -165,7 +164,7 @@ def assemble(
         raw, clear, content.valid, channels, limits, layout.where("valid"), given
     )
     if whole:
-        check_magnitude(raw, clear, indices, content.valid, content.scale, layout)
+        check_magnitude(raw, clear, channels, limits, content.valid, content.scale, layout)
     pixels = pixels.assign_coords(field_coordinates(dataset, layout))
     judged = np.any(seen, axis=-1) if whole else None
     geometry = angles_of(content.angles, dataset, layout, days, pixels, content.fill, judged)

@@ -14,7 +14,8 @@ LAND = RNG.uniform(0.02, 0.5, (20, 5, 4))
 
 def check(values: np.ndarray, scale: float = 1.0, **options: object) -> None:
     clear = options.pop("clear", np.ones((20, 5, 1), dtype=bool))
-    check_magnitude(values, clear, [False] * 4, (0.0, 1.6), scale, LAYOUT)  # type: ignore[arg-type]
+    channels, limits = ["B02", "B03", "B04", "B08"], options.pop("limits", [None] * 4)
+    check_magnitude(values, clear, channels, limits, (0.0, 1.6), scale, LAYOUT)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -42,3 +43,30 @@ def test_fill_values_and_masked_values_do_not_count() -> None:
     check(np.where(RNG.random(LAND.shape) < 0.5, np.nan, LAND))
     dark = RNG.random((20, 5, 1)) < 0.5
     check(np.where(dark, 1e4 * LAND, LAND), clear=~dark)
+
+
+@pytest.mark.parametrize(
+    ("upper", "power", "unit", "right"),
+    [
+        (1.0, 2, "percent", "0.01"),
+        (1.0, 4, "ten thousandths", "0.0001"),
+        (10.0, 1, r"10\^1 times the values", "0.1"),
+    ],
+)
+def test_indices_and_estimates_in_another_unit_are_named(
+    upper: float, power: int, unit: str, right: str
+) -> None:
+    """A few values within the limits, and a reflectance beside, do not hide it."""
+    index = LAND.copy()
+    index[..., 0] = RNG.uniform(0.2, 0.9, (20, 5)) * upper * 10.0**power
+    index[::8, :, 0] = 0.5 * upper
+    limits = [(0.0, upper), None, None, None]
+    with pytest.raises(InputError, match=f"values of B02 .* look like {unit}; .*'scale': {right}$"):
+        check(index, limits=limits)
+    check(index * np.array([10.0**-power, 1, 1, 1]), limits=limits)
+
+
+def test_a_fill_value_of_an_index_counts_once() -> None:
+    index = LAND.copy()
+    index[..., 0] = np.where(RNG.random((20, 5)) < 0.8, 255.0, index[..., 0])
+    check(index, limits=[(-1.0, 1.0), None, None, None])
