@@ -13,7 +13,6 @@ without a row at a time is unseen there. Memory: ``[time, pixel]`` per column th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,6 +32,7 @@ from releo_da.io.platforms import SensorOption, named_sensors, sensor_rule
 from releo_da.io.reading import Content, NothingClear, assemble
 from releo_da.io.selection import in_period
 from releo_da.io.series import Series, merge
+from releo_da.io.stores import PathOption
 from releo_da.io.table_dataset import (
     CHANNEL,
     PIXEL,
@@ -46,15 +46,16 @@ from releo_da.io.table_dataset import (
     table_dataset,
     with_length,
 )
+from releo_da.io.table_files import read_files
 from releo_da.io.table_pixels import PositionOption, pixel_places, row_pixels
-from releo_da.io.tables import Style, read_rows, rows_where, text_column
+from releo_da.io.tables import Style, rows_where, text_column
 from releo_da.io.times import Moment
 from releo_da.io.values import VALID, Numbers
 from releo_da.types import InputError
 
 
 def read_table(
-    path: str | Path,
+    path: PathOption,
     time: TimeOption,
     sensor: SensorOption,
     channels: dict[str, str | int | dict[str, str | int]],
@@ -84,8 +85,9 @@ def read_table(
     """Read a table of text or Parquet: one row per pixel and date, or per channel of these.
 
     Args:
-        path: the table; compressed text where its name ends in .gz, .bz2, .xz or .zip, (Geo)Parquet
-            where it ends in .parquet, .geoparquet or .pq.
+        path: the table, or several files of the same columns, a pattern with * or a list;
+            compressed text where a name ends in .gz, .bz2, .xz or .zip, (Geo)Parquet where it ends
+            in .parquet, .geoparquet or .pq.
         time: column of ISO dates or of times, or how days are counted (`releo_da.io.dates`).
         sensor: name or path of a file, or ``{from: column, its value: name, ...}``.
         channels: ``{agency's name: column}``, or the same for each sensor by its name; the order
@@ -129,11 +131,9 @@ def read_table(
     Raises:
         InputError: file, column, date, rule or sensor is wrong, or nothing is left to assimilate.
     """
-    name = str(path)
+    table, name = read_files(path, Style(separator, header, comment, skip))
     check_long(long, name)
-    whole = rows_where(
-        read_rows(path, style=Style(separator, header, comment, skip)), select, name, "select"
-    )
+    whole = rows_where(table, select, name, "select")
     ids, labels, index = row_pixels(whole, pixel, name)
     places, system = pixel_places(whole, position, crs, index, len(ids), name)
     coordinates = {axis: (PIXEL, numbers) for axis, numbers in places.items()}

@@ -162,6 +162,10 @@ def _named(table: pd.DataFrame, style: Style, name: str) -> pd.DataFrame:
 
 def row_name(table: pd.DataFrame, index: int) -> str:
     """How a row is called in messages: by its line, or where comments hide that, by its number."""
+    for name, start, first, numbered in reversed(table.attrs.get("files", [])):
+        if index >= start:
+            own = f"line {index - start + first}" if numbered else f"row {index - start + 1}"
+            return f"{name}, {own}"
     if table.attrs.get("numbered", True):
         return f"line {index + int(table.attrs.get('first', 2))}"
     return f"row {index + 1}"

@@ -224,6 +224,28 @@ def test_angles_by_column_and_by_another_table(tmp_path: Path) -> None:
     assert found == [[40, 3.5, 170], [41, 9.5, 160]]
 
 
+def test_a_table_in_several_files(tmp_path: Path) -> None:
+    """Rows one after the other, columns by name; messages name the file and its line."""
+    write(tmp_path / "a.csv", ["day", "red", "nir"], [["2024-05-01", 0.1, 0.3]])
+    rows = [[0.4, 0.2, "2024-05-02"], [0.5, 0.2, "2024-05-03"]]
+    write(tmp_path / "b.csv", ["nir", "red", "day"], rows)
+    options: dict[str, Any] = {"angles": {"sun_zenith": 30.0}}
+    pattern, both = str(tmp_path / "*.csv"), [str(tmp_path / n) for n in ("a.csv", "b.csv")]
+    for path in (pattern, both):
+        series = read_table(path, "day", "sentinel2a", S2, **options)
+        found = [a.values[0].tolist() for a in series.acquisitions]
+        np.testing.assert_allclose(found, [[0.1, 0.3], [0.2, 0.4], [0.2, 0.5]], rtol=1e-6)
+    assert len(read_table(both[:1], "day", "sentinel2a", S2, **options).acquisitions) == 1
+    write(tmp_path / "b.csv", ["nir", "red", "day"], [*rows, [0.5, "x", "2024-05-04"]])
+    with pytest.raises(InputError, match="b.csv, line 4: 'x' in the column 'red' is not a number"):
+        read_table(both, "day", "sentinel2a", S2, **options)
+    write(tmp_path / "b.csv", ["nir", "blue", "day"], rows)
+    with pytest.raises(InputError, match="b.csv: it has the columns nir, blue, day and a.csv has"):
+        read_table(both, "day", "sentinel2a", S2, **options)
+    with pytest.raises(InputError, match="no file matches"):
+        read_table(str(tmp_path / "c*.csv"), "day", "sentinel2a", S2, **options)
+
+
 def test_a_common_year_has_no_day_366(tmp_path: Path) -> None:
     day = {"year": "year", "day_of_year": "doy"}
     for year in (2023, 2024):
