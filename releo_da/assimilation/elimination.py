@@ -88,8 +88,9 @@ def eliminated(g: Tensor, b: Tensor, d: Tensor) -> tuple[Tensor, Tensor, Tensor]
     columns, q = unit[:, :channels, None].unbind(1), unit[:, channels:]
     for k in range(channels - 1, 0, -1):
         q[:k].addcmul_(columns[k][:k], q[k], value=-1)
-    whole = torch.isfinite(q.sum((0, 1)) + inner.sum(0))
-    lost = ~((pivots > 0) & torch.isfinite(pivots)).all(0) | ~whole
+    # What is not finite ends up in the last row of the way down and in the first of the way up.
+    whole = (pivots.sum(0) + inner[-1] + q[0].sum(0)).abs() < torch.inf
+    lost = ~((pivots > 0).all(0) & whole)
     if not settled(lost):
         q, inner = q.masked_fill(lost, 0.0), inner.masked_fill(lost, 0.0)
     return q.permute(2, 0, 1).contiguous(), inner.mT, lost
