@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -26,9 +25,11 @@ from releo_da.io.masks import Rule
 from releo_da.io.names import listed
 from releo_da.io.periods import CompositeOption, change_of
 from releo_da.io.platforms import SensorOption, check_sensors, named_sensors, sensor_rule
+from releo_da.io.reading_log import NothingClear, Told
 from releo_da.io.selection import in_period, kept
 from releo_da.io.series import Series, check_duplicates_rule, in_time_order
 from releo_da.io.times import Moment, isoformat
+from releo_da.io.unusable import illuminated, with_error
 from releo_da.io.values import (
     VALID,
     Name,
@@ -40,7 +41,7 @@ from releo_da.io.values import (
     screened,
 )
 from releo_da.sensors import channel_error
-from releo_da.types import Acquisition, InputError
+from releo_da.types import Acquisition
 
 
 @dataclass(frozen=True)
@@ -84,22 +85,6 @@ class Content:
 
 LENGTH = "<length>"
 """Variable of the data set in memory: days that the period of a composite lasts, along time."""
-
-
-class NothingClear(InputError):
-    """A file was read and holds no value to assimilate: wrong options, or cloud everywhere.
-
-    Attributes:
-        products: names of what it holds.
-    """
-
-    def __init__(self, message: str, products: Sequence[str] = ()) -> None:
-        super().__init__(message)
-        self.products = list(products)
-
-    def told(self) -> dict[str, Any]:
-        """What a log says of it."""
-        return {"count": len(self.products), "products": self.products, "message": str(self)}
 
 
 def selected(
@@ -168,9 +153,9 @@ def assemble(
     pixels = pixels.assign_coords(field_coordinates(dataset, layout))
     judged = np.any(seen, axis=-1) if whole else None
     geometry = angles_of(content.angles, dataset, layout, days, pixels, content.fill, judged)
-    seen, geometry = _illuminated(seen, geometry, counts)
+    seen, geometry = illuminated(seen, geometry, counts)
     stated = stated_error(rules, channels, raw, scale, dataset, layout, positions, content.fill)
-    seen = _with_error(seen, stated, [name in rules for name in channels], counts)
+    seen = with_error(seen, stated, [name in rules for name in channels], counts)
     added = _period_error(content, dataset, layout)
     if whole and not seen.any():
         raise NothingClear(
@@ -186,7 +171,7 @@ def assemble(
         pixels, raw, seen = pixels.isel(pixel=used), raw[:, used], seen[:, used]
         geometry, stated = geometry[:, used], stated[:, used]
     dark = ~np.any(seen, axis=(1, 2)) & whole
-    told = _Told(layout.path, days, sensors, products, dark, pixels.sizes["pixel"])
+    told = Told(layout.path, days, sensors, products, dark, pixels.sizes["pixel"])
     acquisitions = [
         _acquisition(
             days[t],
@@ -203,46 +188,6 @@ def assemble(
     names = {name: channels for name in sorted(set(sensors))}
     log = told.log(counts)
     return Series(in_time_order(acquisitions), pixels, log, names, content.duplicates)
-
-
-class _Told(NamedTuple):
-    """What the log of a reading says.
-
-    Attributes:
-        path: the file.
-        days: ``[time]``.
-        sensors: ``[time]``.
-        products: ``[time]``.
-        dark: ``[time]`` whether nothing was seen.
-        pixels: length of the pixel axis.
-    """
-
-    path: str
-    days: NDArray[np.float64]
-    sensors: list[str]
-    products: list[str]
-    dark: NDArray[np.bool_]
-    pixels: int
-
-    def log(self, counts: dict[str, Any]) -> list[dict[str, Any]]:
-        """Records of the log: what was read, which values were rejected, which times are dark."""
-        read = {
-            "kind": "read",
-            "path": self.path,
-            "sensors": sorted(set(self.sensors)),
-            "acquisitions": int((~self.dark).sum()),
-            "pixels": self.pixels,
-            "first": isoformat(self.days.min()),
-            "last": isoformat(self.days.max()),
-            "unordered": int((np.diff(self.days) < 0).sum()),
-        }
-        records = [read, {"kind": "values", "path": self.path, **counts}]
-        names = [self.products[t] for t in np.flatnonzero(self.dark)]
-        if names:
-            records.append(
-                {"kind": "all_masked", "path": self.path, "count": len(names), "products": names}
-            )
-        return records
 
 
 def _acquisition(
@@ -278,47 +223,12 @@ def _acquisition(
     return Acquisition(float(time), sensor, values, error, geometry, product)
 
 
-def _with_error(
-    seen: NDArray[np.bool_],
-    stated: NDArray[np.float64],
-    ruled: Sequence[bool],
-    counts: dict[str, Any],
-) -> NDArray[np.bool_]:
-    """Reject values whose stated error is no positive number."""
-    wrong = seen & np.asarray(ruled) & ~((stated > 0) & np.isfinite(stated))
-    if wrong.any():
-        counts["rejected"]["error unknown"] = int(wrong.sum())
-    return seen & ~wrong
-
-
 def _period_error(content: Content, dataset: xr.Dataset, layout: Layout) -> NDArray[np.float64]:
     """What the period of a composite adds to the error, ``[time, channel]``."""
     change = change_of(content.composite, content.channels, layout.where("composite"))
     if LENGTH not in dataset.variables:
         return np.zeros((dataset.sizes[layout.time], len(change)))
     return dataset[LENGTH].values[:, None] * change / np.sqrt(12.0)
-
-
-def _illuminated(
-    seen: NDArray[np.bool_], geometry: NDArray[np.float64], counts: dict[str, Any]
-) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Reject values without angles or with the sun or sensor at or below the horizon.
-
-    Angles of rejected values become the mean over the pixel's other dates (0 if there are none), so
-    that they are finite and harmless, and the same whichever pixels are read together.
-    """
-    unknown = ~np.all(np.isfinite(geometry), axis=-1)
-    zeniths = geometry[..., :2]
-    low = np.any((zeniths >= 90) | (zeniths < 0), axis=-1)
-    for reason, wrong in (("angles unknown", unknown), ("angles beyond the horizon", low)):
-        count = int((seen & wrong[..., None]).sum())
-        if count:
-            counts["rejected"][reason] = count
-        seen = seen & ~wrong[..., None]
-    good = ~(unknown | low)[..., None]
-    known = np.maximum(good.sum(0, keepdims=True), 1)
-    mean = np.where(good, geometry, 0.0).sum(0, keepdims=True) / known
-    return seen, np.where(good, geometry, mean)
 
 
 def _sensors(option: SensorOption, dataset: xr.Dataset, layout: Layout) -> list[str]:

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from releo_da.io.cube import Cube
 from releo_da.io.names import listed
-from releo_da.io.reading import NothingClear
+from releo_da.io.reading_log import NothingClear
 from releo_da.io.series import Series, drop_duplicates, merge
 from releo_da.types import Acquisition, InputError
 

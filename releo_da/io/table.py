@@ -29,7 +29,8 @@ from releo_da.io.names import require
 from releo_da.io.periods import CompositeOption
 from releo_da.io.place import point_pixels
 from releo_da.io.platforms import SensorOption, named_sensors, sensor_rule
-from releo_da.io.reading import Content, NothingClear, assemble
+from releo_da.io.reading import Content, assemble
+from releo_da.io.reading_log import NothingClear
 from releo_da.io.selection import in_period
 from releo_da.io.series import Series, merge
 from releo_da.io.stores import PathOption
@@ -152,8 +153,8 @@ def read_table(
             columns,
             clear,
             angles,
-            _own(scale, columns, known, layout.where("scale")),
-            _own(offset, columns, known, layout.where("offset")),
+            _own(scale, columns, known, layout.where("scale"), {}),
+            _own(offset, columns, known, layout.where("offset"), {}),
             (),
             valid,
             duplicates,
@@ -176,11 +177,13 @@ def read_table(
     return _clear_ones(of_sensor, of_sensors, name)
 
 
-def _own(option: Any, mine: Mapping[str, str], known: Sequence[str], where: str) -> Any:
-    """An option of one sensor: of one that goes by channel those of the sensor."""
+def _own(
+    option: Any, mine: Mapping[str, str], known: Sequence[str], where: str, none: Any = None
+) -> Any:
+    """An option of one sensor: of one that goes by channel those of the sensor, or `none`."""
     if not isinstance(option, Mapping) or set(option) <= set(PARTS):
         return option
-    return restricted(option, mine, known, where) or None
+    return restricted(option, mine, known, where) or none
 
 
 def _own_change(

@@ -17,7 +17,8 @@ from releo_da.io.angles import AUXILIARY
 from releo_da.io.auxiliary import own_columns
 from releo_da.io.errors import error_rules, sources
 from releo_da.io.names import require, require_in_file
-from releo_da.io.reading import LENGTH, Content, NothingClear
+from releo_da.io.reading import LENGTH, Content
+from releo_da.io.reading_log import NothingClear
 from releo_da.io.rows import Rows, spread_rows
 from releo_da.io.tables import text_column
 from releo_da.io.times import from_days

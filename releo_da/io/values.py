@@ -119,13 +119,15 @@ def per_channel(
         where: file and key, for messages.
 
     Raises:
-        InputError: a channel is named that is not read.
+        InputError: a channel is named that is not read, or its number is none.
     """
-    if not isinstance(option, Mapping):
-        return np.full(len(channels), float(option))
-    for name in option:
+    given = option if isinstance(option, Mapping) else dict.fromkeys(channels, option)
+    for name, number in given.items():
         require(name, channels, where, "channel")
-    return np.array([float(option.get(name, default)) for name in channels])
+        plain = isinstance(number, int | float) and not isinstance(number, bool)
+        if not plain or not np.isfinite(number):
+            raise InputError(f"{where}, {name}: '{number}' is no number; give a finite one")
+    return np.array([float(given.get(name, default)) for name in channels])
 
 
 def raw_numbers(

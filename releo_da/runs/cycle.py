@@ -31,7 +31,7 @@ from releo_da.cycling.identity import identity
 from releo_da.cycling.ledger import Arrival, Ledger
 from releo_da.io import JsonLines, merge
 from releo_da.io.inbox import Arrived
-from releo_da.io.reading import NothingClear
+from releo_da.io.reading_log import NothingClear
 from releo_da.io.series import MINUTE, Series, chosen_of, passes
 from releo_da.runs.judged import Judged
 from releo_da.runs.located import Locating, told

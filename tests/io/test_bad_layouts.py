@@ -50,6 +50,8 @@ CASES: list[tuple[Any, dict[str, Any], str]] = [
         "no channel '842'. It has 665, 833",
     ),
     (SAME, {"scale": {"B04": 1.0, "B05": 1.0}}, "key 'scale': there is no channel 'B05'"),
+    (SAME, {"scale": {"B04": "abc"}}, "key 'scale', B04: 'abc' is no number; give a finite one"),
+    (SAME, {"offset": float("nan")}, "key 'offset', B04: 'nan' is no number"),
     (SAME, {"offset": {"b04": 1.0}}, "key 'offset': there is no channel 'b04'; did you mean"),
     (SAME, {"error": {}}, "the error is 0; give absolute, relative or from"),
     (SAME, {"error": {"absolut": 0.1}}, "no part of an error 'absolut'; did you mean"),

@@ -153,6 +153,23 @@ def test_sensors_have_channels_of_their_own_from_the_same_columns(tmp_path: Path
     assert first.angles[0].tolist() == pytest.approx([float(zenith), 0, 0], rel=1e-6)
 
 
+def test_a_scale_may_be_that_of_one_sensor_alone(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "t.csv",
+        ["day", "sat", "red", "nir"],
+        [["2024-05-01", "A", 500, 0.3], ["2024-05-02", "L", 500, 0.4]],
+    )
+    series = read_table(
+        path,
+        "day",
+        {"from": "sat", "A": "sentinel2a", "L": "landsat8"},
+        {"sentinel2a": {"B04": "red"}, "landsat8": {"B5": "nir"}},
+        scale={"B04": 1e-4},
+        angles={"sun_zenith": 30.0},
+    )
+    assert [a.values.item() for a in series.acquisitions] == pytest.approx([0.05, 0.4])
+
+
 def test_pixels_without_a_row_are_unseen_and_not_counted(tmp_path: Path) -> None:
     rows = [
         ["2024-05-01", "b", 0.1, 0.3, 10.0],
