@@ -89,7 +89,7 @@ def eliminated(g: Tensor, b: Tensor, d: Tensor) -> tuple[Tensor, Tensor, Tensor]
     for k in range(channels - 1, 0, -1):
         q[:k].addcmul_(columns[k][:k], q[k], value=-1)
     # What is not finite ends up in the last row of the way down and in the first of the way up.
-    whole = (pivots.sum(0) + inner[-1] + q[0].sum(0)).abs() < torch.inf
+    whole = (pivots.sum(0) + inner[-1:].sum(0) + q[:1].sum((0, 1))).abs() < torch.inf
     lost = ~((pivots > 0).all(0) & whole)
     if not settled(lost):
         q, inner = q.masked_fill(lost, 0.0), inner.masked_fill(lost, 0.0)

@@ -34,6 +34,12 @@ def test_both_ways_give_what_the_tables_are_defined_by(channels: int) -> None:
 
 
 @pytest.mark.parametrize("way", [eliminated, factored])
+def test_without_a_channel_nothing_is_lost(way) -> None:
+    q, inner, lost = way(torch.zeros(4, 0, 0), torch.zeros(4, 0, 3), torch.zeros(4, 0))
+    assert q.shape == (4, 0, 3) and inner.shape == (4, 0) and lost.tolist() == [False] * 4
+
+
+@pytest.mark.parametrize("way", [eliminated, factored])
 @pytest.mark.parametrize("broken", [-3.0, torch.nan, torch.inf])
 def test_a_covariance_that_is_none_has_no_gain_and_harms_no_other(way, broken: float) -> None:
     g, b, d = tables(5)
