@@ -92,7 +92,7 @@ def test_gradients_of_the_likelihood_are_those_of_finite_differences(tmp_path: P
     path = tmp_path / "config.yaml"
     path.write_text(CONFIG)
     document = load(path, ("source.twin.steps=6",))
-    truth = toy.simulated(document, source_of(document), 2, torch.device("cpu"))
+    truth = toy.simulated(source_of(document), 2, torch.device("cpu"))
     forecaster = quadratic_ring(size=8, noise_variance=0.1)
     with torch.no_grad():
         forecaster.step.quadratic += 0.7 * known()[6:]
