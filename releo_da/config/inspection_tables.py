@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as Grid
 
 from releo_da.runs.inspection import Inspection
@@ -20,7 +21,7 @@ def show(found: Inspection) -> None:
             for name in head:
                 grid.add_column(name, overflow="fold")
             for row in rows:
-                grid.add_row(*row)
+                grid.add_row(*map(escape, row))  # messages hold brackets of their own
             console.print(grid)
     if not found.findings:
         console.print("Nothing odd was found.")

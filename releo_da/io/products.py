@@ -236,6 +236,9 @@ def _coordinates(days: NDArray[np.float64], pixels: xr.Dataset) -> dict[str, tup
     }
     if pixels.attrs["kind"] == "point":
         coords["point"] = ("point", pixels["id"].values, {"long_name": "pixel id"})
+        if "label" in pixels.coords:
+            names = pixels["label"].values.astype(str).astype(object)
+            coords["label"] = ("point", names, {"long_name": "name of the pixel in its source"})
         for name, told in degrees.items():
             if name in pixels.coords:
                 coords[name] = ("point", pixels[name].values, told)

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from releo_da.observation.plausible import LEAST, find_fault
+from releo_da.observation.plausible import DARK, LEAST, MOST, find_fault
 from releo_da.sensors import labels, load_sensor
 from releo_da.types import Acquisition
 
@@ -85,6 +85,15 @@ def _of_spectra(
     own: Sequence[Acquisition], sensor: str, names: Sequence[str], who: str
 ) -> Iterable[Finding]:
     spectra, plain = whole_spectra(own, sensor, names)
+    near = any(load_sensor(sensor).centres[k] > RED_EDGE for k in load_sensor(sensor).index(plain))
+    judged = spectra[:: -(-len(spectra) // MOST) or 1]
+    if near and len(spectra) >= LEAST and float(judged.amax(-1).quantile(0.99)) < DARK:
+        yield Finding(
+            "unlike",
+            False,
+            f"{who}: no channel is brighter than {float(spectra.max()):.3g} anywhere: water or "
+            "shade only, or a scale ten times too small",
+        )
     fault = find_fault(spectra, sensor, plain) if len(plain) > 2 else None
     if fault is not None:
         kind = "exchanged" if fault.exchanged else "offset" if fault.offset else "unlike"

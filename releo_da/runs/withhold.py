@@ -35,7 +35,7 @@ class Held(NamedTuple):
 
 
 class Withhold(NamedTuple):
-    """Withhold the clear dates of each pixel whose number is ``offset`` modulo ``every``.
+    """Withhold the clear days of each pixel whose number is ``offset`` modulo ``every``.
 
     ``offset: all`` runs every offset in turn; the scores are then means over the offsets.
     """
@@ -60,7 +60,15 @@ class Withhold(NamedTuple):
             offsets = {f"smoothed_{k}": k for k in range(self.every)}
         else:
             offsets = {"smoothed": self.offset}
-        masks = {case: withheld_dates(seen, self.every, k) for case, k in offsets.items()}
+        # What several sources saw of a pixel on one day is one date: one must not tell the other.
+        _, first, date = np.unique(
+            np.floor([a.time for a in acquisitions]), return_index=True, return_inverse=True
+        )
+        dates = np.logical_or.reduceat(seen, first, axis=1)
+        masks = {
+            case: withheld_dates(dates, self.every, k)[:, date] & seen
+            for case, k in offsets.items()
+        }
         return {case: Held(mask, mask) for case, mask in masks.items()}
 
 

@@ -117,6 +117,8 @@ HANDLED: dict[str, tuple[Change, str, str, str]] = {
     "a pass twice": (lambda d: d.isel(time=[0, 1, 2, 2, *range(3, 14)]),
                      "duplicates", "left out", "1 products"),
     "a copy under another date": (copied, "repeated", "used as it is", "2020-05-27"),
+    "a scale ten times too small": (values(lambda v: 0.1 * v),
+                                    "unlike", "used as it is", "ten times too small"),
     "a gap": (lambda d: d.isel(time=[0, 1, 12, 13]), "gap", "used as it is", "66 days"),
     "values that are no number": (values(lambda v: np.where(v > v.max() - 1e-9, np.nan, v)),
                                   "values", "left out", "1 of 224 values are not a number"),
@@ -135,6 +137,11 @@ def test_what_is_handled_is_told(case: str, workplace: Workplace, releo: Run) ->
     assert found[0]["treatment"] == treatment
     assert word in found[0]["message"]
     assert what in out
+
+
+def test_the_remedy_is_told_with_its_brackets(workplace: Workplace, releo: Run) -> None:
+    _, out, _ = releo("inspect", workplace(bands), "--out", "run")
+    assert "[exchanged]" in out.replace("\n", "")
 
 
 def test_a_clean_series_is_told_to_be_clean(workplace: Workplace, releo: Run) -> None:

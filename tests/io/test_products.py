@@ -134,3 +134,11 @@ def test_the_old_file_survives_a_failed_write(tmp_path: Path) -> None:
         write_products(path, bad)
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.nc"]
+
+
+def test_names_of_pixels_are_kept(tmp_path: Path) -> None:
+    coords = {"id": ("pixel", np.arange(2)), "label": ("pixel", ["wheat_a", "maize"])}
+    pixels = xr.Dataset(coords=coords, attrs={"kind": "point"})
+    made = products_dataset([1.0, 2.0], pixels, {"lai": Product(np.ones((2, 2)), "1", "leaf area")})
+    write_products(tmp_path / "a.nc", made)
+    assert read_products(tmp_path / "a.nc")["label"].values.tolist() == ["wheat_a", "maize"]

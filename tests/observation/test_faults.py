@@ -194,3 +194,9 @@ def test_real_series_have_no_fault_until_one_is_made(name: str, least: int) -> N
             assert fault.exchanged == ((plain[i], plain[j]),)
             found += 1
     assert found >= least
+
+
+def test_a_scale_ten_times_too_small_is_told(spectra: torch.Tensor) -> None:
+    (found,) = find_faults(acquisitions(0.1 * spectra), {"sentinel2a": CHANNELS})
+    assert (found.kind, found.sure) == ("unlike", False)
+    assert "scale ten times too small" in found.message

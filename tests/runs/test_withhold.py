@@ -56,6 +56,26 @@ def test_dates_by_number_are_hidden_and_scored_alike() -> None:
     assert all(np.array_equal(*one) for one in held.values())
 
 
+def test_what_several_sources_saw_on_one_day_is_hidden_together() -> None:
+    series = passes(
+        {
+            (10.2, "a"): [1],
+            (12.1, "a"): [1],
+            (12.1, "b"): [1],
+            (12.4, "b"): [0],
+            (14.0, "b"): [1],
+            (16.0, "a"): [1],
+        }
+    )
+    held = Withhold(3, "all").held(series)
+    hidden = {case: one.hidden.astype(int).tolist() for case, one in held.items()}
+    assert hidden == {
+        "smoothed_0": [[0, 0, 0, 0, 0, 0]],
+        "smoothed_1": [[0, 1, 1, 0, 0, 0]],
+        "smoothed_2": [[0, 0, 0, 0, 1, 0]],
+    }
+
+
 @pytest.mark.parametrize("sensor", ["c", "a"])
 def test_a_sensor_that_is_not_there_or_alone_is_refused(sensor: str) -> None:
     series = [a for a in SERIES if a.sensor == "a"] if sensor == "a" else SERIES
