@@ -201,7 +201,7 @@ def test_any_configuration(
     of_configurations(values, series, tmp_path, releo)
 
 
-@settings(CALM, max_examples=5)
+@settings(CALM, max_examples=3)
 @given(change=series_changes())
 def test_any_series(
     change: Callable[[xr.Dataset], xr.Dataset], series: xr.Dataset, tmp_path: Path, releo: Run
