@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +20,8 @@ from releo_da.io.geometry import relative_azimuth, sun_position
 from releo_da.sensors import load_sensor
 from releo_da.state.bias import bias_name
 from releo_da.types import Acquisition, InputError
+
+Said = TypeVar("Said")
 
 LOWEST_SUN = 85.0
 """Passes with a larger sun zenith (degrees) are left out: it is night, or as good as."""
@@ -192,14 +194,7 @@ def channels_of(made: Twin) -> dict[str, tuple[str, ...]]:
     Raises:
         InputError: two satellites share a sensor but not its channels.
     """
-    found: dict[str, tuple[str, ...]] = {}
-    for s in made.satellites:
-        if found.setdefault(s.sensor, s.channels) != s.channels:
-            raise InputError(
-                f"source.twin.satellites: {s.sensor} comes with other channels in another entry; "
-                "give the same to both"
-            )
-    return found
+    return _of_sensors((s.sensor, s.channels) for s in made.satellites)
 
 
 def offsets(made: Twin) -> dict[str, tuple[float, ...]]:
@@ -208,13 +203,7 @@ def offsets(made: Twin) -> dict[str, tuple[float, ...]]:
     Raises:
         InputError: two satellites share a sensor but not its bias.
     """
-    found: dict[str, tuple[float, ...]] = {}
-    for s in made.satellites:
-        if found.setdefault(s.sensor, s.bias) != s.bias:
-            raise InputError(
-                f"source.twin.satellites: {s.sensor} comes with another bias in another entry; "
-                "give the same to both"
-            )
+    found = _of_sensors(((s.sensor, s.bias) for s in made.satellites), "bias")
     return {sensor: values for sensor, values in found.items() if any(values)}
 
 
@@ -225,3 +214,17 @@ def true_biases(made: Twin) -> dict[str, float]:
         for sensor, values in offsets(made).items()
         for channel, value in zip(channels_of(made)[sensor], values, strict=True)
     }
+
+
+def _of_sensors(
+    told: Iterable[tuple[str, tuple[Said, ...]]], what: str = "channels"
+) -> dict[str, tuple[Said, ...]]:
+    """What the satellites say of their sensors, where those of one sensor say the same."""
+    found: dict[str, tuple[Said, ...]] = {}
+    for sensor, said in told:
+        if found.setdefault(sensor, said) != said:
+            raise InputError(
+                f"source.twin.satellites: {sensor} comes with other {what} in another entry; "
+                "give the same to both"
+            )
+    return found

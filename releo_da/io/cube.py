@@ -25,6 +25,7 @@ from releo_da.io.errors import ErrorOption
 from releo_da.io.grids import Positions, compact, land, narrowed
 from releo_da.io.layout import Layout
 from releo_da.io.masks import Rule
+from releo_da.io.missing import fills
 from releo_da.io.periods import CompositeOption
 from releo_da.io.place import Grid, grid_of
 from releo_da.io.platforms import SensorOption
@@ -225,7 +226,7 @@ def open_cube(
         angles,
         scale,
         offset,
-        [fill] if isinstance(fill, int | float) else list(fill or []),
+        fills(fill),
         valid,
         duplicates,
         product,

@@ -15,6 +15,11 @@ ROUNDINGS = 4
 """Units in the last place that packing and unpacking a number may cost."""
 
 
+def fills(option: float | Sequence[float] | None) -> list[float]:
+    """The option as a list: one number, several, or none."""
+    return [option] if isinstance(option, int | float) else list(option or [])
+
+
 def without_fill(numbers: NDArray, fill: Sequence[float]) -> NDArray[np.float64]:
     """Numbers in float64, NaN where one stands for a missing value.
 

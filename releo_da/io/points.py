@@ -9,6 +9,7 @@ from releo_da.io.auxiliary import FieldOption, with_fields
 from releo_da.io.dates import TimeOption
 from releo_da.io.errors import ErrorOption
 from releo_da.io.masks import Rule
+from releo_da.io.missing import fills
 from releo_da.io.periods import CompositeOption
 from releo_da.io.place import point_pixels
 from releo_da.io.platforms import SensorOption
@@ -97,7 +98,7 @@ def read_points(
         angles,
         scale,
         offset,
-        [fill] if isinstance(fill, int | float) else list(fill or []),
+        fills(fill),
         valid,
         duplicates,
         product,

@@ -25,6 +25,7 @@ from releo_da.io.dates import TimeOption, moments_of
 from releo_da.io.errors import PARTS, ErrorOption
 from releo_da.io.layout import Layout
 from releo_da.io.masks import Rule
+from releo_da.io.missing import fills
 from releo_da.io.names import require
 from releo_da.io.periods import CompositeOption
 from releo_da.io.place import point_pixels
@@ -141,7 +142,7 @@ def read_table(
     moments = moments_of(whole, time, overpass, composite, name)
     inside = in_period(moments.days, period, name)
     sensors = _row_sensors(whole.iloc[inside], sensor, name)
-    missing = [fill] if isinstance(fill, int | float) else list(fill or [])
+    missing = fills(fill)
     layout = Layout(name, TIME, (PIXEL,), CHANNEL)
     of_sensors = _channels_of(channels, sensors, name)
     known = list(dict.fromkeys(channel for named in of_sensors.values() for channel in named))

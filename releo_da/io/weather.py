@@ -28,6 +28,7 @@ import xarray as xr
 
 from releo_da.io.dates import TimeOption
 from releo_da.io.elements import ElementOption, check_element, check_order, origins
+from releo_da.io.missing import fills
 from releo_da.io.overlay import METHODS, check_method
 from releo_da.io.table_pixels import PositionOption
 from releo_da.io.tables import Style
@@ -92,7 +93,7 @@ def read_weather(
     paths = [str(one) for one in path] if isinstance(path, list) else [str(path)]
     where = f"{paths[0]}: weather"
     wanted = origins(elements, f"{where}, elements")
-    missing = [fill] if isinstance(fill, int | float) else list(fill or [])
+    missing = fills(fill)
     if all(is_zarr(Path(one)) or Path(one).suffix.lower() in GRIDS for one in paths):
         check_method(interpolate, METHODS, where)
         _refuse(where, "a grid", site=site, position=position, select=select)
