@@ -28,15 +28,16 @@ SIBLINGS: dict[str, set[str]] = {
     "learning": {"cycling", "assimilation"},
     "io": {"sensors"},
     "diagnostics": set(),
+    "nature": {"physics", "sensors", "state", "observation", "io"},
     "simulator": {"physics", "sensors", "observation", "state", "io"},
     "runs": {"cycling", "learning", "io", "diagnostics", "sensors", "state"},
     "config": {
         "physics", "sensors", "assimilation", "state", "observation", "dynamics", "cycling",
-        "learning", "io", "diagnostics", "runs", "simulator", "strict_yaml",
+        "learning", "io", "diagnostics", "nature", "runs", "simulator", "strict_yaml",
     },
     "cli": {
         "physics", "sensors", "assimilation", "state", "observation", "dynamics", "cycling",
-        "learning", "io", "diagnostics", "runs", "simulator", "config",
+        "learning", "io", "diagnostics", "nature", "runs", "simulator", "config",
     },
 }  # fmt: skip
 

@@ -28,9 +28,9 @@ from releo_da.config.sources import read_sources
 from releo_da.io import Series, create_run_directory, write_products, write_text_atomic
 from releo_da.io.crs import to_lonlat
 from releo_da.io.times import from_days
+from releo_da.nature.landscape import VARIABLES, Array, Landscape, landscape, truth
+from releo_da.nature.products import Orbit, Pass, Samples, field_work, products, shadow
 from releo_da.observation.prosail import NodeBands, ProsailOperator
-from releo_da.runs.landscape import VARIABLES, Array, Landscape, landscape, truth
-from releo_da.runs.nature import Orbit, Pass, Samples, field_work, products, shadow
 from releo_da.runs.timeline import hide
 from releo_da.runs.withhold import Rule
 from releo_da.sensors import load_sensor

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from releo_da.runs.landscape import Array, smooth_noise
+from releo_da.nature.landscape import Array, smooth_noise
 
 FLAGGED = 0.06
 """Opacity from which the mask reports a cloud."""

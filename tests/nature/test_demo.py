@@ -16,7 +16,7 @@ from releo_da.config.document import load
 from releo_da.config.options import Options
 from releo_da.config.run_files import WEIGHTS
 from releo_da.config.sources import read_sources
-from releo_da.runs.landscape import (
+from releo_da.nature.landscape import (
     CROPS,
     VARIABLES,
     Landscape,
@@ -25,8 +25,16 @@ from releo_da.runs.landscape import (
     smooth_noise,
     truth,
 )
-from releo_da.runs.nature import Discrepancy, Orbit, field_work, footprint, inside, schedule, shadow
-from releo_da.runs.sky import Sky, seen_through, skies, weather
+from releo_da.nature.products import (
+    Discrepancy,
+    Orbit,
+    field_work,
+    footprint,
+    inside,
+    schedule,
+    shadow,
+)
+from releo_da.nature.sky import Sky, seen_through, skies, weather
 from releo_da.state.variables import variables
 
 SHORT = date(2023, 4, 20)

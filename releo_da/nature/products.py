@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import convolve1d, gaussian_filter1d
 
 from releo_da.io.geometry import relative_azimuth, sun_position
-from releo_da.runs.landscape import Array, Landscape, truth
-from releo_da.runs.sky import Sky, seen_through, skies
+from releo_da.nature.landscape import Array, Landscape, truth
+from releo_da.nature.sky import Sky, seen_through, skies
 from releo_da.types import Acquisition, ObservationOperator
 
 SHADOW_SHIFT = (2, -3)
@@ -129,7 +129,7 @@ def products(
 
     Args:
         patch: the truth.
-        observe: the operator, whose latents are `releo_da.runs.landscape.VARIABLES`.
+        observe: the operator, whose latents are `releo_da.nature.landscape.VARIABLES`.
         centres: wavelengths (nm) of a sensor's channels, by its name.
         orbits: the satellites.
         period: first and last time (days).
