@@ -42,12 +42,18 @@ from releo_da.config.show import show_scores
 from releo_da.config.sources import READERS
 from releo_da.config.toy import TOY_OPERATORS
 from releo_da.config.toy_source import TOYS, is_toy, toy_source
+from releo_da.cycling.fields import correlated
 from releo_da.io import write_json
 
 
 def _tell(options: Options, text: str) -> None:
     if not options.quiet:
         Console().print(text, soft_wrap=True, highlight=False, markup=False)
+
+
+def _warn(text: str) -> None:
+    """A line on the error stream, also of a quiet command: what a log of cron should hold."""
+    Console(stderr=True).print(text, soft_wrap=True, highlight=False, markup=False)
 
 
 def _finished(options: Options, path: Path) -> None:
@@ -89,7 +95,7 @@ def inspect(config: Path, options: Options) -> int | None:
 def cycle(config: Path, options: Options, once: bool) -> int | None:
     """Assimilate what has arrived in the inbox; without ``once``, until a signal ends it."""
     document = load(config, options.settings)
-    path = cycling.command(document, options, once, lambda text: _tell(options, text))
+    path = cycling.command(document, options, once, lambda text: _tell(options, text), _warn)
     if path is not None:
         _finished(options, path)
     return None
@@ -163,10 +169,12 @@ def sections() -> Mapping[str, Any]:
         "required": ["twin"],
         "additionalProperties": False,
     }
+    weights = {"weights": {"type": "string", "description": "Fitted parameters, of `train`."}}
+    fields = {"correlated": options_schema(correlated)}
     return {
         "source": {"anyOf": [component(READERS), twin_schema]},
         "state": STATES,
-        "forecast": {"anyOf": [component(FORECASTERS), component(TOYS)]},
+        "forecast": {"anyOf": [component(FORECASTERS, weights | fields), component(TOYS, weights)]},
         "observe": {"anyOf": [component(OPERATORS), component(TOY_OPERATORS)]},
         "analyse": SCHEMES,
         "smooth": SMOOTHERS,

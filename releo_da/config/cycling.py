@@ -173,9 +173,20 @@ def fits(root: Path, model: Model, state: State | None, members: int) -> None:
 
 
 def command(
-    document: Document, options: Options, once: bool, say: Callable[[str], None]
+    document: Document,
+    options: Options,
+    once: bool,
+    say: Callable[[str], None],
+    warn: Callable[[str], None],
 ) -> Path | None:
     """Run the service; returns the path of the report, or None where nothing was assimilated.
+
+    Args:
+        document: the configuration.
+        options: where, and on which device.
+        once: one sweep instead of a service.
+        say: told of every sweep.
+        warn: told of every file that was refused, also by a quiet command.
 
     Raises:
         BlockingIOError: another process holds the run directory.
@@ -217,7 +228,7 @@ def command(
             record=record,
             device=device,
         )
-        refused = serve(service, wanted.poll_seconds, once, stop, say)
+        refused = serve(service, wanted.poll_seconds, once, stop, say, warn)
     if store.state is None and refused:
         raise InputError(
             f"no file of the inbox {inbox} can be read ({len(refused)} refused); the first: "
@@ -232,11 +243,14 @@ def serve(
     once: bool,
     stop: Callable[[], bool],
     say: Callable[[str], None],
+    warn: Callable[[str], None],
 ) -> list[str]:
     """Sweep and publish, once or until asked to end; returns what the last sweep refused."""
     while True:
         swept = service.sweep(stop)
         say(_told(swept, service.store))
+        for error in swept.refused:
+            warn(f"releo-da: refused: {' '.join(error.split())}")
         if service.store.number != published(service.store.root):
             publish(service)
         if once or stop():
@@ -254,11 +268,10 @@ def _attributes(made: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _told(swept: Swept, store: Store) -> str:
-    """A line about a sweep, and one for each file that gave nothing."""
+    """A line about a sweep, and one for each file without a clear pixel."""
     where = "no state yet" if store.state is None else f"state of {isoformat(store.state.time)}"
     lines = [f"{swept.assimilated} acquisitions assimilated, {where}"]
-    lines += swept.empty + [f"refused: {error}" for error in swept.refused]
-    return "\n".join(lines)
+    return "\n".join(lines + swept.empty)
 
 
 def published(root: Path) -> int:

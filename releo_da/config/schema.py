@@ -85,17 +85,25 @@ def schema(sections: Mapping[str, Registry | Function | Mapping[str, Any]]) -> d
     }
 
 
-def component(registry: Registry) -> dict[str, Any]:
-    """An entry of a registry, or a list: of wrappers of the first, or of ``several`` entries."""
+def component(registry: Registry, also: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """An entry of a registry, or a list: of wrappers of the first, or of ``several`` entries.
+
+    Args:
+        registry: the entries.
+        also: option -> schema of options that every entry may have beside the arguments of its
+            function, because the program takes them out before.
+    """
     alone = {name: f for name, f in registry.entries.items() if not registry.wraps(f)}
     wrappers = {name: f for name, f in registry.entries.items() if registry.wraps(f)}
-    one = _entries(alone, registry)
-    rest = _entries(wrappers, registry) if wrappers else registry.several and one
+    one = _entries(alone, registry, also or {})
+    rest = _entries(wrappers, registry, also or {}) if wrappers else registry.several and one
     listed = {"type": "array", "prefixItems": [one], "items": rest, "minItems": 1}
     return {"anyOf": [one, listed]}
 
 
-def _entries(functions: Mapping[str, Function], registry: Registry) -> dict[str, Any]:
+def _entries(
+    functions: Mapping[str, Function], registry: Registry, also: Mapping[str, Any]
+) -> dict[str, Any]:
     """One of some entries: its bare name if that is enough, or a mapping of name and options."""
     names: list[str] = []
     mappings = []
@@ -103,7 +111,7 @@ def _entries(functions: Mapping[str, Function], registry: Registry) -> dict[str,
         entry = options(function, registry.hidden)
         if not entry.get("required"):
             names.append(name)
-        entry["properties"] = {registry.key: {"const": name}, **entry["properties"]}
+        entry["properties"] = {registry.key: {"const": name}, **entry["properties"], **also}
         entry["required"] = [registry.key, *entry.get("required", [])]
         mappings.append(entry)
     return {"anyOf": [*([{"enum": names}] if names else []), *mappings]}

@@ -131,13 +131,14 @@ def leads(
     """
     single = tuple(float(h) for h in horizons if not isinstance(h, Sequence))
     for horizon in single:
-        if not horizon > 0:
+        if not 0 < horizon < np.inf:
             raise InputError(f"horizons: {horizon} is no lead time; give positive numbers of days")
     bins = []
     for given in (h for h in horizons if isinstance(h, Sequence)):
-        if isinstance(given, str) or len(given) != 2 or not 0 <= given[0] < given[1]:
+        if isinstance(given, str) or len(given) != 2 or not 0 <= given[0] < given[1] < np.inf:
             raise InputError(
-                f"horizons: {list(given)} is no bin of lead times; write [10, 30], in days"
+                f"horizons: {list(given)} is no bin of lead times; write [10, 30], two "
+                "finite numbers of days"
             )
         bins.append((float(given[0]), float(given[1])))
     bins.sort()

@@ -127,10 +127,16 @@ def _check(angles: Mapping[str, Option], where: str) -> None:
 def _sun(layout: Layout, days: NDArray, pixels: xr.Dataset) -> tuple[NDArray, NDArray]:
     """Sun zenith and azimuth ``[time, pixel]`` computed from time and position."""
     if "lon" not in pixels.coords:
+        if "x" in pixels.coords:
+            lacking = "the coordinate system of x and y is not known; add 'crs: EPSG:...'"
+        else:
+            lacking = (
+                "the position of the pixels is not known; add 'position: {lon: .., lat: ..}' to a "
+                "table, coordinates x and y to a netCDF file"
+            )
         raise InputError(
             f"{layout.where('angles')}: the sun angles are not given and cannot be computed, "
-            "because the position of the pixels is not known; add sun_zenith and sun_azimuth, "
-            "or 'crs: EPSG:...' for the x and y of the file"
+            f"because {lacking}, or sun_zenith and sun_azimuth under 'angles'"
         )
     return sun_position(days[:, None], pixels["lon"].values, pixels["lat"].values)
 

@@ -112,9 +112,15 @@ def row_days(table: pd.DataFrame, option: TimeOption, where: str) -> NDArray[np.
     if wrong.size:
         row = table.iloc[wrong[0]]
         shown = ", ".join(str(row[name]) for name in _columns(option) if name in table.columns)
+        remedy = "correct the row, or say otherwise what the column holds"
+        if isinstance(option, str) and re.search(r"\d[./-]\d", shown):
+            remedy = (
+                "correct the row; where days or months come first, say which: "
+                f'{{text: {option}, format: "%d/%m/%Y"}}, or "%m/%d/%Y"'
+            )
         raise InputError(
             f"{key}: {row_name(table, int(table.index[wrong[0]]))} gives '{shown}', which is no "
-            f"date between 1900 and 2200; correct the row, or say otherwise what the column holds"
+            f"date between 1900 and 2200 as in 2024-03-31; {remedy}"
         )
     return days
 

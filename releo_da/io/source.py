@@ -18,7 +18,7 @@ from releo_da.io.layout import Layout, make_layout
 from releo_da.io.names import listed
 from releo_da.io.periods import CompositeOption
 from releo_da.io.reading import LENGTH
-from releo_da.io.stores import PathOption, file_pattern, opened_series
+from releo_da.io.stores import PathOption, file_pattern, opened_series, paths_of
 from releo_da.io.times import from_days
 from releo_da.io.values import Name
 from releo_da.types import InputError
@@ -53,6 +53,11 @@ def opened_source(
     """
     pattern = file_pattern(time)
     named = list(values.values()) if isinstance(values, Mapping) else [values]
+    if "time" not in dims and (pattern is not None or len(paths_of(path)) > 1):
+        raise InputError(
+            f"{path}: key 'dims' does not name the time axis along which files are joined; add "
+            "'time: time', or what the files call it"
+        )
     with opened_series(path, dims.get("time", ""), pattern, named) as (dataset, name):
         if isinstance(values, Mapping):
             layout = make_layout(name, dims, (*space, "time"), dataset, CHANNEL)

@@ -83,6 +83,7 @@ def read_table(
     header: bool | list[str] = True,
     comment: str | None = None,
     skip: int = 0,
+    decimal: str = ".",
 ) -> Series:
     """Read a table of text or Parquet: one row per pixel and date, or per channel of these.
 
@@ -126,6 +127,7 @@ def read_table(
             by their positions, "0", "1", ...
         comment: of text: character that begins a comment.
         skip: of text: number of lines before the table.
+        decimal: of text: ``","`` where numbers have a decimal comma, as in 0,31.
 
     Returns:
         The series over all selected pixels, each sensor with its own channels.
@@ -133,7 +135,7 @@ def read_table(
     Raises:
         InputError: file, column, date, rule or sensor is wrong, or nothing is left to assimilate.
     """
-    table, name = read_files(path, Style(separator, header, comment, skip))
+    table, name = read_files(path, Style(separator, header, comment, skip, decimal))
     check_long(long, name)
     whole = rows_where(table, select, name, "select")
     ids, labels, index = row_pixels(whole, pixel, name)

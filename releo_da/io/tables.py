@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 import zlib
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from releo_da.io.names import require
 from releo_da.io.parquet import is_parquet, read_parquet
 from releo_da.io.selection import matches
+from releo_da.io.table_end import cells_of_open_line
 from releo_da.types import InputError
 
 
@@ -29,12 +31,14 @@ class Style(NamedTuple):
             names them by their positions, "0", "1", ...
         comment: a character that begins a comment, up to the end of the line.
         skip: number of lines before the table.
+        decimal: what stands before the decimals of a number, a point or a comma.
     """
 
     separator: str = ","
     header: bool | Sequence[str] = True
     comment: str | None = None
     skip: int = 0
+    decimal: str = "."
 
 
 DAMAGED = (OSError, EOFError, RuntimeError, ValueError, zlib.error, LZMAError, BadZipFile)
@@ -55,8 +59,8 @@ def read_rows(path: str | Path, where: str = "", style: Style = CSV) -> pd.DataF
         return read_csv(path, where, style)
     if style != CSV:
         raise InputError(
-            f"{name}: separator, header, comment and skip are options of text and this is Parquet; "
-            "remove them"
+            f"{name}: separator, header, comment, skip and decimal are options of text and this is "
+            "Parquet; remove them"
         )
     return read_parquet(Path(path), name)
 
@@ -89,6 +93,7 @@ def read_csv(path: str | Path, where: str = "", style: Style = CSV) -> pd.DataFr
         "skiprows": style.skip,
         "skipinitialspace": True,
         "index_col": False,
+        "decimal": style.decimal,
     }
     try:
         with warnings.catch_warnings():
@@ -101,17 +106,32 @@ def read_csv(path: str | Path, where: str = "", style: Style = CSV) -> pd.DataFr
     except UnicodeDecodeError:
         raise InputError(f"{name}: not UTF-8 text; save the table as CSV in UTF-8") from None
     except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        raise InputError(f"{name}: not a CSV table ({error}); correct that line") from None
+        cut = "EOF inside string" in str(error)
+        remedy = "the file seems cut short, copy it again" if cut else "correct that line"
+        raise InputError(f"{name}: not a CSV table ({error}); {remedy}") from None
     except InputError:
         raise
     except DAMAGED as error:
         raise InputError(f"{name}: cannot be read ({error}); copy the file again") from None
     if table.empty:
         raise InputError(f"{name}: the table is empty; it needs rows of data")
+    named = _named(table, style, name)
+    _check_end(path, named, style, name)
     if style.header is True and head.dropna().duplicated().any():
         twice = head[head.notna() & head.duplicated()].iloc[0]
         raise InputError(f"{name}: several columns are named '{twice}'; rename all but one")
-    return _named(table, style, name)
+    return named
+
+
+def _check_end(path: Path, table: pd.DataFrame, style: Style, name: str) -> None:
+    """Refuse a table whose last line has neither its end nor all of its cells."""
+    cells = cells_of_open_line(path, style.separator, style.comment)
+    if cells is not None and cells < table.shape[1]:
+        raise InputError(
+            f"{name}, {row_name(table, len(table) - 1)}: the last row has {cells} of "
+            f"{table.shape[1]} cells and no end of line; the file seems cut short, copy it again "
+            "or complete the row"
+        )
 
 
 def _check_style(style: Style, name: str) -> None:
@@ -124,6 +144,11 @@ def _check_style(style: Style, name: str) -> None:
         )
     if style.skip < 0:
         raise InputError(f"{name}: key 'skip': {style.skip} is no number of lines; give 0 or more")
+    if style.decimal not in (".", ",") or style.decimal == style.separator:
+        raise InputError(
+            f"{name}: key 'decimal': it is {style.decimal!r} and 'separator' {style.separator!r}; "
+            "write decimal: '.' or ',', another one than the separator"
+        )
 
 
 def _check_separator(head: pd.Series, style: Style, name: str) -> None:
@@ -216,9 +241,16 @@ def number_column(table: pd.DataFrame, column: str, where: str) -> pd.Series:
     numbers = pd.to_numeric(table[column], errors="coerce")
     wrong = table.index[numbers.isna() & table[column].notna()]
     if len(wrong):
+        cell = str(table[column][wrong[0]])
+        comma = re.fullmatch(r"[+-]?\d*,\d+", cell)
+        remedy = (
+            "write a decimal point, or of a source or weather table give the option decimal: ','"
+            if comma
+            else "correct or empty the cell"
+        )
         raise InputError(
-            f"{where}, {row_name(table, wrong[0])}: '{table[column][wrong[0]]}' in the column "
-            f"'{column}' is not a number; correct or empty the cell"
+            f"{where}, {row_name(table, wrong[0])}: '{cell}' in the column '{column}' is not a "
+            f"number; {remedy}"
         )
     return numbers.astype("float64")
 

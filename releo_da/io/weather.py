@@ -59,6 +59,7 @@ def read_weather(
     header: bool | list[str] = True,
     comment: str | None = None,
     skip: int = 0,
+    decimal: str = ".",
 ) -> tuple[Weather, dict[str, Any]]:
     """Read daily weather and bind it to pixels.
 
@@ -82,6 +83,7 @@ def read_weather(
         header: of text: whether the first row names the columns, or their names.
         comment: of text: character that begins a comment.
         skip: of text: number of lines before the table.
+        decimal: of text: ``","`` where numbers have a decimal comma.
 
     Returns:
         The weather, and a record for the log.
@@ -102,7 +104,7 @@ def read_weather(
         check_method(interpolate, SITE_METHODS, where)
         if len(paths) > 1:
             raise InputError(f"{where}: {len(paths)} tables; write an entry of 'weather' for each")
-        style = Style(separator, header, comment, skip)
+        style = Style(separator, header, comment, skip, decimal)
         daily = table_days(
             paths[0], wanted, time, site, position, crs, select, style, pixels,
             interpolate == "inverse", where,

@@ -85,6 +85,8 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], None], list[str]]] = {
     "horizon that is no number": (change("score.horizons", ["ten"]), ["score.horizons", "'ten'"]),
     "horizon in the past": (change("score.horizons", [10, -5]), ["horizons", "-5"]),
     "a bin of one number": (change("score.horizons", [[10]]), ["horizons", "[10.0]", "[10, 30]"]),
+    "a bin without end": (change("score.horizons", [[0, float("inf")]]), ["horizons", "finite"]),
+    "a horizon without end": (change("score.horizons", [float("inf")]), ["horizons", "inf"]),
     "bins that overlap": (
         change("score.horizons", [[0, 20], [10, 30]]),
         ["horizons", "[0.0, 20.0]", "overlap"],

@@ -237,6 +237,19 @@ def test_a_first_call_that_can_read_nothing_says_why(tmp_path: Path, run: Run, c
     assert json.loads((tmp_path / "run" / "scores.json").read_text("utf-8"))["cycles"] == 1
 
 
+def test_a_damaged_file_is_told_by_a_quiet_call(tmp_path: Path, run: Run, capsys) -> None:
+    deliver(tmp_path / "inbox", 0)
+    (tmp_path / "inbox" / "broken.nc").write_bytes(b"no product")
+    assert run(*CYCLE) == 0
+    told = capsys.readouterr()
+    assert told.out == ""
+    (line,) = told.err.splitlines()
+    assert line.startswith("releo-da: refused: ")
+    assert "broken.nc" in line
+    assert run(*CYCLE) == 0  # known as it is
+    assert capsys.readouterr().err == ""
+
+
 def test_status_names_what_was_left_out(tmp_path: Path, run: Run, capsys) -> None:
     deliver(tmp_path / "inbox", 1)
     assert run(*CYCLE) == 0

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import pytest
 
+from releo_da.config.commands import sections
 from releo_da.config.document import KEYS
 from releo_da.config.registry import Registry, bind
 from releo_da.config.schema import DRAFT, argument_descriptions, json_type, schema
@@ -190,6 +191,17 @@ def test_schema_and_program_agree_on_values(wanted: Any, value: Any) -> None:
     except InputError:
         accepted = False
     assert fits(value, json_type(wanted)) is accepted
+
+
+def test_a_forecaster_may_have_weights_and_fields() -> None:
+    """Options that the program takes out of the entry before the forecaster sees it."""
+    rule = schema(sections())
+    entry = {"name": "mean_reverting", "weights": "w.safetensors"}
+    toy = {"name": "lorenz96", "weights": "w.safetensors"}
+    assert fits({"forecast": {**entry, "correlated": {"length": 50, "share": 0.5}}}, rule)
+    assert not fits({"forecast": {**entry, "correlated": {"lenght": 50}}}, rule)
+    assert fits({"forecast": toy}, rule)
+    assert not fits({"forecast": {**toy, "correlated": {"length": 50}}}, rule)
 
 
 def test_a_section_is_the_options_of_one_function() -> None:

@@ -185,6 +185,14 @@ def test_names_without_a_date(points: Write, pattern: str, said: str) -> None:
         read_points(**options | {"time": {"file": pattern}})
 
 
+@pytest.mark.parametrize("time", [None, {"file": "%Y%m%d"}])
+def test_files_without_a_named_time_axis(points: Write, time: Any) -> None:
+    options = parts(points, lambda k, d: d.isel(time=0, drop=True))
+    dims = {role: dim for role, dim in options["dims"].items() if role != "time"}
+    with pytest.raises(InputError, match="does not name the time axis .*; add 'time: time'"):
+        read_points(**options | {"dims": dims, "time": time})
+
+
 def test_a_pattern_that_matches_nothing(points: Write, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no file matches"):
         read_points(**points() | {"path": str(tmp_path / "none*.nc")})

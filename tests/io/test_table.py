@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from releo_da.io import Series, drop_duplicates, merge, read_table
 from releo_da.io.geometry import sun_position
+from releo_da.io.table_end import cells_of_open_line
 from releo_da.types import InputError
 
 DAYS = [datetime.date(2024, 2, 28), datetime.date(2024, 2, 29), datetime.date(2024, 12, 31)]
@@ -367,7 +368,9 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"sensor": {"A": "sentinel2a"}}, "'from' is missing"),
     ({"position": {"lon": 8.0}}, "in degrees"),
     ({"position": {"lon": "red", "lat": 47}}, "several places"),
-    ({"position": None}, "the position of the pixels is not known"),
+    ({"position": None}, "position of the pixels is not known; add 'position: {lon: .., lat: ..}'"),
+    ({"position": {"x": 5e5, "y": 5e6}}, "system of x and y is not known; add 'crs: EPSG:...'"),
+    ({"decimal": ","}, "another one than the separator"),
     ({"clear": {"cloud": [0]}}, "no column 'cloud'"),
     ({"angles": {"sun_zenith": "sza"}}, "no column 'sza'"),
     ({"select": {"red": 7}}, "key 'select.red': no row has 7"),
@@ -405,6 +408,11 @@ def test_wrong_options_are_named(tmp_path: Path, change: dict[str, Any], said: s
         ("day,red,nir\n2024-05-01,0.1,0.2\nsoon,0.1,0.2\n", "line 3 gives 'soon'"),
         ("day,red,nir\n2024-05-01,0.1,0.2\n,0.1,0.2\n", "line 3 gives 'nan'"),
         ("day,red,nir\n2024-05-01T10:10,0.1,0.2\n", "have a time of day already"),
+        ("day,red,nir\n03/04/2024,0.1,0.2\n", '{text: day, format: "%d/%m/%Y"}, or "%m/%d/%Y"'),
+        ('day,red,nir\n2024-05-01,"0,1",0.2\n', "the option decimal: ','"),
+        ("day,red,nir\n2024-05-01,0.1,0.2\n2024-05-1", "line 3: the last row has 1 of 3 cells"),
+        ("day,red,nir\n2024-05-01,0.1,0.2\n2024-05-11,0.", "the file seems cut short"),
+        ('day,red,nir\n2024-05-01,0.1,"0.2', "the file seems cut short"),
     ],
 )
 def test_damaged_tables_are_named(tmp_path: Path, text: str, said: str) -> None:
@@ -413,6 +421,30 @@ def test_damaged_tables_are_named(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(InputError) as error:
         read_table(**options)
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("day;red;nir\n2024-05-01;0,1;0,2", {"separator": ";", "decimal": ","}),
+        ("day red nir\n2024-05-01 0.1 0.2", {"separator": " "}),
+        ("day,red,nir\n2024-05-01,0.1,0.2\n# the end", {"comment": "#"}),
+        ("day,red,nir\n2024-05-01,0.1,0.2\r", {}),
+    ],
+)
+def test_a_last_line_without_its_end_is_whole(tmp_path: Path, text: str, options: dict) -> None:
+    given = plain(tmp_path) | options
+    Path(given["path"]).write_text(text)
+    series = read_table(**given)
+    np.testing.assert_array_equal(seen_values(series), np.float32([[[0.1, 0.2]]]))
+
+
+def test_a_long_last_line_is_not_judged(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n" + 70_000 * "1")
+    assert cells_of_open_line(path, ",", None) is None
+    path.write_text("a,b\n" + "1" * 9)
+    assert cells_of_open_line(path, ",", None) == 1
 
 
 def test_a_packed_table_that_was_cut_short_is_named(tmp_path: Path) -> None:
