@@ -69,17 +69,38 @@ def rank_histogram(rank: Array, members: int, bins: int = 17) -> Histogram:
     """
     rank = np.asarray(rank, float)
     rank = rank[np.isfinite(rank)].astype(int)
+    place = rank_places(members, bins)
+    return histogram(counted(place[rank], (int(place[-1]) + 1,)), members, bins)
+
+
+def rank_places(members: int, bins: int = 17) -> Array:
+    """The bin of each rank in a histogram of at most `bins` bins, ``[N + 1]``, see there."""
     even = [b for b in range(bins, bins // 2, -1) if (members + 1) % b == 0]
     bins = min([*even[:1], bins, members + 1])
-    place = np.arange(members + 1) * bins // (members + 1)
-    width = np.bincount(place, minlength=bins) / (members + 1)
-    counts = np.bincount(place[rank], minlength=bins)
-    expected = rank.size * width
+    return np.arange(members + 1) * bins // (members + 1)
+
+
+def histogram(counts: Array, members: int, bins: int = 17) -> Histogram:
+    """The histogram of counted ranks: what is expected of them, and its band.
+
+    Args:
+        counts: ``[bin]`` by `rank_places` of the same members and bins.
+        members: size of the ensemble.
+        bins: most bins.
+    """
+    place = rank_places(members, bins)
+    width = counted(place, (int(place[-1]) + 1,)) / (members + 1)
+    expected = np.sum(counts) * width
     half = 1.96 * np.sqrt(expected * (1 - width))
     edges = np.concatenate([[0.0], np.cumsum(width)])
     return Histogram(
         edges, counts, expected, np.stack([np.maximum(expected - half, 0), expected + half])
     )
+
+
+def counted(place: Array, shape: tuple[int, ...], weights: Array | None = None) -> Array:
+    """How often each flat index occurs, or the sum of its weights, ``shape``."""
+    return np.bincount(place, weights, int(np.prod(shape))).reshape(shape)
 
 
 def reliability(transform: Array, levels: tuple[float, ...] = LEVELS) -> tuple[Array, Array]:

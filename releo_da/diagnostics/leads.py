@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from releo_da.diagnostics.scores import Array, summarise_records
-from releo_da.diagnostics.verification import FIELDS, meaning
+from releo_da.diagnostics.scores import Array
+from releo_da.diagnostics.verification import FIELDS, meaning, summary
 
 Bin = tuple[float, float]
 """A lead of more than the first and at most the second number of days."""
@@ -155,9 +155,7 @@ def lead_summaries(found: xr.Dataset, variable: str = "ndvi") -> dict[str, Any]:
     rows = {}
     for name in bins_of(found):
         one = of_bin(found, name)
-        row = summarise_records(
-            *(one[field].values for field in ("observed", "mean", "sd", "crps", "q05", "q95"))
-        )
+        row = summary(one)
         if row["n"]:
             rows[name] = {variable: row}
     return rows

@@ -137,7 +137,8 @@ def summarise(observed: Array, ensemble: Array) -> dict[str, float]:
             prediction. Read in chunks: memory stays flat.
 
     Returns:
-        rmse, bias, mae, median_abs, crps, spread (root of the mean variance), coverage_90, n.
+        rmse, bias, mae, median_abs, crps, crps_fair (of more than one member), spread (root of
+        the mean variance), coverage_90, n.
     """
     observed, ensemble = np.asarray(observed), np.asarray(ensemble)
     columns: list[Array] = []
@@ -148,8 +149,9 @@ def summarise(observed: Array, ensemble: Array) -> dict[str, float]:
         low, high = interval(x)
         inside = (y >= low) & (y <= high)
         variance = x.var(1, ddof=1 if x.shape[1] > 1 else 0)
-        columns.append(np.stack([x.mean(1) - y, crps_ensemble(y, x), variance, inside]))
-    return row(*np.concatenate(columns, 1)) if columns else row(*np.empty((4, 0)))
+        fair = [crps_ensemble(y, x, fair=True)] if x.shape[1] > 1 else []
+        columns.append(np.stack([x.mean(1) - y, crps_ensemble(y, x), variance, inside, *fair]))
+    return row(*np.concatenate(columns, 1)) if columns else row(*np.empty((5, 0)))
 
 
 def summarise_in_situ(
@@ -212,7 +214,13 @@ def summarise_residual(observed: Array, predicted: Array, residuals: Array) -> d
 
 
 def summarise_records(
-    observed: Array, mean: Array, sd: Array, crps: Array, lower: Array, upper: Array
+    observed: Array,
+    mean: Array,
+    sd: Array,
+    crps: Array,
+    lower: Array,
+    upper: Array,
+    fair: Array | None = None,
 ) -> dict[str, float]:
     """The row of scores.json from what was kept of each ensemble (see `verification`).
 
@@ -223,13 +231,17 @@ def summarise_records(
         crps: of each value.
         lower: its 5 % quantile.
         upper: its 95 % quantile.
+        fair: fair CRPS of each value, or None where it was not kept.
     """
-    y, x, sd, crps, lower, upper = pairs(observed, mean, sd, crps, lower, upper)
-    return row(x - y, crps, sd**2, (y >= lower) & (y <= upper))
+    also = [] if fair is None else [fair]
+    y, x, sd, crps, lower, upper, *also = pairs(observed, mean, sd, crps, lower, upper, *also)
+    return row(x - y, crps, sd**2, (y >= lower) & (y <= upper), *also)
 
 
-def row(d: Array, crps: Array, variance: Array, inside: Array) -> dict[str, float]:
-    """The scores from per-sample error, CRPS, variance and membership of the interval."""
+def row(
+    d: Array, crps: Array, variance: Array, inside: Array, fair: Array | None = None
+) -> dict[str, float]:
+    """The scores from per-sample error, CRPS, variance, membership of the interval, fair CRPS."""
     absolute = np.abs(d)
     return {
         "rmse": float(np.sqrt(mean(d**2))),
@@ -237,6 +249,7 @@ def row(d: Array, crps: Array, variance: Array, inside: Array) -> dict[str, floa
         "mae": mean(absolute),
         "median_abs": float(np.median(absolute)) if d.size else float("nan"),
         "crps": mean(crps),
+        **({} if fair is None else {"crps_fair": mean(fair)}),
         "spread": float(np.sqrt(mean(variance))),
         "coverage_90": mean(inside),
         "n": int(d.size),

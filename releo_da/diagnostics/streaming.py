@@ -1,9 +1,10 @@
-"""Scores as sums that grow: a run that never ends keeps seven numbers per channel.
+"""Scores as sums that grow: a run that never ends keeps eight numbers per channel.
 
-    n, sum d, sum d^2, sum |d|, sum crps, sum sd^2, number inside the 90 % interval
+    n, sum d, sum d^2, sum |d|, sum crps, sum sd^2, number inside the 90 % interval, sum crps_fair
 
 with d the prediction minus the observation. They are added over cycles and turned into a row of
-scores.json at any time. A median cannot be made this way and is left out.
+scores.json at any time. A median cannot be made this way and is left out. How well calibrated the
+distributions are takes more numbers, which `reliability` keeps.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from releo_da.diagnostics.scores import Array
 from releo_da.diagnostics.verification import FIELDS
 
-TERMS = 7
+TERMS = 8
 
 
 def sums(numbers: Array) -> Array:
@@ -26,12 +27,13 @@ def sums(numbers: Array) -> Array:
             where nothing was compared.
 
     Returns:
-        ``[channel, 7]`` float64.
+        ``[channel, 8]`` float64.
     """
     found = dict(zip(FIELDS, np.moveaxis(np.asarray(numbers, np.float64), -1, 0), strict=True))
     y, d = found["observed"], found["mean"] - found["observed"]
     inside = ((y >= found["q05"]) & (y <= found["q95"])).astype(float)
-    terms = [np.ones_like(d), d, d**2, np.abs(d), found["crps"], found["sd"] ** 2, inside]
+    terms = [np.ones_like(d), d, d**2, np.abs(d), found["crps"], found["sd"] ** 2]
+    terms += [inside, found["crps_fair"]]
     counted = np.isfinite(d)
     return np.stack([np.where(counted, term, 0.0).sum(0) for term in terms], -1)
 
@@ -47,12 +49,13 @@ def total(parts: Sequence[Mapping[str, Sequence[float] | Array]]) -> dict[str, A
 
 def row(terms: Array) -> dict[str, float]:
     """The row of scores.json that the sums of a channel make."""
-    n, error, square, absolute, crps, variance, inside = (float(term) for term in terms)
+    n, error, square, absolute, crps, variance, inside, fair = (float(term) for term in terms)
     return {
         "rmse": float(np.sqrt(square / n)),
         "bias": error / n,
         "mae": absolute / n,
         "crps": crps / n,
+        "crps_fair": fair / n,
         "spread": float(np.sqrt(variance / n)),
         "coverage_90": inside / n,
         "n": int(n),

@@ -8,6 +8,7 @@ dimensions ``case, time, pixel, channel``. A case says which prediction was comp
     observed   [time, pixel, channel]         the value as seen
     mean, sd   [case, time, pixel, channel]   of the predicted observation, its error included
     crps       [case, time, pixel, channel]
+    crps_fair  [case, time, pixel, channel]   what an infinite ensemble of the kind would score
     rank       [case, time, pixel, channel]   number of members below the value
     q05 .. q95 [case, time, pixel, channel]   quantiles of the predicted observation
     rejected   [time, pixel, channel]         1 where screening refused the value
@@ -27,12 +28,16 @@ import xarray as xr
 from releo_da.diagnostics.scores import Array, summarise_records
 from releo_da.types import InputError
 
-FIELDS = ("observed", "mean", "sd", "crps", "rank", "q05", "q25", "q50", "q75", "q95")
+FIELDS = ("observed", "mean", "sd", "crps", "crps_fair", "rank", "q05", "q25", "q50", "q75", "q95")
+SUMMED = ("observed", "mean", "sd", "crps", "q05", "q95", "crps_fair")
+"""Fields that make a row of scores.json, in the order of `summarise_records`."""
+
 PLACE = ("case", "time", "pixel", "channel")
 MEANING = {
     "mean": "mean of the predicted observation",
     "sd": "standard deviation of the predicted observation, observation error included",
     "crps": "continuous ranked probability score",
+    "crps_fair": "the same of an infinite ensemble of the same distribution (Ferro 2014)",
     "rank": "members below the observation",
 }
 
@@ -151,12 +156,18 @@ def summaries(found: xr.Dataset, case: str) -> dict[str, dict[str, float]]:
     rows = {}
     for name in map(str, found.channel.values):
         one = said.sel(channel=name)
-        row = summarise_records(
-            *(one[field].values for field in ("observed", "mean", "sd", "crps", "q05", "q95"))
-        )
+        row = summary(one)
         if row["n"]:
             rows[name] = row
     return rows
+
+
+def summary(found: xr.Dataset) -> dict[str, float]:
+    """The row of scores.json of all values of a data set with the variables `SUMMED`.
+
+    Runs of a time when the fair CRPS was not kept have a row without it.
+    """
+    return summarise_records(*(found[name].values for name in SUMMED if name in found))
 
 
 Held = TypeVar("Held", xr.Dataset, xr.DataArray)

@@ -60,8 +60,8 @@ def compare(
 ) -> np.ndarray:
     """Records of one acquisition, ``[pixel, channel + 1, field]`` float32, NaN where not asked.
 
-    The fields are those of `releo_da.diagnostics.verification`: observed, mean, sd, crps, rank and
-    the quantiles.
+    The fields are those of `releo_da.diagnostics.verification`: observed, mean, sd, crps,
+    crps_fair, rank and the quantiles.
 
     Args:
         predicted: ``[pixel, member, channel]`` H of the members.
@@ -79,9 +79,11 @@ def compare(
     members = ordered.shape[-1]
     place = 2.0 * torch.arange(1, members + 1).to(ordered) - members - 1.0
     error = (ordered - observed[..., None]).abs().mean(-1)
-    crps = error - (place * ordered).sum(-1) / members**2  # Hersbach (2000), sorted form
+    apart = (place * ordered).sum(-1)  # Hersbach (2000), sorted form
+    crps = error - apart / members**2
+    fair = error - apart / (members * max(members - 1, 1))  # Ferro (2014)
     rank = (ordered < observed[..., None]).sum(-1).to(ordered)
     levels = quantiles(ordered.movedim(-1, 1))
-    fields = [observed, ordered.mean(-1), ordered.std(-1), crps, rank, *levels]
+    fields = [observed, ordered.mean(-1), ordered.std(-1), crps, fair, rank, *levels]
     records = torch.stack(fields, -1).masked_fill(~asked[..., None], torch.nan)
     return records.cpu().numpy()

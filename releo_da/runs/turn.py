@@ -17,7 +17,7 @@ from torch import Tensor
 
 from releo_da.cycling.cycle import cycle
 from releo_da.cycling.recovery import recoveries
-from releo_da.diagnostics.streaming import sums
+from releo_da.diagnostics.streaming import TERMS, sums
 from releo_da.runs.block import RESIDUAL_MEMBERS
 from releo_da.runs.compare import compare, ndvi_index
 from releo_da.runs.hindcast import blocks
@@ -123,7 +123,7 @@ def turn(
         time=acquisition.time, ensemble=torch.empty_like(state.ensemble), memory={}
     )
     names = (*model.labels[acquisition.sensor], "ndvi")
-    scored, refused = np.zeros((len(names), 7)), np.zeros(len(names) - 1, int)
+    scored, refused = np.zeros((len(names), TERMS)), np.zeros(len(names) - 1, int)
     recovered: Counter[str] = Counter()
     judged: list[Judged] = []
     derived: dict[str, np.ndarray] = {}

@@ -24,7 +24,8 @@ def record(case: str, date: int, names: tuple[str, ...], observed: list[float], 
     numbers[0, :, FIELDS.index("observed")] = observed
     numbers[0, :, FIELDS.index("mean")] = np.array(observed) + error
     numbers[0, :, FIELDS.index("sd")] = 0.01
-    numbers[0, :, FIELDS.index("crps")] = abs(error)
+    for name in ("crps", "crps_fair"):
+        numbers[0, :, FIELDS.index(name)] = abs(error)
     numbers[0, :, FIELDS.index("q05")] = np.array(observed) - 1
     numbers[0, :, FIELDS.index("q95")] = np.array(observed) + 1
     rejected = np.zeros((1, len(names)), bool) if case == "background" else None

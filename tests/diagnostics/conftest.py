@@ -17,8 +17,8 @@ def numbers(observed: np.ndarray, ensemble: np.ndarray) -> np.ndarray:
     """Fields of a record from an ensemble ``[pixel, channel, member]``."""
     quantiles = interval(ensemble, (0.05, 0.25, 0.5, 0.75, 0.95))
     rank = (ensemble < observed[..., None]).sum(-1)
-    crps = crps_ensemble(observed, ensemble)
-    fields = [observed, ensemble.mean(-1), ensemble.std(-1, ddof=1), crps, rank, *quantiles]
+    crps = [crps_ensemble(observed, ensemble, fair) for fair in (False, True)]
+    fields = [observed, ensemble.mean(-1), ensemble.std(-1, ddof=1), *crps, rank, *quantiles]
     return np.where(np.isnan(observed)[..., None], np.nan, np.stack(fields, -1))
 
 

@@ -21,7 +21,7 @@ def test_growing_sums_give_the_scores_of_everything():
     parts = [records(seed) for seed in range(5)]
     grown = total([dict(zip(("B04", "B08"), sums(p).tolist(), strict=True)) for p in parts])
     whole = np.concatenate(parts)
-    wanted = ("observed", "mean", "sd", "crps", "q05", "q95")
+    wanted = ("observed", "mean", "sd", "crps", "q05", "q95", "crps_fair")
     for k, name in enumerate(("B04", "B08")):
         fields = [whole[:, k, FIELDS.index(field)] for field in wanted]
         expected = summarise_records(*fields)

@@ -69,6 +69,7 @@ def test_fields_are_those_of_independent_implementations(
         "mean": members.mean(1),
         "sd": members.std(1, ddof=1),
         "crps": scoringrules.crps_ensemble(y, members, m_axis=1, estimator="nrg"),
+        "crps_fair": scoringrules.crps_ensemble(y, members, m_axis=1, estimator="fair"),
         "rank": (members < y[:, None]).sum(1),
     } | {
         f"q{100 * level:02.0f}": np.quantile(members, level, axis=1, method="weibull")
