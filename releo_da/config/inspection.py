@@ -34,7 +34,7 @@ from releo_da.config.sources import (
 )
 from releo_da.cycling.draws import BLOCK
 from releo_da.diagnostics.plots.inspection import Glance, overview
-from releo_da.diagnostics.plots.style import png
+from releo_da.diagnostics.plots.style import label, png
 from releo_da.io import Series, create_run_directory, write_json
 from releo_da.io.archive import plain
 from releo_da.io.atomic import write_bytes_atomic
@@ -42,6 +42,7 @@ from releo_da.io.cube import Cube
 from releo_da.io.inbox import arrived, folder_and_pattern
 from releo_da.io.strips import groups, survey
 from releo_da.observation.bright import brighter
+from releo_da.observation.derived import described
 from releo_da.observation.faults import KINDS
 from releo_da.observation.plausible import population
 from releo_da.runs.inspection import (
@@ -197,7 +198,20 @@ def figure_of(series: Series, bright: Tensor, judged: Tensor) -> bytes:
     )
     ranges = {sensor: _ranges(series, sensor) for sensor in series.channels}
     land = {sensor: _land(sensor, names) for sensor, names in series.channels.items()}
-    return png(overview(glance, ranges, land, INDEX))
+    return png(overview(glance, ranges, land, INDEX, _units(series)))
+
+
+def _units(series: Series) -> dict[str, str]:
+    """What the axis of each channel's values is called: channels of one unit share theirs."""
+    found: dict[str, str] = {}
+    for name, channels in series.channels.items():
+        sensor = load_sensor(name)
+        variables = sensor.estimated(channels)
+        kinds = ["index" if one else "reflectance" for one in sensor.are_indices(channels)]
+        if variables:
+            kinds = [label("value", described((v,))[v][0]) for v in variables]
+        found.update(zip(channels, kinds, strict=True))
+    return found
 
 
 def _ranges(series: Series, sensor: str) -> dict[str, np.ndarray]:

@@ -31,7 +31,8 @@ Rows = tuple[str, list[str], list[list[str]]]
 
 
 def _sources(found: Inspection) -> Rows:
-    head = ["file", "sensors", "dates", "of them dark", "pixels", "first", "last", "clear"]
+    head = ["file", "sensors", "dates", "without a clear pixel", "pixels", "first", "last"]
+    head.append("clear, of all values")
     rows = [
         [Path(r["path"]).name, ", ".join(r["sensors"]), str(r["dates"]), str(r["dark"])]
         + [str(r["pixels"]), r["first"][:16], r["last"][:16], f"{100 * r['clear']:.0f} %"]
@@ -41,7 +42,7 @@ def _sources(found: Inspection) -> Rows:
 
 
 def _channels(found: Inspection) -> Rows:
-    head = ["sensor", "channel", "values", "clear", "1 %", "median", "99 %"]
+    head = ["sensor", "channel", "values", "clear, on dates kept", "1 %", "median", "99 %"]
     rows = [
         [r["sensor"], r["channel"], str(r["n"]), f"{100 * r['clear']:.0f} %"]
         + [f"{r[q]:.4g}" if q in r else "" for q in ("q01", "median", "q99")]

@@ -58,7 +58,9 @@ def skill_pictures(scores: Mapping[str, Any]) -> list[Picture]:
             Picture(
                 f"skill_forecast_{name}",
                 f"Forecasts of {style.words(name)} against baselines",
-                "Error of forecasts that used only observations at least so many days older. "
+                "Error of forecasts that used only observations at least so many days older: a "
+                "number of days starts from the latest acquisition that is old enough, so with a "
+                "pass every 8 days 5 means 8. "
                 "Lower is better; assimilation pays where its line is the lowest.",
                 plots.by_horizon(scores, name),
             )

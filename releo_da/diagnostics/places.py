@@ -38,13 +38,18 @@ def series_pictures(
     pictures = [
         Picture(
             "series",
-            f"Output variables at {place_name(analysis, place)}",
+            f"Output variables at {described_place(analysis, place)}",
             f"{SEEN} The range is that of the state, without the error of an observation.",
             plots.series(
                 [
-                    panel(analysis, n, place, verification, field, style.words(n))._replace(
-                        label=style.written(analysis[n].attrs.get("units", ""))
-                    )
+                    panel(
+                        analysis,
+                        n,
+                        place,
+                        verification,
+                        field,
+                        f"{style.words(n)} at {place_name(analysis, place)}",
+                    )._replace(label=style.written(analysis[n].attrs.get("units", "")))
                     for n in names
                 ],
                 height=1.7,
@@ -174,7 +179,35 @@ def position(
 
 
 def place_name(analysis: xr.Dataset, place: Mapping[str, int]) -> str:
-    """Words for a place."""
+    """Words for a place: the name of a point in its source or its id, row and column of a map.
+
+    Rows and columns are those of the whole map; of a thinned one only the ids are known.
+    """
     if "point" in place:
+        if "label" in analysis.coords:
+            return str(analysis["label"].values[place["point"]])
         return f"point {analysis.point.values[place['point']]}"
+    if "id" in analysis.coords:
+        return f"pixel {int(analysis['id'].values[place['y'], place['x']])}"
     return f"row {place['y']}, column {place['x']}"
+
+
+def described_place(analysis: xr.Dataset, place: Mapping[str, int]) -> str:
+    """A place by its name and its coordinates, as far as they are known."""
+    name = place_name(analysis, place)
+    if "point" in place:
+        known = {"longitude": "lon", "latitude": "lat"}
+        found = {
+            text: f"{float(analysis[axis].values[place['point']]):.4f}°"
+            for text, axis in known.items()
+            if axis in analysis.coords
+        }
+    else:
+        units = {axis: str(analysis[axis].attrs.get("units", "m")) for axis in place}
+        found = {
+            axis: f"{float(analysis[axis].values[place[axis]]):.7g} {units[axis]}"
+            for axis in ("x", "y")
+            if units[axis] != "1"
+        }
+    told = [f"{text} {number}" for text, number in found.items() if "nan" not in number]
+    return f"{name} ({', '.join(told)})" if told else name

@@ -13,7 +13,7 @@ from releo_da.diagnostics import plots
 from releo_da.diagnostics.calibration import pit, rank_histogram
 from releo_da.diagnostics.gallery import map_picture
 from releo_da.diagnostics.picture import Picture
-from releo_da.diagnostics.places import place_name
+from releo_da.diagnostics.places import described_place, place_name
 from releo_da.diagnostics.plots import style
 from releo_da.diagnostics.plots.products import band, spread_places, variables
 
@@ -78,9 +78,10 @@ def series_beside_truth(analysis: xr.Dataset, truth: xr.Dataset) -> list[Picture
         return plots.Panel(title, unit, [band(analysis, name, place), true])
 
     text = "Median, 50 % and 90 % range of the ensemble through time, and the truth."
-    where = place_name(analysis, places[0])
+    where = described_place(analysis, places[0])
     clock = style.model_time if names == [TOY] else style.dates
-    first = [panel(n, places[0], style.words(n)) for n in names]
+    at = place_name(analysis, places[0])
+    first = [panel(n, places[0], f"{style.words(n)} at {at}") for n in names]
     drawn = plots.series(first, height=1.7, clock=clock)
     found = [Picture("series", f"Output variables at {where}", text, drawn)]
     for name in names:

@@ -70,7 +70,8 @@ def said(
         training: per variable, what baselines are fitted on.
         scored: per variable, the series that is scored.
         withheld: what is hidden and what of it is scored, by case.
-        horizons: lead times (days); NDVI only, as channels are not forecast by rivals.
+        horizons: lead times (days); rivals forecast one variable, NDVI, or what the run observes
+            first where it has none (leaf area of a product).
         targets: ``[pixel, date]`` bool, forecast targets.
         every: the withholding rule, for the residual distribution of smoothing baselines.
         leads: origins and targets of NDVI forecasts by bins of lead.
@@ -78,6 +79,7 @@ def said(
             and is left out where it has no past at all, with targets from -inf on.
     """
     found: Said = {}
+    chosen = "ndvi" if "ndvi" in scored else next(iter(scored), "")
     for baseline in BASELINES:
         for variable, table in scored.items():
             if variable not in training or not training[variable].seen.any():
@@ -89,7 +91,7 @@ def said(
                     rest = table._replace(seen=table.seen & ~hidden)
                     if rest.seen.any():
                         cases.append((case, None, asked & table.seen, rest))
-            if variable == "ndvi" and baseline.forecast is not None:
+            if variable == chosen and baseline.forecast is not None:
                 cases += [
                     (f"forecast_{h:g}", h, targets & table.seen & older(table, h), table)
                     for h in horizons

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from releo_da.diagnostics import plots
 from releo_da.diagnostics.calibration import rank_histogram
 from releo_da.diagnostics.plots import style
+from releo_da.diagnostics.plots.inspection import Glance, overview
 from releo_da.diagnostics.plots.maps import cropped
 from releo_da.diagnostics.plots.products import band, product_maps, spread_places, variables
 from releo_da.diagnostics.plots.skill import forecasts
@@ -142,17 +143,49 @@ def test_unflatten_and_crop() -> None:
     assert small.shape == (1, 2, 4) and x.tolist() == [0, 1, 2, 3] and y.tolist() == [-1, -2]
 
 
-def test_maps_are_north_up_in_metres_on_one_scale(grid_analysis: xr.Dataset) -> None:
+def test_maps_are_north_up_with_their_coordinates_on_one_scale(grid_analysis: xr.Dataset) -> None:
     figure = product_maps(grid_analysis, "lai", count=3)
     images = [axes.images[0] for axes in figure.axes[:6]]
-    assert images[0].get_extent() == [0, 40, 0, 60]
+    assert images[0].get_extent() == [305, 345, 4945, 5005]
     top_left = grid_analysis.lai.sel(y=5000, x=310)
     assert images[0].get_array()[0, 0] in top_left.values
     assert len({image.get_clim() for image in images[:3]}) == 1
-    assert {"east (m)", "north (m)", "LAI (m² m⁻²)"} <= labels(figure)
+    assert {"x (m)", "y (m)", "LAI (m² m⁻²)"} <= labels(figure)
     flipped = grid_analysis.isel(y=slice(None, None, -1))
     turned = product_maps(flipped, "lai", count=3).axes[0].images[0]
     np.testing.assert_array_equal(turned.get_array(), images[0].get_array())
+    assert turned.get_extent() == images[0].get_extent()
+
+
+def test_axes_of_maps_say_what_they_count(grid_analysis: xr.Dataset) -> None:
+    """Kilometres of a large map, degrees, and rows from the top, those of the whole grid."""
+    coarse = grid_analysis.assign_coords(
+        x=("x", 5e5 + grid_analysis.x.values, {"units": "m"}), y=grid_analysis.y + 4e6
+    )
+    figure = product_maps(coarse, "lai", count=1)
+    found = figure.axes[0].images[0].get_extent()
+    np.testing.assert_allclose(found, [500.305, 500.345, 4004.945, 4005.005], rtol=1e-12)
+    assert {"x (km)", "y (km)"} <= labels(figure)
+    counted = grid_analysis.assign_coords(x=("x", np.arange(5.0), {"units": "1"}), y=np.arange(7.0))
+    figure = product_maps(counted, "lai", count=1)
+    image = figure.axes[0].images[0]
+    assert image.get_extent() == [0.5, 4.5, 5.5, -0.5]
+    assert image.get_array()[0, 0] in counted.lai.sel(y=0, x=1).values
+    assert {"column", "row"} <= labels(figure)
+
+
+def test_channels_of_an_inspection_have_an_axis_for_each_unit() -> None:
+    times, nothing = 17000.0 + np.arange(4), np.full((4, 3), np.nan)
+    glance = Glance(times, ["a"] * 4, np.ones(4), nothing, nothing[:, :2], np.zeros(4, dtype=bool))
+    ranges = {"a": {"B04": np.linspace(0, 0.1, 5), "LAI": np.linspace(0, 6, 5)}}
+    units = {"B04": "reflectance", "LAI": "value (m² m⁻²)"}
+    figure = overview(glance, ranges, {}, "ndvi", units)
+    shown = {axes.get_ylabel(): axes for axes in figure.axes}
+    ticks = [t.get_text() for u in units.values() for t in shown[u].get_xticklabels()]
+    assert ticks == ["B04", "LAI"]
+    assert shown["reflectance"].get_ylim()[1] < 0.2
+    one = overview(glance, ranges, {}, "ndvi", dict.fromkeys(units, "reflectance"))
+    assert len(one.axes) == 4
 
 
 def test_products_of_analysis(point_analysis: xr.Dataset, grid_analysis: xr.Dataset) -> None:

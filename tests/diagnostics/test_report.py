@@ -11,7 +11,7 @@ import xarray as xr
 
 from releo_da.diagnostics.gallery import gallery
 from releo_da.diagnostics.picture import FieldPairs, Picture
-from releo_da.diagnostics.places import chosen_places, observations
+from releo_da.diagnostics.places import chosen_places, described_place, observations, place_name
 from releo_da.diagnostics.report import render, write_report
 from releo_da.diagnostics.tables import once, tables, withheld_tables, written
 from releo_da.types import InputError
@@ -81,6 +81,22 @@ def test_places_with_field_measurements_come_first(
     places = chosen_places(point_analysis, "lai", run_verification, [field], count=4)
     assert {place["point"] for place in places[:3]} == {1, 2, 4} and len(places) == 4
     assert places[0] == {"point": 1}
+
+
+def test_places_are_named(point_analysis: xr.Dataset, grid_analysis: xr.Dataset) -> None:
+    named = point_analysis.assign_coords(
+        label=("point", list("abcdef")),
+        lon=("point", np.full(6, 1.25)),
+        lat=("point", np.full(6, np.nan)),
+    )
+    assert described_place(point_analysis, {"point": 2}) == "point 20"
+    assert described_place(named, {"point": 2}) == "c (longitude 1.2500°)"
+    assert described_place(grid_analysis, {"y": 6, "x": 0}) == "row 6, column 0 (x 300 m, y 4940 m)"
+    thinned = grid_analysis.assign_coords(id=(("y", "x"), np.arange(35).reshape(7, 5) * 3))
+    assert place_name(thinned, {"y": 1, "x": 2}) == "pixel 21"
+    series = gallery({}, None, named)[0]
+    assert series.title == "Output variables at a (longitude 1.2500°)"
+    assert [axes.get_title("left") for axes in series.figure.axes] == ["LAI at a", "NDVI at a"]
 
 
 def test_observations_are_sorted_into_used_withheld_and_refused(

@@ -47,7 +47,8 @@ def maps(
     unit: str = "",
     x: Array | None = None,
     y: Array | None = None,
-    axis_unit: str = "m",
+    axis_names: tuple[str, str] = ("column", "row"),
+    counted: bool = False,
 ) -> Figure:
     """Mean above and spread below, one column per date, one scale for each row.
 
@@ -57,12 +58,18 @@ def maps(
         times: ``[date]``.
         name: of the variable.
         unit: of the variable.
-        x: ``[col]`` centres of the columns; counted where left out. Axes begin at 0.
-        y: ``[row]`` centres of the rows.
-        axis_unit: of x and y.
+        x: ``[col]`` coordinates of the columns; their positions where left out.
+        y: ``[row]`` coordinates of the rows; their positions where left out.
+        axis_names: of x and y, with their unit.
+        counted: whether y are positions of rows, which are drawn downwards; north is up else.
     """
+    counted = counted or y is None
     x = np.arange(mean.shape[2], dtype=float) if x is None else np.asarray(x, float)
-    y = -np.arange(mean.shape[1], dtype=float) if y is None else np.asarray(y, float)
+    y = np.arange(mean.shape[1], dtype=float) if y is None else np.asarray(y, float)
+    if y[0] < y[-1] and not counted:
+        mean, spread, y = mean[:, ::-1], spread[:, ::-1], y[::-1]
+    if x[0] > x[-1]:
+        mean, spread, x = mean[..., ::-1], spread[..., ::-1], x[::-1]
     both, x, y = cropped(np.stack([mean, spread]), x, y)
     count = len(both[0])
     ratio = both.shape[2] / max(both.shape[3], 1)
@@ -79,16 +86,14 @@ def maps(
         bar.ax.tick_params(labelsize=7)
     for one, day in zip(axes[0], days, strict=True):
         style.name_axes(one, title=str(day))
-    style.name_axes(axes[1, 0], f"east ({axis_unit})", f"north ({axis_unit})")
+    style.name_axes(axes[1, 0], *axis_names)
     return made
 
 
 def draw_row(line: Sequence[Axes], grids: Array, x: Array, y: Array, palette: str) -> AxesImage:
     """Images of one quantity on one scale, see `limits`."""
     low, high = limits(grids)
-    width, height = (extent(axis) for axis in (x, y))
-    if y[0] < y[-1]:
-        grids = grids[:, ::-1]
+    (left, right), (top, bottom) = (edges(axis) for axis in (x, y))
     for one, grid in zip(line, grids, strict=True):
         one.grid(False)
         one.set_facecolor("#f0f0f0")
@@ -97,11 +102,12 @@ def draw_row(line: Sequence[Axes], grids: Array, x: Array, y: Array, palette: st
             cmap=palette,
             vmin=low,
             vmax=high,
-            extent=(0.0, width, 0.0, height),
+            extent=(left, right, bottom, top),
             interpolation="nearest",
         )
         one.tick_params(labelsize=6.5)
         one.locator_params(nbins=4)
+        one.ticklabel_format(useOffset=False, style="plain")
     return drawn
 
 
@@ -128,7 +134,7 @@ def clipped(grids: Array, drawn: AxesImage) -> str:
     )
 
 
-def extent(axis: Array) -> float:
-    """Length of an axis of pixel centres, in its unit."""
-    steps = max(len(axis) - 1, 1)
-    return float(abs(axis[-1] - axis[0]) * (1 + 1 / steps)) or 1.0
+def edges(axis: Array) -> tuple[float, float]:
+    """Outer edges of the first and the last of pixels with these centres, in their unit."""
+    half = float(axis[-1] - axis[0]) / max(len(axis) - 1, 1) / 2 or 0.5
+    return float(axis[0]) - half, float(axis[-1]) + half

@@ -20,6 +20,9 @@ from releo_da.diagnostics.plots.style import Array
 BIAS = "bias_"
 """Begins the names of biases."""
 
+ROW = "row"
+"""What the vertical axis of a map is called where rows are counted."""
+
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -68,17 +71,35 @@ def product_maps(found: xr.Dataset, name: str, count: int = 4) -> Figure:
     chosen = known[spaced(style.instants(found.time.values)[known], count)]
     spread = found[f"{name}_spread"] if f"{name}_spread" in found else mean * np.nan
     unit = mean.attrs.get("units", "")
-    degrees = str(found.x.attrs.get("units", "m")).startswith("degree")
+    x, y, named = map_axes(found)
     return maps(
         mean.values[chosen],
         spread.transpose("time", "y", "x").values[chosen],
         found.time.values[chosen],
         style.words(name),
         unit,
-        found.x.values,
-        found.y.values,
-        axis_unit="°" if degrees else str(found.x.attrs.get("units", "m")),
+        x,
+        y,
+        named,
+        counted=named[1] == ROW,
     )
+
+
+def map_axes(found: xr.Dataset) -> tuple[Array, Array, tuple[str, str]]:
+    """Coordinates of columns and rows as a map shows them, and what the two axes are called.
+
+    Metres are shown as kilometres where they go beyond ten of them. Columns and rows of a grid
+    without coordinates are counted from 0, those of the whole grid, whatever part of it is drawn.
+    """
+    x, y = (found[axis].values.astype(float) for axis in "xy")
+    unit = str(found.x.attrs.get("units", "m"))
+    if unit == "1":
+        return x, y, ("column", ROW)
+    if unit.startswith("degree"):
+        return x, y, ("longitude (°)", "latitude (°)")
+    if unit == "m" and max(np.abs(x).max(), np.abs(y).max()) >= 1e4:
+        return x / 1e3, y / 1e3, ("x (km)", "y (km)")
+    return x, y, (f"x ({unit})", f"y ({unit})")
 
 
 def spaced(times: Array, count: int) -> Array:

@@ -47,6 +47,9 @@ RIVALS = (
     ("#000000", "*"),
 )
 
+TITLE: dict[str, Any] = {"fontsize": 9.5, "loc": "left", "color": INK}
+"""How a title of a panel is written."""
+
 UNITS = {"1": "", "": "", "degree": "°", "m2 m-2": "m² m⁻²", "ug cm-2": "µg cm⁻²",
          "g cm-2": "g cm⁻²", "g m-2": "g m⁻²"}  # fmt: skip
 
@@ -92,7 +95,7 @@ def name_axes(axes: Axes, x: str = "", y: str = "", title: str = "") -> None:
     axes.set_xlabel(x, fontsize=8.5, color=INK)
     axes.set_ylabel(y if len(y) <= LONG else y.replace(" (", "\n("), fontsize=8.5, color=INK)
     if title:
-        axes.set_title(title, fontsize=9.5, loc="left", color=INK)
+        axes.set_title(title, **TITLE)
 
 
 def legend(axes: Axes, **options: Any) -> None:
