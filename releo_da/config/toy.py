@@ -31,10 +31,9 @@ from releo_da.dynamics.stepped import Stepped
 from releo_da.io import products_dataset, write_json, write_products, write_state
 from releo_da.observation.bias import Offset
 from releo_da.observation.identity import Components
-from releo_da.runs.acquire import Nature
 from releo_da.runs.block import Task
 from releo_da.runs.model import Model
-from releo_da.runs.toy import SENSOR, ToyOutcome, toy_nature, toy_twin, turns
+from releo_da.runs.toy import SENSOR, ToyNature, ToyOutcome, toy_nature, toy_twin, turns
 from releo_da.runs.toy_scores import best_estimate, comparison, estimates, scores_of
 from releo_da.state.bias import DAYS, bias_name, bias_rows
 from releo_da.types import Acquisition, InputError, Noise, State
@@ -175,7 +174,7 @@ def passes(made: ToySource, device: torch.device) -> list[Acquisition]:
     return [Acquisition(t, SENSOR, torch.zeros_like(errors), errors, nothing) for t in made.times]
 
 
-def simulated(made: ToySource, seed: int, device: torch.device) -> Nature:
+def simulated(made: ToySource, seed: int, device: torch.device) -> ToyNature:
     """The truth and its observations."""
     truth, looks = truth_of(made, device), passes(made, device)
     pixels = torch.arange(made.replicates)
@@ -231,7 +230,7 @@ def points_of(made: ToySource) -> xr.Dataset:
 def write_outcome(
     root: Path,
     outcome: ToyOutcome,
-    truth: Nature,
+    truth: ToyNature,
     made: ToySource,
     task: Task,
     scores: Mapping[str, Any],

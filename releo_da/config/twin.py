@@ -5,7 +5,7 @@ Satellites over a landscape here; toy models of published benchmarks in `releo_d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,13 +38,13 @@ from releo_da.config.twin_source import (
 )
 from releo_da.io import products_dataset, write_json, write_products, write_state
 from releo_da.observation.bias import Offset
-from releo_da.runs.acquire import Nature, nature
+from releo_da.runs.acquire import Decode, Simulate, drawn, nature, noisy
 from releo_da.runs.block import Task
-from releo_da.runs.located import count_blocks, located, told
+from releo_da.runs.located import located, told
 from releo_da.runs.twin import TwinOutcome, turns, twin
 from releo_da.runs.twin import score as scores_of
 from releo_da.state.bias import bias_rows
-from releo_da.types import InputError
+from releo_da.types import Acquisition, InputError
 
 
 def assemblies(document: Document, made: Twin, device: torch.device) -> tuple[Assembly, Assembly]:
@@ -122,19 +122,19 @@ def command(document: Document, options: Options) -> Path:
     pixels = torch.arange(int(np.prod(made.shape)))
     seed = task.seed + 1 if made.seed is None else made.seed
     ground = ground_of(made.shape, made.spacing, seed)
-    number = count_blocks(ground)  # a truth goes through all blocks at each time
-    ours, theirs = (replace(a, model=located(a.model, ground, number)) for a in (ours, theirs))
+    ours, theirs = (replace(a, model=located(a.model, ground)) for a in (ours, theirs))
     for record in told(ours.model, ground):
         log.write(record)
-    truth = nature(theirs.model, looks, (task.start, *task.asked), pixels, seed, made.cloud)
     known = known_biases(ours, made)
-    outcome = run(ours, theirs, truth, task, pixels, device, options.quiet, known)
+    simulate = simulator(theirs, looks, task, seed, made.cloud, known)
+    with progress(turns(len(looks), task, pixels), "twin", options.quiet) as tick:
+        outcome = twin(ours.model, simulate, estimated(ours), task, pixels, device, tick)
     burn_in = section(document, "score", score).burn_in
     scores = scores_of(outcome, task, burn_in)
-    for record in ledger(outcome.judged, truth.acquisitions):
+    for record in ledger(outcome.judged, looks):
         log.write(record)
     names, scored = ours.model.labels, task.start + burn_in
-    said = of_sensors(outcome.judged, truth.acquisitions, names, scored)
+    said = of_sensors(outcome.judged, looks, names, scored)
     scores = {**scores, "innovations": said}
     if ours.model.biases is not None:
         rows = bias_rows(ours.model.biases, outcome.state.ensemble, known)
@@ -145,23 +145,30 @@ def command(document: Document, options: Options) -> Path:
     return report(root)
 
 
-def run(
-    ours: Assembly,
+def simulator(
     theirs: Assembly,
-    truth: Nature,
+    looks: Sequence[Acquisition],
     task: Task,
-    pixels: Tensor,
-    device: torch.device,
-    quiet: bool,
+    seed: int,
+    cloud: float,
     known: Mapping[str, float],
-) -> TwinOutcome:
-    """The twin experiment, with its progress; ``known`` are the biases of its truth by name."""
-    with progress(turns(truth, task, pixels), "twin", quiet) as tick:
-        decode = (estimated(ours), estimated(theirs, known))
-        return twin(ours.model, truth, decode, task, pixels, device, tick)
+) -> Simulate:
+    """The nature run of any pixels: a draw of the truth's forecaster, and its acquisitions.
+
+    Args:
+        theirs: the truth's system.
+        looks: the passes.
+        task: whose start and products the truth is wanted at.
+        seed: of truth, clouds and noise.
+        cloud: probability that a pixel is hidden from a pass.
+        known: the biases of the truth, by name.
+    """
+    truth = drawn(theirs.model, estimated(theirs, known), seed, looks[0].angles)
+    others, deliver = (task.start, *task.asked), noisy(theirs.model, cloud)
+    return lambda pixels: nature(truth, looks, others, pixels, seed, deliver)
 
 
-def estimated(assembly: Assembly, known: Mapping[str, float] | None = None) -> Any:
+def estimated(assembly: Assembly, known: Mapping[str, float] | None = None) -> Decode:
     """Latents to those variables that are estimated, not fixed, and the biases of sensors.
 
     Args:

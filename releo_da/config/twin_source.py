@@ -158,13 +158,12 @@ def period_of(document: Document) -> tuple[float, float]:
 
 
 def passes(document: Document, made: Twin, device: torch.device) -> list[Acquisition]:
-    """Time, sensor and angles of every pass of the period, in time order.
+    """Time, sensor and angles (one row for all pixels) of every pass of the period, in time order.
 
     Raises:
         InputError: the period is missing, or no satellite passes in it by day.
     """
     start, end = period_of(document)
-    number = int(np.prod(made.shape))
     found = []
     for s in made.satellites:
         begin = (start if np.isnan(s.first) else s.first) + s.hour / 24.0
@@ -174,11 +173,9 @@ def passes(document: Document, made: Twin, device: torch.device) -> list[Acquisi
                 continue
             relative = float(relative_azimuth(azimuth, s.view_azimuth))
             angles = torch.tensor([float(zenith), s.view_zenith, relative], device=device)
-            nothing = torch.zeros(number, len(s.channels), device=device)
+            nothing = torch.zeros(1, len(s.channels), device=device)
             found.append(
-                Acquisition(
-                    float(time), s.sensor, nothing, nothing, angles.expand(number, 3), s.sensor
-                )
+                Acquisition(float(time), s.sensor, nothing, nothing, angles[None], s.sensor)
             )
     if not found:
         raise InputError(

@@ -1,70 +1,162 @@
-r"""Acquisitions of a truth that a forecaster draws: the nature run of a twin experiment.
+r"""What a twin experiment knows of a block of pixels: its truth, and what satellites saw of it.
 
-    x(t)  one draw of the truth's forecaster, from its initial distribution on
-    y     H(x(t)) + R^1/2 e,     e ~ N(0, I),     hidden by cloud with a given probability
+    x(t)  the truth, at every time that is asked for        `Truth`
+    c     H(x(t)), what a perfect instrument would see      `Truth.observe`
+    y     what arrives of it                                `Deliver`
 
-Truth, clouds and noise have a seed of their own: a run with the same seed as its truth would carry
-it among the members. Shapes: ``truth [pixel, 1, latent]``.
+A truth is `drawn` from a forecaster (an identical twin, or the twin of another forecaster), or
+`prescribed` by a function of time and pixel, such as a crop model, which has variables and none of
+our latents. What arrives has by default the noise of the full R, ``y = c + R^1/2 e`` with
+``e ~ N(0, I)``, and pixels are hidden by cloud with a given probability (`noisy`).
+
+Everything is a function of seed, pixel ids and time, so that a block is simulated alone, when it is
+needed, and memory holds one block. Truth, clouds and noise have a seed of their own: a run with the
+same seed as its truth would carry it among the members. Shapes: truth ``[pixel, 1, latent]``, where
+a latent of a prescribed truth is a variable.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from releo_da.cycling.draws import Draws
+from releo_da.cycling.draws import Draws, block_draws
 from releo_da.runs.model import Model
 from releo_da.sensors import channel_error
-from releo_da.types import Acquisition
+from releo_da.types import Acquisition, ObservationOperator
+
+Decode = Callable[[Tensor], Mapping[str, Tensor]]
+"""``decode(states [..., latent])``, physical variables by name, ``[...]`` each."""
+
+Derive = Callable[[Tensor, Tensor], dict[str, Tensor]]
+"""``derive(states, angles [pixel, 3])``, output variables by name, ``[pixel, member]`` each."""
+
+Deliver = Callable[[Acquisition, Tensor, Tensor, Draws, str], Acquisition]
+"""``deliver(acquisition, clean, pixels, draws, label)``: what arrives of clean values.
+
+``acquisition`` has time, sensor and angles; ``clean [pixel, channel]`` is H of the truth;
+``pixels [pixel]`` the global ids; ``label`` tells the acquisitions of one time apart in ``draws``.
+What is hidden has the value 0 and infinite error; errors are those that the provider states."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What a twin experiment asks of a truth.
+
+    Attributes:
+        states: ``states(times, pixels)`` gives ``{time: [pixel, 1, latent]}``; times ascend.
+        decode: states to those variables that an estimate is compared with.
+        derive: states and angles to output variables.
+        observe: states and an acquisition to what its sensor would see, ``[pixel, 1, channel]``.
+    """
+
+    states: Callable[[Sequence[float], Tensor], dict[float, Tensor]]
+    decode: Decode
+    derive: Derive
+    observe: ObservationOperator
 
 
 class Nature(NamedTuple):
-    """A truth and what was seen of it.
+    """The truth of a block and what was seen of it.
 
     Attributes:
-        model: the system that the truth is a draw of.
+        truth: what makes variables of its states.
         states: time -> ``[pixel, 1, latent]``.
         acquisitions: in time order, instrument errors only.
         exact: ``[pixel, channel]`` per acquisition, H of the truth.
     """
 
-    model: Model
+    truth: Truth
     states: dict[float, Tensor]
     acquisitions: list[Acquisition]
     exact: list[Tensor]
 
 
+Simulate = Callable[[Tensor], Nature]
+"""``simulate(pixels)``: the nature run of some global ids, alone."""
+
+
 @torch.no_grad()
 def nature(
-    model: Model,
+    truth: Truth,
     passes: Sequence[Acquisition],
     others: Iterable[float],
     pixels: Tensor,
     seed: int,
-    cloud: float,
+    deliver: Deliver,
 ) -> Nature:
-    """Draw a truth and simulate its acquisitions.
+    """Simulate truth and acquisitions of some pixels.
+
+    Args:
+        truth: of any pixel.
+        passes: time, sensor and angles of each acquisition, in time order, with one row that holds
+            for all pixels, or one per pixel id; values do not matter.
+        others: further times at which the truth is wanted.
+        pixels: ``[pixel]`` global ids.
+        seed: of clouds and noise.
+        deliver: what arrives.
+    """
+    here = [_at(a, pixels) for a in passes]
+    draws = block_draws(seed, pixels, here[0].angles)
+    states = truth.states(sorted({*others, *(a.time for a in here)}), pixels)
+    acquisitions, exact = [], []
+    for number, a in enumerate(here):
+        clean = truth.observe(states[a.time], a)[:, 0]
+        acquisitions.append(deliver(a, clean, pixels, draws, f"{a.sensor} {number}"))
+        exact.append(clean)
+    return Nature(truth, states, acquisitions, exact)
+
+
+def _at(a: Acquisition, pixels: Tensor) -> Acquisition:
+    """A pass over some pixels."""
+    fields = (a.values, a.error, a.angles)
+    rows = [f.expand(len(pixels), -1) if len(f) == 1 else f[pixels] for f in fields]
+    return a._replace(values=rows[0], error=rows[1], angles=rows[2])
+
+
+def drawn(model: Model, decode: Decode, seed: int, like: Tensor) -> Truth:
+    """A truth that is one draw of a forecaster, from its initial distribution on.
 
     Args:
         model: the truth's system.
-        passes: time, sensor and angles of each acquisition, in time order; values do not matter.
-        others: further times at which the truth is wanted.
-        pixels: ``[pixel]`` global ids.
-        seed: of truth, clouds and noise.
-        cloud: probability that a pixel is hidden from an acquisition, 0 to below 1.
+        decode: its latents to the variables that are compared.
+        seed: of the draw.
+        like: a tensor whose dtype and device the states take.
     """
-    draws = model.draws(seed, pixels, passes[0].angles)
-    states = trajectory(model, sorted({*others, *(a.time for a in passes)}), pixels, draws)
-    acquisitions, exact = [], []
-    for number, a in enumerate(passes):
-        clean = model.observe(states[a.time], a)[:, 0]
-        acquisitions.append(seen(model, a, clean, draws, f"{a.sensor} {number}", cloud))
-        exact.append(clean)
-    return Nature(model, states, acquisitions, exact)
+
+    def states(times: Sequence[float], pixels: Tensor) -> dict[float, Tensor]:
+        return trajectory(model, times, pixels, model.draws(seed, pixels, like))
+
+    return Truth(states, decode, model.derive, model.observe)
+
+
+def prescribed(
+    variables: Callable[[float, Tensor], Tensor],
+    names: Sequence[str],
+    derive: Derive,
+    observe: ObservationOperator,
+) -> Truth:
+    """A truth that is a function of time and pixel.
+
+    Args:
+        variables: ``variables(time, pixels)`` gives ``[pixel, 1, variable]``.
+        names: of the variables.
+        derive: variables ``[pixel, member, variable]`` and angles to output variables.
+        observe: variables and an acquisition to ``[pixel, 1, channel]``.
+    """
+
+    def states(times: Sequence[float], pixels: Tensor) -> dict[float, Tensor]:
+        return {time: variables(time, pixels) for time in times}
+
+    def decode(states: Tensor) -> dict[str, Tensor]:
+        return dict(zip(names, states.unbind(-1), strict=True))
+
+    return Truth(states, decode, derive, observe)
 
 
 def trajectory(
@@ -83,14 +175,24 @@ def trajectory(
     return found
 
 
-def seen(
-    model: Model, a: Acquisition, clean: Tensor, draws: Draws, label: str, cloud: float
-) -> Acquisition:
-    """What an instrument reports of clean values, with the noise of the full R."""
-    error = channel_error(a.sensor, model.channels[a.sensor], clean)
-    complete = model.error(a._replace(values=clean, error=error)).error
-    noisy = clean + complete * draws(a.time, f"noise {label}")(clean.shape)
-    if cloud > 0.0:
-        covered = draws(a.time, f"cloud {label}")((len(clean), 1)) < NormalDist().inv_cdf(cloud)
-        noisy, error = noisy.masked_fill(covered, 0.0), error.masked_fill(covered, torch.inf)
-    return a._replace(values=noisy, error=error)
+def noisy(model: Model, cloud: float) -> Deliver:
+    """Independent clouds, and the noise of the full R.
+
+    Args:
+        model: whose R it is, and whose channels.
+        cloud: probability that a pixel is hidden from an acquisition, 0 to below 1.
+    """
+
+    def deliver(
+        a: Acquisition, clean: Tensor, pixels: Tensor, draws: Draws, label: str
+    ) -> Acquisition:
+        error = channel_error(a.sensor, model.channels[a.sensor], clean)
+        complete = model.error(a._replace(values=clean, error=error)).error
+        values = clean + complete * draws(a.time, f"noise {label}")(clean.shape)
+        if cloud > 0.0:
+            normal = draws(a.time, f"cloud {label}")((len(clean), 1))
+            covered = normal < NormalDist().inv_cdf(cloud)
+            values, error = values.masked_fill(covered, 0.0), error.masked_fill(covered, torch.inf)
+        return a._replace(values=values, error=error)
+
+    return deliver

@@ -25,6 +25,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -34,7 +35,7 @@ from releo_da.cycling import windows
 from releo_da.cycling.cycle import cycle
 from releo_da.cycling.draws import Draws, block_draws
 from releo_da.diagnostics.scores import Array
-from releo_da.runs.acquire import Nature, trajectory
+from releo_da.runs.acquire import trajectory
 from releo_da.runs.block import Task, Tick
 from releo_da.runs.judged import Judged, judge
 from releo_da.runs.model import Model
@@ -61,6 +62,22 @@ class Case:
     rmse: list[Array] = field(default_factory=list)
     spread: list[Array] = field(default_factory=list)
     numbers: list[Array] = field(default_factory=list)
+
+
+class ToyNature(NamedTuple):
+    """A truth and what was seen of it.
+
+    Attributes:
+        model: the system that the truth is a draw of.
+        states: time -> ``[replicate, 1, latent]``.
+        acquisitions: in time order, errors complete.
+        exact: ``[replicate, channel]`` per acquisition, H of the truth.
+    """
+
+    model: Model
+    states: dict[float, Tensor]
+    acquisitions: list[Acquisition]
+    exact: list[Tensor]
 
 
 @dataclass(frozen=True)
@@ -92,7 +109,7 @@ def toy_nature(
     pixels: Tensor,
     seed: int,
     missing: float = 0.0,
-) -> Nature:
+) -> ToyNature:
     """Draw a truth per replicate and observe it.
 
     Args:
@@ -116,10 +133,10 @@ def toy_nature(
             values, error = values.masked_fill(gone, 0.0), error.masked_fill(gone, torch.inf)
         acquisitions.append(a._replace(values=values, error=error))
         exact.append(clean)
-    return Nature(model, states, acquisitions, exact)
+    return ToyNature(model, states, acquisitions, exact)
 
 
-def turns(nature: Nature, free_run: bool = True) -> int:
+def turns(nature: ToyNature, free_run: bool = True) -> int:
     """How often ``tick`` will be called: the length of a progress bar."""
     return len(nature.acquisitions) * (2 if free_run else 1)
 
@@ -127,7 +144,7 @@ def turns(nature: Nature, free_run: bool = True) -> int:
 @torch.no_grad()
 def toy_twin(
     model: Model,
-    nature: Nature,
+    nature: ToyNature,
     task: Task,
     pixels: Tensor,
     detail: bool = True,
@@ -179,7 +196,7 @@ class _Run:
     """The loop of one experiment and what its estimates said."""
 
     def __init__(
-        self, model: Model, nature: Nature, task: Task, pixels: Tensor, detail: bool
+        self, model: Model, nature: ToyNature, task: Task, pixels: Tensor, detail: bool
     ) -> None:
         self.model, self.nature, self.task = model, nature, task
         self.pixels, self.detail = pixels, detail

@@ -24,11 +24,10 @@ from torch import Tensor
 from releo_da.diagnostics.scores import Array
 from releo_da.diagnostics.verification import FIELDS, Record, summaries, verification
 from releo_da.io.products import Product
-from releo_da.runs.acquire import Nature
 from releo_da.runs.block import Task
 from releo_da.runs.compare import QUANTILES
 from releo_da.runs.judged import reasons_in_all
-from releo_da.runs.toy import SENSOR, Case, ToyOutcome, means
+from releo_da.runs.toy import SENSOR, Case, ToyNature, ToyOutcome, means
 
 VARIABLE = "state"
 """Name of what is scored and written: all components together."""
@@ -44,7 +43,7 @@ class References(NamedTuple):
     optimal_interpolation: Array
 
 
-def references(nature: Nature, scored: Array) -> References:
+def references(nature: ToyNature, scored: Array) -> References:
     """Errors of climatology and of optimal interpolation over the scored times.
 
     Args:
@@ -65,7 +64,7 @@ def references(nature: Nature, scored: Array) -> References:
     return References(time_mean(away), time_mean(error))
 
 
-def observed(nature: Nature) -> list[int]:
+def observed(nature: ToyNature) -> list[int]:
     """Components that the channels see: where H puts the numbers 0..n-1."""
     first = nature.acquisitions[0]
     size = nature.states[first.time].shape[-1]
@@ -100,7 +99,7 @@ def diverged(outcome: ToyOutcome, scored: Array, beside: References) -> Array:
     return ~outcome.finite | ~(late < limit) | ~(error.mean(0) < limit)
 
 
-def scores_of(outcome: ToyOutcome, nature: Nature, task: Task, burn_in: float) -> dict[str, Any]:
+def scores_of(outcome: ToyOutcome, nature: ToyNature, task: Task, burn_in: float) -> dict[str, Any]:
     """scores.json of the experiment.
 
     Args:
@@ -162,7 +161,7 @@ def best_estimate(outcome: ToyOutcome) -> str:
     return "smoothed" if whole else "analysis"
 
 
-def estimates(outcome: ToyOutcome, nature: Nature) -> dict[str, dict[str, Product]]:
+def estimates(outcome: ToyOutcome, nature: ToyNature) -> dict[str, dict[str, Product]]:
     """analysis.nc and truth.nc as products: the smoother's estimate, or the filter's."""
     case = outcome.cases[best_estimate(outcome)]
     told = "components of a toy model"

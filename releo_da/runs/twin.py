@@ -16,7 +16,7 @@ speak of the state alone. The loop runs block by block; memory does not grow wit
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +31,7 @@ from releo_da.diagnostics.scores import Array
 from releo_da.diagnostics.verification import Record, summaries, verification
 from releo_da.io.products import Product
 from releo_da.io.times import from_days
-from releo_da.runs.acquire import Nature
+from releo_da.runs.acquire import Decode, Nature, Simulate
 from releo_da.runs.block import Task, Tick
 from releo_da.runs.compare import compare, ndvi_index
 from releo_da.runs.hindcast import blocks
@@ -40,8 +40,6 @@ from releo_da.runs.judged import Judged, joined_judged, judge, reasons_in_all
 from releo_da.runs.model import Model, on
 from releo_da.runs.timeline import hide, merged, requests
 from releo_da.types import Acquisition, State, Step
-
-Decode = Callable[[Tensor], Mapping[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -81,8 +79,8 @@ class _BlockResult:
 
 def twin(
     model: Model,
-    nature: Nature,
-    decode: tuple[Decode, Decode],
+    simulate: Simulate,
+    decode: Decode,
     task: Task,
     pixels: Tensor,
     device: torch.device | str = "cpu",
@@ -92,9 +90,9 @@ def twin(
 
     Args:
         model: the system that assimilates.
-        nature: the truth and its acquisitions.
-        decode: latents to physical variables, of the model and of the truth; variables that both
-            estimate are scored.
+        simulate: truth and acquisitions of a block of pixels, which is simulated when its turn
+            comes.
+        decode: latents to physical variables; those that the truth has as well are scored.
         task: members, seed, product times, horizons.
         pixels: ``[pixel]`` global ids.
         device: where tensors live while the loop runs.
@@ -103,13 +101,14 @@ def twin(
     results: list[tuple[Tensor, _BlockResult]] = []
     with torch.no_grad():
         for rows in blocks(pixels):
-            block = _Block(model, nature, decode, task, pixels[rows], rows, device, tick)
+            here = simulate(pixels[rows])
+            block = _Block(model, here, decode, task, pixels[rows], device, tick)
             results.append((rows, block.run()))
+            passes = [(a.time, a.sensor) for a in here.acquisitions]
     place = torch.argsort(torch.cat([rows for rows, _ in results])).numpy()
     found = [result for _, result in results]
     state = joined_state([r.state for r in found], place)
-    times = [a.time for a in nature.acquisitions]
-    sensors = [a.sensor for a in nature.acquisitions]
+    times, sensors = zip(*passes, strict=True)
     records = joined_records([r.records for r in found], place)
     true = products([r.true for r in found], place, model.described)
     return TwinOutcome(
@@ -124,10 +123,10 @@ def twin(
     )
 
 
-def turns(nature: Nature, task: Task, pixels: Tensor) -> int:
-    """How often ``tick`` will be called: the length of a progress bar."""
+def turns(passes: int, task: Task, pixels: Tensor) -> int:
+    """How often ``tick`` is called with so many acquisitions: the length of a progress bar."""
     number = sum(1 for _ in blocks(pixels))
-    return number * len(nature.acquisitions) * (2 + len(task.horizons))
+    return number * passes * (2 + len(task.horizons))
 
 
 class _Block:
@@ -137,21 +136,20 @@ class _Block:
         self,
         model: Model,
         nature: Nature,
-        decode: tuple[Decode, Decode],
+        decode: Decode,
         task: Task,
         pixels: Tensor,
-        rows: Tensor,
         device: torch.device | str,
         tick: Tick,
     ) -> None:
         self.model, self.nature, self.task = model, nature, task
-        self.pixels, self.rows, self.device, self.tick = pixels, rows, device, tick
-        self.acquisitions = [model.error(on(a, device, rows)) for a in nature.acquisitions]
+        self.pixels, self.device, self.tick = pixels, device, tick
+        self.acquisitions = [model.error(on(a, device)) for a in nature.acquisitions]
         self.draws = model.draws(task.seed, pixels, self.acquisitions[0].values)
-        self.decode, self.decode_truth = decode
+        self.decode, self.truth = decode, nature.truth
         probe = nature.acquisitions[0].time
         mine = self.decode(self._prior().ensemble)
-        self.names = tuple(n for n in self.decode_truth(self._true(probe)) if n in mine)
+        self.names = tuple(n for n in self.truth.decode(self._true(probe)) if n in mine)
 
     def run(self) -> _BlockResult:
         """All estimates of the block beside the truth."""
@@ -200,7 +198,7 @@ class _Block:
         return steps
 
     def _true(self, time: float) -> Tensor:
-        return self.nature.states[time][self.rows].to(self.device)
+        return self.nature.states[time].to(self.device)
 
     def _record(
         self,
@@ -215,9 +213,9 @@ class _Block:
         if predicted is None:
             predicted = self.model.observe(ensemble, a)
         channels = self.model.channels[a.sensor]
-        exact = self.nature.exact[date][self.rows].to(self.device)
+        exact = self.nature.exact[date].to(self.device)
         parts = [against(predicted, exact, a, ndvi_index(a.sensor, channels))]
-        mine, true = self.decode(ensemble), self.decode_truth(self._true(a.time))
+        mine, true = self.decode(ensemble), self.truth.decode(self._true(a.time))
         members = torch.stack([mine[n] for n in self.names], -1)
         target = torch.stack([true[n][:, 0] for n in self.names], -1)
         parts.append(against(members, target, a, None)[:, :-1])
@@ -245,12 +243,12 @@ class _Block:
         where = [k for k, step in enumerate(steps) if not step.acquisition.sensor]
         angles = [steps[k].acquisition.angles for k in where]
         states = [self._true(steps[k].acquisition.time) for k in where]
-        for into, model, ensembles in (
-            (found.estimated, self.model, [smoothed[k] for k in where]),
-            (found.true, self.nature.model, [s.expand(-1, 2, -1) for s in states]),
+        for into, derive, ensembles in (
+            (found.estimated, self.model.derive, [smoothed[k] for k in where]),
+            (found.true, self.truth.derive, [s.expand(-1, 2, -1) for s in states]),
         ):
             pairs = zip(ensembles, angles, strict=True)
-            derived = [model.derive(ensemble, angle) for ensemble, angle in pairs]
+            derived = [derive(ensemble, angle) for ensemble, angle in pairs]
             for name in derived[0] if derived else ():
                 members = np.stack([d[name].float().cpu().numpy() for d in derived])
                 into[name] = statistics(members)

@@ -21,7 +21,7 @@ from releo_da.cycling.cycle import cycle
 from releo_da.cycling.draws import block_draws
 from releo_da.dynamics.drifting import Drifting
 from releo_da.dynamics.linear import linear
-from releo_da.runs.acquire import nature
+from releo_da.runs.twin import twin
 from releo_da.state.bias import Biases
 from releo_da.types import InputError, State, Step
 
@@ -184,9 +184,9 @@ def estimated(folder: Path, *settings: str) -> tuple[dict[str, Any], Any]:
     ours, theirs = twins.assemblies(document, made, device)
     task = twins.task_of(document, made)
     looks, pixels = twin_source.passes(document, made, device), torch.arange(30)
-    truth = nature(theirs.model, looks, (task.start, *task.asked), pixels, 1, made.cloud)
     known = twins.known_biases(ours, made)
-    outcome = twins.run(ours, theirs, truth, task, pixels, device, True, known)
+    simulate = twins.simulator(theirs, looks, task, 1, made.cloud, known)
+    outcome = twin(ours.model, simulate, twins.estimated(ours), task, pixels, device)
     return twins.scores_of(outcome, task, 60.0), (outcome, ours)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from releo_da.config import twin_source
 from releo_da.config.document import Document, load
 from releo_da.config.options import Options
 from releo_da.cycling.draws import block_draws
-from releo_da.runs.acquire import nature
 from releo_da.runs.hindcast import blocks
 from releo_da.types import InputError
 
@@ -65,11 +65,13 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
 
 
 def simulated(folder: Path, seed: int, cloud: float, pixels: int) -> Any:
-    document: Document = load(written(folder), (f"source.twin.pixels={pixels}",))
+    document: Document = load(written(folder), ("source.twin.pixels=400",))
     made = twin_source.source_of(document)
     ours, _ = twins.assemblies(document, made, torch.device("cpu"))
     passes = twin_source.passes(document, made, torch.device("cpu"))
-    return nature(ours.model, passes, (), torch.arange(pixels), seed, cloud), ours
+    task = replace(twins.task_of(document, made), asked=())
+    simulate = twins.simulator(ours, passes, task, seed, cloud, {})
+    return simulate(torch.arange(pixels)), ours
 
 
 def test_observations_help_and_more_of_them_help_more(done: tuple[Path, dict[str, Any]]) -> None:
