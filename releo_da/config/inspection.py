@@ -32,7 +32,7 @@ from releo_da.config.sources import (
     resolved_sources,
     suspicions,
 )
-from releo_da.cycling.draws import BLOCK
+from releo_da.cycling.draws import pieces
 from releo_da.diagnostics.plots.inspection import Glance, overview
 from releo_da.diagnostics.plots.style import label, png
 from releo_da.io import Series, create_run_directory, write_json
@@ -132,7 +132,7 @@ def _sampled(document: Document, cubes: list[Cube], refused: list[Noted], option
 
     try:
         with progress(len(groups(cubes[0])), "reading", options.quiet) as tick:
-            stream = survey(cubes, judge, check_offsets, BLOCK, tick)
+            stream = survey(cubes, judge, check_offsets, pieces, tick)
         return stream.sample, stream.pixels
     except InputError as error:
         refused.append(Noted("sources", REFUSED, str(error)))

@@ -34,7 +34,7 @@ from releo_da.config.sections import (
     train,
 )
 from releo_da.config.sources import READERS, check_offsets, resolved_sources, suspicions
-from releo_da.cycling.draws import BLOCK
+from releo_da.cycling.draws import pieces
 from releo_da.io import write_json, write_products
 from releo_da.io.cube import Cube, open_cube
 from releo_da.io.map_file import writing_map
@@ -83,7 +83,7 @@ def command(document: Document, options: Options, cubes: list[Cube]) -> Path:
         return suspicions(sample, cubes[number].layout.path, accepted[number])
 
     with progress(len(groups(cubes[0])), "reading", options.quiet) as tick:
-        stream = survey(cubes, judge, check_offsets, BLOCK, tick)
+        stream = survey(cubes, judge, check_offsets, pieces, tick)
     series, weather = with_weather(document, stream.sample._replace(pixels=stream.pixels))
     wanted = section(document, "score", score)
     task = task_of(document, series)

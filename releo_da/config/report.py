@@ -131,9 +131,12 @@ def summary(scores: dict[str, Any]) -> list[str]:
     for name, rows in scores.get("in_situ", {}).items():
         row = rows.get("smoothed") or rows.get("analysis")
         if row:
+            plural = "" if row["n"] == 1 else "s"
+            # One measurement, or all alike, have no correlation with anything.
+            r2 = "" if row["r2"] is None else f", r2 {row['r2']:.2f}"
             said.append(
-                f"{name} against {row['n']} field measurements: RMSE {row['rmse']:.2f}, "
-                f"bias {row['bias']:+.2f}, r2 {row['r2']:.2f}."
+                f"{name} against {row['n']} field measurement{plural}: RMSE {row['rmse']:.2f}, "
+                f"bias {row['bias']:+.2f}{r2}."
             )
     return said
 

@@ -5,6 +5,10 @@ of its own, which draws for the whole block; a run takes the rows of the pixels 
 is no generator state to save, a restart needs none, and results depend neither on how pixels are
 chunked nor on which others run beside them. Numbers are drawn on the CPU in float32 and moved, so
 that a run draws the same on every device.
+
+The unit of work is another. A land mask may leave a few pixels of each block, and a tensor of one
+pixel takes about as long as one of 256: neighbouring blocks of few pixels are worked on together
+(`pieces`), each with the numbers of its own generator.
 """
 
 from __future__ import annotations
@@ -25,7 +29,29 @@ Mix = Callable[[int, str, Tensor], Tensor]
 """``mix(block, stage, drawn)`` turns the numbers of a whole block, ``[256, ...]``, into others."""
 
 BLOCK = 256
-"""Pixels per block of randomness."""
+"""Pixels per block of randomness, and at most in a piece of work."""
+
+
+def pieces(ids: Tensor) -> Tensor:
+    """Where pieces of work end: whole blocks, as many as hold `BLOCK` of the pixels at most.
+
+    Pieces follow from the ids alone: a run over the pixels between two ends finds the same ones
+    there as a run over all.
+
+    Args:
+        ids: ``[pixel]`` global ids, in any order.
+
+    Returns:
+        ``[piece]``, for each the first id beyond it, ascending; none is without a pixel.
+    """
+    blocks, counts = torch.unique(ids.cpu() // BLOCK, return_counts=True)
+    total = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+    done, last = 0, []
+    while done < len(blocks):
+        fitting = int(torch.searchsorted(total, total[done] + BLOCK, right=True)) - 1
+        done = max(fitting, done + 1)
+        last.append(done - 1)
+    return (blocks[last] + 1) * BLOCK
 
 
 def generator(seed: int, block: int, time: float, stage: str) -> torch.Generator:

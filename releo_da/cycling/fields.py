@@ -97,14 +97,15 @@ def covariance(place: Tensor, wanted: Correlated) -> Tensor:
     return matrix.fill_diagonal_(1.0)
 
 
-def mixer(places: Places, wanted: Correlated, kept: int = 1) -> Mix:
+def mixer(places: Places, wanted: Correlated, kept: int = BLOCK) -> Mix:
     """What makes fields of the numbers of a block, for `releo_da.cycling.draws.block_draws`.
 
     Args:
         places: of any id.
         wanted: length, kernel and share.
-        kept: how many blocks are held in memory, those used last: 1 where a run finishes a block
-            before the next, all where it goes through all of them at each time.
+        kept: how many blocks are held in memory, those used last, of 0.25 MiB each: as many as a
+            piece of work can be of where a run finishes one before the next, all where it goes
+            through all of them at each time.
     """
 
     @lru_cache(maxsize=kept)

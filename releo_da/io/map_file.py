@@ -3,7 +3,8 @@
 The file is the one that `releo_da.io.products.write_products` writes of a map in memory: the same
 variables, attributes and numbers. Pixels arrive block by block in ascending order of their ids; a
 strip of whole rows is held until it is complete and then written, so that every chunk of the file
-is compressed once. The file is written aside and takes its name when it is whole.
+is compressed once. HDF5 would hold what is written as well, 64 MiB of each variable; its cache is
+made as small as a chunk. The file is written aside and takes its name when it is whole.
 """
 
 from __future__ import annotations
@@ -118,6 +119,7 @@ class _Strips:
                     fill_value=np.float32(np.nan),
                     **PACKED,
                 )
+                made.set_var_chunk_cache(self.rows * row)
                 made.setncatts(array.attrs)
                 if fields:
                     made.setncattr("coordinates", " ".join(fields))

@@ -1,4 +1,4 @@
-"""A map that does not fit into memory, read in parts of whole blocks of pixels.
+"""A map that does not fit into memory, read in parts of whole pieces of work.
 
 What a run must know of the whole series before it starts is found by a first pass over the files
 (`survey`): which pixels and which times were ever seen, how many values each product has (for the
@@ -9,9 +9,9 @@ pixels is its own sample, and then every decision is the one that a run in memor
 differ: a run in memory counts clear values for the choice among duplicates after faults are mended,
 and gives a pixel that one of several sources never saw the mean angles of that source.)
 
-A second pass (`Stream.parts`) gives the series part by part. A part holds whole blocks of 256
-pixel ids (`releo_da.cycling.draws`), so results do not depend on where parts begin; pixels of a
-block that the next rows complete are held back and go with them.
+A second pass (`Stream.parts`) gives the series part by part. A part holds whole pieces of what a
+run works on at once (`releo_da.cycling.draws`), so results do not depend on where parts begin;
+pixels of a piece that the next rows complete are held back and go with them.
 
 Memory: a strip of each file, a part, and for each pixel its coordinates and one bit per time.
 """
@@ -76,7 +76,7 @@ def survey(
     cubes: Sequence[Cube],
     judge: Judge,
     check: Check,
-    block: int,
+    pieces: Callable[[torch.Tensor], torch.Tensor],
     tick: Callable[[str], None] = lambda text: None,
 ) -> Stream:
     """Read cubes once for what a run must know of the whole, and prepare to read them in parts.
@@ -85,7 +85,7 @@ def survey(
         cubes: on one grid, with the same rows and columns kept.
         judge: looks at the sample of each cube for what is wrong with the whole of it.
         check: looks for faulty products.
-        block: pixel ids per block of randomness.
+        pieces: where pieces of work end among the ids of all pixels (`releo_da.cycling.draws`).
         tick: called after each part.
 
     Raises:
@@ -132,6 +132,8 @@ def survey(
     chosen = drop_duplicates(mended, suspicious, lambda a: int(counts[alive[places[id(a)]]]))
     kept = [places[id(a)] for a in chosen.acquisitions]
     lasting = [alive[k] for k in kept]
+    axis = _concatenated(pixels)
+    ends = pieces(torch.from_numpy(axis["id"].values)).numpy()
 
     def parts() -> Iterator[Series]:
         held: Series | None = None
@@ -141,14 +143,15 @@ def survey(
             part = part._replace(acquisitions=[acquisitions[k] for k in kept])
             held = part if held is None else _joined([held, part])
             ids = held.pixels["id"].values
-            ahead = (int(rows[-1]) + 1) * first.grid.width // block * block
+            complete = ends <= (int(rows[-1]) + 1) * first.grid.width
+            ahead = ends[complete].max(initial=0)
             if (ids < ahead).any():
                 yield _of_pixels(held, ids < ahead)
                 held = _of_pixels(held, ids >= ahead)
         if held is not None and held.pixels.sizes["pixel"]:
             yield held
 
-    return Stream(chosen, _concatenated(pixels), _of_times(bits, lasting), parts)
+    return Stream(chosen, axis, _of_times(bits, lasting), parts)
 
 
 def sample_step(height: int, width: int) -> int:

@@ -1,8 +1,8 @@
 """Hindcast: archived acquisitions, analysed and smoothed, scored against what was withheld.
 
-The loop runs block by block (256 pixels), so memory does not grow with the map. Outputs are joined
-along the pixel axis: records of every comparison, output variables at the requested dates, the rows
-of field measurements, the last state.
+The loop runs block by block (256 pixels; several blocks at once where a mask leaves few of each),
+so memory does not grow with the map. Outputs are joined along the pixel axis: records of every
+comparison, output variables at the requested dates, rows of field measurements, the last state.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from releo_da.cycling.draws import BLOCK
+from releo_da.cycling.draws import pieces
 from releo_da.diagnostics.leads import Leads, Pairs, leads_dataset, of_pixels, pairs_of
 from releo_da.diagnostics.scores import Array
 from releo_da.diagnostics.verification import FIELDS, verification
@@ -78,10 +78,11 @@ class Outcome:
 
 
 def blocks(pixels: Tensor) -> Iterator[Tensor]:
-    """Rows of the pixel axis by block of randomness, ``[row]`` each."""
-    block = pixels // BLOCK
-    for number in torch.unique(block):
-        yield (block == number).nonzero()[:, 0]
+    """Rows of the pixel axis that are worked on together (`pieces`), ``[row]`` each."""
+    ends = pieces(pixels)
+    piece = torch.bucketize(pixels, ends, right=True)
+    for number in range(len(ends)):
+        yield (piece == number).nonzero()[:, 0]
 
 
 def turns(series: Series, task: Task, withhold: Rule | None) -> int:
@@ -96,7 +97,7 @@ def turns(series: Series, task: Task, withhold: Rule | None) -> int:
     passes = (
         1 + len(task.horizons) + bool(task.bins) + 2 * (0 if withhold is None else withhold.passes)
     )
-    return len(torch.unique(pixels // BLOCK)) * len(series.acquisitions) * passes
+    return len(pieces(pixels)) * len(series.acquisitions) * passes
 
 
 def hindcast(
@@ -170,7 +171,7 @@ def block_results(
 
     Args:
         model: as `hindcast`, like all that follows.
-        series: the whole, or a part that holds whole blocks.
+        series: the whole, or a part that ends where a piece of work does.
         task: with the dates that are asked for.
         product_times: those of them at which statistics are kept.
         field: tables whose members are kept; ``pixel_index`` refers to `series`, -1 is elsewhere.

@@ -21,7 +21,7 @@ from releo_da.io.location import places_of, unit_of
 from releo_da.runs.model import Model
 
 
-def located(model: Model, pixels: xr.Dataset, kept: int = 1) -> Model:
+def located(model: Model, pixels: xr.Dataset, kept: int = BLOCK) -> Model:
     """The model on a pixel axis.
 
     Args:

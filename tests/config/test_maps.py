@@ -9,13 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 import yaml
 
 from releo_da.config import copies, maps
 from releo_da.config.run_files import time_left
+from releo_da.cycling import draws
 from releo_da.io import cube as cubes
 from releo_da.io import map_file, strips
+from releo_da.runs import hindcast
 
 HEIGHT, WIDTH, DATES = 20, 33, 5
 BANDS = ["B04", "B08"]
@@ -150,6 +153,43 @@ def test_in_parts_and_at_once(
             for key in ("written", "strip"):
                 record.pop(key, None)
         assert mine == theirs
+
+
+def test_few_pixels_of_many_blocks_are_worked_on_together(
+    place: Path, releo: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blocks of 16 ids, about two pixels of each: in memory, in parts, one by one, the same."""
+    monkeypatch.setattr(draws, "BLOCK", 16)
+    land = np.random.default_rng(5).uniform(size=(HEIGHT, WIDTH)) < 0.12
+    land[10:] = False
+    land[4, 12] = True  # pixel 144 of the table
+    ground = {"y": 5200995.0 - 10 * np.arange(HEIGHT), "x": 400005.0 + 10 * np.arange(WIDTH)}
+    xr.Dataset({"land": (("y", "x"), land.astype(np.uint8))}, ground).to_netcdf("land.nc")
+    Path("lai.csv").write_text("plot,date,lai\n144,2020-05-08,2.0\n")
+    mask = {"path": "land.nc", "variable": "land", "values": [1]}
+    config = configuration([source("a.nc", mask=mask)], members=32)
+    whole = run(releo, config, "whole")
+    monkeypatch.setattr(maps, "LARGE", 0)
+    monkeypatch.setattr(cubes, "STRIP", 2 * DATES * 7 * WIDTH * 2 * 4)
+    monkeypatch.setattr(strips, "PART", 3 * WIDTH)
+    parts = run(releo, config, "parts")
+
+    def single(ids: torch.Tensor) -> torch.Tensor:
+        return (torch.unique(ids // 16) + 1) * 16
+
+    for module in (maps, hindcast):
+        monkeypatch.setattr(module, "pieces", single)
+    single_scores = run(releo, config, "single")
+    files = ["analysis.nc", "unsmoothed.nc", "verification.nc"]
+    for other in ("parts", "single"):
+        same_files(files, other, "whole")
+        state = Path(other, "state.safetensors").read_bytes()
+        assert state == Path("whole/state.safetensors").read_bytes()
+        assert Path(other, "field_lai.csv").read_text() == Path("whole/field_lai.csv").read_text()
+    parts.pop("sampled")
+    single_scores.pop("sampled")
+    same_rows(parts, whole)
+    same_rows(single_scores, whole)
 
 
 def test_a_forecast_goes_on_from_a_map_in_parts(
