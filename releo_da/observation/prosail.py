@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from releo_da.observation.quadrature import Quadrature, band_quadrature
-from releo_da.physics.optics import Optics, load_optics
+from releo_da.physics.optics import LeafModel, Optics, load_optics
 from releo_da.physics.prosail import prosail
 from releo_da.sensors import load_sensor
 from releo_da.sensors.indices import combine
@@ -62,11 +62,18 @@ class NodeBands:
         channels: for each sensor, the channels in the order of its acquisitions.
         tolerance: rms reflectance error allowed to the quadrature; 0 for the full response at every
             wavelength, some hundred times slower.
+        leaf: whose absorption coefficients.
     """
 
     zeniths = 90.0, 90.0
 
-    def __init__(self, channels: Mapping[str, tuple[str, ...]], tolerance: float = 3.0e-4) -> None:
+    def __init__(
+        self,
+        channels: Mapping[str, tuple[str, ...]],
+        tolerance: float = 3.0e-4,
+        leaf: LeafModel = "prospect_d",
+    ) -> None:
+        self.leaf = leaf
         self.quadratures: dict[str, Quadrature] = {
             sensor: band_quadrature(load_sensor(sensor), names, tolerance)
             for sensor, names in channels.items()
@@ -78,7 +85,9 @@ class NodeBands:
 
     def _load(self, sensor: str, dtype: torch.dtype, device: torch.device) -> tuple[Optics, Tensor]:
         rule = self.quadratures[sensor]
-        return load_optics(rule.wavelengths, dtype, device), rule.weights.to(device, dtype)
+        return load_optics(rule.wavelengths, dtype, device, self.leaf), rule.weights.to(
+            device, dtype
+        )
 
     def __call__(
         self, sensor: str, variables: Mapping[str, Tensor], tts: Tensor, tto: Tensor, psi: Tensor

@@ -1,0 +1,149 @@
+r"""A landscape of fields on which crops grow: the truth of a fraternal twin experiment.
+
+    pixel -> field -> crop and cohort of the season -> leaf area, stage, moisture (`growth`)
+                                                    -> leaves and soil (`chemistry`)
+
+A field draws, for each season, one of the crops and one of that crop's cohorts (a sowing date, a
+soil, a cultivar, as the growth model ran it). Within a field, sowing date, vigour, nitrogen, leaf
+water and brightness of the soil vary smoothly from pixel to pixel:
+
+    lai(pixel, t) = vigour(pixel) lai_cohort(t - shift(pixel)),     vigour = exp(0.12 g1), ...
+
+with g random fields of unit variance (`releo_da.nature.random_fields`). A field changes over to the
+crop of the next season when that has emerged.
+
+Everything is a function of seed, row, column and time: a pixel can be asked for alone, in any
+order, and memory does not grow with map or season. Shapes: ``[pixel]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from releo_da.nature.chemistry import PLANTS, VARIABLES, Plant, leaves_and_soil
+from releo_da.nature.fields import Fields, fields, normal, uniform
+from releo_da.nature.growth import Growth, at
+from releo_da.nature.random_fields import field as smooth
+from releo_da.types import InputError
+
+Array = NDArray[np.float64]
+Whole = NDArray[np.int64]
+
+LENGTH = 6.0
+"""How far (pixels) what varies within a field agrees with itself."""
+
+SHIFT, VIGOUR, NITROGEN, TURGOR, BRIGHTNESS = range(10, 15)
+"""Tell the random numbers of a field, and the random fields within it, apart."""
+
+
+class Ground(NamedTuple):
+    """What does not change with time, ``[pixel]`` each.
+
+    Attributes:
+        field: the field of each pixel.
+        cohort: ``[season, pixel]`` row of the season's `Growth`.
+        shift: days by which a pixel is later than its cohort.
+        vigour: factor of leaf area and biomass.
+        nitrogen: factor of chlorophyll.
+        turgor: factor of leaf water.
+        brightness: of the dry soil.
+    """
+
+    field: Fields
+    cohort: Whole
+    shift: Array
+    vigour: Array
+    nitrogen: Array
+    turgor: Array
+    brightness: Array
+
+
+def ground(
+    seed: int, seasons: Sequence[Growth], row: Array, column: Array, size: float = 14.0
+) -> Ground:
+    """What grows where.
+
+    Args:
+        seed: of the landscape.
+        seasons: what may grow, season after season.
+        row: ``[pixel]`` in pixels.
+        column: ``[pixel]``.
+        size: mean width of a field, in pixels.
+    """
+    plot = fields(seed, row, column, size)
+
+    def varied(what: int, of_field: float, of_pixel: float) -> Array:
+        within = smooth((seed, what), row, column, LENGTH)
+        found: Array = of_field * normal(seed, plot.row, plot.column, what) + of_pixel * within
+        return found
+
+    return Ground(
+        plot,
+        np.stack([cohort(seed, growth, plot, year) for year, growth in enumerate(seasons)]),
+        varied(SHIFT, 3.0, 2.5),
+        np.exp(varied(VIGOUR, 0.08, 0.12)),
+        np.exp(varied(NITROGEN, 0.10, 0.06)),
+        np.exp(varied(TURGOR, 0.08, 0.05)),
+        0.75 * np.exp(varied(BRIGHTNESS, 0.15, 0.08)),
+    )
+
+
+def cohort(seed: int, growth: Growth, plot: Fields, season: int) -> Whole:
+    """The cohort of each field in one season, ``[pixel]``: a crop first, all as likely."""
+    names = np.array(growth.crop)
+    crops, first = np.unique(names, return_index=True)
+    crops = crops[np.argsort(first)]  # in the order of the table
+    rows = [np.flatnonzero(names == crop) for crop in crops]
+    number = np.array([len(found) for found in rows])
+    crop = (uniform(seed, plot.row, plot.column, 100 + 2 * season) * len(crops)).astype(int)
+    place = (uniform(seed, plot.row, plot.column, 101 + 2 * season) * number[crop]).astype(int)
+    table = np.full((len(crops), number.max()), -1)
+    for k, found in enumerate(rows):
+        table[k, : len(found)] = found
+    chosen: Whole = table[crop, place]
+    return chosen
+
+
+def variables(seasons: Sequence[Growth], here: Ground, time: float) -> Array:
+    """The truth at one time, ``[pixel, variable]`` by `releo_da.nature.chemistry.VARIABLES`.
+
+    Raises:
+        InputError: no season holds the time.
+    """
+    grown, crop = growing(seasons, here, time)
+    grown |= {name: here.vigour * grown[name] for name in ("lai", "dead", "biomass")}
+    names, index = np.unique(crop, return_inverse=True)
+    table = np.array([PLANTS[name] for name in names])[index]
+    plant = dict(zip(Plant._fields, table.T, strict=True))
+    found = leaves_and_soil(grown, plant, here.nitrogen, here.turgor, here.brightness)
+    return np.stack([found[name] for name in VARIABLES], -1)
+
+
+def growing(
+    seasons: Sequence[Growth], here: Ground, time: float
+) -> tuple[dict[str, Array], NDArray[np.str_]]:
+    """What grows on each pixel (`releo_da.nature.growth.at`), and its name, ``[pixel]``."""
+    found = []
+    for growth, rows in zip(seasons, here.cohort, strict=True):
+        if 0.0 <= time - growth.first < growth.lai.shape[1]:
+            found.append((at(growth, rows, time, here.shift), np.array(growth.crop)[rows]))
+    if not found:
+        spans = ", ".join(span(growth) for growth in seasons)
+        day = np.datetime64(int(time), "D")
+        raise InputError(f"nothing is known to grow on {day}: the nature run covers {spans}")
+    grown, crop = found[0]
+    for coming, name in found[1:]:
+        begun = coming["stage"] >= 0.0
+        grown = {what: np.where(begun, coming[what], value) for what, value in grown.items()}
+        crop = np.where(begun, name, crop)
+    return grown, crop
+
+
+def span(growth: Growth) -> str:
+    """The days that a table covers, in words."""
+    first = np.datetime64(int(growth.first), "D")
+    return f"{first} to {first + growth.lai.shape[1] - 1}"

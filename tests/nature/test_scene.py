@@ -1,0 +1,124 @@
+"""The truth of a fraternal twin: the same however asked for, and not what a filter assumes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from releo_da.nature import canopy, scene
+from releo_da.nature.chemistry import VARIABLES
+from releo_da.nature.growth import Growth
+from releo_da.nature.phenology import phenology
+from releo_da.observation.prosail import NodeBands, ProsailOperator
+from releo_da.types import Acquisition, InputError
+
+CHANNELS = {"sentinel2a": ("B02", "B04", "B08", "B11")}
+ROWS, COLUMNS = (axis.ravel().astype(float) for axis in np.indices((24, 24)))
+JUNE = float(np.datetime64("2023-06-15").astype(int)) + 0.45
+
+
+@pytest.fixture(scope="module")
+def season() -> Growth:
+    return phenology(years=(2023,))
+
+
+@pytest.fixture(scope="module")
+def here(season: Growth) -> scene.Ground:
+    return scene.ground(3, [season], ROWS, COLUMNS, 8.0)
+
+
+def look(number: int) -> Acquisition:
+    nothing = torch.zeros(number, 0)
+    angles = torch.tensor([35.0, 6.0, 100.0], dtype=torch.float64).expand(number, 3)
+    return Acquisition(JUNE, "sentinel2a", nothing, nothing, angles)
+
+
+def states(values: np.ndarray) -> Tensor:
+    return torch.from_numpy(values)[:, None]
+
+
+def test_part_of_a_landscape_is_the_landscape_there(season: Growth, here: scene.Ground) -> None:
+    chosen = np.random.default_rng(0).permutation(ROWS.size)[:50]
+    part = scene.ground(3, [season], ROWS[chosen], COLUMNS[chosen], 8.0)
+    whole = scene.variables([season], here, JUNE)
+    assert np.array_equal(scene.variables([season], part, JUNE), whole[chosen])
+
+
+def test_fields_grow_what_they_drew_and_pixels_differ(season: Growth, here: scene.Ground) -> None:
+    lai = scene.variables([season], here, JUNE)[:, VARIABLES.index("lai")]
+    crop = np.array(season.crop)[here.cohort[0]]
+    assert set(crop) == set(season.crop)
+    assert lai[crop == "bare_soil"].max() < 0.1
+    assert lai[crop == "deciduous_forest"].min() > 2.0
+    name = here.field.row * 100 + here.field.column
+    inside = [lai[name == k].std() / lai[name == k].mean() for k in np.unique(name)]
+    assert 0.01 < np.median(inside) < 0.3
+
+
+def test_a_field_changes_over_when_the_next_crop_has_emerged(here: scene.Ground) -> None:
+    def crop(name: str, stage: float) -> Growth:
+        flat = np.full((1, 60), 2.0)
+        return Growth((name,), 100.0, flat, 0.0 * flat, 0.0 * flat + stage, 0.1 * flat, flat)
+
+    first = crop("maize", 1.5)
+    later = crop("winter_wheat", -1.0)
+    later.stage[:, 30:] = 0.2
+    both = [first, later]
+    place = scene.ground(3, both, ROWS, COLUMNS, 8.0)._replace(shift=np.zeros(ROWS.size))
+    assert set(scene.growing(both, place, 120.0)[1]) == {"maize"}
+    assert set(scene.growing(both, place, 140.0)[1]) == {"winter_wheat"}
+    with pytest.raises(InputError, match="covers 1970-04-11 to 1970-06-09"):
+        scene.growing(both, place, 170.0)
+
+
+def test_truth_is_no_setting_of_the_simulator_that_assimilates(
+    season: Growth, here: scene.Ground
+) -> None:
+    """With the same contents, structure and soil the two differ by model error, and not by much."""
+    true = states(scene.variables([season], here, JUNE))
+    theirs = canopy.simulator(CHANNELS)(true, look(ROWS.size))[:, 0]
+
+    def assumed(latents: Tensor) -> dict[str, Tensor]:
+        held = canopy.decode(latents)
+        return {k: v for k, v in held.items() if k not in ("lidfa", "lidfb", "soil_moisture")}
+
+    ours = ProsailOperator(
+        assumed, lambda x: x[..., :0], CHANNELS, bands=NodeBands(CHANNELS)
+    )(true, look(ROWS.size))[:, 0]  # fmt: skip
+    apart = (theirs - ours).pow(2).mean(0).sqrt()
+    assert ((apart > 5e-4) & (apart < 0.03)).all()
+
+
+def test_discrepancy_has_its_size_and_belongs_to_fields(here: scene.Ground) -> None:
+    wide = scene.ground(3, [phenology(years=(2023,))], 400.0 * ROWS, 400.0 * COLUMNS, 8.0)
+    error = canopy.discrepancy(9, wide.field, 0.05)
+    centres = np.linspace(420.0, 2400.0, 40)
+    days = np.linspace(0.0, 300.0, 20)
+    found = np.stack([canopy.factor(error, centres, day) - 1.0 for day in days])
+    assert found.std() == pytest.approx(0.05, rel=0.1)
+    assert abs(found.mean()) < 0.01
+    near = canopy.factor(canopy.discrepancy(9, here.field, 0.05), centres, 3.0)
+    name = here.field.row * 100 + here.field.column
+    assert all(np.ptp(near[name == k], axis=0).max() == 0.0 for k in np.unique(name))
+
+
+def test_without_a_discrepancy_a_sensor_sees_the_simulator(
+    season: Growth, here: scene.Ground
+) -> None:
+    true, observe = states(scene.variables([season], here, JUNE)), canopy.simulator(CHANNELS)
+    none = canopy.discrepancy(9, here.field, 0.0)
+    seen = canopy.seen(observe, none, CHANNELS["sentinel2a"], true, look(ROWS.size))
+    assert torch.equal(seen, observe(true, look(ROWS.size))[:, 0])
+
+
+def test_output_variables_of_the_truth(season: Growth, here: scene.Ground) -> None:
+    true, observe = states(scene.variables([season], here, JUNE)), canopy.simulator(CHANNELS)
+    names = ("lai", "ala", "soil_moisture", "ccc", "fapar", "ndvi")
+    found = canopy.derived(names, observe, CHANNELS)(true, look(ROWS.size).angles)
+    assert tuple(found) == names
+    assert torch.allclose(found["ccc"], 0.01 * found["lai"] * canopy.decode(true)["cab"])
+    lush = found["lai"] > 3.0
+    assert found["ndvi"][lush].min() > 0.6
+    assert found["fapar"][lush].min() > 0.7
