@@ -25,7 +25,7 @@ field of view are passes. Cost: ``[N, 37]`` positions for a place, whatever the 
 Left out: eccentricity (0.001: 2 s), station keeping (a kilometre or two), the angles between the
 channels and detectors of one instrument (to 3 degrees along track for Sentinel-2, which turns the
 azimuth of near-nadir views), ascending passes, which lie in the night, and what a mission does not
-acquire. Against metadata of Sentinel-2 view zeniths agree to 0.5 degrees near nadir (integers there).
+acquire. View zeniths of fields in tile 31TCJ are those of their metadata to half a degree.
 
 References: orbits and fields of view: Drusch et al. (2012), Sentinel-2: ESA's optical high-
 resolution mission for GMES operational services, Remote Sensing of Environment 120, 25-36; USGS
