@@ -7,6 +7,7 @@ says
     chi2     d'(S + R)^-1 d, of mean p, the number of channels used
     dfs      tr(S (S + R)^-1), degrees of freedom for signal: how many of the p numbers the
              observations determined, against the background; 0 to p
+    signal   the diagonal of S (S + R)^-1: the share of dfs that each channel brought
     reduced  chi2 / p: above 1 the errors are larger than said, below 1 smaller
 
 It needs what a `Step` holds, so a finished run can be gone through afterwards. What was refused,
@@ -25,22 +26,29 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from releo_da.assimilation.linalg import innovation_factor, solve_lower, weighted
+from releo_da.assimilation.linalg import (
+    innovation_factor,
+    solve_lower,
+    solve_lower_transposed,
+    weighted,
+)
 from releo_da.assimilation.whitening import error_factor, independent
 
 
 class Innovations(NamedTuple):
-    """One acquisition's innovations in a few numbers, ``[pixel]`` each.
+    """One acquisition's innovations in a few numbers, ``[pixel]`` each unless said otherwise.
 
     Attributes:
         chi2: d'(S + R)^-1 d.
         dfs: degrees of freedom for signal.
         used: number of channels used.
+        signal: degrees of freedom for signal of each channel, ``[pixel, channel]``.
     """
 
     chi2: Tensor
     dfs: Tensor
     used: Tensor
+    signal: Tensor
 
     @property
     def reduced(self) -> Tensor:
@@ -61,10 +69,16 @@ def innovations(
         correlation: of the errors, see `whitening.checked`.
     """
     s, d = weighted(predicted, y, precision)
-    s, d = independent(s, d, error_factor(correlation, precision))
+    errors = error_factor(correlation, precision)
+    s, d = independent(s, d, errors)
     lower = innovation_factor(s)
     eye = torch.eye(lower.shape[-1], dtype=lower.dtype, device=lower.device)
     inverse = solve_lower(lower, eye)
     chi2 = (inverse @ d[..., None]).square().sum((-2, -1))
     dfs = lower.shape[-1] - inverse.square().sum((-2, -1))
-    return Innovations(chi2, dfs, (precision > 0).sum(-1))
+    # R (S + R)^-1 = L G^-1 L^-1 in weighted channels, with L of the correlation, 1 without one
+    left = right = inverse
+    if errors is not None:
+        left, right = inverse @ errors.mT, solve_lower_transposed(errors, inverse.mT).mT
+    signal = 1.0 - (left * right).sum(-2)
+    return Innovations(chi2, dfs, (precision > 0).sum(-1), signal)

@@ -4,12 +4,16 @@ Of one acquisition, over the pixels where something was used, `tally` gives
 
     pixels, values   how many pixels and values were used
     chi2, dfs        sums of d'(S + R)^-1 d and tr(S (S + R)^-1)      (`consistency`)
+    within           pixels whose chi2 lies in the central 95 % of its distribution
     assumed          sums of R_cc                                     [channel]
+    expected         sums of S_cc + R_cc                              [channel]
+    signal           sums of (S (S + R)^-1)_cc                        [channel]
     cases, residual, increment, bias    with themselves only          [channel]    (`desroziers`)
 
 as float64 tensors by these names. Those of several blocks or acquisitions of one sensor add up, so
-a run keeps five numbers per channel of a sensor, however long it is. `innovation_row` and
-`error_rows` turn sums into figures. Cost per pixel: N C^2 + C^3/3.
+a run keeps seven numbers per channel of a sensor, however long it is. `innovation_row` and
+`error_rows` turn sums into figures. The sum of d_c^2 is that of residual and increment together,
+since d_ob = d_oa + d_ab. Cost per pixel: N C^2 + C^3/3.
 
 Reference: Desroziers, Berre, Chapnik and Poli (2005), Diagnosis of observation, background and
 analysis-error statistics in observation space, Q. J. R. Meteorol. Soc. 131, 3385-3396.
@@ -52,15 +56,31 @@ def tally(
     used = precision > 0
     said = innovations(predicted, y, precision, correlation)
     found = desroziers(predicted.mean(1), analysed, y, precision)
+    error = torch.where(used, 1.0 / torch.where(used, precision, 1.0), 0.0)
     sums = {
         "pixels": used.any(-1).sum().double(),
         "values": used.sum().double(),
         "chi2": said.chi2.sum(),
         "dfs": said.dfs.sum(),
-        "assumed": torch.where(used, 1.0 / torch.where(used, precision, 1.0), 0.0).sum(0),
+        "within": central(said.chi2, said.used).sum().double(),
+        "assumed": error.sum(0),
+        "expected": (error + torch.where(used, predicted.var(1), 0.0)).sum(0),
+        "signal": said.signal.sum(0),
         **{n: part.diagonal() if part.dim() > 1 else part for n, part in found._asdict().items()},
     }
     return {name: part.cpu() for name, part in sums.items()}
+
+
+def central(chi2: Tensor, number: Tensor, level: float = 0.95) -> Tensor:
+    """Whether chi2 of so many values lies in the central part of its distribution, bool.
+
+    Args:
+        chi2: ``[pixel]``.
+        number: ``[pixel]`` of values, 0 is never inside.
+        level: probability of the central part under consistency.
+    """
+    below = torch.special.gammainc(0.5 * number.clamp(min=1).to(chi2), 0.5 * chi2)
+    return (number > 0) & ((below - 0.5).abs() <= 0.5 * level)
 
 
 def innovation_row(sums: Mapping[str, Tensor]) -> dict[str, float]:
@@ -68,13 +88,15 @@ def innovation_row(sums: Mapping[str, Tensor]) -> dict[str, float]:
 
     Returns:
         ``values`` and ``pixels`` used, ``reduced_chi2`` (per value, 1 where errors and spread are
-        right), ``dfs`` (degrees of freedom for signal per pixel, of values / pixels).
+        right), ``chi2_within`` (share of pixels whose chi2 lies in its central 95 %), ``dfs``
+        (degrees of freedom for signal per pixel, of values / pixels).
     """
     values, pixels = float(sums["values"]), float(sums["pixels"])
     return {
         "values": int(values),
         "pixels": int(pixels),
         "reduced_chi2": float(sums["chi2"]) / values if values else float("nan"),
+        "chi2_within": float(sums["within"]) / pixels if pixels else float("nan"),
         "dfs": float(sums["dfs"]) / pixels if pixels else float("nan"),
     }
 
@@ -82,15 +104,17 @@ def innovation_row(sums: Mapping[str, Tensor]) -> dict[str, float]:
 def error_rows(
     sums: Mapping[str, Tensor], names: Sequence[str]
 ) -> dict[str, dict[str, float | int]]:
-    """Deviations of the observation error per channel, as assumed and as the run says they were.
+    """What a run says of each channel: its error, its innovations and its information.
 
     Args:
         sums: over the acquisitions of one sensor.
         names: of its channels.
 
     Returns:
-        For each channel that was used ``assumed`` and ``estimated`` deviation (NaN where the
-        estimated variance is negative), ``bias``, the mean innovation, and ``n`` uses.
+        For each channel that was used ``assumed`` and ``estimated`` deviation of the observation
+        error (NaN where the estimated variance is negative), ``bias``, the mean innovation,
+        ``variance_ratio``, mean d^2 over mean S + R (1 where both are right), ``dfs``, degrees of
+        freedom for signal per use (0 to 1), and ``n`` uses.
     """
     held = Desroziers(*(sums[name] for name in Desroziers._fields))
     cases, residual, increment = map(torch.diag, held[:3])
@@ -99,6 +123,8 @@ def error_rows(
         "assumed": (sums["assumed"] / count).sqrt(),
         "estimated": found.error.diagonal().sqrt(),
         "bias": found.bias,
+        "variance_ratio": (sums["residual"] + sums["increment"]) / sums["expected"],
+        "dfs": sums["signal"] / count,
     }
     return {
         name: {key: float(column[k]) for key, column in columns.items()} | {"n": int(count[k])}

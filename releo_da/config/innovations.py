@@ -8,6 +8,7 @@ from typing import Any
 
 from releo_da.assimilation.tally import error_rows, innovation_row
 from releo_da.cycling.ledger import Arrival
+from releo_da.diagnostics.innovations import chi2_interval
 from releo_da.io.times import isoformat
 from releo_da.runs.judged import Judged, added
 from releo_da.types import Acquisition
@@ -18,13 +19,15 @@ About = Acquisition | Arrival
 
 def record(one: Judged, about: About) -> dict[str, Any]:
     """The record of an analysis in the log."""
+    row = innovation_row(one.sums)
     return {
         "kind": "analysis",
         "time": isoformat(about.time),
         "sensor": about.sensor,
         "product": about.product,
         "seen": one.seen,
-        **innovation_row(one.sums),
+        **row,
+        "chi2_interval": chi2_interval(row["values"]),
         "refused": dict(one.refused),
         "recovered": dict(one.recovered),
     }

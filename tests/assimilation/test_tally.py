@@ -3,11 +3,12 @@
 import math
 
 import torch
+from scipy import stats
 from torch import Tensor
 
 from releo_da.assimilation import etkf, whitened
 from releo_da.assimilation.consistency import innovations
-from releo_da.assimilation.tally import error_rows, innovation_row, tally
+from releo_da.assimilation.tally import central, error_rows, innovation_row, tally
 
 DOUBLE = torch.float64
 
@@ -42,15 +43,30 @@ def test_a_right_r_is_said_to_be_right_and_a_wrong_one_wrong() -> None:
     assert abs(row["reduced_chi2"] - 1.0) < 0.05
     said = innovations(prior, y, precision)
     assert math.isclose(row["dfs"], float(said.dfs.mean()))
+    assert abs(row["chi2_within"] - 0.95) < 0.02
     rows = error_rows(found, ["a", "b", "c"])
     for name, sd, n in (("a", 0.5, 6000), ("b", 1.0, 4500), ("c", 2.0, 6000)):
         assert math.isclose(rows[name]["assumed"], sd) and rows[name]["n"] == n
         assert abs(rows[name]["estimated"] / sd - 1.0) < 0.06
     assert abs(rows["c"]["bias"] - 0.3) < 0.1 and abs(rows["a"]["bias"]) < 0.06
+    assert all(abs(row["variance_ratio"] - 1.0) < 0.08 for row in rows.values())
+    every = sum(one["dfs"] * one["n"] for one in rows.values())
+    assert math.isclose(every / row["pixels"], row["dfs"])
     # b is said to be half of what it is: R_a (S + R_a)^-1 (S + R) = 0.25 / 1.25 * 2.
     wrong = precision * torch.tensor([1.0, 4.0, 1.0], dtype=DOUBLE)
-    row = error_rows(sums(prior, y, wrong), ["a", "b", "c"])["b"]
+    misled = sums(prior, y, wrong)
+    assert innovation_row(misled)["chi2_within"] < 0.93
+    row = error_rows(misled, ["a", "b", "c"])["b"]
+    assert abs(row["variance_ratio"] - 2.0 / 1.25) < 0.06  # (1 + 1) over (1 + 0.25)
     assert math.isclose(row["assumed"], 0.5) and abs(row["estimated"] / 0.4**0.5 - 1.0) < 0.06
+
+
+def test_the_central_part_of_chi2_is_that_of_scipy() -> None:
+    number = torch.arange(0, 7).repeat_interleave(200)
+    chi2 = torch.linspace(0.0, 20.0, 200, dtype=DOUBLE).repeat(7)
+    low, high = stats.chi2.interval(0.9, number.clamp(min=1))
+    expected = (number > 0) & (chi2 >= torch.tensor(low)) & (chi2 <= torch.tensor(high))
+    assert torch.equal(central(chi2, number, 0.9), expected)
 
 
 def test_correlated_errors_are_consistent_where_the_correlation_is_known() -> None:

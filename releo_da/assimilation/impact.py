@@ -1,0 +1,197 @@
+r"""What each channel did to an analysis: information it brought, error it took away.
+
+With analysis members X_a, their predicted observations Y_a = H(X_a), anomalies marked ', N members
+and errors R, the gain is read off the analysis ensemble,
+
+    K = X_a' Y_a'^T R^-1 / (N - 1)                                    [quantity, channel]
+
+which is the Kalman gain A H' R^-1 of a linear filter (Liu and Kalnay 2008, doi:10.1002/qj.280).
+No other ensemble and no adjoint is needed, so it holds for every scheme that returns one. From it
+
+    information     dfs_j = (R^-1 Y_a'^T Y_a')_jj / (N - 1)           trace(HK) in all
+    impact          K_qj d_j (e_a + e_b)_q,   d = y - mean H(x_b)     error of the mean before: e_b,
+                                                                      after: e_a, of any quantity q
+
+The impact of the channels on a quantity adds up to e_a^2 - e_b^2, exactly where K d is the
+increment (a linear H and a filter that neither inflates nor relaxes), since e_a - e_b = K d: below
+0 a channel made the analysis better. Inflation, relaxation and a curved H leave a remainder, which
+`impact_rows` tells as ``explained``, the sum over its target. The errors may be
+
+    against the truth           of a twin: any state variable, derived variable or channel
+    against the observations    `observation_impact`: sum over channels of R^-1 (o_a^2 - o_b^2); an
+                                analysis always draws closer to what it used, so this says whose
+                                word counted, not whether it was true
+    against later observations  quantity H of the forecast ensemble, e_a and e_b the forecasts from
+                                analysis and background against the next acquisition (EFSOI:
+                                Kalnay et al. 2012, doi:10.3402/tellusa.v64i0.18462)
+
+Cost per pixel: N Q C for Q quantities, and C^3/3 where errors of channels correlate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from releo_da.assimilation.linalg import anomalies, check_members, precision_root
+from releo_da.assimilation.whitening import error_factor
+
+
+def gain(
+    quantity: Tensor, analysed: Tensor, precision: Tensor, correlation: float | Tensor = 0.0
+) -> Tensor:
+    """The ensemble's gain from each channel to each quantity, ``[pixel, quantity, channel]``.
+
+    Args:
+        quantity: of each analysis member, ``[pixel, member, quantity]``.
+        analysed: H of each analysis member, ``[pixel, member, channel]``.
+        precision: as used, ``[pixel, channel]``, 0 where not seen or refused.
+        correlation: of the errors, see `whitening.checked`.
+
+    Raises:
+        ValueError: fewer than two members.
+    """
+    members = analysed.shape[1]
+    check_members(members)
+    root = precision_root(precision)[:, None]
+    covariance = anomalies(quantity).mT @ (anomalies(analysed) * root) / (members - 1)
+    factor = error_factor(correlation, precision)
+    if factor is not None:
+        covariance = torch.cholesky_solve(covariance.mT, factor).mT
+    return covariance * root
+
+
+@torch.no_grad()
+def signal(analysed: Tensor, precision: Tensor, correlation: float | Tensor = 0.0) -> Tensor:
+    """Degrees of freedom for signal of each channel, ``[pixel, channel]``, 0 where not used.
+
+    Between 0 and 1 each where errors are independent: 1 - dfs is the share of the analysis at that
+    channel that came from the background and the other channels.
+
+    Args:
+        analysed: H of each analysis member, ``[pixel, member, channel]``.
+        precision: as used, ``[pixel, channel]``.
+        correlation: of the errors, see `whitening.checked`.
+    """
+    return gain(analysed, analysed, precision, correlation).diagonal(dim1=-2, dim2=-1)
+
+
+@torch.no_grad()
+def impact(
+    quantity: Tensor,
+    analysed: Tensor,
+    innovation: Tensor,
+    precision: Tensor,
+    before: Tensor,
+    after: Tensor,
+    correlation: float | Tensor = 0.0,
+) -> Tensor:
+    """Change of the squared error of each quantity by each channel, ``[pixel, quantity, channel]``.
+
+    Args:
+        quantity: of each analysis member (or forecast from it), ``[pixel, member, quantity]``.
+        analysed: H of each analysis member, ``[pixel, member, channel]``.
+        innovation: y - mean H of the background, ``[pixel, channel]``, finite.
+        precision: as used, ``[pixel, channel]``, 0 where not seen or refused.
+        before: error of the background's mean quantity, ``[pixel, quantity]``.
+        after: error of the analysis's.
+        correlation: of the errors, see `whitening.checked`.
+
+    Returns:
+        In the squared unit of the quantity; negative where the channel took error away.
+    """
+    by = gain(quantity, analysed, precision, correlation)
+    return by * innovation[:, None] * (before + after)[..., None]
+
+
+@torch.no_grad()
+def observation_impact(
+    predicted: Tensor,
+    analysed: Tensor,
+    y: Tensor,
+    precision: Tensor,
+    correlation: float | Tensor = 0.0,
+) -> Tensor:
+    """Change of the weighted misfit sum_i (y - H)_i^2 / R_ii by each channel, ``[pixel, channel]``.
+
+    Args:
+        predicted: H of each background member, ``[pixel, member, channel]``.
+        analysed: H of each analysis member, likewise.
+        y: observations, ``[pixel, channel]``, finite also where not seen.
+        precision: as used, ``[pixel, channel]``, 0 where not seen or refused.
+        correlation: of the errors, see `whitening.checked`; the misfit stays that of the diagonal.
+    """
+    before, after = predicted.mean(1) - y, analysed.mean(1) - y
+    found = impact(analysed, analysed, -before, precision, before, after, correlation)
+    return (precision[..., None] * found).sum(1)
+
+
+@torch.no_grad()
+def impact_sums(
+    found: Tensor, before: Tensor, after: Tensor, precision: Tensor
+) -> dict[str, Tensor]:
+    """The sums of one acquisition in float64; those of blocks and acquisitions add up.
+
+    Args:
+        found: of `impact`, ``[pixel, quantity, channel]``.
+        before: as there, ``[pixel, quantity]``.
+        after: as there.
+        precision: as there.
+
+    Returns:
+        ``pixels`` with anything used, ``uses`` ``[channel]``, ``impact`` and ``beneficial`` (cases
+        below 0) ``[quantity, channel]``, ``change`` of the squared error ``[quantity]``. Pixels
+        that are not finite count for nothing.
+    """
+    sound = torch.isfinite(found).flatten(1).all(1) & torch.isfinite(before + after).all(1)
+    used = (precision > 0) & sound[:, None]
+    change = torch.where(used.any(-1)[:, None], after.square() - before.square(), 0.0)
+    held = torch.where(used[:, None], found, 0.0)
+    sums = {
+        "pixels": used.any(-1).sum(),
+        "uses": used.sum(0),
+        "impact": held.double().sum(0),
+        "beneficial": (held < 0).sum(0),
+        "change": change.double().sum(0),
+    }
+    return {name: part.double().cpu() for name, part in sums.items()}
+
+
+def impact_rows(
+    sums: Mapping[str, Tensor], quantities: Sequence[str], channels: Sequence[str]
+) -> dict[str, dict[str, object]]:
+    """What scores.json says of one sensor's impact.
+
+    Args:
+        sums: over its acquisitions.
+        quantities: their names.
+        channels: of the sensor.
+
+    Returns:
+        For each quantity ``change`` (mean of e_a^2 - e_b^2 per pixel where anything was used),
+        ``explained`` (sum of the impacts over it) and ``channels``: for each that was used its
+        ``impact`` (mean over the same pixels, so that channels add up), ``beneficial`` (share of
+        its uses that took error away) and ``n`` uses.
+    """
+    pixels, uses = float(sums["pixels"]), sums["uses"]
+    if not pixels:
+        return {}
+    found: dict[str, dict[str, object]] = {}
+    for q, quantity in enumerate(quantities):
+        change, each = float(sums["change"][q]), sums["impact"][q]
+        found[quantity] = {
+            "change": change / pixels,
+            "explained": float(each.sum()) / change if change else float("nan"),
+            "channels": {
+                name: {
+                    "impact": float(each[c]) / pixels,
+                    "beneficial": float(sums["beneficial"][q, c] / uses[c]),
+                    "n": int(uses[c]),
+                }
+                for c, name in enumerate(channels)
+                if uses[c] > 0
+            },
+        }
+    return found
