@@ -82,6 +82,24 @@ def skies(
     return found
 
 
+def attenuated(
+    reflectance: Array, opacity: Array, centres: Array, gain: float, haze: float
+) -> Array:
+    """What arrives of true reflectances, without noise, ``[pixel, channel]``.
+
+    Args:
+        reflectance: ``[pixel, channel]``, as the sensor would see the surface alone.
+        opacity: ``[pixel]`` of clouds, 0 to 1.
+        centres: ``[channel]`` wavelengths (nm).
+        gain: relative error of calibration and atmospheric correction.
+        haze: reflectance added at 560 nm.
+    """
+    cloud = np.interp(centres, [440.0, 900.0, 1600.0, 2300.0], [0.55, 0.52, 0.40, 0.30])
+    through = (1.0 - opacity[:, None]) * reflectance * (1.0 + gain)
+    values: Array = through + opacity[:, None] * cloud + haze * (560.0 / centres) ** 2
+    return values
+
+
 def seen_through(
     reflectance: Array, sky: Sky, centres: Array, generator: np.random.Generator
 ) -> Array:
@@ -93,8 +111,6 @@ def seen_through(
         centres: ``[channel]`` wavelengths (nm).
         generator: of the noise.
     """
-    cloud = np.interp(centres, [440.0, 900.0, 1600.0, 2300.0], [0.55, 0.52, 0.40, 0.30])
-    through = (1.0 - sky.opacity[:, None]) * reflectance * (1.0 + sky.gain)
-    values = through + sky.opacity[:, None] * cloud + sky.haze * (560.0 / centres) ** 2
+    values = attenuated(reflectance, sky.opacity, centres, sky.gain, sky.haze)
     noise = np.hypot(0.0025, 0.012 * values)
     return np.maximum(values + noise * generator.standard_normal(values.shape), 1e-4)
