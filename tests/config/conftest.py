@@ -13,6 +13,7 @@ import xarray as xr
 import yaml
 
 from releo_da.cli import main
+from releo_da.config import experiment
 from releo_da.observation.prosail import ProsailOperator
 from releo_da.state.variables import variables
 from releo_da.types import Acquisition
@@ -135,6 +136,27 @@ def workplace(
         return tmp_path / "c.yaml"
 
     return write
+
+
+class AtOnce:
+    """An executor without processes, which take as long to start as a small study to run."""
+
+    def __init__(self, workers: int, mp_context: object) -> None:
+        assert workers > 0
+
+    def __enter__(self) -> AtOnce:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Nothing is left to close."""
+
+    map = staticmethod(map)
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fits of a study one after the other, here; test_experiment.py has them in processes."""
+    monkeypatch.setattr(experiment, "ProcessPoolExecutor", AtOnce)
 
 
 @pytest.fixture

@@ -28,30 +28,15 @@ def apart(data: xr.Dataset) -> xr.Dataset:
     return data.assign_coords(x=("point", 1.0 + 0.1 * np.arange(data.sizes["point"])))
 
 
-def test_weights_of_a_fit_are_what_a_hindcast_reads(workplace: Workplace, releo: Run) -> None:
-    config = workplace(configure=quick)
-    status, out, err = releo("train", config, "--out", "fit", "--quiet")
-    assert status == 0, err
-    epochs = json.loads(Path("fit/train.json").read_text())["epochs"]
-    assert len(epochs) == 2
-    assert all(np.isfinite(e["log_likelihood"]) for e in epochs)
-    weights = "forecast.weights=fit/weights.safetensors"
-    status, _, err = releo("hindcast", config, "--out", "run", "--quiet", "--set", weights)
-    assert status == 0, err
-    plain, _, err = releo("hindcast", config, "--out", "plain", "--quiet")
-    assert plain == 0, err
-    fitted, unfitted = (json.loads(Path(f"{r}/scores.json").read_text()) for r in ("run", "plain"))
-    assert fitted["background"]["B08"]["rmse"] != unfitted["background"]["B08"]["rmse"]
-
-
-def test_all_offsets_are_averaged_and_withhold_disjoint_dates(
+def test_offsets_are_averaged_and_weights_of_a_fit_are_read(
     workplace: Workplace, releo: Run
 ) -> None:
+    """A hindcast of all offsets, a fit, and a hindcast with the weights of the fit."""
     config = workplace(configure=quick)
-    status, _, err = releo("hindcast", config, "--out", "run", "--quiet")
+    status, _, err = releo("hindcast", config, "--out", "plain", "--quiet")
     assert status == 0, err
-    scores = json.loads(Path("run/scores.json").read_text())
-    with xr.open_dataset("run/verification.nc") as held:
+    scores = json.loads(Path("plain/scores.json").read_text())
+    with xr.open_dataset("plain/verification.nc") as held:
         counted = [held["mean"].sel(case=f"smoothed_{k}").notnull() for k in range(3)]
         assert int((sum(c.astype(int) for c in counted) > 1).sum()) == 0
         error = held["mean"] - held["observed"]
@@ -61,6 +46,18 @@ def test_all_offsets_are_averaged_and_withhold_disjoint_dates(
     assert scores["smoothed"]["B08"]["n"] == total
     assert np.isclose(scores["smoothed"]["B08"]["rmse"], np.mean(each), rtol=1e-5)
     assert scores["baselines"]["linear"]["smoothed"]["B08"]["n"] == scores["smoothed"]["B08"]["n"]
+
+    status, out, err = releo("train", config, "--out", "fit", "--quiet")
+    assert status == 0, err
+    epochs = json.loads(Path("fit/train.json").read_text())["epochs"]
+    assert len(epochs) == 2
+    assert all(np.isfinite(e["log_likelihood"]) for e in epochs)
+    weights = ("--set", "forecast.weights=fit/weights.safetensors")
+    alone = ("--set", "score={}", "--set", "smooth=null")
+    status, _, err = releo("hindcast", config, "--out", "run", "--quiet", *weights, *alone)
+    assert status == 0, err
+    fitted = json.loads(Path("run/scores.json").read_text())
+    assert fitted["background"]["B08"]["rmse"] != scores["background"]["B08"]["rmse"]
 
 
 def test_a_study_pools_its_folds_and_writes_its_table(workplace: Workplace, releo: Run) -> None:

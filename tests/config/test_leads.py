@@ -71,7 +71,9 @@ def test_without_a_forecast_period_the_place_has_no_past(workplace: Workplace, r
     assert "give score.forecast_period" in told["message"]
 
 
-def test_a_study_compares_bins_in_pairs_over_folds(workplace: Workplace, releo: Run) -> None:
+def test_a_study_compares_bins_in_pairs_over_folds(
+    workplace: Workplace, releo: Run, at_once: None
+) -> None:
     def apart(data: xr.Dataset) -> xr.Dataset:
         return data.assign_coords(x=("point", 1.0 + 0.1 * np.arange(data.sizes["point"])))
 

@@ -69,6 +69,7 @@ class Case:
         tuned: the scheme as a function of its parameter, where gradients may reach one.
         gradients: whether the analysis can be differentiated.
         device: whether it runs where its tensors are.
+        brief: the scheme with few iterations, where tensors without values let none end early.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Case:
     tuned: Callable[[Tensor], Scheme] | None = None
     gradients: bool = True
     device: bool = True
+    brief: Scheme | None = None
 
 
 def on_a_line(make: Callable[[Places], Scheme]) -> Scheme:
@@ -111,6 +113,9 @@ def climatological(**options) -> Scheme:
 
 EXACTLY = {"iterations": 8, "inner": 8, "tolerance": 1e-11}
 """Options with which a minimiser arrives at rounding error."""
+
+BRIEFLY = {"iterations": 2, "inner": 2}
+"""Options with which a minimiser ends soon."""
 
 KALMAN = {"mean": EXACT, "covariance": EXACT}
 ALL = {**KALMAN, "members": EXACT, "serial": EXACT}
@@ -192,14 +197,27 @@ CASES = [
         evaluations=2,
     ),
     Case("envar4d", partial(envar4d, iterations=3), ALL, evaluations=3),
-    Case("variational", variational(**EXACTLY), KALMAN, evaluations=999),
+    Case(
+        "variational",
+        variational(**EXACTLY),
+        KALMAN,
+        evaluations=999,
+        brief=variational(**BRIEFLY),
+    ),
     Case(
         "lbfgs",
         variational(minimiser="lbfgs", **EXACTLY | {"iterations": 100}),
         KALMAN,
         evaluations=9999,
+        brief=variational(minimiser="lbfgs", **BRIEFLY),
     ),
-    Case("perturbed", variational(spread="perturbed", **EXACTLY), {"mean": EXACT}, evaluations=999),
+    Case(
+        "perturbed",
+        variational(spread="perturbed", **EXACTLY),
+        {"mean": EXACT},
+        evaluations=999,
+        brief=variational(spread="perturbed", **BRIEFLY),
+    ),
     Case("static", climatological(background="static", **EXACTLY), evaluations=999, device=False),
     Case("hybrid", climatological(background="hybrid", **EXACTLY), evaluations=999, device=False),
     Case("enks", enks(etkf, 2), ALL),

@@ -94,7 +94,9 @@ def test_a_cycle_runs_where_its_tensors_are(case) -> None:
     with FakeTensorMode():
         mixing, h = noise((LATENTS, LATENTS)), noise((LATENTS, CHANNELS))
         system = System(
-            forecaster(0.1, mixing), lambda x, acquisition: torch.tanh(x @ h), case.scheme
+            forecaster(0.1, mixing),
+            lambda x, acquisition: torch.tanh(x @ h),
+            case.brief or case.scheme,
         )
         state = State(0.0, noise((PIXELS, MEMBERS, LATENTS)), torch.arange(PIXELS))
         values = noise((PIXELS, CHANNELS))
