@@ -55,7 +55,7 @@ def report(root: Path) -> Path:
     ids = np.empty(0, int) if said is None else said.pixel.values
     field = [field_pairs(path, ids) for path in sorted(root.glob("field_*.csv"))]
     if (root / "truth.nc").is_file() and said is not None and found is not None:
-        truth = read_products(root / "truth.nc")
+        truth = read_thinned(root / "truth.nc", sampled)
         pictures = twin_pictures(scores, said, found, truth, made.get("seed", 0))
     else:
         pictures = gallery(scores, said, found, field, made.get("seed", 0))

@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-import xarray as xr
 from torch import Tensor
 
 from releo_da.config import toy
@@ -26,7 +24,8 @@ from releo_da.config.report import report
 from releo_da.config.run_files import open_run, progress
 from releo_da.config.sections import horizons_of, products, score, section
 from releo_da.config.toy_source import is_toy
-from releo_da.config.twin_pixels import ground_of, pixels_of
+from releo_da.config.twin_files import write_estimates, writing
+from releo_da.config.twin_pixels import ground_of, pixels_of, sample_of
 from releo_da.config.twin_source import (
     Twin,
     channels_of,
@@ -36,13 +35,14 @@ from releo_da.config.twin_source import (
     source_of,
     true_biases,
 )
-from releo_da.io import products_dataset, write_json, write_products, write_state
+from releo_da.io import write_json, write_products
 from releo_da.observation.bias import Offset
-from releo_da.runs.acquire import Decode, Simulate, drawn, nature, noisy
+from releo_da.observation.derived import DERIVED, derive
+from releo_da.runs.acquire import Decode, Derive, Simulate, drawn, nature, noisy
 from releo_da.runs.block import Task
 from releo_da.runs.located import located, told
-from releo_da.runs.twin import TwinOutcome, turns, twin
 from releo_da.runs.twin import score as scores_of
+from releo_da.runs.twin import turns, twin
 from releo_da.state.bias import bias_rows
 from releo_da.types import Acquisition, InputError
 
@@ -127,8 +127,15 @@ def command(document: Document, options: Options) -> Path:
         log.write(record)
     known = known_biases(ours, made)
     simulate = simulator(theirs, looks, task, seed, made.cloud, known)
-    with progress(turns(len(looks), task, pixels), "twin", options.quiet) as tick:
-        outcome = twin(ours.model, simulate, estimated(ours), task, pixels, device, tick)
+    sample = sample_of(made.shape, comparisons(ours, looks, task))
+    held = None if sample is None or len(made.shape) == 1 else pixels_of(made.shape)
+    with (
+        writing(root, ours, task, held, provenance) as sinks,
+        progress(turns(len(looks), task, pixels), "twin", options.quiet) as tick,
+    ):
+        outcome = twin(
+            ours.model, simulate, comparing(ours), task, pixels, device, tick, sample, sinks
+        )
     burn_in = section(document, "score", score).burn_in
     scores = scores_of(outcome, task, burn_in)
     for record in ledger(outcome.judged, looks):
@@ -139,7 +146,10 @@ def command(document: Document, options: Options) -> Path:
     if ours.model.biases is not None:
         rows = bias_rows(ours.model.biases, outcome.state.ensemble, known)
         scores = {**scores, "biases": rows}
-    write_outcome(root, outcome, pixels_of(made.shape), scores, provenance)
+    if held is None:
+        write_estimates(root, outcome, pixels_of(made.shape), provenance)
+    write_products(root / "verification.nc", outcome.verification)
+    write_json(root / "scores.json", scores)
     copied(root / "analysis.nc", output)
     log.write({"kind": "finished", "diverged": outcome.diverged})
     return report(root)
@@ -186,26 +196,20 @@ def estimated(assembly: Assembly, known: Mapping[str, float] | None = None) -> D
     return decode
 
 
-def write_outcome(
-    root: Path,
-    outcome: TwinOutcome,
-    pixels: xr.Dataset,
-    scores: Mapping[str, Any],
-    provenance: Mapping[str, Any],
-) -> None:
-    """The files of a run directory, each written whole or not at all."""
-    told = {
-        "title": "twin experiment: land-surface variables estimated from simulated reflectances",
-        "source": f"releo_da {provenance['version']} {provenance['commit'] or ''}".strip(),
-        "history": f"{provenance['written']} releo-da {provenance['command']}",
-    }
-    for name, held, estimate in (
-        ("analysis", outcome.products, outcome.estimate),
-        ("truth", outcome.truth, "truth"),
-    ):
-        what = {**told, "estimate": estimate}
-        dataset = products_dataset(outcome.product_times, pixels, held, what)
-        write_products(root / f"{name}.nc", dataset)
-    write_products(root / "verification.nc", outcome.verification)
-    write_state(root / "state.safetensors", outcome.state)
-    write_json(root / "scores.json", scores)
+def comparing(assembly: Assembly) -> Derive:
+    """An ensemble and angles to what is compared with a truth.
+
+    That is what is estimated, and those of the output variables that follow from it without
+    channels, which are compared anyway.
+    """
+    decode, layout = estimated(assembly), assembly.layout
+    names = [name for name in assembly.model.described if name in DERIVED]
+    made = derive(names, layout.decode, assembly.model.observe, {})
+    return lambda ensemble, angles: {**decode(ensemble), **made(ensemble, angles)}
+
+
+def comparisons(ours: Assembly, looks: Sequence[Acquisition], task: Task) -> int:
+    """Comparisons of one pixel, about: dates, cases, channels and variables."""
+    names = len(ours.layout.names) + len(ours.model.described)
+    cases = 5 + len(task.horizons)
+    return cases * sum(a.values.shape[1] + 1 + names for a in looks)

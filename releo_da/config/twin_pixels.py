@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 import xarray as xr
+from torch import Tensor
 
 from releo_da.io.location import METRES
+
+KEPT = 2**24
+"""Comparisons (pixels, dates, channels and variables, cases) whose records a run keeps, at most."""
 
 
 def pixels_of(shape: Sequence[int]) -> xr.Dataset:
@@ -42,3 +47,22 @@ def ground_of(shape: Sequence[int], spacing: float, seed: int) -> xr.Dataset:
     side = spacing * shape[0] ** 0.5
     x, y = side * np.random.default_rng(seed).random((2, shape[0]))
     return pixels.assign_coords(x=("pixel", x), y=("pixel", y))
+
+
+def sample_of(shape: Sequence[int], each: int) -> Tensor | None:
+    """Ids of the pixels whose records are kept; None where they are all.
+
+    Every s-th row and column, or point, with s the least step that leaves at most `KEPT`
+    comparisons.
+
+    Args:
+        shape: number of points, or rows and columns of a grid.
+        each: comparisons of one pixel.
+    """
+    step = 1
+    while step < max(shape) and each * int(np.prod([-(-n // step) for n in shape])) > KEPT:
+        step += 1
+    if step == 1:
+        return None
+    ids = torch.arange(int(np.prod(shape))).reshape(*shape)
+    return ids[(slice(None, None, step),) * len(shape)].flatten()

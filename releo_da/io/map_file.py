@@ -39,6 +39,7 @@ def writing_map(
     described: Mapping[str, tuple[str, str]],
     levels: Sequence[float],
     attributes: Mapping[str, str],
+    spread: bool = True,
 ) -> Iterator[Callable[[NDArray[np.int64], Mapping[str, Array]], None]]:
     """A function that takes the output variables of pixels, for as long as the block lasts.
 
@@ -49,17 +50,18 @@ def writing_map(
         described: unit and long name of each output variable.
         levels: probabilities of the quantiles.
         attributes: global ones.
+        spread: whether the file holds the spread; a truth has none, and no quantiles.
 
     Yields:
         ``write(ids, {variable: [statistic, time, pixel]})``; statistics are the mean, the spread
-        and the quantiles, ids ascend from call to call.
+        and the quantiles, as far as the file holds them, ids ascend from call to call.
     """
     bare = pixels.isel(pixel=slice(0, 0))
     corner = bare.drop_vars(["grid_x", "grid_y"], errors="ignore").assign_attrs(height=1, width=1)
     days = np.asarray(times, dtype=np.float64)
     empty = np.empty((days.size, 0))
     products = {
-        name: Product(empty, unit, text, empty, dict.fromkeys(levels, empty))
+        name: Product(empty, unit, text, empty if spread else None, dict.fromkeys(levels, empty))
         for name, (unit, text) in described.items()
     }
     layers = products_dataset(days, corner, products, attributes)
@@ -99,7 +101,8 @@ class _Strips:
     ) -> None:
         self.file = file
         times, self.height, self.width = (len(file.dimensions[d]) for d in ("time", "y", "x"))
-        statistics = 2 + layers.sizes.get("quantile", 0)
+        spread = any(str(name).endswith("_spread") for name in layers)
+        statistics = 1 + spread + layers.sizes.get("quantile", 0)
         row = 4 * self.width
         fitting = HELD // max(row * times * statistics * len(names), 1)
         self.rows = min(max(min(fitting, CHUNK // row), 1), self.height)
@@ -143,7 +146,8 @@ class _Strips:
             for name, held in self.held.items():
                 rows = held.reshape(*held.shape[:2], self.rows, self.width)[:, :, : last - first]
                 self.file[name][:, first:last] = rows[0]
-                self.file[f"{name}_spread"][:, first:last] = rows[1]
+                if len(rows) > 1:
+                    self.file[f"{name}_spread"][:, first:last] = rows[1]
                 if len(rows) > 2:
                     self.file[f"{name}_quantile"][:, :, first:last] = rows[2:]
                 held.fill(np.nan)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,11 +25,10 @@ import torch
 from torch import Tensor
 
 from releo_da.diagnostics.scores import Array
-from releo_da.diagnostics.streaming import row, sums, total
 from releo_da.diagnostics.verification import Record, verification
 from releo_da.io.in_situ import InSitu
 from releo_da.io.strips import Stream
-from releo_da.runs.baselines import Said, by_part
+from releo_da.runs.baselines import Said
 from releo_da.runs.block import BlockResult, Task, Tick
 from releo_da.runs.field import FieldRows, nearest_index, usable
 from releo_da.runs.hindcast import Outcome, block_results, prepared
@@ -38,6 +37,7 @@ from releo_da.runs.judged import Judged, joined_judged
 from releo_da.runs.located import located
 from releo_da.runs.model import Model
 from releo_da.runs.scoring import score
+from releo_da.runs.sums import Sums, of_rows
 from releo_da.runs.withhold import Rule
 from releo_da.state.bias import bias_rows
 from releo_da.types import State
@@ -47,43 +47,6 @@ Write = Callable[[Array, Mapping[str, Array]], None]
 
 Keep = Callable[[State], None]
 """``keep(state)`` of some pixels, by ascending id."""
-
-
-@dataclass
-class Sums:
-    """Comparisons of all pixels, added up.
-
-    Attributes:
-        terms: per case and date, and within it per channel, `releo_da.diagnostics.streaming.sums`.
-        rejected: number of values that screening refused, per channel.
-    """
-
-    terms: dict[tuple[str, int], dict[str, Array]] = field(default_factory=dict)
-    rejected: Counter[str] = field(default_factory=Counter)
-
-    def add(self, records: Sequence[Record]) -> None:
-        """Add the comparisons of a block."""
-        for record in records:
-            new = dict(zip(record.channels, sums(record.numbers), strict=True))
-            known = self.terms.setdefault((record.case, record.date), {})
-            for name, values in new.items():
-                known[name] = known.get(name, 0.0) + values
-            if record.rejected is not None:
-                counts = np.asarray(record.rejected, bool).sum(0)
-                names = record.channels[: counts.size]
-                self.rejected.update(dict(zip(names, map(int, counts), strict=True)))
-
-    def rows(self, times: Array, first: float = -np.inf, last: float = np.inf) -> dict[str, Any]:
-        """Rows of scores.json of the dates in ``[first, last)``, by case and channel."""
-        cases: dict[str, list[dict[str, Array]]] = {}
-        for (case, date), terms in self.terms.items():
-            if first <= times[date] < last:
-                cases.setdefault(case, []).append(terms)
-        found = {
-            case: {name: row(terms) for name, terms in total(parts).items() if terms[0]}
-            for case, parts in cases.items()
-        }
-        return by_part(found)
 
 
 @dataclass(frozen=True)
@@ -158,7 +121,7 @@ def hindcast_map(
             _observed_index(index, local, rows.numpy(), result.records)
             kept = np.isin(here, sample)
             if kept.any():
-                records.append([_of_rows(record, kept) for record in result.records])
+                records.append([of_rows(record, kept) for record in result.records])
                 last.append(result.state.ensemble.cpu()[torch.from_numpy(kept)])
             judged = joined_judged([judged, result.judged]) if judged else result.judged
             refused += result.refused
@@ -256,12 +219,6 @@ def _placed(table: InSitu, everything: Array, ids: Array) -> InSitu:
 def _statistics(held: Mapping[str, Array]) -> dict[str, Array]:
     """The output variables of a block, without members kept for field measurements."""
     return {n: v for n, v in held.items() if not n.startswith(("field ", "rows "))}
-
-
-def _of_rows(record: Record, kept: Array) -> Record:
-    """A record of some of its pixels."""
-    rejected = None if record.rejected is None else record.rejected[kept]
-    return record._replace(numbers=record.numbers[kept], rejected=rejected)
 
 
 def _light(result: BlockResult) -> BlockResult:

@@ -39,7 +39,7 @@ from releo_da.runs.acquire import trajectory
 from releo_da.runs.block import Task, Tick
 from releo_da.runs.judged import Judged, judge
 from releo_da.runs.model import Model
-from releo_da.runs.twin import against
+from releo_da.runs.twin_block import against
 from releo_da.types import Acquisition, State, Step
 
 SENSOR = "components"

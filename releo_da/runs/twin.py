@@ -1,45 +1,69 @@
 """Twin experiment: the loop of a hindcast, scored against the truth itself.
 
 A truth is known, so every estimate is compared with it at every acquisition and every pixel, clear
-or not, for each variable of the state and each channel:
+or not, for each variable of the state, each output variable that follows from it, and each channel:
 
     free_run    the ensemble without any observation
     background  before the acquisition of that time was used
     analysis    after it
     smoothed    by all acquisitions
     forecast_h  from acquisitions at least h days older
+    retrieval   by the acquisition of that time alone, where it saw something
 
 Truth is compared without noise and predictions without observation error, so coverage and spread
-speak of the state alone. The loop runs block by block; memory does not grow with the map.
+speak of the state alone. A retrieval exists at clear pixels only; the other estimates at the same
+pixels and times are scored beside it, under ``seen``.
+
+The loop runs block by block: truth and acquisitions of a block are simulated when its turn comes,
+comparisons go into sums, and those of a sample of the pixels are kept as records. With `Sinks` for
+output variables and states, memory holds one block and the sample, whatever the size of the map.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor
 
-from releo_da.cycling.cycle import cycle
-from releo_da.cycling.recovery import diverged
 from releo_da.diagnostics.scores import Array
 from releo_da.diagnostics.verification import Record, summaries, verification
 from releo_da.io.products import Product
 from releo_da.io.times import from_days
-from releo_da.runs.acquire import Decode, Nature, Simulate
+from releo_da.runs.acquire import Derive, Simulate
+from releo_da.runs.baselines import by_part
 from releo_da.runs.block import Task, Tick
-from releo_da.runs.compare import compare, ndvi_index
 from releo_da.runs.hindcast import blocks
-from releo_da.runs.joined import joined_records, joined_state, products, statistics
-from releo_da.runs.judged import Judged, joined_judged, judge, reasons_in_all
-from releo_da.runs.model import Model, on
-from releo_da.runs.timeline import hide, merged, requests
-from releo_da.types import Acquisition, State, Step
+from releo_da.runs.joined import joined_records, joined_state, products
+from releo_da.runs.judged import Judged, joined_judged, reasons_in_all
+from releo_da.runs.model import Model
+from releo_da.runs.sums import Sums, of_rows
+from releo_da.runs.twin_block import TwinBlock
+from releo_da.types import State
+
+SEEN = ("free_run", "retrieval", "background", "analysis", "smoothed")
+"""Estimates that are also scored where the acquisition saw something."""
+
+Write = Callable[[Array, Mapping[str, Array]], None]
+"""``write(ids, {variable: [statistic, time, pixel]})`` of some pixels, by ascending id."""
+
+
+class Sinks(NamedTuple):
+    """Where what is too large to hold goes, block by block.
+
+    Attributes:
+        estimated: takes the output variables.
+        true: takes those of the truth.
+        state: takes the last analyses.
+    """
+
+    estimated: Write
+    true: Write
+    state: Callable[[State], None]
 
 
 @dataclass(frozen=True)
@@ -47,14 +71,20 @@ class TwinOutcome:
     """What a twin experiment leaves behind.
 
     Attributes:
-        verification: every estimate beside the truth (`releo_da.diagnostics.verification`).
-        products: output variables at the product dates, smoothed where there is a smoother.
+        verification: every estimate beside the truth (`releo_da.diagnostics.verification`), of the
+            pixels whose records were kept.
+        products: output variables at the product dates, smoothed where there is a smoother; empty
+            where they went into `Sinks`.
         estimate: what they are, "smoothed", or "analysis" without a smoother.
         truth: the same variables as they were.
         product_times: ``[time]`` days.
-        state: the last analysis.
+        state: the last analysis of all pixels, or, with `Sinks`, of those whose records were kept.
         diverged: number of pixels whose ensemble stopped being finite, recovered or not.
         judged: what each analysis said of its innovations, in time order.
+        times: ``[date]`` days of the acquisitions.
+        sums: comparisons of all pixels.
+        seen: the same where the acquisition saw something.
+        whole: whether records of all pixels were kept.
     """
 
     verification: xr.Dataset
@@ -65,26 +95,46 @@ class TwinOutcome:
     state: State
     diverged: int
     judged: list[Judged]
+    times: Array
+    sums: Sums
+    seen: Sums
+    whole: bool
 
 
 @dataclass
-class _BlockResult:
-    state: State
-    records: list[Record] = field(default_factory=list)
-    estimated: dict[str, np.ndarray] = field(default_factory=dict)
-    true: dict[str, np.ndarray] = field(default_factory=dict)
-    diverged: int = 0
-    judged: list[Judged] = field(default_factory=list)
+class _Kept:
+    """Comparisons of all blocks: sums, and records of the pixels that are kept."""
+
+    sums: Sums = field(default_factory=Sums)
+    seen: Sums = field(default_factory=Sums)
+    records: list[list[Record]] = field(default_factory=list)
+
+    def of_block(self, kept: Array) -> Callable[[Record, Array], None]:
+        """What takes the comparisons of a block, of which pixels ``kept [pixel]`` bool are kept."""
+        mine: list[Record] = []
+        if kept.any():
+            self.records.append(mine)
+
+        def keep(record: Record, seen: Array) -> None:
+            self.sums.add([record])
+            if record.case in SEEN:
+                self.seen.add([of_rows(record, seen)._replace(rejected=None)])
+            if kept.any():
+                mine.append(of_rows(record, kept))
+
+        return keep
 
 
 def twin(
     model: Model,
     simulate: Simulate,
-    decode: Decode,
+    compared: Derive,
     task: Task,
     pixels: Tensor,
     device: torch.device | str = "cpu",
     tick: Tick = lambda label: None,
+    sample: Tensor | None = None,
+    sinks: Sinks | None = None,
 ) -> TwinOutcome:
     """Assimilate simulated acquisitions and compare with their truth.
 
@@ -92,35 +142,70 @@ def twin(
         model: the system that assimilates.
         simulate: truth and acquisitions of a block of pixels, which is simulated when its turn
             comes.
-        decode: latents to physical variables; those that the truth has as well are scored.
+        compared: ``compared(ensemble, angles)``, variables by name, ``[pixel, member]`` each; those
+            that the truth has as well are scored.
         task: members, seed, product times, horizons.
-        pixels: ``[pixel]`` global ids.
+        pixels: ``[pixel]`` global ids; ascending, where there are `sinks`.
         device: where tensors live while the loop runs.
         tick: called after each piece of work, `turns` times in all.
+        sample: ids of the pixels whose records are kept; all unless given.
+        sinks: take output variables and states, which are returned unless given.
     """
-    results: list[tuple[Tensor, _BlockResult]] = []
+    held = _Kept()
+    parts: list[tuple[State, dict[str, Array], dict[str, Array]]] = []
+    judged: list[Judged] = []
+    lost = 0
+    order: list[Tensor] = []
+    chosen: list[Tensor] = []
     with torch.no_grad():
         for rows in blocks(pixels):
-            here = simulate(pixels[rows])
-            block = _Block(model, here, decode, task, pixels[rows], device, tick)
-            results.append((rows, block.run()))
+            ids = pixels[rows]
+            kept = torch.ones_like(ids, dtype=torch.bool)
+            kept = kept if sample is None else torch.isin(ids, sample)
+            here = simulate(ids)
+            keep = held.of_block(kept.numpy())
+            found = TwinBlock(model, here, compared, task, ids, keep, device, tick).run()
             passes = [(a.time, a.sensor) for a in here.acquisitions]
-    place = torch.argsort(torch.cat([rows for rows, _ in results])).numpy()
-    found = [result for _, result in results]
-    state = joined_state([r.state for r in found], place)
-    times, sensors = zip(*passes, strict=True)
-    records = joined_records([r.records for r in found], place)
-    true = products([r.true for r in found], place, model.described)
+            judged = joined_judged([judged, found.judged]) if judged else found.judged
+            lost += found.diverged
+            chosen.append(rows[kept])
+            if sinks is None:
+                order.append(rows)
+                parts.append((found.state, found.estimated, found.true))
+            else:
+                sinks.estimated(ids.numpy(), found.estimated)
+                sinks.true(ids.numpy(), found.true)
+                sinks.state(found.state)
+                order.append(rows[kept])
+                parts.append((_of_pixels(found.state, kept), {}, {}))
+    times, sensors = np.array([time for time, _ in passes]), [sensor for _, sensor in passes]
+    mine, place = torch.cat(chosen), torch.argsort(torch.cat(order)).numpy()
+    records = joined_records(held.records, torch.argsort(mine).numpy())
+    states, estimated, true = (list(part) for part in zip(*parts, strict=True))
+    described = {} if sinks is not None else model.described
     return TwinOutcome(
-        verification(np.array(times), sensors, pixels.numpy(), records, task.members),
-        products([r.estimated for r in found], place, model.described),
+        verification(times, sensors, pixels[mine.sort().values].numpy(), records, task.members),
+        products(estimated, place, described),
         "analysis" if model.smooth is None else "smoothed",
-        {name: Product(p.mean, p.unit, p.long_name) for name, p in true.items()},
+        {
+            name: Product(p.mean, p.unit, p.long_name)
+            for name, p in products(true, place, described).items()
+        },
         np.array(sorted(set(task.asked))),
-        state,
-        sum(r.diverged for r in found),
-        joined_judged([r.judged for r in found]),
+        joined_state(states, place),
+        lost,
+        judged,
+        times,
+        held.sums,
+        held.seen,
+        len(mine) == len(pixels),
     )
+
+
+def _of_pixels(state: State, kept: Tensor) -> State:
+    """The state of some pixels."""
+    memory = {name: part.cpu()[kept] for name, part in state.memory.items()}
+    return State(state.time, state.ensemble.cpu()[kept], state.pixels.cpu()[kept], memory)
 
 
 def turns(passes: int, task: Task, pixels: Tensor) -> int:
@@ -129,152 +214,23 @@ def turns(passes: int, task: Task, pixels: Tensor) -> int:
     return number * passes * (2 + len(task.horizons))
 
 
-class _Block:
-    """One block of pixels of a twin experiment."""
-
-    def __init__(
-        self,
-        model: Model,
-        nature: Nature,
-        decode: Decode,
-        task: Task,
-        pixels: Tensor,
-        device: torch.device | str,
-        tick: Tick,
-    ) -> None:
-        self.model, self.nature, self.task = model, nature, task
-        self.pixels, self.device, self.tick = pixels, device, tick
-        self.acquisitions = [model.error(on(a, device)) for a in nature.acquisitions]
-        self.draws = model.draws(task.seed, pixels, self.acquisitions[0].values)
-        self.decode, self.truth = decode, nature.truth
-        probe = nature.acquisitions[0].time
-        mine = self.decode(self._prior().ensemble)
-        self.names = tuple(n for n in self.truth.decode(self._true(probe)) if n in mine)
-
-    def run(self) -> _BlockResult:
-        """All estimates of the block beside the truth."""
-        asked = requests(self.task.asked, self.acquisitions)
-        steps = self._filter(merged(self.acquisitions, asked), "analysis")
-        smoothed = [s.analysis.ensemble for s in steps]
-        if self.model.smooth is not None:
-            smoothed = self.model.smooth(steps)
-        found = _BlockResult(steps[-1].analysis, diverged=int(diverged(steps).sum()))
-        date = -1
-        for step, late in zip(steps, smoothed, strict=True):
-            if not step.acquisition.sensor:
-                continue
-            date += 1
-            refused = (step.acquisition.precision > 0) & (step.precision == 0)
-            before, analysis = step.background.ensemble, step.analysis.ensemble
-            after = self.model.observe(analysis, self.acquisitions[date])
-            said = judge(self.model, step, date, after.mean(1))
-            found.judged += [] if said is None else [said]
-            found.records += [
-                self._record("background", date, before, step.predicted, refused),
-                self._record("analysis", date, analysis, after),
-                self._record("smoothed", date, late),
-            ]
-        hidden = [hide(a, torch.ones_like(a.seen[:, 0])) for a in self.acquisitions]
-        for date, step in enumerate(self._filter(hidden, "free run")):
-            ensemble = step.background.ensemble
-            found.records.append(self._record("free_run", date, ensemble, step.predicted))
-        for horizon in self.task.horizons:
-            found.records += self._forecasts(steps, horizon)
-        self._products(found, steps, smoothed)
-        return found
-
-    def _prior(self) -> State:
-        start = self.task.start
-        noise = self.draws(start, "initial")
-        return self.model.initial(start, self.pixels, self.task.members, noise)
-
-    def _filter(self, timeline: Sequence[Acquisition], label: str) -> list[Step]:
-        steps = []
-        state, initial = self._prior(), self.model.initial
-        for step in cycle(state, timeline, self.model.system, self.draws, initial):
-            steps.append(step)
-            if step.acquisition.sensor:
-                self.tick(label)
-        return steps
-
-    def _true(self, time: float) -> Tensor:
-        return self.nature.states[time].to(self.device)
-
-    def _record(
-        self,
-        case: str,
-        date: int,
-        ensemble: Tensor,
-        predicted: Tensor | None = None,
-        refused: Tensor | None = None,
-    ) -> Record:
-        """An ensemble beside the truth at one acquisition: channels, NDVI, variables."""
-        a = self.acquisitions[date]
-        if predicted is None:
-            predicted = self.model.observe(ensemble, a)
-        channels = self.model.channels[a.sensor]
-        exact = self.nature.exact[date].to(self.device)
-        parts = [against(predicted, exact, a, ndvi_index(a.sensor, channels))]
-        mine, true = self.decode(ensemble), self.truth.decode(self._true(a.time))
-        members = torch.stack([mine[n] for n in self.names], -1)
-        target = torch.stack([true[n][:, 0] for n in self.names], -1)
-        parts.append(against(members, target, a, None)[:, :-1])
-        names = (*self.model.labels[a.sensor], "ndvi", *self.names)
-        told = None if refused is None else refused.cpu().numpy()
-        return Record(case, date, names, np.concatenate(parts, 1), told)
-
-    def _forecasts(self, steps: list[Step], horizon: float) -> list[Record]:
-        """Every acquisition's time, forecast from ``horizon`` days before or longer."""
-        observed = [step for step in steps if step.acquisition.sensor]
-        records = []
-        for date, a in enumerate(self.acquisitions):
-            self.tick("forecast")
-            latest = math.floor(a.time) - horizon
-            usable = [s for s in observed if math.floor(s.acquisition.time) <= latest]
-            if usable:
-                case = f"forecast_{horizon:g}"
-                noise = self.draws(a.time, case)
-                ahead = self.model.forecast(usable[-1].analysis, a.time, noise)
-                records.append(self._record(case, date, ahead.ensemble))
-        return records
-
-    def _products(self, found: _BlockResult, steps: list[Step], smoothed: list[Tensor]) -> None:
-        """Statistics of output variables at the requested dates, estimated and true."""
-        where = [k for k, step in enumerate(steps) if not step.acquisition.sensor]
-        angles = [steps[k].acquisition.angles for k in where]
-        states = [self._true(steps[k].acquisition.time) for k in where]
-        for into, derive, ensembles in (
-            (found.estimated, self.model.derive, [smoothed[k] for k in where]),
-            (found.true, self.truth.derive, [s.expand(-1, 2, -1) for s in states]),
-        ):
-            pairs = zip(ensembles, angles, strict=True)
-            derived = [derive(ensemble, angle) for ensemble, angle in pairs]
-            for name in derived[0] if derived else ():
-                members = np.stack([d[name].float().cpu().numpy() for d in derived])
-                into[name] = statistics(members)
-
-
-def against(predicted: Tensor, truth: Tensor, a: Acquisition, index: Any) -> Array:
-    """Numbers of one comparison with the truth, without any error of observation."""
-    exact = a._replace(values=truth, error=torch.zeros_like(truth))
-    everywhere = torch.ones_like(truth, dtype=torch.bool)
-    return compare(predicted, exact, everywhere, index, predicted.new_zeros)
-
-
 def score(outcome: TwinOutcome, task: Task, burn_in: float = 0.0) -> dict[str, Any]:
-    """scores.json of a twin experiment, of all times later than ``burn_in`` days."""
-    found: dict[str, Any] = {}
-    first = from_days(task.start + burn_in).astype("datetime64[ns]")
-    scored = outcome.verification.sel(time=outcome.verification.time.values >= first)
-    for case in map(str, outcome.verification.case.values):
-        table = summaries(scored, case)
-        if case.startswith("forecast_"):
-            found.setdefault("forecast", {})[case.removeprefix("forecast_")] = table
-        else:
-            found[case] = table
-    refused = outcome.verification.rejected.sum(("time", "pixel"))
-    names, counts = refused.channel.values, refused.values
-    found["rejected"] = {str(n): int(c) for n, c in zip(names, counts, strict=True) if c}
+    """scores.json of a twin experiment, of all times later than ``burn_in`` days.
+
+    Rows are those of all pixels: of their records where these were kept, else of sums, and then the
+    rows of the records stand under ``sampled``.
+    """
+    first = task.start + burn_in
+    since = from_days(first).astype("datetime64[ns]")
+    scored = outcome.verification.sel(time=outcome.verification.time.values >= since)
+    held = by_part({case: summaries(scored, case) for case in map(str, scored.case.values)})
+    found: dict[str, Any] = held
+    if not outcome.whole:
+        found = outcome.sums.rows(outcome.times, first)
+        found["sampled"] = {"pixels": outcome.verification.sizes["pixel"], **held}
+    seen = outcome.seen.rows(outcome.times, first)
+    found["seen"] = {case: seen[case] for case in SEEN if case in seen}
+    found["rejected"] = {name: n for name, n in outcome.sums.rejected.items() if n}
     found["rejected_by_reason"] = reasons_in_all(outcome.judged)
     found["diverged"] = outcome.diverged
     found["seeds"] = [task.seed]

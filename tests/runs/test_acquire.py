@@ -87,7 +87,7 @@ def test_a_truth_may_be_a_function_of_time_and_pixel(tmp_path: Path) -> None:
     _, ours, task, looks = joined(tmp_path)
     simulate = prescribed_season(ours.model, looks, [task.start, *task.asked])
     pixels = torch.arange(300)
-    outcome = twin(ours.model, simulate, twins.estimated(ours), task, pixels)
+    outcome = twin(ours.model, simulate, twins.comparing(ours), task, pixels)
     found = score(outcome, task)
     assert {"lai", "cab", "cw", "psoil", "rsoil"} <= set(found["analysis"])
     assert "ant" not in found["analysis"]  # the truth has it, the state does not estimate it

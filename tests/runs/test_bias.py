@@ -186,7 +186,7 @@ def estimated(folder: Path, *settings: str) -> tuple[dict[str, Any], Any]:
     looks, pixels = twin_source.passes(document, made, device), torch.arange(30)
     known = twins.known_biases(ours, made)
     simulate = twins.simulator(theirs, looks, task, 1, made.cloud, known)
-    outcome = twin(ours.model, simulate, twins.estimated(ours), task, pixels, device)
+    outcome = twin(ours.model, simulate, twins.comparing(ours), task, pixels, device)
     return twins.scores_of(outcome, task, 60.0), (outcome, ours)
 
 

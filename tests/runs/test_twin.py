@@ -14,7 +14,7 @@ import torch
 import xarray as xr
 
 from releo_da.config import twin as twins
-from releo_da.config import twin_source
+from releo_da.config import twin_pixels, twin_source
 from releo_da.config.document import Document, load
 from releo_da.config.options import Options
 from releo_da.cycling.draws import block_draws
@@ -125,6 +125,70 @@ def test_the_truth_is_scored_everywhere_and_only_what_is_estimated(
     assert set(scores["free_run"]) == set(scores["analysis"]) >= {"ala", "psoil", "B11", "B6"}
     assert scores["diverged"] == 0
     assert scores["seeds"] == [1]
+
+
+def test_an_acquisition_by_itself_is_scored_where_it_saw_something(
+    done: tuple[Path, dict[str, Any]],
+) -> None:
+    out, scores = done
+    with xr.open_dataset(out / "verification.nc") as found:
+        mean = found["mean"].sel(channel="lai")
+        held = np.isfinite(mean.sel(case="retrieval"))
+        times = found.time.values
+    assert 0.5 < float(held.mean()) < 0.7  # 40 % cloud
+    for case in ("free_run", "retrieval", "background", "analysis", "smoothed"):
+        assert scores["seen"][case]["lai"]["n"] == int(held.sum())
+    rmse = {case: rows["lai"]["rmse"] for case, rows in scores["seen"].items()}
+    assert rmse["analysis"] < rmse["retrieval"] < rmse["free_run"]
+    assert rmse["smoothed"] < rmse["retrieval"]
+    assert scores["retrieval"]["lai"]["rmse"] == pytest.approx(rmse["retrieval"], rel=1e-5)
+    # At the first date nothing came before it: filter and retrieval differ by chance alone.
+    with xr.open_dataset(out / "verification.nc") as found:
+        first = found.isel(time=0).sel(channel="lai")
+        one, other = (first["mean"].sel(case=c).values for c in ("retrieval", "analysis"))
+        spread = first["sd"].sel(case="analysis").values
+    seen = np.isfinite(one)
+    assert times.size > 5
+    assert np.abs((one - other) / spread)[seen].mean() < 0.5
+
+
+def test_variables_that_follow_from_the_state_are_scored(tmp_path: Path) -> None:
+    settings = ("products.variables=[lai, fapar, ccc, ndvi]", "members=16", "smooth=null")
+    out, scores = run(tmp_path, *settings)
+    for case in ("free_run", "background", "analysis", "smoothed", "retrieval"):
+        assert {"fapar", "ccc", "ndvi"} <= set(scores[case])
+    assert "fcover" not in scores["analysis"]
+    with xr.open_dataset(out / "verification.nc") as found:
+        true = found.observed.sel(channel=["lai", "cab", "ccc"])
+    assert float(abs(true[..., 0] * true[..., 1] * 0.01 - true[..., 2]).max()) < 1e-5
+
+
+def test_of_a_large_grid_a_sample_is_kept_and_all_of_it_is_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sums over blocks give the rows of the records; files written in strips the same numbers."""
+    settings = ("source.twin.pixels=[20, 18]", "members=8", "score={burn_in: 10}")
+    settings += ("period=[2023-05-01, 2023-05-25]",)
+    whole, rows = run(tmp_path, *settings)
+    (tmp_path / "again").mkdir()
+    monkeypatch.setattr(twin_pixels, "KEPT", 40_000)
+    small, sums = run(tmp_path / "again", *settings)
+    assert "sampled" not in rows
+    assert 1 < sums["sampled"]["pixels"] < 360
+    for case in ("free_run", "background", "analysis", "smoothed", "retrieval"):
+        for name, row in rows[case].items():
+            expected = {k: v for k, v in row.items() if k != "median_abs"}
+            assert sums[case][name] == pytest.approx(expected, rel=1e-6, abs=1e-9), (case, name)
+    for key in ("seen", "rejected", "diverged", "innovations"):
+        assert sums[key] == rows[key]
+    for name in ("analysis.nc", "truth.nc"):
+        with xr.open_dataset(whole / name) as one, xr.open_dataset(small / name) as other:
+            assert set(one.variables) == set(other.variables)
+            for variable in one.data_vars:
+                assert np.array_equal(one[variable], other[variable], equal_nan=True), variable
+    assert (whole / "state.safetensors").read_bytes() == (small / "state.safetensors").read_bytes()
+    kept, everything = (xr.load_dataset(d / "verification.nc") for d in (small, whole))
+    assert kept["mean"].equals(everything["mean"].sel(pixel=kept.pixel))
 
 
 def test_the_run_directory_is_whole(done: tuple[Path, dict[str, Any]]) -> None:
