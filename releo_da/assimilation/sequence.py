@@ -71,6 +71,13 @@ def succession(last: Tensor | None, z: Tensor) -> tuple[dict[str, Tensor], Tenso
     return held, torch.where(torch.isfinite(z), z, before)
 
 
+def followed(
+    last: Tensor | None, predicted: Tensor, y: Tensor, precision: Tensor
+) -> tuple[dict[str, Tensor], Tensor]:
+    """`succession` of the innovations of an acquisition; arguments as there and `normalised`."""
+    return succession(last, normalised(predicted, y, precision))
+
+
 def autocorrelation(sums: Mapping[str, Tensor]) -> Tensor:
     """Correlation of successive innovations, ``[channel]``; NaN with fewer than two pairs."""
     pairs = torch.where(sums["pairs"] > 1, sums["pairs"], torch.nan)

@@ -28,6 +28,7 @@ from torch import Tensor
 
 from releo_da.assimilation.consistency import innovations
 from releo_da.assimilation.desroziers import Desroziers, desroziers, estimate
+from releo_da.assimilation.sequence import autocorrelation
 
 Sums = dict[str, Tensor]
 
@@ -114,7 +115,8 @@ def error_rows(
         For each channel that was used ``assumed`` and ``estimated`` deviation of the observation
         error (NaN where the estimated variance is negative), ``bias``, the mean innovation,
         ``variance_ratio``, mean d^2 over mean S + R (1 where both are right), ``dfs``, degrees of
-        freedom for signal per use (0 to 1), and ``n`` uses.
+        freedom for signal per use (0 to 1), and ``n`` uses; where the sums of `sequence` stand
+        beside them, ``autocorrelation`` of successive innovations of a pixel, 0 where white.
     """
     held = Desroziers(*(sums[name] for name in Desroziers._fields))
     cases, residual, increment = map(torch.diag, held[:3])
@@ -126,6 +128,8 @@ def error_rows(
         "variance_ratio": (sums["residual"] + sums["increment"]) / sums["expected"],
         "dfs": sums["signal"] / count,
     }
+    if "pairs" in sums:
+        columns["autocorrelation"] = autocorrelation(sums)
     return {
         name: {key: float(column[k]) for key, column in columns.items()} | {"n": int(count[k])}
         for k, name in enumerate(names)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import torch
 
+from releo_da.assimilation.sequence import followed
 from releo_da.config.bias import biased, biases_of, with_biases
 from releo_da.config.document import Document
 from releo_da.config.observing import Observation, observation_of
@@ -209,6 +210,7 @@ def assemble(
         described=described(wanted) | (biases.described if biases else {}),
         reasons=reasons_of(document),
         tally=tally_of(document),
+        follow=followed,
         gathers=gathers(document),
         correlated=fields,
         biases=biases,

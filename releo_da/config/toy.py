@@ -13,6 +13,7 @@ import xarray as xr
 from torch import Tensor
 
 from releo_da.assimilation.etkf import etkf
+from releo_da.assimilation.sequence import followed
 from releo_da.config.bias import Wanted, biased, biases_of
 from releo_da.config.document import Document
 from releo_da.config.hindcast import MEMBERS, SEED
@@ -89,6 +90,7 @@ def model_of(document: Document, made: ToySource, forecaster: Stepped) -> Model:
         reasons_of(document),
         tally_of(document),
         biases=biases,
+        follow=followed,
     )
 
 

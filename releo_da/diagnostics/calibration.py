@@ -98,6 +98,18 @@ def histogram(counts: Array, members: int, bins: int = 17) -> Histogram:
     )
 
 
+def whole_ranks(rank: Array, members: int) -> Array:
+    """Finite ranks as integers.
+
+    Raises:
+        ValueError: one above the number of members: the ranks are those of a larger ensemble.
+    """
+    found = np.asarray(rank).astype(int)
+    if found.size and found.max() > members:
+        raise ValueError(f"a rank of {found.max()} among {members} members")
+    return found
+
+
 def counted(place: Array, shape: tuple[int, ...], weights: Array | None = None) -> Array:
     """How often each flat index occurs, or the sum of its weights, ``shape``."""
     return np.bincount(place, weights, int(np.prod(shape))).reshape(shape)

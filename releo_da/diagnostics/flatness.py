@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from releo_da.diagnostics.calibration import Histogram, counted, rank_places
+from releo_da.diagnostics.calibration import Histogram, counted, rank_places, whole_ranks
 from releo_da.diagnostics.scores import Array
 from releo_da.diagnostics.verification import FIELDS
 
@@ -63,7 +63,7 @@ def rank_sums(numbers: Array, members: int, kept: Array | None = None) -> Array:
     place = rank_places(members)
     bins = int(place[-1]) + 1
     channel = np.broadcast_to(np.arange(rank.shape[1]), rank.shape)[good]
-    return counted(channel * bins + place[rank[good].astype(int)], (rank.shape[1], bins))
+    return counted(channel * bins + place[whole_ranks(rank[good], members)], (rank.shape[1], bins))
 
 
 def flatness(histogram: Histogram) -> Flatness:

@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from releo_da.diagnostics.calibration import LEVELS, Histogram, counted
+from releo_da.diagnostics.calibration import LEVELS, Histogram, counted, whole_ranks
 from releo_da.diagnostics.scores import Array
 from releo_da.diagnostics.verification import FIELDS
 
@@ -78,7 +78,9 @@ def sums(numbers: Array, members: int) -> Array:
     good = np.isfinite(rank) & np.isfinite(sd) & np.isfinite(d)
     channels = good.shape[1]
     channel = np.broadcast_to(np.arange(channels), good.shape)[good]
-    counts = counted(channel * (members + 1) + rank[good].astype(int), (channels, members + 1))
+    counts = counted(
+        channel * (members + 1) + whole_ranks(rank[good], members), (channels, members + 1)
+    )
     place = channel * SPREADS + np.searchsorted(EDGES, sd[good], side="right")
     shape = (channels, SPREADS)
     spread = [counted(place, shape, w) for w in (None, d[good] ** 2, sd[good] ** 2)]

@@ -138,10 +138,11 @@ class Block:
         result.diverged = int(diverged(steps).sum())
         place = [k for k, step in enumerate(steps) if step.acquisition.sensor]
         dates = dict(zip(order, place, strict=True))
+        last: dict[str, Tensor] = {}
         for date, k in dates.items():
             after = self._after(steps[k], date)
             result.records += self._step_records(steps[k], date, after)
-            said = judge(self.model, steps[k], date, after.mean(1))
+            said = judge(self.model, steps[k], date, after.mean(1), last)
             result.refused += refusals(self.model, steps[k]) if said is None else said.refused
             result.judged += [] if said is None else [said]
         for horizon in self.task.horizons:

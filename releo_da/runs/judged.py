@@ -40,7 +40,13 @@ class Judged(NamedTuple):
     sums: dict[str, Tensor]
 
 
-def judge(model: Model, step: Step, date: int, analysed: Tensor) -> Judged | None:
+def judge(
+    model: Model,
+    step: Step,
+    date: int,
+    analysed: Tensor,
+    last: dict[str, Tensor] | None = None,
+) -> Judged | None:
     """What an analysis said of its innovations; None where nothing judges them.
 
     Args:
@@ -49,11 +55,18 @@ def judge(model: Model, step: Step, date: int, analysed: Tensor) -> Judged | Non
         date: position of its acquisition in the series.
         analysed: mean H of the analysis, ``[pixel, channel]``; what it is where nothing was seen
             does not matter.
+        last: by sensor, the last innovations of each pixel of a block, which this one replaces;
+            empty before the first step. None where steps are not judged in order of time, which
+            leaves out whether innovations are white.
     """
     if model.tally is None:
         return None
     a = step.acquisition
     sums = model.tally(step.predicted, analysed, a.values, step.precision)
+    if last is not None and model.follow is not None:
+        said = step.predicted, a.values, step.precision
+        white, last[a.sensor] = model.follow(last.get(a.sensor), *said)
+        sums = sums | white
     return Judged(date, int(a.seen.sum()), refusals(model, step), recoveries(step), sums)
 
 

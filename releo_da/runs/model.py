@@ -26,6 +26,7 @@ from releo_da.types import (
 Smoother = Callable[..., list[Tensor]]
 Reasons = Callable[[Tensor, Tensor, Tensor, Tensor], dict[str, int]]
 Tally = Callable[[Tensor, Tensor, Tensor, Tensor], dict[str, Tensor]]
+Follow = Callable[[Tensor | None, Tensor, Tensor, Tensor], tuple[dict[str, Tensor], Tensor]]
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Model:
         described: unit and long name of each output variable.
         tally: ``tally(predicted, analysed, y, precision)``, sums by name that say of an analysis
             whether its errors were right (`releo_da.assimilation.tally`), or None.
+        follow: ``follow(last, predicted, y, precision)``, sums by name that say whether innovations
+            are white, and ``last`` for the next acquisition of the sensor, or None.
         reasons: ``reasons(predicted, y, precision, used)``, how many values screening refused why.
         biases: the bias latents of its sensors, the last of the state, or None.
         gathers: whether the scheme needs the places of pixels (`releo_da.runs.located`).
@@ -66,6 +69,7 @@ class Model:
     gathers: bool = False
     correlated: Correlated | None = None
     mix: Mix | None = None
+    follow: Follow | None = None
 
     def draws(self, seed: int, pixels: Tensor, like: Tensor) -> Draws:
         """The random numbers of a run over some pixel ids (`releo_da.cycling.draws`)."""

@@ -203,6 +203,7 @@ class _Run:
         self.draws: Draws = block_draws(task.seed, pixels, nature.acquisitions[0].values)
         self.cases: dict[str, Case] = {}
         self.judged: list[Judged] = []
+        self.last: dict[str, Tensor] = {}
         self.rejected: Array = np.zeros(nature.acquisitions[0].values.shape[1], int)
         self.recent = {horizon: deque[State]() for horizon in task.horizons}
 
@@ -253,7 +254,7 @@ class _Run:
         self.rejected += lost.sum(0).cpu().numpy()
         if self.model.tally is not None:
             after = self.model.observe(step.analysis.ensemble, step.acquisition)
-            said = judge(self.model, step, date, after.mean(1))
+            said = judge(self.model, step, date, after.mean(1), self.last)
             self.judged += [] if said is None else [said]
 
     def record(self, case: str, date: int, ensemble: Tensor) -> None:

@@ -114,6 +114,8 @@ def test_innovations_are_judged_after_the_burn_in(tmp_path: Path) -> None:
     assert deviations == pytest.approx({"x2": 0.5**0.5, "x0": 0.2**0.5})
     for one in row["errors"].values():
         assert one["estimated"] == pytest.approx(one["assumed"], rel=0.1)
+        assert one["variance_ratio"] == pytest.approx(1.0, abs=0.2)
+        assert abs(one["autocorrelation"]) < 0.2  # 0 but for some 400 pairs
 
 
 def test_the_kernel_of_a_run_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
