@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
 
 from releo_da.config.assemble import FORECASTERS
-from releo_da.config.bias import offsets_of
 from releo_da.config.document import Document
 from releo_da.config.registry import bind
 from releo_da.config.sections import as_date, days
 from releo_da.config.sensor_paths import with_paths
+from releo_da.config.twin_satellites import Satellite, satellite
 from releo_da.io.geometry import relative_azimuth, sun_position
-from releo_da.sensors import load_sensor
 from releo_da.state.bias import bias_name
 from releo_da.types import Acquisition, InputError
 
@@ -25,50 +22,6 @@ Said = TypeVar("Said")
 
 LOWEST_SUN = 85.0
 """Passes with a larger sun zenith (degrees) are left out: it is night, or as good as."""
-
-
-@dataclass(frozen=True)
-class Satellite:
-    """When and how one satellite of a twin experiment passes."""
-
-    sensor: str
-    channels: tuple[str, ...]
-    first: float
-    every_days: float
-    hour: float
-    view_zenith: float
-    view_azimuth: float
-    bias: tuple[float, ...]
-
-
-def satellite(
-    sensor: str,
-    channels: Sequence[str],
-    first: date | None = None,
-    every_days: float = 10.0,
-    hour: float = 10.5,
-    view_zenith: float = 5.0,
-    view_azimuth: float = 105.0,
-    bias: Mapping[str, float] | None = None,
-) -> Satellite:
-    """A satellite of a twin experiment.
-
-    Args:
-        sensor: name in the catalogue, or path of a sensor file.
-        channels: names of the channels that are assimilated.
-        first: day of the first pass; the first of the period unless given.
-        every_days: days between passes.
-        hour: of the passes, UTC.
-        view_zenith: degrees.
-        view_azimuth: degrees from north.
-        bias: ``{channel: reflectance}`` that the instrument adds to the truth, 0 elsewhere.
-    """
-    load_sensor(sensor).index(tuple(channels))
-    if not every_days > 0:
-        raise InputError(f"every_days is {every_days}; give a positive number of days")
-    start, names = np.nan if first is None else days(first), tuple(channels)
-    added = offsets_of(bias or {}, names, "bias")
-    return Satellite(sensor, names, start, every_days, hour, view_zenith, view_azimuth, added)
 
 
 @dataclass(frozen=True)
@@ -96,10 +49,11 @@ def twin_source(
     """A truth and the satellites that look at it.
 
     Args:
-        satellites: list of ``{sensor: .., channels: [..], first: .., every_days: .., hour: ..,
-            view_zenith: .., view_azimuth: .., bias: {..}}``.
+        satellites: list of ``{sensor: .., channels: [..], bias: {..}, orbit: .., days_later: ..}``,
+            or with passes at fixed intervals ``{sensor: .., first: .., every_days: .., hour: ..,
+            view_zenith: .., view_azimuth: ..}``.
         pixels: number of points, or ``[rows, columns]`` of a grid.
-        place: longitude and latitude (degrees), for the sun.
+        place: longitude and latitude (degrees), for the sun and the passes.
         cloud: probability that a pixel is hidden from a pass.
         seed: of truth, clouds and noise; one more than the run's unless given.
         truth: a forecaster that the truth is a draw of; the one of the run unless given.
@@ -166,21 +120,19 @@ def passes(document: Document, made: Twin, device: torch.device) -> list[Acquisi
     start, end = period_of(document)
     found = []
     for s in made.satellites:
-        begin = (start if np.isnan(s.first) else s.first) + s.hour / 24.0
-        for time in np.arange(begin, end, s.every_days):
+        for time, view_zenith, view_azimuth in s.calendar.looks(start, end, made.place):
             zenith, azimuth = sun_position(time, *made.place)
-            if time < start or zenith > LOWEST_SUN:
+            if zenith > LOWEST_SUN:
                 continue
-            relative = float(relative_azimuth(azimuth, s.view_azimuth))
-            angles = torch.tensor([float(zenith), s.view_zenith, relative], device=device)
+            relative = float(relative_azimuth(azimuth, view_azimuth))
+            angles = torch.tensor([float(zenith), view_zenith, relative], device=device)
             nothing = torch.zeros(1, len(s.channels), device=device)
-            found.append(
-                Acquisition(float(time), s.sensor, nothing, nothing, angles[None], s.sensor)
-            )
+            found.append(Acquisition(time, s.sensor, nothing, nothing, angles[None], s.sensor))
     if not found:
         raise InputError(
             f"{document.path}: no satellite passes by day in the period; "
-            "check period, and first and hour of the satellites"
+            "check period, place, the years in which the satellites work (orbit: lifts that), and "
+            "first and hour where they are given"
         )
     return sorted(found, key=lambda a: a.time)
 
