@@ -59,6 +59,10 @@ def task_of(document: Document, series: Series) -> Task:
             f"{document.path}: score.burn_in: a twin experiment has one; remove it, or give "
             "score.forecast_period"
         )
+    if wanted.repeats > 1:
+        raise InputError(
+            f"{document.path}: score.repeats: a twin experiment of a landscape has some; remove it"
+        )
     period = document.period
     start = series.acquisitions[0].time if period is None else days(period[0])
     return Task(

@@ -64,6 +64,7 @@ class Score:
         in_situ: options of the tables of field measurements.
         burn_in: time from the start that a twin experiment does not score.
         periods: first and last time of parts of the run that are scored by themselves, by name.
+        repeats: how many seeds a twin experiment is run with.
     """
 
     withhold: Rule | None = None
@@ -73,6 +74,7 @@ class Score:
     burn_in: float = 0.0
     periods: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     bins: tuple[tuple[float, float], ...] = ()
+    repeats: int = 1
 
 
 def score(
@@ -82,6 +84,7 @@ def score(
     in_situ: dict[str, Any] | Sequence[dict[str, Any]] | None = None,
     burn_in: float = 0.0,
     periods: dict[str, Sequence[Any]] | None = None,
+    repeats: int = 1,
 ) -> Score:
     """What a run is scored on.
 
@@ -98,6 +101,8 @@ def score(
         burn_in: time from the start (days; model time of a toy model) that a twin experiment
             does not score.
         periods: ``{name: [first day, last day]}``, parts of the run that are scored by themselves.
+        repeats: how many seeds a twin experiment of a landscape is run with, from that of the run
+            on, each with a truth of its own; scores are those of all, with intervals over seeds.
     """
     kind = WithholdSensor if "sensor" in (withhold or {}) else Withhold
     rule = None if withhold is None else bind(kind, withhold, "score.withhold")()
@@ -118,7 +123,9 @@ def score(
         raise InputError(f"burn_in is {burn_in}; give 0 or more")
     listed = [in_situ] if isinstance(in_situ, Mapping) else list(in_situ or [])
     parts = {n: as_period(p, f"score.periods.{n}") for n, p in (periods or {}).items()}
-    return Score(rule, single, period, tuple(listed), burn_in, parts, bins)
+    if repeats < 1:
+        raise InputError(f"repeats is {repeats}; give 1 or more")
+    return Score(rule, single, period, tuple(listed), burn_in, parts, bins, repeats)
 
 
 def leads(

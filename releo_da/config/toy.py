@@ -152,6 +152,10 @@ def task_of(document: Document, made: ToySource) -> Task:
             raise InputError(
                 f"{document.path}: score.{key}: a toy model is scored on its truth; remove it"
             )
+    if wanted.repeats > 1:
+        raise InputError(
+            f"{document.path}: score.repeats: a toy model has source.twin.replicates; give those"
+        )
     if not START + wanted.burn_in < made.times[-1]:
         raise InputError(
             f"{document.path}: score.burn_in is {wanted.burn_in}, the last observation comes at "

@@ -35,14 +35,15 @@ from releo_da.config.twin_source import (
     source_of,
     true_biases,
 )
+from releo_da.diagnostics.repeats import repeated
 from releo_da.io import write_json, write_products
 from releo_da.observation.bias import Offset
 from releo_da.observation.derived import DERIVED, derive
 from releo_da.runs.acquire import Decode, Derive, Simulate, drawn, nature, noisy
 from releo_da.runs.block import Task
 from releo_da.runs.located import located, told
+from releo_da.runs.twin import NOWHERE, pooled, turns, twin
 from releo_da.runs.twin import score as scores_of
-from releo_da.runs.twin import turns, twin
 from releo_da.state.bias import bias_rows
 from releo_da.types import Acquisition, InputError
 
@@ -126,19 +127,28 @@ def command(document: Document, options: Options) -> Path:
     for record in told(ours.model, ground):
         log.write(record)
     known = known_biases(ours, made)
-    simulate = simulator(theirs, looks, task, seed, made.cloud, known)
+    wanted = section(document, "score", score)
     sample = sample_of(made.shape, comparisons(ours, looks, task))
     held = None if sample is None or len(made.shape) == 1 else pixels_of(made.shape)
+    outcomes = []
     with (
         writing(root, ours, task, held, provenance) as sinks,
-        progress(turns(len(looks), task, pixels), "twin", options.quiet) as tick,
+        progress(wanted.repeats * turns(len(looks), task, pixels), "twin", options.quiet) as tick,
     ):
-        outcome = twin(
-            ours.model, simulate, comparing(ours), task, pixels, device, tick, sample, sinks
-        )
-    burn_in = section(document, "score", score).burn_in
+        for k in range(wanted.repeats):
+            one = replace(task, seed=task.seed + k)
+            simulate = simulator(theirs, looks, one, seed + k, made.cloud, known)
+            # Of further seeds sums are wanted, and the records of one pixel.
+            kept = (sample, sinks) if k == 0 else (pixels[:1], NOWHERE)
+            outcomes.append(
+                twin(ours.model, simulate, comparing(ours), one, pixels, device, tick, *kept)
+            )
+    outcome, burn_in = pooled(outcomes), wanted.burn_in
     scores = scores_of(outcome, task, burn_in)
-    for record in ledger(outcome.judged, looks):
+    if wanted.repeats > 1:
+        parts = [scores_of(one, task, burn_in) for one in outcomes]
+        scores = {**scores, "repeats": repeated(parts, outcome.seeds)}
+    for record in ledger(outcomes[0].judged, looks):
         log.write(record)
     names, scored = ours.model.labels, task.start + burn_in
     said = of_sensors(outcome.judged, looks, names, scored)

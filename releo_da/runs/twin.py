@@ -21,8 +21,8 @@ output variables and states, memory holds one block and the sample, whatever the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,6 +66,10 @@ class Sinks(NamedTuple):
     state: Callable[[State], None]
 
 
+NOWHERE = Sinks(lambda ids, values: None, lambda ids, values: None, lambda state: None)
+"""Sinks of a run of which nothing but comparisons is wanted."""
+
+
 @dataclass(frozen=True)
 class TwinOutcome:
     """What a twin experiment leaves behind.
@@ -85,6 +89,7 @@ class TwinOutcome:
         sums: comparisons of all pixels.
         seen: the same where the acquisition saw something.
         whole: whether records of all pixels were kept.
+        seeds: of the runs that the sums are of.
     """
 
     verification: xr.Dataset
@@ -99,6 +104,7 @@ class TwinOutcome:
     sums: Sums
     seen: Sums
     whole: bool
+    seeds: tuple[int, ...]
 
 
 @dataclass
@@ -199,6 +205,23 @@ def twin(
         held.sums,
         held.seen,
         len(mine) == len(pixels),
+        (task.seed,),
+    )
+
+
+def pooled(outcomes: Sequence[TwinOutcome]) -> TwinOutcome:
+    """The first of several runs over the same dates, with the sums and counts of all of them."""
+    every, seen = Sums(), Sums()
+    for one in outcomes:
+        every += one.sums
+        seen += one.seen
+    return replace(
+        outcomes[0],
+        sums=every,
+        seen=seen,
+        judged=joined_judged([one.judged for one in outcomes]),
+        diverged=sum(one.diverged for one in outcomes),
+        seeds=tuple(seed for one in outcomes for seed in one.seeds),
     )
 
 
@@ -218,20 +241,21 @@ def score(outcome: TwinOutcome, task: Task, burn_in: float = 0.0) -> dict[str, A
     """scores.json of a twin experiment, of all times later than ``burn_in`` days.
 
     Rows are those of all pixels: of their records where these were kept, else of sums, and then the
-    rows of the records stand under ``sampled``.
+    rows of the records stand under ``sampled``. Rows of several seeds are those of their sums.
     """
     first = task.start + burn_in
     since = from_days(first).astype("datetime64[ns]")
     scored = outcome.verification.sel(time=outcome.verification.time.values >= since)
     held = by_part({case: summaries(scored, case) for case in map(str, scored.case.values)})
     found: dict[str, Any] = held
-    if not outcome.whole:
+    if not outcome.whole or len(outcome.seeds) > 1:
         found = outcome.sums.rows(outcome.times, first)
+    if not outcome.whole:
         found["sampled"] = {"pixels": outcome.verification.sizes["pixel"], **held}
     seen = outcome.seen.rows(outcome.times, first)
     found["seen"] = {case: seen[case] for case in SEEN if case in seen}
     found["rejected"] = {name: n for name, n in outcome.sums.rejected.items() if n}
     found["rejected_by_reason"] = reasons_in_all(outcome.judged)
     found["diverged"] = outcome.diverged
-    found["seeds"] = [task.seed]
+    found["seeds"] = list(outcome.seeds)
     return found

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
+from scipy import stats
 
 from releo_da.config import twin as twins
 from releo_da.config import twin_pixels, twin_source
@@ -190,6 +191,28 @@ def test_of_a_large_grid_a_sample_is_kept_and_all_of_it_is_scored(
     assert (whole / "state.safetensors").read_bytes() == (small / "state.safetensors").read_bytes()
     kept, everything = (xr.load_dataset(d / "verification.nc") for d in (small, whole))
     assert kept["mean"].equals(everything["mean"].sel(pixel=kept.pixel))
+
+
+def test_several_seeds_are_pooled_with_intervals(tmp_path: Path) -> None:
+    settings = ("members=8", "period=[2023-05-01, 2023-05-20]", "score={repeats: 3}", "smooth=null")
+    out, scores = run(tmp_path, *settings)
+    assert scores["seeds"] == [1, 2, 3]
+    parts = scores["repeats"]["per_seed"]
+    assert [part["seed"] for part in parts] == [1, 2, 3]
+    rmse = [part["analysis"]["lai"]["rmse"] for part in parts]
+    assert len(set(rmse)) == 3
+    assert scores["analysis"]["lai"]["rmse"] ** 2 == pytest.approx(np.mean(np.square(rmse)))
+    mean, low, high = scores["repeats"]["intervals"]["analysis"]["lai"]["rmse"]
+    bounds = stats.t.interval(0.95, 2, np.mean(rmse), stats.sem(rmse))
+    assert [mean, low, high] == pytest.approx([np.mean(rmse), *bounds])
+    against = scores["repeats"]["skill"]
+    ratios = [p["seen"]["analysis"]["cab"]["rmse"] / p["seen"]["retrieval"]["cab"]["rmse"]
+              for p in parts]  # fmt: skip
+    assert against["retrieval"]["analysis"]["cab"][0] == pytest.approx(np.mean(ratios))
+    assert against["free_run"]["analysis"]["lai"][0] < 1.0
+    (tmp_path / "second").mkdir()
+    _, second = run(tmp_path / "second", *settings[:2], "score={}", "smooth=null", "seed=2")
+    assert second["analysis"]["lai"]["rmse"] == pytest.approx(rmse[1], rel=1e-6)
 
 
 def test_the_run_directory_is_whole(done: tuple[Path, dict[str, Any]]) -> None:
