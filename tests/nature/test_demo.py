@@ -222,7 +222,11 @@ def test_the_same_seed_gives_the_same_season(tmp_path: Path, folder: Path) -> No
 
 
 def test_the_season_can_be_hindcast(folder: Path, tmp_path: Path) -> None:
-    settings = ("members=12", "score.horizons=[10]", "products.every_days=20")
+    part = "window={rows: [0, 8], columns: [0, 17]}"
+    settings = (
+        *("members=8", "score.horizons=[10]", "products.every_days=20"),
+        *(f"source.{number}.{part}" for number in range(2)),
+    )
     out = tmp_path / "run"
     report = hindcast.command(load(folder / demo.NAME, settings), Options(out=out, quiet=True))
     assert report.is_file()
