@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -38,24 +37,21 @@ TOLERANCE = 5.0e-5
 SPOKEN = ("ala", "soil_moisture")
 """Variables that a truth has for comparison; its own canopy and soil are told by others."""
 
+DRIFT = 300.0
+"""Days in which an amplitude swings once."""
+
 AMPLITUDE, PHASE = 200, 300
 """Tell the random numbers of the modes apart."""
 
 
-def decode(states: Tensor) -> dict[str, Tensor]:
-    """All variables of a truth by name, ``[..., variable] -> [...]`` each."""
-    return dict(zip(VARIABLES, states.unbind(-1), strict=True))
+def named(states: Tensor) -> dict[str, Tensor]:
+    """The variables of a truth by name, ``[..., variable] -> [...]`` each, without modes."""
+    return dict(zip(VARIABLES, states[..., : len(VARIABLES)].unbind(-1), strict=True))
 
 
 def physical(states: Tensor) -> dict[str, Tensor]:
     """Those that its simulator takes."""
-    return {name: value for name, value in decode(states).items() if name not in SPOKEN}
-
-
-def simulator(channels: Mapping[str, tuple[str, ...]]) -> ObservationOperator:
-    """H of the truth without the discrepancy: states ``[pixel, member, variable]`` to channels."""
-    bands = NodeBands(channels, TOLERANCE, "prospect_5")
-    return ProsailOperator(physical, lambda states: states[..., :0], channels, bands=bands)
+    return {name: value for name, value in named(states).items() if name not in SPOKEN}
 
 
 def derived(
@@ -66,51 +62,51 @@ def derived(
     compute = derive(rest, physical, observe, channels)
 
     def found(states: Tensor, angles: Tensor) -> dict[str, Tensor]:
-        known = decode(states) | compute(states, angles)
+        known = named(states) | compute(states, angles)
         return {name: known[name] for name in names}
 
     return found
 
 
-class Discrepancy(NamedTuple):
-    """The spectral error of the truth at some pixels.
+def modes(seed: int, plot: Fields, size: float, time: float) -> NDArray[np.float64]:
+    """Amplitudes of the discrepancy at a time, ``[pixel, mode]``: the last of a truth's states.
 
-    Attributes:
-        amplitude: ``[pixel, mode]``.
-        phase: ``[pixel, mode]``.
+    Args:
+        seed: of the landscape.
+        plot: the field of each pixel.
+        size: standard deviation of the discrepancy.
+        time: days.
     """
-
-    amplitude: NDArray[np.float64]
-    phase: NDArray[np.float64]
-
-
-def discrepancy(seed: int, plot: Fields, size: float) -> Discrepancy:
-    """The spectral error of the fields of some pixels, of standard deviation ``size``."""
-    modes = range(MODES)
-    drawn = [normal(seed, plot.row, plot.column, AMPLITUDE + k) for k in modes]
-    phases = [uniform(seed, plot.row, plot.column, PHASE + k) for k in modes]
+    drawn = [normal(seed, plot.row, plot.column, AMPLITUDE + k) for k in range(MODES)]
+    phase = [uniform(seed, plot.row, plot.column, PHASE + k) for k in range(MODES)]
+    drift = np.cos(2.0 * math.pi * (time / DRIFT + np.stack(phase, -1)))
     scale = size * math.sqrt(4.0 / MODES)  # a cosine of wavelength and one of time: 1/2 each
-    return Discrepancy(scale * np.stack(drawn, -1), 2.0 * math.pi * np.stack(phases, -1))
+    return scale * drift * np.stack(drawn, -1)
 
 
-def factor(error: Discrepancy, centres: NDArray[np.float64], day: float) -> NDArray[np.float64]:
-    """1 + e of each pixel and channel, ``[pixel, channel]``; ``centres`` in nm, ``day`` in days."""
+def waves(centres: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The modes at wavelengths (nm), ``[mode, channel]``."""
     place = (np.log(centres) - math.log(400.0)) / (math.log(2500.0) - math.log(400.0))
-    waves = np.cos(math.pi * np.arange(1, MODES + 1)[:, None] * place)
-    drift = np.cos(2.0 * math.pi * day / 300.0 + error.phase)
-    found: NDArray[np.float64] = 1.0 + (error.amplitude * drift) @ waves
+    found: NDArray[np.float64] = np.cos(math.pi * np.arange(1, MODES + 1)[:, None] * place)
     return found
 
 
-def seen(
-    observe: ObservationOperator,
-    error: Discrepancy,
-    channels: tuple[str, ...],
-    states: Tensor,
-    acquisition: Acquisition,
-) -> Tensor:
-    """Exact reflectances of the truth, its discrepancy included, ``[pixel, channel]``."""
-    described = load_sensor(acquisition.sensor)
-    centres = np.array([described.centres[k] for k in described.index(channels)])
-    exact = observe(states, acquisition)[:, 0]
-    return exact * torch.from_numpy(factor(error, centres, acquisition.time)).to(exact)
+def simulator(channels: Mapping[str, tuple[str, ...]]) -> ObservationOperator:
+    """H of the truth: states ``[pixel, member, variable + mode]`` to ``[pixel, member, channel]``.
+
+    Args:
+        channels: for each sensor, the channels of its acquisitions, none of them an index.
+    """
+    bands = NodeBands(channels, TOLERANCE, "prospect_5")
+    exact = ProsailOperator(physical, lambda states: states[..., :0], channels, bands=bands)
+    shapes = {}
+    for sensor, wanted in channels.items():
+        described = load_sensor(sensor)
+        centres = np.array([described.centres[k] for k in described.index(wanted)])
+        shapes[sensor] = torch.from_numpy(waves(centres))
+
+    def observe(states: Tensor, acquisition: Acquisition) -> Tensor:
+        error = states[..., len(VARIABLES) :] @ shapes[acquisition.sensor].to(states)
+        return exact(states, acquisition) * (1.0 + error)
+
+    return observe

@@ -5,7 +5,7 @@ stage of development s (0 emergence, 1 flowering, 2 maturity) and the relative m
 the topsoil. Canopy-mean contents are those of green leaves and of straw, weighted by area,
 g = G / (G + D):
 
-    lai    = G + D
+    lai    = G + D,                                     G with weeds below and between
     cab    = nitrogen cab_max a(s) g + 3 (1 - g)        a is 1 from s = 0.7 to 1.1
     car    = (0.15 cab_green + 3.5) g + 2 (1 - g)       carotenoids outlive chlorophyll
     cbrown = brown (1 - g) + 0.1 max(s - 1, 0)
@@ -92,8 +92,8 @@ AIR_DRY, SATURATED = 0.04, 0.42
 DARKENING = 4.3
 """How fast a soil darkens with volumetric moisture."""
 
-LEAST_LAI = 0.02
-"""Weeds and volunteers on bare ground, green (m2 m-2)."""
+WEEDS = 0.1
+"""Weeds and volunteers on bare ground, green (m2 m-2), in the median over fields."""
 
 
 def mean_angle(lidfa: Array, lidfb: Array) -> Array:
@@ -115,6 +115,7 @@ def leaves_and_soil(
     nitrogen: Array,
     turgor: Array,
     brightness: Array,
+    weeds: Array,
 ) -> dict[str, Array]:
     """The variables of a canopy and its soil, by name.
 
@@ -124,14 +125,16 @@ def leaves_and_soil(
         nitrogen: factor of chlorophyll, ``[pixel]``.
         turgor: factor of leaf water, ``[pixel]``.
         brightness: of the dry soil, ``[pixel]``.
+        weeds: their leaf area on open ground (m2 m-2), ``[pixel]``; a canopy shades them out.
 
     Returns:
         ``{name: [pixel]}`` for each of `VARIABLES`.
     """
     stage, w = np.clip(grown["stage"], 0.0, 2.0), np.clip(grown["moisture"], 0.0, 1.0)
-    green = np.maximum(grown["lai"], 0.0) + LEAST_LAI
-    lai = green + np.maximum(grown["dead"], 0.0)
-    g, ageing = green / lai, np.maximum(stage - 1.0, 0.0)
+    crop, dead = np.maximum(grown["lai"], 0.0), np.maximum(grown["dead"], 0.0)
+    green = crop + weeds * np.exp(-crop - dead)
+    lai = green + dead
+    g, ageing = green / np.maximum(lai, 1e-9), np.maximum(stage - 1.0, 0.0)
     cab = nitrogen * plant["cab"] * activity(stage)
     water = turgor * plant["water"] * (1.0 - 0.15 * ageing) * (0.75 + 0.25 * np.sqrt(w))
     lidfa = plant["upright"] + plant["droop"] * stage

@@ -24,7 +24,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from releo_da.nature.chemistry import PLANTS, VARIABLES, Plant, leaves_and_soil
+from releo_da.nature.canopy import modes
+from releo_da.nature.chemistry import PLANTS, VARIABLES, WEEDS, Plant, leaves_and_soil
 from releo_da.nature.fields import Fields, fields, normal, uniform
 from releo_da.nature.growth import Growth, at
 from releo_da.nature.random_fields import field as smooth
@@ -36,7 +37,7 @@ Whole = NDArray[np.int64]
 LENGTH = 6.0
 """How far (pixels) what varies within a field agrees with itself."""
 
-SHIFT, VIGOUR, NITROGEN, TURGOR, BRIGHTNESS = range(10, 15)
+SHIFT, VIGOUR, NITROGEN, TURGOR, BRIGHTNESS, OPEN = range(10, 16)
 """Tell the random numbers of a field, and the random fields within it, apart."""
 
 
@@ -51,6 +52,7 @@ class Ground(NamedTuple):
         nitrogen: factor of chlorophyll.
         turgor: factor of leaf water.
         brightness: of the dry soil.
+        weeds: their leaf area on open ground.
     """
 
     field: Fields
@@ -60,6 +62,7 @@ class Ground(NamedTuple):
     nitrogen: Array
     turgor: Array
     brightness: Array
+    weeds: Array
 
 
 def ground(
@@ -89,6 +92,7 @@ def ground(
         np.exp(varied(NITROGEN, 0.10, 0.06)),
         np.exp(varied(TURGOR, 0.08, 0.05)),
         0.75 * np.exp(varied(BRIGHTNESS, 0.15, 0.08)),
+        WEEDS * np.exp(varied(OPEN, 0.6, 0.3)),
     )
 
 
@@ -119,8 +123,16 @@ def variables(seasons: Sequence[Growth], here: Ground, time: float) -> Array:
     names, index = np.unique(crop, return_inverse=True)
     table = np.array([PLANTS[name] for name in names])[index]
     plant = dict(zip(Plant._fields, table.T, strict=True))
-    found = leaves_and_soil(grown, plant, here.nitrogen, here.turgor, here.brightness)
+    found = leaves_and_soil(grown, plant, here.nitrogen, here.turgor, here.brightness, here.weeds)
     return np.stack([found[name] for name in VARIABLES], -1)
+
+
+def states(
+    seed: int, seasons: Sequence[Growth], here: Ground, time: float, discrepancy: float
+) -> Array:
+    """The same with the modes of the discrepancy behind (`releo_da.nature.canopy.modes`)."""
+    error = modes(seed, here.field, discrepancy, time)
+    return np.concatenate([variables(seasons, here, time), error], -1)
 
 
 def growing(

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from releo_da.nature.chemistry import (
-    LEAST_LAI,
     PLANTS,
     SATURATED,
     VARIABLES,
@@ -25,11 +24,11 @@ ONE = np.ones(1)
 
 
 def canopy(
-    name: str, lai: float, dead: float, stage: float, moisture: float = 0.5
+    name: str, lai: float, dead: float, stage: float, moisture: float = 0.5, weeds: float = 0.0
 ) -> dict[str, Array]:
     grown = {"lai": lai * ONE, "dead": dead * ONE, "stage": stage * ONE, "moisture": moisture * ONE}
     plant = {key: value * ONE for key, value in PLANTS[name]._asdict().items()}
-    return leaves_and_soil(grown, plant, ONE, ONE, 0.8 * ONE)
+    return leaves_and_soil(grown, plant, ONE, ONE, 0.8 * ONE, 0.0 * ONE + weeds)
 
 
 @pytest.mark.parametrize("name", PLANTS)
@@ -38,7 +37,7 @@ def canopy(
 def test_every_canopy_lies_within_the_table_of_variables(
     name: str, lai: float, dead: float, stage: float, moisture: float
 ) -> None:
-    found = canopy(name, lai, dead, stage, moisture)
+    found = canopy(name, lai, dead, stage, moisture, 0.05)
     assert tuple(found) == VARIABLES
     known = variables((*variables(), "soil_moisture"))
     for key, value in found.items():
@@ -48,7 +47,7 @@ def test_every_canopy_lies_within_the_table_of_variables(
 
 
 def test_green_leaves_and_straw_are_the_ends() -> None:
-    green, straw = canopy("winter_wheat", 5.0, 0.0, 1.0), canopy("winter_wheat", 0.0, 3.0, 2.0)
+    green, straw = canopy("winter_wheat", 5.0, 0.0, 1.0), canopy("winter_wheat", 1e-3, 3.0, 2.0)
     assert green["cab"] == pytest.approx(PLANTS["winter_wheat"].cab)
     assert green["cbrown"] == pytest.approx(0.0)
     assert straw["cab"] < 3.5
@@ -57,9 +56,15 @@ def test_green_leaves_and_straw_are_the_ends() -> None:
 
 
 def test_chlorophyll_of_the_canopy_is_that_of_its_parts() -> None:
-    mixed = canopy("maize", 2.0 - LEAST_LAI, 1.0, 1.0)
+    mixed = canopy("maize", 2.0, 1.0, 1.0)
     assert mixed["lai"] == pytest.approx(3.0)
     assert 3.0 * mixed["cab"] == pytest.approx(2.0 * PLANTS["maize"].cab + 1.0 * 3.0)
+
+
+def test_weeds_cover_open_ground_and_are_shaded_out() -> None:
+    bare, dense = (canopy("maize", lai, 0.0, 1.0, weeds=0.2) for lai in (0.0, 5.0))
+    assert bare["lai"] == pytest.approx(0.2)
+    assert dense["lai"] == pytest.approx(5.0, abs=0.002)
 
 
 def test_a_wet_soil_is_darker_and_holds_more_water() -> None:

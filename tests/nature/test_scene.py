@@ -42,15 +42,15 @@ def states(values: np.ndarray) -> Tensor:
 def test_part_of_a_landscape_is_the_landscape_there(season: Growth, here: scene.Ground) -> None:
     chosen = np.random.default_rng(0).permutation(ROWS.size)[:50]
     part = scene.ground(3, [season], ROWS[chosen], COLUMNS[chosen], 8.0)
-    whole = scene.variables([season], here, JUNE)
-    assert np.array_equal(scene.variables([season], part, JUNE), whole[chosen])
+    whole = scene.states(3, [season], here, JUNE, 0.05)
+    assert np.array_equal(scene.states(3, [season], part, JUNE, 0.05), whole[chosen])
 
 
 def test_fields_grow_what_they_drew_and_pixels_differ(season: Growth, here: scene.Ground) -> None:
-    lai = scene.variables([season], here, JUNE)[:, VARIABLES.index("lai")]
+    lai = scene.states(3, [season], here, JUNE, 0.05)[:, VARIABLES.index("lai")]
     crop = np.array(season.crop)[here.cohort[0]]
     assert set(crop) == set(season.crop)
-    assert lai[crop == "bare_soil"].max() < 0.1
+    assert lai[crop == "bare_soil"].max() < 0.8
     assert lai[crop == "deciduous_forest"].min() > 2.0
     name = here.field.row * 100 + here.field.column
     inside = [lai[name == k].std() / lai[name == k].mean() for k in np.unique(name)]
@@ -77,11 +77,12 @@ def test_truth_is_no_setting_of_the_simulator_that_assimilates(
     season: Growth, here: scene.Ground
 ) -> None:
     """With the same contents, structure and soil the two differ by model error, and not by much."""
-    true = states(scene.variables([season], here, JUNE))
+    true = states(scene.states(3, [season], here, JUNE, 0.05))
+    true[..., len(VARIABLES) :] = 0.0
     theirs = canopy.simulator(CHANNELS)(true, look(ROWS.size))[:, 0]
 
     def assumed(latents: Tensor) -> dict[str, Tensor]:
-        held = canopy.decode(latents)
+        held = canopy.named(latents)
         return {k: v for k, v in held.items() if k not in ("lidfa", "lidfb", "soil_moisture")}
 
     ours = ProsailOperator(
@@ -93,32 +94,32 @@ def test_truth_is_no_setting_of_the_simulator_that_assimilates(
 
 def test_discrepancy_has_its_size_and_belongs_to_fields(here: scene.Ground) -> None:
     wide = scene.ground(3, [phenology(years=(2023,))], 400.0 * ROWS, 400.0 * COLUMNS, 8.0)
-    error = canopy.discrepancy(9, wide.field, 0.05)
-    centres = np.linspace(420.0, 2400.0, 40)
+    waves = canopy.waves(np.linspace(420.0, 2400.0, 40))
     days = np.linspace(0.0, 300.0, 20)
-    found = np.stack([canopy.factor(error, centres, day) - 1.0 for day in days])
+    found = np.stack([canopy.modes(9, wide.field, 0.05, day) @ waves for day in days])
     assert found.std() == pytest.approx(0.05, rel=0.1)
     assert abs(found.mean()) < 0.01
-    near = canopy.factor(canopy.discrepancy(9, here.field, 0.05), centres, 3.0)
+    near = canopy.modes(9, here.field, 0.05, 3.0)
     name = here.field.row * 100 + here.field.column
     assert all(np.ptp(near[name == k], axis=0).max() == 0.0 for k in np.unique(name))
 
 
-def test_without_a_discrepancy_a_sensor_sees_the_simulator(
-    season: Growth, here: scene.Ground
-) -> None:
-    true, observe = states(scene.variables([season], here, JUNE)), canopy.simulator(CHANNELS)
-    none = canopy.discrepancy(9, here.field, 0.0)
-    seen = canopy.seen(observe, none, CHANNELS["sentinel2a"], true, look(ROWS.size))
-    assert torch.equal(seen, observe(true, look(ROWS.size))[:, 0])
+def test_a_sensor_sees_the_discrepancy_of_the_field(season: Growth, here: scene.Ground) -> None:
+    true, observe = states(scene.states(3, [season], here, JUNE, 0.05)), canopy.simulator(CHANNELS)
+    plain, bent = true.clone(), true.clone()
+    plain[..., len(VARIABLES) :] = 0.0
+    bent[..., len(VARIABLES) :] = torch.tensor([0.0, 0.04, 0.0, 0.0])
+    ratio = observe(bent, look(ROWS.size)) / observe(plain, look(ROWS.size)) - 1.0
+    centres = np.array([492.7, 664.6, 832.8, 1613.7])
+    assert np.allclose(ratio, 0.04 * canopy.waves(centres)[1], atol=2e-4)
 
 
 def test_output_variables_of_the_truth(season: Growth, here: scene.Ground) -> None:
-    true, observe = states(scene.variables([season], here, JUNE)), canopy.simulator(CHANNELS)
+    true, observe = states(scene.states(3, [season], here, JUNE, 0.05)), canopy.simulator(CHANNELS)
     names = ("lai", "ala", "soil_moisture", "ccc", "fapar", "ndvi")
     found = canopy.derived(names, observe, CHANNELS)(true, look(ROWS.size).angles)
     assert tuple(found) == names
-    assert torch.allclose(found["ccc"], 0.01 * found["lai"] * canopy.decode(true)["cab"])
+    assert torch.allclose(found["ccc"], 0.01 * found["lai"] * canopy.named(true)["cab"])
     lush = found["lai"] > 3.0
     assert found["ndvi"][lush].min() > 0.6
     assert found["fapar"][lush].min() > 0.7

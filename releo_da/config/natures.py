@@ -1,0 +1,199 @@
+"""The entry ``source.twin.nature``: which land is true in a twin experiment.
+
+Crops of WOFOST or AquaCrop from packaged tables, or forests, grass and bare soil by a phenology, on
+a landscape of fields (`releo_da.nature.scene`). None shares leaves, soil, canopy or dynamics with a
+filter. Without an entry the truth is a draw of a forecaster (an identical twin, a check only).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from releo_da.config.registry import Registry
+from releo_da.nature import canopy, scene, tables
+from releo_da.nature.growth import Growth, join, select
+from releo_da.nature.phenology import KINDS
+from releo_da.nature.phenology import phenology as covers
+from releo_da.runs.acquire import Truth
+from releo_da.types import InputError
+
+Array = NDArray[np.float64]
+Years = Literal["test", "tuning"] | Sequence[int]
+
+
+class Land(NamedTuple):
+    """What grows in a twin experiment.
+
+    Attributes:
+        seasons: one per calendar year of the period.
+        field_size: mean width of a field, in pixels.
+        discrepancy: relative standard deviation of what the truth's simulator leaves unexplained.
+        seed: of the landscape.
+    """
+
+    seasons: tuple[Growth, ...]
+    field_size: float
+    discrepancy: float
+    seed: int
+
+
+def wofost(
+    calendar: Sequence[int],
+    seed: int,
+    crops: Sequence[str] = (),
+    years: Years = "test",
+    field_size: float = 14.0,
+    discrepancy: float = 0.05,
+) -> Land:
+    """Crops of WOFOST under the weather of Wageningen.
+
+    Args:
+        calendar: years of the period.
+        seed: of the landscape.
+        crops: of the table, and covers of `phenology`; all crops of the table unless given.
+        years: of weather, one per calendar year; or ``test`` or ``tuning``: those years of the
+            table, beginning with another one for each seed.
+        field_size: mean width of a field, in pixels.
+        discrepancy: relative standard deviation of reflectance that no setting of a canopy model
+            explains.
+    """
+    return _tabled("wofost", calendar, seed, crops, years, field_size, discrepancy)
+
+
+def aquacrop(
+    calendar: Sequence[int],
+    seed: int,
+    climate: Literal["brussels", "champion"] = "brussels",
+    crops: Sequence[str] = (),
+    years: Years = "test",
+    field_size: float = 14.0,
+    discrepancy: float = 0.05,
+) -> Land:
+    """Crops of AquaCrop under the weather of one of two places.
+
+    Args:
+        calendar: years of the period.
+        seed: of the landscape.
+        climate: ``brussels`` (humid) or ``champion`` (Nebraska, dry).
+        crops: as in `wofost`.
+        years: as in `wofost`.
+        field_size: as in `wofost`.
+        discrepancy: as in `wofost`.
+    """
+    name = f"aquacrop_{climate}"
+    return _tabled(name, calendar, seed, crops, years, field_size, discrepancy)
+
+
+def phenology(
+    calendar: Sequence[int],
+    seed: int,
+    crops: Sequence[str] = tuple(KINDS),
+    field_size: float = 14.0,
+    discrepancy: float = 0.05,
+) -> Land:
+    """Forests, grassland and bare soil.
+
+    Args:
+        calendar: years of the period.
+        seed: of the landscape and its weather.
+        crops: which covers.
+        field_size: as in `wofost`.
+        discrepancy: as in `wofost`.
+    """
+    seasons = tuple(covers(tuple(crops), (year,), seed=seed) for year in calendar)
+    return Land(seasons, field_size, discrepancy, seed)
+
+
+NATURES = Registry(
+    "nature run",
+    {"wofost": wofost, "aquacrop": aquacrop, "phenology": phenology},
+    supplied=("calendar", "seed"),
+)
+
+
+def _tabled(
+    name: str,
+    calendar: Sequence[int],
+    seed: int,
+    crops: Sequence[str],
+    years: Years,
+    field_size: float,
+    discrepancy: float,
+) -> Land:
+    """The seasons of a packaged table, with covers beside its crops where they are named."""
+    if isinstance(years, str):
+        listed = getattr(tables.SOURCES[name], years)
+        chosen = [listed[(seed + k) % len(listed)] for k in range(len(calendar))]
+    else:
+        chosen = list(years)
+    if len(chosen) != len(calendar):
+        raise InputError(
+            f"source.twin.nature.years: {len(chosen)} years of weather for the {len(calendar)} "
+            f"calendar years {calendar[0]} to {calendar[-1]}; give one for each"
+        )
+    wanted = [crop for crop in crops if crop not in KINDS]
+    others = tuple(crop for crop in crops if crop in KINDS)
+    seasons = []
+    for year, weather in zip(calendar, chosen, strict=True):
+        grown = tables.growth(name, (weather,), year)
+        parts = [select(grown, wanted) if wanted else grown] if wanted or not others else []
+        if others:
+            under = tables.weather(name, (weather,), year)
+            parts.append(covers(others, (year,), seed=seed, weather=under))
+        seasons.append(join(parts))
+    return Land(tuple(seasons), field_size, discrepancy, seed)
+
+
+def years_of(period: tuple[float, float]) -> list[int]:
+    """The calendar years that a period (days since 1970-01-01) touches."""
+    first, last = (np.datetime64(int(np.floor(t)), "D").astype(object).year for t in _ends(period))
+    return list(range(first, last + 1))
+
+
+def _ends(period: tuple[float, float]) -> tuple[float, float]:
+    """A period without the instant at which it ends."""
+    return period[0], period[1] - 1e-6
+
+
+def truth_of(
+    land: Land,
+    shape: Sequence[int],
+    names: tuple[str, ...],
+    channels: dict[str, tuple[str, ...]],
+    like: Tensor,
+) -> Truth:
+    """The truth that a land is.
+
+    Args:
+        land: what grows.
+        shape: rows and columns of the map, or a number of points, each in a field of its own.
+        names: output variables that are wanted of it.
+        channels: for each sensor, the channels of its acquisitions.
+        like: a tensor whose dtype and device the states take.
+    """
+    observe = canopy.simulator(channels)
+
+    def states(times: Sequence[float], pixels: Tensor) -> dict[float, Tensor]:
+        row, column = places(pixels.cpu().numpy(), shape, land.field_size)
+        here = scene.ground(land.seed, land.seasons, row, column, land.field_size)
+        found = {}
+        for time in times:
+            values = scene.states(land.seed, land.seasons, here, time, land.discrepancy)
+            found[time] = torch.from_numpy(values)[:, None].to(like)
+        return found
+
+    return Truth(states, canopy.named, canopy.derived(names, observe, channels), observe)
+
+
+def places(ids: NDArray[np.int64], shape: Sequence[int], field_size: float) -> tuple[Array, Array]:
+    """Row and column of pixels, ``[pixel]``; points lie several fields from each other."""
+    if len(shape) == 1:
+        return 3.0 * field_size * ids, np.zeros(len(ids))
+    row, column = np.divmod(ids, shape[1])
+    return row.astype(np.float64), column.astype(np.float64)
