@@ -27,6 +27,10 @@ Array = NDArray[np.float64]
 Years = Literal["test", "tuning"] | Sequence[int]
 
 
+APART = 100.0
+"""Pixels between points that are no map: fields of their own under the same weather."""
+
+
 class Land(NamedTuple):
     """What grows in a twin experiment.
 
@@ -180,7 +184,7 @@ def truth_of(
     observe = canopy.simulator(channels)
 
     def states(times: Sequence[float], pixels: Tensor) -> dict[float, Tensor]:
-        row, column = places(pixels.cpu().numpy(), shape, land.field_size)
+        row, column = places(pixels.cpu().numpy(), shape)
         here = scene.ground(land.seed, land.seasons, row, column, land.field_size)
         found = {}
         for time in times:
@@ -191,9 +195,9 @@ def truth_of(
     return Truth(states, canopy.named, canopy.derived(names, observe, channels), observe)
 
 
-def places(ids: NDArray[np.int64], shape: Sequence[int], field_size: float) -> tuple[Array, Array]:
-    """Row and column of pixels, ``[pixel]``; points lie several fields from each other."""
+def places(ids: NDArray[np.int64], shape: Sequence[int]) -> tuple[Array, Array]:
+    """Row and column of pixels, ``[pixel]``; points lie `APART` pixels from each other."""
     if len(shape) == 1:
-        return 3.0 * field_size * ids, np.zeros(len(ids))
+        return APART * ids, np.zeros(len(ids))
     row, column = np.divmod(ids, shape[1])
     return row.astype(np.float64), column.astype(np.float64)

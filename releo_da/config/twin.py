@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from releo_da.config import toy
 from releo_da.config.assemble import Assembly, assemble
+from releo_da.config.compared import comparing, constant
 from releo_da.config.copies import check_table, copied
 from releo_da.config.document import Document
 from releo_da.config.hindcast import MEMBERS, SEED
@@ -23,6 +23,7 @@ from releo_da.config.options import Options
 from releo_da.config.report import report
 from releo_da.config.run_files import open_run, progress
 from releo_da.config.sections import horizons_of, products, score, section
+from releo_da.config.simulation import simulation
 from releo_da.config.toy_source import is_toy
 from releo_da.config.twin_files import write_estimates, writing
 from releo_da.config.twin_pixels import ground_of, pixels_of, sample_of
@@ -38,8 +39,6 @@ from releo_da.config.twin_source import (
 from releo_da.diagnostics.repeats import repeated
 from releo_da.io import write_json, write_products
 from releo_da.observation.bias import Offset
-from releo_da.observation.derived import DERIVED, derive
-from releo_da.runs.acquire import Decode, Derive, Simulate, drawn, nature, noisy
 from releo_da.runs.block import Task
 from releo_da.runs.located import located, told
 from releo_da.runs.twin import NOWHERE, pooled, turns, twin
@@ -78,12 +77,6 @@ def known_biases(ours: Assembly, made: Twin) -> dict[str, float]:
     """What the bias latents of a run are in truth, by their names; none where it has none."""
     biases, true = ours.model.biases, true_biases(made)
     return {} if biases is None else {name: true.get(name, 0.0) for name in biases.names}
-
-
-def constant(values: Mapping[str, float], ensemble: Tensor) -> dict[str, Tensor]:
-    """Numbers as variables of an ensemble ``[..., latent]``, ``[...]`` each."""
-    one = ensemble.new_ones(ensemble.shape[:-1])
-    return {name: value * one for name, value in values.items()}
 
 
 def task_of(document: Document, made: Twin) -> Task:
@@ -137,7 +130,7 @@ def command(document: Document, options: Options) -> Path:
     ):
         for k in range(wanted.repeats):
             one = replace(task, seed=task.seed + k)
-            simulate = simulator(theirs, looks, one, seed + k, made.cloud, known)
+            simulate = simulation(made, theirs, looks, (one.start, *one.asked), seed + k, known)
             # Of further seeds sums are wanted, and the records of one pixel.
             kept = (sample, sinks) if k == 0 else (pixels[:1], NOWHERE)
             outcomes.append(
@@ -163,59 +156,6 @@ def command(document: Document, options: Options) -> Path:
     copied(root / "analysis.nc", output)
     log.write({"kind": "finished", "diverged": outcome.diverged})
     return report(root)
-
-
-def simulator(
-    theirs: Assembly,
-    looks: Sequence[Acquisition],
-    task: Task,
-    seed: int,
-    cloud: float,
-    known: Mapping[str, float],
-) -> Simulate:
-    """The nature run of any pixels: a draw of the truth's forecaster, and its acquisitions.
-
-    Args:
-        theirs: the truth's system.
-        looks: the passes.
-        task: whose start and products the truth is wanted at.
-        seed: of truth, clouds and noise.
-        cloud: probability that a pixel is hidden from a pass.
-        known: the biases of the truth, by name.
-    """
-    truth = drawn(theirs.model, estimated(theirs, known), seed, looks[0].angles)
-    others, deliver = (task.start, *task.asked), noisy(theirs.model, cloud)
-    return lambda pixels: nature(truth, looks, others, pixels, seed, deliver)
-
-
-def estimated(assembly: Assembly, known: Mapping[str, float] | None = None) -> Decode:
-    """Latents to those variables that are estimated, not fixed, and the biases of sensors.
-
-    Args:
-        assembly: whose latents they are.
-        known: the biases of a truth, where they are no latents.
-    """
-    biases = assembly.model.biases
-
-    def decode(ensemble: Tensor) -> dict[str, Tensor]:
-        values = assembly.layout.decode(ensemble)
-        found = {name: values[name] for name in assembly.layout.names}
-        found |= biases.decode(ensemble) if biases is not None else {}
-        return found | constant(known or {}, ensemble)
-
-    return decode
-
-
-def comparing(assembly: Assembly) -> Derive:
-    """An ensemble and angles to what is compared with a truth.
-
-    That is what is estimated, and those of the output variables that follow from it without
-    channels, which are compared anyway.
-    """
-    decode, layout = estimated(assembly), assembly.layout
-    names = [name for name in assembly.model.described if name in DERIVED]
-    made = derive(names, layout.decode, assembly.model.observe, {})
-    return lambda ensemble, angles: {**decode(ensemble), **made(ensemble, angles)}
 
 
 def comparisons(ours: Assembly, looks: Sequence[Acquisition], task: Task) -> int:

@@ -13,12 +13,19 @@ from releo_da.config.document import Document
 from releo_da.config.registry import bind
 from releo_da.config.sections import as_date, days
 from releo_da.config.sensor_paths import with_paths
+from releo_da.config.twin_errors import clouds
+from releo_da.config.twin_errors import instrument as instrument_errors
 from releo_da.config.twin_satellites import Satellite, satellite
 from releo_da.io.geometry import relative_azimuth, sun_position
+from releo_da.nature.clouds import Clouds
+from releo_da.nature.instrument import Instrument
 from releo_da.state.bias import bias_name
 from releo_da.types import Acquisition, InputError
 
 Said = TypeVar("Said")
+
+PERFECT = {"calibration": 0.0, "spectral": 0.0, "atmosphere": 0.0, "haze": 0.0}
+"""An instrument with the catalogue's noise and no other error."""
 
 LOWEST_SUN = 85.0
 """Passes with a larger sun zenith (degrees) are left out: it is night, or as good as."""
@@ -31,9 +38,11 @@ class Twin:
     satellites: tuple[Satellite, ...]
     shape: tuple[int, ...]
     place: tuple[float, float]
-    cloud: float
+    cloud: float | Clouds
+    instrument: Instrument | None
     seed: int | None
     truth: Mapping[str, Any] | str | None
+    nature: Mapping[str, Any] | str | None
     spacing: float
 
 
@@ -41,9 +50,11 @@ def twin_source(
     satellites: Sequence[dict[str, Any]],
     pixels: int | Sequence[int] = 256,
     place: Sequence[float] = (1.4, 43.6),
-    cloud: float = 0.5,
+    cloud: float | dict[str, Any] | None = None,
+    instrument: dict[str, Any] | None = None,
     seed: int | None = None,
     truth: dict[str, Any] | str | None = None,
+    nature: dict[str, Any] | str | None = None,
     spacing: float = 10.0,
 ) -> Twin:
     """A truth and the satellites that look at it.
@@ -54,9 +65,15 @@ def twin_source(
             view_zenith: .., view_azimuth: ..}``.
         pixels: number of points, or ``[rows, columns]`` of a grid.
         place: longitude and latitude (degrees), for the sun and the passes.
-        cloud: probability that a pixel is hidden from a pass.
+        cloud: clouds that cluster in time and space, ``{cover: .., undetected: .., edges: ..,
+            days: .., lengths: ..}``; or a number, the probability that a pixel is hidden from a
+            pass whatever its neighbours are. By default clouds over a land, else 0.5.
+        instrument: errors that no run knows of, ``{noise: .., calibration: .., spectral: ..,
+            atmosphere: .., haze: ..}``. By default those of its function over a land; without a
+            land there are none, and the noise is that of the run's own R.
         seed: of truth, clouds and noise; one more than the run's unless given.
         truth: a forecaster that the truth is a draw of; the one of the run unless given.
+        nature: a land that is true: ``wofost``, ``aquacrop`` or ``phenology`` with its options.
         spacing: metres between the pixels of a grid; points lie at random, one on each square of
             that side on average.
     """
@@ -64,8 +81,8 @@ def twin_source(
         raise InputError(f"spacing is {spacing}; give a positive number of metres")
     if not satellites:
         raise InputError("satellites: the list is empty; give at least one satellite")
-    if not 0.0 <= cloud < 1.0:
-        raise InputError(f"cloud is {cloud}; give a probability from 0 to below 1")
+    if nature is not None and truth is not None:
+        raise InputError("nature and truth both say what is true; remove one")
     shape = (pixels,) if isinstance(pixels, int) else tuple(pixels)
     if len(shape) not in (1, 2) or min(shape) < 1:
         raise InputError(f"pixels is {pixels}; give a number of points, or [rows, columns]")
@@ -75,7 +92,30 @@ def twin_source(
         bind(satellite, entry, f"source.twin.satellites[{k}]")()
         for k, entry in enumerate(satellites)
     )
-    return Twin(bound, shape, (place[0], place[1]), cloud, seed, truth, spacing)
+    sky = _sky(cloud, nature is not None)
+    errors = _errors(instrument, nature is not None, isinstance(sky, Clouds))
+    where = (place[0], place[1])
+    return Twin(bound, shape, where, sky, errors, seed, truth, nature, spacing)
+
+
+def _sky(cloud: float | dict[str, Any] | None, land: bool) -> float | Clouds:
+    """Clouds, or the probability of independent ones."""
+    if isinstance(cloud, Mapping) or (cloud is None and land):
+        made: Clouds = bind(clouds, cloud or {}, "source.twin.cloud")()
+        return made
+    probability = 0.5 if cloud is None else cloud
+    if not 0.0 <= probability < 1.0:
+        raise InputError(f"cloud is {cloud}; give a probability from 0 to below 1")
+    return probability
+
+
+def _errors(told: dict[str, Any] | None, land: bool, clouded: bool) -> Instrument | None:
+    """What instruments do wrong; None for the noise of the run's own R."""
+    if told is None and not land and not clouded:
+        return None
+    given = PERFECT if told is None and not land else told or {}
+    made: Instrument = bind(instrument_errors, given, "source.twin.instrument")()
+    return made
 
 
 def source_of(document: Document) -> Twin:

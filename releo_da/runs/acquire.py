@@ -17,6 +17,7 @@ a latent of a prescribed truth is a variable.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -189,10 +190,23 @@ def noisy(model: Model, cloud: float) -> Deliver:
         error = channel_error(a.sensor, model.channels[a.sensor], clean)
         complete = model.error(a._replace(values=clean, error=error)).error
         values = clean + complete * draws(a.time, f"noise {label}")(clean.shape)
-        if cloud > 0.0:
-            normal = draws(a.time, f"cloud {label}")((len(clean), 1))
-            covered = normal < NormalDist().inv_cdf(cloud)
-            values, error = values.masked_fill(covered, 0.0), error.masked_fill(covered, torch.inf)
-        return a._replace(values=values, error=error)
+        covered = hidden(cloud, a, len(clean), draws, label)
+        return a._replace(
+            values=values.masked_fill(covered, 0.0), error=error.masked_fill(covered, torch.inf)
+        )
 
     return deliver
+
+
+def hidden(cloud: float, a: Acquisition, number: int, draws: Draws, label: str) -> Tensor:
+    """Which pixels independent clouds hide, ``[pixel, 1]`` bool.
+
+    Args:
+        cloud: probability, 0 to below 1.
+        a: the acquisition.
+        number: of pixels.
+        draws: random numbers of the nature run.
+        label: of the acquisition.
+    """
+    limit = NormalDist().inv_cdf(cloud) if cloud else -math.inf
+    return draws(a.time, f"cloud {label}")((number, 1)) < limit

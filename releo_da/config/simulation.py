@@ -1,0 +1,112 @@
+"""The nature run of a twin experiment: which truth, through which clouds, by which instruments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from releo_da.config.assemble import Assembly
+from releo_da.config.compared import estimated
+from releo_da.config.natures import NATURES, places, truth_of, years_of
+from releo_da.config.twin_source import Twin, channels_of
+from releo_da.cycling.draws import Draws
+from releo_da.nature.clouds import Clouds, sky
+from releo_da.nature.instrument import Instrument, delivered
+from releo_da.runs.acquire import Deliver, Nature, Simulate, Truth, drawn, hidden, nature, noisy
+from releo_da.types import Acquisition
+
+
+def simulation(
+    made: Twin,
+    theirs: Assembly,
+    looks: Sequence[Acquisition],
+    times: Sequence[float],
+    seed: int,
+    known: Mapping[str, float],
+) -> Simulate:
+    """The nature run of any pixels.
+
+    Args:
+        made: what is simulated.
+        theirs: the truth's system where the truth is a draw of a forecaster, else the run's.
+        looks: the passes.
+        times: at which the truth is wanted beside those of the passes, the start of the run first.
+        seed: of truth, clouds and errors.
+        known: the biases of the truth, by name.
+    """
+    truth = _truth(made, theirs, (*times, looks[-1].time), seed, looks[0].angles, known)
+    if made.instrument is None:
+        deliver = noisy(theirs.model, made.cloud)
+    else:
+        deliver = through(made, made.instrument, seed)
+
+    def simulate(pixels: Tensor) -> Nature:
+        return nature(truth, looks, times, pixels, seed, deliver)
+
+    return simulate
+
+
+def _truth(
+    made: Twin,
+    theirs: Assembly,
+    times: Sequence[float],
+    seed: int,
+    like: Tensor,
+    known: Mapping[str, float],
+) -> Truth:
+    """What is true: a land, or a draw of a forecaster."""
+    if made.nature is None:
+        return drawn(theirs.model, estimated(theirs, known), seed, like)
+    calendar = years_of((min(times), max(times)))
+    provided = {"calendar": calendar, "seed": seed}
+    land = NATURES.build(made.nature, "source.twin.nature", provided)
+    return truth_of(land, made.shape, tuple(theirs.model.described), channels_of(made), like)
+
+
+def through(made: Twin, instrument: Instrument, seed: int) -> Deliver:
+    """What arrives through clouds and instruments that are no part of a run's errors.
+
+    Args:
+        made: with clouds, or the probability of independent ones.
+        instrument: its errors.
+        seed: of the clouds and of what stands for the whole run.
+    """
+    channels = channels_of(made)
+
+    def deliver(
+        a: Acquisition, clean: Tensor, pixels: Tensor, draws: Draws, label: str
+    ) -> Acquisition:
+        opacity, flagged = _sky(made, a, pixels, draws, label, seed)
+        noise = draws(a.time, f"noise {label}")(clean.shape)
+        values, error = delivered(
+            clean.double().cpu().numpy(),
+            opacity,
+            noise.double().cpu().numpy(),
+            a.sensor,
+            channels[a.sensor],
+            a.time,
+            instrument,
+            seed,
+        )
+        hidden = torch.from_numpy(flagged)[:, None].to(clean.device)
+        seen, stated = (torch.from_numpy(v).to(clean) for v in (values, error))
+        return a._replace(
+            values=seen.masked_fill(hidden, 0.0), error=stated.masked_fill(hidden, torch.inf)
+        )
+
+    return deliver
+
+
+def _sky(
+    made: Twin, a: Acquisition, pixels: Tensor, draws: Draws, label: str, seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Opacity and what the mask flags, ``[pixel]``."""
+    if isinstance(made.cloud, Clouds):
+        row, column = places(pixels.cpu().numpy(), made.shape)
+        return sky(seed, a.time, made.spacing * row, made.spacing * column, made.cloud)
+    covered = hidden(made.cloud, a, len(pixels), draws, label)[:, 0].cpu().numpy()
+    return np.zeros(len(pixels)), covered
