@@ -45,5 +45,3 @@ def constant(values: Mapping[str, float], ensemble: Tensor) -> dict[str, Tensor]
     """Numbers as variables of an ensemble ``[..., latent]``, ``[...]`` each."""
     one = ensemble.new_ones(ensemble.shape[:-1])
     return {name: value * one for name, value in values.items()}
-
-

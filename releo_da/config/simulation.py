@@ -14,7 +14,7 @@ from releo_da.config.compared import estimated
 from releo_da.config.natures import NATURES, places, truth_of, years_of
 from releo_da.config.twin_source import Twin, channels_of
 from releo_da.cycling.draws import Draws
-from releo_da.nature.clouds import Clouds, sky
+from releo_da.nature.clouds import sky
 from releo_da.nature.instrument import Instrument, delivered
 from releo_da.runs.acquire import Deliver, Nature, Simulate, Truth, drawn, hidden, nature, noisy
 from releo_da.types import Acquisition
@@ -40,7 +40,7 @@ def simulation(
     """
     truth = _truth(made, theirs, (*times, looks[-1].time), seed, looks[0].angles, known)
     if made.instrument is None:
-        deliver = noisy(theirs.model, made.cloud)
+        deliver = noisy(theirs.model, made.independent)
     else:
         deliver = through(made, made.instrument, seed)
 
@@ -105,8 +105,8 @@ def _sky(
     made: Twin, a: Acquisition, pixels: Tensor, draws: Draws, label: str, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Opacity and what the mask flags, ``[pixel]``."""
-    if isinstance(made.cloud, Clouds):
+    if made.clouds is not None:
         row, column = places(pixels.cpu().numpy(), made.shape)
-        return sky(seed, a.time, made.spacing * row, made.spacing * column, made.cloud)
-    covered = hidden(made.cloud, a, len(pixels), draws, label)[:, 0].cpu().numpy()
+        return sky(seed, a.time, made.spacing * row, made.spacing * column, made.clouds)
+    covered = hidden(made.independent, a, len(pixels), draws, label)[:, 0].cpu().numpy()
     return np.zeros(len(pixels)), covered

@@ -38,7 +38,8 @@ class Twin:
     satellites: tuple[Satellite, ...]
     shape: tuple[int, ...]
     place: tuple[float, float]
-    cloud: float | Clouds
+    clouds: Clouds | None
+    independent: float
     instrument: Instrument | None
     seed: int | None
     truth: Mapping[str, Any] | str | None
@@ -92,21 +93,21 @@ def twin_source(
         bind(satellite, entry, f"source.twin.satellites[{k}]")()
         for k, entry in enumerate(satellites)
     )
-    sky = _sky(cloud, nature is not None)
-    errors = _errors(instrument, nature is not None, isinstance(sky, Clouds))
+    sky, probability = _sky(cloud, nature is not None)
+    errors = _errors(instrument, nature is not None, sky is not None)
     where = (place[0], place[1])
-    return Twin(bound, shape, where, sky, errors, seed, truth, nature, spacing)
+    return Twin(bound, shape, where, sky, probability, errors, seed, truth, nature, spacing)
 
 
-def _sky(cloud: float | dict[str, Any] | None, land: bool) -> float | Clouds:
-    """Clouds, or the probability of independent ones."""
+def _sky(cloud: float | dict[str, Any] | None, land: bool) -> tuple[Clouds | None, float]:
+    """Clouds, or none and the probability of independent ones."""
     if isinstance(cloud, Mapping) or (cloud is None and land):
         made: Clouds = bind(clouds, cloud or {}, "source.twin.cloud")()
-        return made
+        return made, 0.0
     probability = 0.5 if cloud is None else cloud
     if not 0.0 <= probability < 1.0:
         raise InputError(f"cloud is {cloud}; give a probability from 0 to below 1")
-    return probability
+    return None, probability
 
 
 def _errors(told: dict[str, Any] | None, land: bool, clouded: bool) -> Instrument | None:

@@ -50,7 +50,9 @@ class Source(NamedTuple):
 
 
 SOURCES: Mapping[str, Source] = {
-    "wofost": Source(tuple(range(1976, 1990)), (1990, *range(1992, 2000)), (5.67, 51.97)),
+    "wofost": Source(
+        (*range(1976, 1991), 1992, 1995), (1993, 1994, *range(1996, 2000)), (5.67, 51.97)
+    ),
     "aquacrop_brussels": Source(tuple(range(1992, 1997)), (1997, 1998, 1999), (4.35, 50.80)),
     "aquacrop_champion": Source(tuple(range(2001, 2006)), (2006, 2007, 2008), (-101.73, 40.37)),
 }  # fmt: skip
