@@ -15,7 +15,9 @@ from releo_da.config.options import Options
 from releo_da.config.run_files import open_run, progress
 from releo_da.config.schemes import fitting_scheme, supplied
 from releo_da.config.sections import Train, score, section, train
+from releo_da.config.simulated import simulated
 from releo_da.config.sources import read_sources
+from releo_da.config.twin_source import is_twin
 from releo_da.config.weights import write_weights
 from releo_da.io import write_json
 from releo_da.io.series import Series
@@ -91,7 +93,7 @@ def save_weights(path: Path, assembly: Assembly) -> None:
 
 def command(document: Document, options: Options) -> Path:
     """Fit a system and write its weights; returns their path."""
-    series = read_sources(document)
+    series = simulated(document, options) if is_twin(document) else read_sources(document)
     root, log, _ = open_run(document, options, "train", document.values.get("seed", 0))
     assembly, epochs = fitted(document, series, options)
     save_weights(root / "weights.safetensors", assembly)

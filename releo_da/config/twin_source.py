@@ -119,6 +119,12 @@ def _errors(told: dict[str, Any] | None, land: bool, clouded: bool) -> Instrumen
     return made
 
 
+def is_twin(document: Document) -> bool:
+    """Whether acquisitions are simulated."""
+    source = document.values.get("source")
+    return isinstance(source, Mapping) and "twin" in source
+
+
 def source_of(document: Document) -> Twin:
     """The section ``source.twin``, checked.
 

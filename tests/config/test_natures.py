@@ -1,0 +1,120 @@
+"""Lands that are true in twin experiments: built from a configuration, and the same in any part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from releo_da.config import twin
+from releo_da.config.document import load
+from releo_da.config.natures import NATURES, years_of
+from releo_da.config.options import Options
+from releo_da.config.sections import as_date, days
+from releo_da.config.simulated import simulated
+from releo_da.nature.tables import SOURCES
+from releo_da.types import InputError
+
+CONFIG = {
+    "seed": 3,
+    "members": 8,
+    "period": ["2023-05-20", "2023-06-12"],
+    "source": {
+        "twin": {
+            "nature": {"name": "wofost", "years": "tuning"},
+            "pixels": [6, 6],
+            "place": [5.67, 51.97],
+            "satellites": [{"sensor": "sentinel2a", "channels": ["B03", "B04", "B08", "B11"]}],
+        }
+    },
+    "state": {"name": "prosail", "add": ["soil_moisture"]},
+    "observe": {"name": "prosail"},
+    "analyse": [{"name": "etkf"}],
+    "score": {"horizons": [5]},
+    "products": {"variables": ["lai", "soil_moisture", "ndvi"], "every_days": 10},
+}
+
+
+def written(folder: Path, **twin_options: object) -> Path:
+    values = {**CONFIG, "source": {"twin": {**CONFIG["source"]["twin"], **twin_options}}}  # type: ignore[index]
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(values), encoding="utf-8")
+    return path
+
+
+def series(folder: Path, **options: object) -> list[torch.Tensor]:
+    found = simulated(load(written(folder, **options)), Options(quiet=True))
+    return [a.values for a in found.acquisitions]
+
+
+def test_a_twin_on_fields_of_crops_scores_what_the_crops_have(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    options = Options(out=tmp_path / "run", quiet=True)
+    report = twin.command(load(path), options)
+    text = (report.parent / "scores.json").read_text("utf-8")
+    scores = yaml.safe_load(text)
+    for name in ("lai", "cab", "soil_moisture", "ala", "ndvi", "B08"):
+        assert scores["analysis"][name]["n"] > 0
+        assert np.isfinite(scores["free_run"][name]["rmse"])
+    assert "psoil" not in scores["analysis"]  # the truth has one, the state holds it at 1
+
+
+def test_the_same_seed_gives_the_same_acquisitions_and_another_others(tmp_path: Path) -> None:
+    one, again, other = series(tmp_path), series(tmp_path), series(tmp_path, seed=99)
+    assert all(torch.equal(a, b) for a, b in zip(one, again, strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_a_part_of_the_land_is_the_land_there(tmp_path: Path) -> None:
+    """The first rows of a wider map: the same truth, clouds and errors, other noise per block."""
+    quiet = {"noise": 0.0}
+    small = series(tmp_path, pixels=[4, 6], instrument=quiet)
+    large = series(tmp_path, pixels=[6, 6], instrument=quiet)
+    assert all(torch.allclose(a, b[:24], atol=1e-6) for a, b in zip(small, large, strict=True))
+
+
+def test_undetected_cloud_brightens_what_is_called_clear(tmp_path: Path) -> None:
+    quiet = {"noise": 0.0, "calibration": 0.0, "spectral": 0.0, "atmosphere": 0.0, "haze": 0.0}
+    clear = series(tmp_path, cloud={"cover": 0.0}, instrument=quiet)
+    missed = series(tmp_path, cloud={"cover": 0.0, "undetected": 0.5}, instrument=quiet)
+    red = [float((m - c)[:, 1].mean()) for m, c in zip(missed, clear, strict=True)]
+    assert max(red) > 0.02
+    assert min(red) >= 0.0
+
+
+@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("part", ["tuning", "test"])
+def test_years_of_tables_begin_with_another_for_each_seed(name: str, part: str) -> None:
+    kind = {"name": name.split("_")[0], "years": part}
+    if "_" in name:
+        kind["climate"] = name.split("_")[1]
+    lands = [
+        NATURES.build(kind, "here", {"calendar": [2022, 2023], "seed": seed}) for seed in (0, 1)
+    ]
+    assert len(lands[0].seasons) == 2
+    assert np.array_equal(lands[0].seasons[1].lai[:, :360], lands[1].seasons[0].lai[:, :360])
+    assert not set(SOURCES[name].tuning) & set(SOURCES[name].test)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"nature": {"name": "wofost", "years": [1990, 1992]}}, "2 years of weather for the 1 cal"),
+        ({"nature": {"name": "wofost", "crops": ["vine"]}}, "no growth of vine; there is"),
+        ({"nature": {"name": "wofast"}}, "wofost"),
+        ({"nature": {"name": "wofost"}, "truth": "mean_reverting"}, "remove one"),
+        ({"cloud": {"cover": 1.5}}, "cover is 1.5"),
+        ({"instrument": {"noise": -1.0}}, "noise is -1.0"),
+    ],
+)
+def test_what_cannot_be_is_told(tmp_path: Path, options: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        series(tmp_path, **options)
+
+
+def test_years_of_a_period() -> None:
+    first, last = days(as_date("2021-12-31", "x")), days(as_date("2023-12-31", "x"), end=True)
+    assert years_of((first, last)) == [2021, 2022, 2023]
