@@ -56,8 +56,8 @@ SOURCES: Mapping[str, Source] = {
     "aquacrop_brussels": Source(tuple(range(1992, 1997)), (1997, 1998, 1999), (4.35, 50.80)),
     "aquacrop_champion": Source(tuple(range(2001, 2006)), (2006, 2007, 2008), (-101.73, 40.37)),
 }  # fmt: skip
-"""The packaged tables. Test years are never used to choose a setting, of a truth or of a system that
-assimilates, or to train."""
+"""The packaged tables. Test years are never used to choose a setting, of truth or of assimilation,
+or to train."""
 
 
 def write(path: Path, data: xr.Dataset) -> None:
