@@ -198,6 +198,6 @@ def truth_of(
 def places(ids: NDArray[np.int64], shape: Sequence[int]) -> tuple[Array, Array]:
     """Row and column of pixels, ``[pixel]``; points lie `APART` pixels from each other."""
     if len(shape) == 1:
-        return APART * ids, np.zeros(len(ids))
+        return APART * ids.astype(np.float64), np.zeros(len(ids))
     row, column = np.divmod(ids, shape[1])
     return row.astype(np.float64), column.astype(np.float64)

@@ -105,8 +105,8 @@ def simulator(channels: Mapping[str, tuple[str, ...]]) -> ObservationOperator:
         centres = np.array([described.centres[k] for k in described.index(wanted)])
         shapes[sensor] = torch.from_numpy(waves(centres))
 
-    def observe(states: Tensor, acquisition: Acquisition) -> Tensor:
-        error = states[..., len(VARIABLES) :] @ shapes[acquisition.sensor].to(states)
-        return exact(states, acquisition) * (1.0 + error)
+    def observe(ensemble: Tensor, acquisition: Acquisition) -> Tensor:
+        error = ensemble[..., len(VARIABLES) :] @ shapes[acquisition.sensor].to(ensemble)
+        return exact(ensemble, acquisition) * (1.0 + error)
 
     return observe
