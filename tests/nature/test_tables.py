@@ -8,9 +8,19 @@ import xarray as xr
 from numpy.testing import assert_allclose, assert_array_equal
 
 from releo_da.nature.growth import Growth, at, join, select
-from releo_da.nature.phenology import phenology
+from releo_da.nature.phenology import year_days, phenology
 from releo_da.nature.season import COHORTS, DAYS
-from releo_da.nature.tables import CANOPY, FOLDER, SOURCES, STEPS, growth, read, weather, write
+from releo_da.nature.tables import (
+    CANOPY,
+    FOLDER,
+    SOURCES,
+    STEPS,
+    calendar,
+    growth,
+    read,
+    weather,
+    write,
+)
 from releo_da.types import InputError
 
 
@@ -22,8 +32,8 @@ def wofost() -> Growth:
 
 def seasons(table: np.ndarray) -> np.ndarray:
     """Years of 365 days of a table ``[cohort, day]`` from 1976, ``[year, cohort, day]``."""
-    starts = [int((np.datetime64(f"{y}-01-01") - np.datetime64("1976-01-01")).astype(int))
-              for y in SOURCES["wofost"].tuning]  # fmt: skip
+    years = SOURCES["wofost"].tuning
+    starts = np.cumsum([0, *(year_days(year) for year in calendar(years, None)[:-1])])
     return np.stack([table[:, start : start + 365] for start in starts])
 
 
