@@ -8,7 +8,7 @@ import xarray as xr
 from numpy.testing import assert_allclose, assert_array_equal
 
 from releo_da.nature.growth import Growth, at, join, select
-from releo_da.nature.phenology import year_days, phenology
+from releo_da.nature.phenology import phenology, year_days
 from releo_da.nature.season import COHORTS, DAYS
 from releo_da.nature.tables import (
     CANOPY,
