@@ -11,6 +11,7 @@ from torch import Tensor
 from releo_da.config import twin as twins
 from releo_da.config import twin_source
 from releo_da.config.document import load
+from releo_da.config.simulation import simulation
 from releo_da.cycling.draws import Draws
 from releo_da.runs.acquire import Nature, Simulate, nature, noisy, prescribed
 from releo_da.runs.model import Model
@@ -44,7 +45,7 @@ def joined(folder: Path) -> tuple[Simulate, twins.Assembly, twins.Task, list[Acq
     ours, theirs = twins.assemblies(document, made, device)
     looks = twin_source.passes(document, made, device)
     task = twins.task_of(document, made)
-    return twins.simulator(theirs, looks, task, 7, made.cloud, {}), ours, task, looks
+    return simulation(made, theirs, looks, (task.start, *task.asked), 7, {}), ours, task, looks
 
 
 def equal(one: Nature, other: Nature, rows: slice) -> bool:

@@ -16,6 +16,7 @@ from releo_da.config import toy, twin_source
 from releo_da.config import twin as twins
 from releo_da.config.document import Document, load
 from releo_da.config.options import Options
+from releo_da.config.simulation import simulation
 from releo_da.config.toy_source import source_of
 from releo_da.cycling.cycle import cycle
 from releo_da.cycling.draws import block_draws
@@ -185,7 +186,7 @@ def estimated(folder: Path, *settings: str) -> tuple[dict[str, Any], Any]:
     task = twins.task_of(document, made)
     looks, pixels = twin_source.passes(document, made, device), torch.arange(30)
     known = twins.known_biases(ours, made)
-    simulate = twins.simulator(theirs, looks, task, 1, made.cloud, known)
+    simulate = simulation(made, theirs, looks, (task.start, *task.asked), 1, known)
     outcome = twin(ours.model, simulate, twins.comparing(ours), task, pixels, device)
     return twins.scores_of(outcome, task, 60.0), (outcome, ours)
 

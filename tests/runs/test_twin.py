@@ -18,6 +18,7 @@ from releo_da.config import twin as twins
 from releo_da.config import twin_pixels, twin_source
 from releo_da.config.document import Document, load
 from releo_da.config.options import Options
+from releo_da.config.simulation import simulation
 from releo_da.cycling.draws import block_draws
 from releo_da.runs.hindcast import blocks
 from releo_da.types import InputError
@@ -71,7 +72,8 @@ def simulated(folder: Path, seed: int, cloud: float, pixels: int) -> Any:
     ours, _ = twins.assemblies(document, made, torch.device("cpu"))
     passes = twin_source.passes(document, made, torch.device("cpu"))
     task = replace(twins.task_of(document, made), asked=())
-    simulate = twins.simulator(ours, passes, task, seed, cloud, {})
+    made = replace(made, independent=cloud)
+    simulate = simulation(made, ours, passes, (task.start,), seed, {})
     return simulate(torch.arange(pixels)), ours
 
 
