@@ -6,6 +6,7 @@ function's arguments. Nothing here computes: it reads, binds and hands instances
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,12 +44,16 @@ from releo_da.state.layout import RESIDUAL, Layout
 from releo_da.state.variables import OPTIONAL, variables
 from releo_da.types import InputError, ObservationOperator, Weather
 
+LARGEST_TAIL = 4.0
+"""Standard deviations by which the mean of a prior may lie outside the variable's bounds."""
+
 
 def prosail_state(
     prior: Literal["atbd"] = "atbd",
     fixed: Mapping[str, float] | None = None,
     add: Sequence[str] = (),
-) -> tuple[tuple[str, ...], dict[str, float]]:
+    priors: Mapping[str, Sequence[float]] | None = None,
+) -> tuple[tuple[str, ...], dict[str, float], dict[str, tuple[float, float]]]:
     """The variables of PROSPECT-D, 4SAIL and the soil with the priors of the table.
 
     Args:
@@ -56,10 +61,13 @@ def prosail_state(
         fixed: variables held at a value; anthocyanins at 0 unless given.
         add: variables estimated beside the usual ones: ``soil_moisture``, for which the soil under
             the water is the dry one (psoil 1) unless fixed or added; ``ant``.
+        priors: ``{variable: [mean, sd]}`` of the normal that is truncated to the variable's bounds,
+            instead of the table's; the mean may lie outside of them.
 
     Raises:
         InputError: a variable is not in the table, is fixed outside its bounds, or is both fixed
-            and added.
+            and added; a prior is no pair, of a variable that is not estimated, or lies so far
+            outside of the bounds that nothing of it is left.
     """
     held = {"ant": 0.0, **({"psoil": 1.0} if "soil_moisture" in add else {})}
     variables(tuple(add))
@@ -72,7 +80,24 @@ def prosail_state(
         held[name] = value
     names = dict.fromkeys((*variables(), *add))
     held = {name: value for name, value in held.items() if name not in add}
-    return tuple(n for n in names if n not in held), held
+    estimated = tuple(n for n in names if n not in held)
+    return estimated, held, {name: _prior(name, p, estimated) for name, p in (priors or {}).items()}
+
+
+def _prior(name: str, given: Sequence[float], estimated: Sequence[str]) -> tuple[float, float]:
+    """Mean and standard deviation of a prior, checked."""
+    if name not in estimated:
+        raise InputError(f"priors: {name!r} is not estimated; choose from {', '.join(estimated)}")
+    if len(given) != 2 or not given[1] > 0.0 or not math.isfinite(given[0] + given[1]):
+        raise InputError(f"priors.{name} is {list(given)}; give [mean, sd] with a positive sd")
+    known = variables((name,))[name]
+    nearest = min(max(given[0], known.lower), known.upper)
+    if abs(given[0] - nearest) > LARGEST_TAIL * given[1]:
+        raise InputError(
+            f"priors.{name} is {list(given)}: {known.lower:g} to {known.upper:g} lie more than "
+            f"{LARGEST_TAIL:g} sd from its mean; give a mean nearer to them"
+        )
+    return given[0], given[1]
 
 
 def mean_reverting(
@@ -183,12 +208,12 @@ def assemble(
     """
     refuse_namesakes(channels)
     values = document.values
-    names, fixed = STATES.build(values.get("state", "prosail"), "state")
+    names, fixed, priors = STATES.build(values.get("state", "prosail"), "state")
     wanted = _wanted(document, (*names, *fixed))
     spec, weights, fields = _dynamics(document, weights)
     bands, estimates = split(channels)
     knots = (weights and fitted_knots(weights, bands)) or knots_of(bands)
-    provided = {"layout": Layout(names, fixed, True, knots), "weather": weather}
+    provided = {"layout": Layout(names, fixed, True, knots, priors=priors), "weather": weather}
     forecaster = FORECASTERS.build(spec, "forecast", provided)
     layout, observation = forecaster.layout, observation_of(document)
     operator, error = _observed(observation, layout, bands, estimates, knots, device)

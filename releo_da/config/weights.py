@@ -28,6 +28,10 @@ FAR = 400.0
 gap between Sentinel-2's land channels, 865 to 1614 nm, leaves every wavelength within it."""
 
 
+UNTOLD = {"priors": ""}
+"""What files mean that were written before they told it; others have told it from the start."""
+
+
 def parameters(forecaster: nn.Module, error: nn.Module) -> dict[str, torch.Tensor]:
     """Learned parameters by name, as they are saved."""
     parts = {"forecast": forecaster, "error": error}
@@ -45,6 +49,7 @@ def meaning(layout: Layout) -> dict[str, str]:
         "order": "second" if layout.velocities else "first",
         "channels": " ".join(f"{knot:g}" for knot in layout.knots),
         "own": " ".join((*layout.own, *([RESIDUAL] if layout.own_residual else []))),
+        "priors": " ".join(f"{n} {m:g} {s:g}" for n, (m, s) in sorted(layout.priors.items())),
     }
 
 
@@ -104,7 +109,9 @@ def load_weights(path: Path, layout: Layout, forecaster: nn.Module, error: nn.Mo
     wanted = parameters(forecaster, error)
     wrong = [n for n in wanted if n not in held or held[n].shape != wanted[n].shape]
     wrong += [n for n in held if n not in wanted]
-    wrong += [key for key, text in meaning(layout).items() if told.get(key, text) != text]
+    wrong += [
+        key for key, text in meaning(layout).items() if told.get(key, UNTOLD.get(key, text)) != text
+    ]
     if wrong:
         raise InputError(
             f"{path}: weights were fitted for another configuration ({', '.join(wrong)} differ); "

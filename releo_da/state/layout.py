@@ -16,7 +16,7 @@ run estimates them, come after all of these (`releo_da.state.bias`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -42,6 +42,7 @@ class Layout:
         own: variables, of ``names``, with a season of the place.
         own_harmonics: K, harmonics of that season.
         own_residual: True where residuals have one too.
+        priors: mean and sd of the normals that are truncated, where they are not the table's.
     """
 
     names: tuple[str, ...]
@@ -52,6 +53,7 @@ class Layout:
     own: tuple[str, ...] = ()
     own_harmonics: int = 0
     own_residual: bool = False
+    priors: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def placed(self) -> int:
@@ -76,7 +78,10 @@ class Layout:
     @cached_property
     def anamorphosis(self) -> Anamorphosis:
         """The transform of the estimated variables."""
-        return Anamorphosis(list(variables(self.names).values()))
+        table = variables(self.names)
+        for name, (mean, sd) in self.priors.items():
+            table[name] = replace(table[name], mean=mean, sd=sd)
+        return Anamorphosis(list(table.values()))
 
     def decode(self, ensemble: Tensor) -> dict[str, Tensor]:
         """Physical variables by name, each ``[..., ]`` for an ensemble ``[..., latent]``."""
