@@ -9,7 +9,8 @@
       nadir: {config: config.yaml, settings: ["source.0.angles={sun_zenith: sza}"]}
       angles: {config: config.yaml, against: nadir}
 
-A file with ``cases`` is a table of published benchmarks (`releo_da.config.published`).
+A file with ``cases`` is a table of published benchmarks (`releo_da.config.published`); runs whose
+source is a twin are repeated over seeds (`releo_da.config.twin_study`).
 
 A run with folds is fitted, for each fold, on the pixels of the others; one with ``fitted_on`` on
 the series of another configuration; any other on its own ``train.period``. ``settings`` change a
@@ -20,10 +21,7 @@ per core.
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -31,13 +29,13 @@ import torch
 import xarray as xr
 
 from releo_da.config import hindcast as hindcasts
-from releo_da.config import published
+from releo_da.config import published, twin_study
 from releo_da.config.document import load
 from releo_da.config.options import Options
-from releo_da.config.run_files import progress
 from releo_da.config.sections import Score, products, section
 from releo_da.config.sections import score as score_section
 from releo_da.config.sections import train as train_section
+from releo_da.config.side_by_side import side_by_side
 from releo_da.config.sources import read_sources
 from releo_da.config.study import Folds, contents, study
 from releo_da.config.study_figure import draw, place_figures
@@ -196,7 +194,10 @@ def command(name: str, options: Options) -> Path:
     if "cases" in values:
         text, scores = published.run(folder, values, options)
         create_run_directory(out)
-        figures = []
+        figures: list[Path] = []
+    elif twin_study.of_twins(folder):
+        create_run_directory(out)
+        text, scores, figures = twin_study.run(folder, options, out)
     else:
         text, scores = table(studied(folder, options, create_run_directory(out)))
         figures = draw(scores, out)
@@ -213,16 +214,14 @@ def studied(folder: Path, options: Options, out: Path) -> list[Found]:
     pending = units(folder, options, out)
     for unit in pending:  # wrong configurations end here, not in a worker
         load(unit.config, unit.options.settings)
-    workers = min(len(pending), os.cpu_count() or 1)
-    found = []
-    with (
-        progress(len(pending), f"experiment {folder.name}", options.quiet) as tick,
-        ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,
-    ):
-        for result in pool.map(work, pending):
-            found.append(result)
-            tick(f"{result.run} fold {result.fold} seed {result.seed}")
-    return found
+    label = f"experiment {folder.name}"
+    return side_by_side(
+        work,
+        pending,
+        label,
+        options.quiet,
+        lambda u: f"{u.run} fold {u.fold} seed {u.options.seed}",
+    )
 
 
 def place_table(readme: Path, text: str) -> None:

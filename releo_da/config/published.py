@@ -17,12 +17,9 @@ run side by side on the pixel axis, cases in one process per core.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,8 +31,8 @@ from releo_da.config.document import KEYS, Document, load, nearest
 from releo_da.config.options import Options
 from releo_da.config.published_table import table
 from releo_da.config.registry import bind
-from releo_da.config.run_files import progress
 from releo_da.config.sections import score, section
+from releo_da.config.side_by_side import side_by_side
 from releo_da.config.toy_source import is_toy, source_of
 from releo_da.diagnostics.scores import Array
 from releo_da.runs.toy import means, toy_twin
@@ -231,13 +228,7 @@ def run(folder: Path, values: Mapping[str, Any], options: Options) -> tuple[str,
     """
     benchmark = benchmark_of(values, folder / "experiment.yaml")
     pending = units(folder, benchmark, replace(options, quiet=True))
-    workers = min(len(pending), os.cpu_count() or 1)
-    rows = []
-    with (
-        progress(len(pending), f"experiment {folder.name}", options.quiet) as tick,
-        ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool,
-    ):
-        for case, found in zip(benchmark.cases, pool.map(work, pending), strict=True):
-            rows += found
-            tick(case.name)
-    return table(rows, benchmark.settings)
+    found = side_by_side(
+        work, pending, f"experiment {folder.name}", options.quiet, lambda u: u.case.name
+    )
+    return table([row for rows in found for row in rows], benchmark.settings)

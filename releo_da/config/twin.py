@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
+import xarray as xr
+from torch import Tensor
 
 from releo_da.config import toy
 from releo_da.config.assemble import Assembly, assemble
@@ -39,9 +42,9 @@ from releo_da.config.twin_source import (
 from releo_da.diagnostics.repeats import repeated
 from releo_da.io import write_json, write_products
 from releo_da.observation.bias import Offset
-from releo_da.runs.block import Task
+from releo_da.runs.block import Task, Tick
 from releo_da.runs.located import located, told
-from releo_da.runs.twin import NOWHERE, pooled, turns, twin
+from releo_da.runs.twin import NOWHERE, Sinks, TwinOutcome, pooled, turns, twin
 from releo_da.runs.twin import score as scores_of
 from releo_da.state.bias import bias_rows
 from releo_da.types import Acquisition, InputError
@@ -103,23 +106,84 @@ def command(document: Document, options: Options) -> Path:
     """Run a twin experiment and write its run directory; returns the path of the report."""
     if is_toy(document):
         return toy.command(document, options)
+    root, _ = performed(document, options, prepared(document, options.torch_device()))
+    return report(root)
+
+
+class Prepared(NamedTuple):
+    """A twin experiment over a landscape, ready to run.
+
+    Attributes:
+        made: what is simulated.
+        looks: the passes, in time order.
+        task: what is asked of every block; its seed is the first.
+        ours: the system that assimilates, which knows where pixels lie.
+        theirs: that of the truth.
+        seed: of truth, clouds and noise, beside the seed of the task.
+        known: the biases of the truth, by name.
+        ground: the pixels with their places.
+    """
+
+    made: Twin
+    looks: list[Acquisition]
+    task: Task
+    ours: Assembly
+    theirs: Assembly
+    seed: int
+    known: dict[str, float]
+    ground: xr.Dataset
+
+
+def prepared(document: Document, device: torch.device) -> Prepared:
+    """What a document asks for, checked and built."""
     made = source_of(document)
-    device = options.torch_device()
     looks = passes(document, made, device)
     task = task_of(document, made)
     ours, theirs = assemblies(document, made, device)
-    output = section(document, "products", products)
-    check_table(
-        document, output, int(np.prod(made.shape)), len(task.asked), len(ours.model.described)
-    )
-    root, log, provenance = open_run(document, options, "twin", task.seed)
-    pixels = torch.arange(int(np.prod(made.shape)))
     seed = task.seed + 1 if made.seed is None else made.seed
     ground = ground_of(made.shape, made.spacing, seed)
-    ours, theirs = (replace(a, model=located(a.model, ground)) for a in (ours, theirs))
-    for record in told(ours.model, ground):
-        log.write(record)
     known = known_biases(ours, made)
+    ours, theirs = (replace(a, model=located(a.model, ground)) for a in (ours, theirs))
+    return Prepared(made, looks, task, ours, theirs, seed, known, ground)
+
+
+def one_run(
+    ready: Prepared,
+    device: torch.device,
+    later: int = 0,
+    tick: Tick = lambda label: None,
+    sample: Tensor | None = None,
+    sinks: Sinks | None = NOWHERE,
+) -> TwinOutcome:
+    """Run a twin experiment once.
+
+    Args:
+        ready: the experiment.
+        device: where tensors live.
+        later: how many seeds after the first, of run and truth alike.
+        tick: called after each piece of work.
+        sample: ids of the pixels whose records are kept; all unless given.
+        sinks: take output variables and states, which are returned where None.
+    """
+    task = replace(ready.task, seed=ready.task.seed + later)
+    pixels = torch.arange(int(np.prod(ready.made.shape)))
+    times, seed = (task.start, *task.asked), ready.seed + later
+    simulate = simulation(ready.made, ready.theirs, ready.looks, times, seed, ready.known)
+    return twin(
+        ready.ours.model, simulate, comparing(ready.ours), task, pixels, device, tick, sample, sinks
+    )
+
+
+def performed(document: Document, options: Options, ready: Prepared) -> tuple[Path, TwinOutcome]:
+    """Run a twin experiment and write its run directory, without figures and report."""
+    device = options.torch_device()
+    made, looks, task, ours, known = ready.made, ready.looks, ready.task, ready.ours, ready.known
+    output = section(document, "products", products)
+    pixels = torch.arange(int(np.prod(made.shape)))
+    check_table(document, output, len(pixels), len(task.asked), len(ours.model.described))
+    root, log, provenance = open_run(document, options, "twin", task.seed)
+    for record in told(ours.model, ready.ground):
+        log.write(record)
     wanted = section(document, "score", score)
     sample = sample_of(made.shape, comparisons(ours, looks, task))
     held = None if sample is None or len(made.shape) == 1 else pixels_of(made.shape)
@@ -129,13 +193,9 @@ def command(document: Document, options: Options) -> Path:
         progress(wanted.repeats * turns(len(looks), task, pixels), "twin", options.quiet) as tick,
     ):
         for k in range(wanted.repeats):
-            one = replace(task, seed=task.seed + k)
-            simulate = simulation(made, theirs, looks, (one.start, *one.asked), seed + k, known)
             # Of further seeds sums are wanted, and the records of one pixel.
             kept = (sample, sinks) if k == 0 else (pixels[:1], NOWHERE)
-            outcomes.append(
-                twin(ours.model, simulate, comparing(ours), one, pixels, device, tick, *kept)
-            )
+            outcomes.append(one_run(ready, device, k, tick, *kept))
     outcome, burn_in = pooled(outcomes), wanted.burn_in
     scores = scores_of(outcome, task, burn_in)
     if wanted.repeats > 1:
@@ -155,7 +215,7 @@ def command(document: Document, options: Options) -> Path:
     write_json(root / "scores.json", scores)
     copied(root / "analysis.nc", output)
     log.write({"kind": "finished", "diverged": outcome.diverged})
-    return report(root)
+    return root, outcome
 
 
 def comparisons(ours: Assembly, looks: Sequence[Acquisition], task: Task) -> int:

@@ -10,6 +10,7 @@ import torch
 
 from releo_da.config.assemble import FORECASTERS
 from releo_da.config.document import Document
+from releo_da.config.natures import NATURES
 from releo_da.config.registry import bind
 from releo_da.config.sections import as_date, days
 from releo_da.config.sensor_paths import with_paths
@@ -140,6 +141,8 @@ def source_of(document: Document) -> Twin:
     options = source["twin"]
     if isinstance(options, Mapping) and options.get("truth") is not None:
         FORECASTERS.find(options["truth"], "source.twin.truth")
+    if isinstance(options, Mapping) and options.get("nature") is not None:
+        NATURES.find(options["nature"], "source.twin.nature")
     if isinstance(options, Mapping) and isinstance(options.get("satellites"), list):
         satellites = options["satellites"]
         named = [with_paths(document, s) if isinstance(s, Mapping) else s for s in satellites]

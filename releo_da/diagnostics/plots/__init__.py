@@ -4,6 +4,7 @@ from releo_da.diagnostics.plots.calibration import rank_histograms, reliability_
 from releo_da.diagnostics.plots.errors import departures, rejections
 from releo_da.diagnostics.plots.in_situ import scatter
 from releo_da.diagnostics.plots.maps import maps, unflatten
+from releo_da.diagnostics.plots.runs import by_run
 from releo_da.diagnostics.plots.series import Band, Panel, Points, series
 from releo_da.diagnostics.plots.skill import by_horizon, smoothed
 from releo_da.diagnostics.plots.style import png
@@ -14,6 +15,7 @@ __all__ = [
     "Panel",
     "Points",
     "by_horizon",
+    "by_run",
     "departures",
     "maps",
     "png",

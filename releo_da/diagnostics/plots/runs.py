@@ -1,0 +1,48 @@
+"""Errors of several runs side by side, or of the estimates of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from releo_da.diagnostics.plots import style
+
+Series = Mapping[str, Sequence[Sequence[float]]]
+"""Name of an estimate -> ``[mean, lower, upper]`` of each label, NaN where there is none."""
+
+APART = 0.14
+"""Width of a label that each estimate takes, so that intervals do not hide each other."""
+
+
+def by_run(labels: Sequence[str], panels: Mapping[str, Series], units: Mapping[str, str]) -> Figure:
+    """RMSE with its intervals, one panel per variable.
+
+    Args:
+        labels: of the runs, or of the estimates of one run, from left to right.
+        panels: variable -> estimate -> a ``[mean, lower, upper]`` per label.
+        units: of the variables.
+    """
+    columns = min(2, len(panels))
+    rows = -(-len(panels) // columns)
+    made, axes = style.figure(rows, columns, 2.5)
+    for panel, (name, series) in zip(axes.flat, panels.items(), strict=False):
+        middle = (len(series) - 1) / 2
+        for k, (case, values) in enumerate(series.items()):
+            mean, lower, upper = np.array(values, float).reshape(-1, 3).T
+            colour, marker = style.colour(case, series)
+            place = np.arange(len(labels)) + APART * (k - middle)
+            bars = np.nan_to_num(np.abs(np.stack([mean - lower, upper - mean])))
+            panel.errorbar(place, mean, bars, fmt=marker, markersize=4.5, color=colour,
+                           elinewidth=1.2, capsize=2, label=style.words(case))  # fmt: skip
+        panel.set_xticks(range(len(labels)), [style.words(n).replace(" ", "\n") for n in labels])
+        panel.set_xlim(-0.6, len(labels) - 0.4)
+        panel.set_ylim(bottom=0)
+        panel.grid(False, axis="x")
+        style.name_axes(panel, "", "RMSE", style.label(style.words(name), units.get(name, "")))
+    for panel in axes.flat[len(panels) :]:
+        panel.set_visible(False)
+    if any(len(series) > 1 for series in panels.values()):
+        style.legend_above(made, axes.flat[: len(panels)])
+    return made

@@ -1,0 +1,163 @@
+"""`releo-da experiment` of twins: seeds pooled, runs compared in pairs on the passes they share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+import yaml
+from scipy.stats import t as student
+
+from releo_da.config.document import load
+from releo_da.config.twin import one_run, prepared
+from releo_da.config.twin_study_table import Found, pair, table, verdict
+from releo_da.runs.sums import Sums
+
+Run = Callable[..., tuple[int, str, str]]
+
+CONFIG: dict[str, Any] = {
+    "members": 8,
+    "period": ["2023-05-01", "2023-06-10"],
+    "source": {
+        "twin": {
+            "nature": {"name": "wofost", "years": "tuning"},
+            "pixels": 8,
+            "cloud": {"cover": 0.3},
+            "satellites": [{"sensor": "landsat8"}],
+        }
+    },
+    "state": {"name": "prosail", "add": ["soil_moisture"]},
+    "analyse": "etkf",
+    "score": {"horizons": [10]},
+    "products": {"variables": ["lai", "fapar"], "every_days": 20},
+}
+BOTH = "source.twin.satellites=[{sensor: landsat8}, {sensor: landsat9}]"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A study of one and of two satellites over the same land."""
+    monkeypatch.chdir(tmp_path)
+    made = tmp_path / "study"
+    made.mkdir()
+    (made / "config.yaml").write_text(yaml.safe_dump(CONFIG))
+    runs = {
+        "one": {"config": "config.yaml"},
+        "two": {"config": "config.yaml", "settings": [BOTH], "against": "one"},
+    }
+    (made / "experiment.yaml").write_text(yaml.safe_dump({"seeds": [3, 4], "runs": runs}))
+    marks = "<!-- table -->\n<!-- end of table -->\n"
+    (made / "README.md").write_text(f"before\n![errors](study.png)\n{marks}after\n")
+    return made
+
+
+def verified(folder: Path, seed: int, *settings: str) -> xr.Dataset:
+    """Every comparison of one run of LAI, as records."""
+    cpu = torch.device("cpu")
+    ready = prepared(load(folder / "config.yaml", (*settings, f"seed={seed}")), cpu)
+    return one_run(ready, cpu, sinks=None).verification.sel(channel="lai")
+
+
+def squared(held: xr.Dataset) -> np.ndarray:
+    """Squared errors of the analysis, ``[time, pixel]``."""
+    return ((held["mean"].sel(case="analysis") - held["observed"]) ** 2).values
+
+
+def test_a_study_of_twins_pools_seeds_and_compares_pairs(folder: Path, releo: Run) -> None:
+    """Every number of LAI from the records of single runs."""
+    status, _, err = releo("experiment", "study", "--out", "found", "--quiet")
+    assert status == 0, err
+    scores = json.loads(Path("found/scores.json").read_text())
+    one = [verified(folder, seed) for seed in (3, 4)]
+    two = [verified(folder, seed, BOTH) for seed in (3, 4)]
+
+    everything = np.stack([squared(held) for held in one])
+    row = scores["runs"]["one"]["analysis"]["lai"]
+    assert np.isclose(row["rmse"], np.sqrt(everything.mean()), rtol=1e-4)
+    assert row["n"] == everything.size
+
+    shared = [held.sel(time=one[0].time) for held in two]
+    assert shared[0].time.size < two[0].time.size
+    pairs = zip(shared, one, strict=True)
+    ratios = [float(np.sqrt(squared(a).mean() / squared(b).mean())) - 1 for a, b in pairs]
+    half = student.ppf(0.975, 1) * np.std(ratios, ddof=1) / np.sqrt(2)
+    expected = [np.mean(ratios), np.mean(ratios) - half, np.mean(ratios) + half]
+    assert np.allclose(scores["pairs"]["two"]["analysis"]["lai"], expected, atol=1e-4)
+
+    readme = (folder / "README.md").read_text()
+    text = Path("found/table.md").read_text()
+    assert readme.startswith("before")
+    assert readme.endswith("after\n")
+    assert text in readme
+    assert "RMSE (coverage) of LAI" in text
+    assert "| two | one | LAI |" in text
+    assert (folder / "study.png").read_bytes() == Path("found/study.png").read_bytes()
+    for run in ("one", "two"):  # the first seed leaves its run
+        assert Path(f"found/{run}/report.html").is_file()
+        assert json.loads(Path(f"found/{run}/scores.json").read_text())["seeds"] == [3]
+
+
+def test_the_same_sky_stands_over_common_passes(folder: Path) -> None:
+    """Another satellite changes neither the truth nor the clouds of the passes of the first."""
+    one, two = verified(folder, 3), verified(folder, 3, BOTH)
+    both = one, two.sel(time=one.time)
+    assert np.array_equal(both[0]["observed"], both[1]["observed"])
+    seen = [np.isfinite(held["mean"].sel(case="retrieval")).values for held in both]
+    assert np.array_equal(seen[0], seen[1])
+    assert 0 < seen[0].sum() < seen[0].size
+
+
+def found(run: str, seed: int, squares: dict[float, float]) -> Found:
+    """A run whose LAI has the given squared error, times its pixels (4), on each day."""
+    sums = Sums()
+    for date, (_, square) in enumerate(squares.items()):
+        for case in ("analysis", "free_run", "smoothed", "retrieval"):
+            terms = np.array([4.0, 0.0, 4.0 * square, 0.0, 0.0, 0.0, 4.0, 0.0])
+            sums.terms[case, date] = {"lai": terms}
+    return Found(run, seed, 0.0, tuple((day, "s") for day in squares), sums, sums, 60.0)
+
+
+def test_pairs_are_scored_where_both_runs_have_a_pass() -> None:
+    ours = [found("a", s, {1.0: 1.0, 2.0: 99.0, 3.0: 1.0}) for s in (0, 1)]
+    theirs = [found("b", s, {1.0: 4.0, 3.0: 4.0, 4.0: 99.0}) for s in (0, 1)]
+    assert np.allclose(pair(ours, theirs, "analysis")["lai"], [-0.5, -0.5, -0.5])
+    text, scores = table([*ours, *theirs], {"a": "b"})
+    assert scores["runs"]["b"]["analysis"]["lai"]["rmse"] == np.sqrt(107.0 / 3.0)
+    assert "-50.0 % [-50.0, -50.0] | no harm" in text
+    assert "4 minutes of one core" in text
+
+
+def test_harm_is_told_by_where_the_interval_lies() -> None:
+    assert verdict([0.0, -0.01, 0.009]) == "no harm"
+    assert verdict([0.0, -0.01, 0.011]) == "not told apart"
+    assert verdict([0.03, 0.02, 0.04]) == "harm"
+    assert verdict([0.0, np.nan, np.nan]) == "one seed"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"against": "eins"}, "runs.two.against: unknown run 'eins'"),
+        ({"config": "bare.yaml"}, "runs.two: bare.yaml has no source.twin"),
+        ({"fitted_on": "config.yaml"}, "runs.two: folds and fitted_on belong to hindcasts"),
+        ({"settings": ["score.repeats=2"]}, "runs.two: score.repeats"),
+        ({"settings": ["source.twin.nature=wheat"]}, "source.twin.nature"),
+    ],
+)
+def test_wrong_studies_of_twins_are_refused(
+    folder: Path, releo: Run, change: dict[str, Any], said: str
+) -> None:
+    (folder / "bare.yaml").write_text("source: {tables: {}}\n")
+    values = yaml.safe_load((folder / "experiment.yaml").read_text())
+    values["runs"]["two"] = {"config": "config.yaml", **change}
+    (folder / "experiment.yaml").write_text(yaml.safe_dump(values))
+    status, _, err = releo("experiment", "study", "--out", "found")
+    assert status == 2
+    assert said in err
+    assert "Traceback" not in err
