@@ -111,11 +111,18 @@ def demo(options: Options) -> int | None:
 
 
 @run_command
-def twin(config: Config, options: Options) -> int | None:
+def twin(
+    config: Config,
+    options: Options,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes; one per core where the landscape is large enough."),
+    ] = None,
+) -> int | None:
     """Nature run, simulated acquisitions, assimilation, scores against the truth."""
     from releo_da.config import commands
 
-    return commands.twin(config, options)
+    return commands.twin(config, options, workers)
 
 
 @run_command

@@ -69,9 +69,9 @@ def demo(options: Options) -> int | None:
     return None
 
 
-def twin(config: Path, options: Options) -> int | None:
+def twin(config: Path, options: Options, workers: int | None = None) -> int | None:
     """Nature run, simulated acquisitions, assimilation, scores against the truth."""
-    _finished(options, twins.command(load(config, options.settings), options))
+    _finished(options, twins.command(load(config, options.settings), options, workers))
     return None
 
 

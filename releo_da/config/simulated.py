@@ -9,8 +9,8 @@ from releo_da.config.document import Document
 from releo_da.config.hindcast import SEED
 from releo_da.config.options import Options
 from releo_da.config.simulation import simulation
-from releo_da.config.twin import assemblies, known_biases
 from releo_da.config.twin_pixels import pixels_of
+from releo_da.config.twin_setting import assemblies, known_biases
 from releo_da.config.twin_source import channels_of, passes, period_of, source_of
 from releo_da.io.series import Series
 from releo_da.runs.hindcast import blocks

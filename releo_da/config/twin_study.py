@@ -31,6 +31,7 @@ from releo_da.config.sections import score, section
 from releo_da.config.side_by_side import side_by_side
 from releo_da.config.study import Run, study
 from releo_da.config.toy_source import is_toy
+from releo_da.config.twin_setting import one_run, prepared
 from releo_da.config.twin_source import is_twin
 from releo_da.config.twin_study_figure import draw
 from releo_da.config.twin_study_table import Found, table
@@ -114,7 +115,7 @@ def _check(unit: Unit, asked: Run, path: Path) -> None:
         raise InputError(f"{where}: folds and fitted_on belong to hindcasts; remove them")
     if section(document, "score", score).repeats > 1:
         raise InputError(f"{where}: score.repeats: a study repeats by its seeds; remove it")
-    twin.prepared(document, unit.options.torch_device())
+    prepared(document, unit.options.torch_device())
 
 
 def work(unit: Unit) -> Found:
@@ -123,12 +124,12 @@ def work(unit: Unit) -> Found:
     began = time.process_time()
     document = load(unit.config, unit.options.settings)
     device = unit.options.torch_device()
-    ready = twin.prepared(document, device)
+    ready = prepared(document, device)
     if unit.reported:
         root, outcome = twin.performed(document, unit.options, ready)
         report(root)
     else:  # sums are wanted, and the records of one pixel
-        outcome = twin.one_run(ready, device, sample=torch.arange(1))
+        outcome = one_run(ready, sample=torch.arange(1))
     return Found(
         unit.run,
         ready.task.seed,

@@ -17,12 +17,13 @@ pixels and times are scored beside it, under ``seen``.
 The loop runs block by block: truth and acquisitions of a block are simulated when its turn comes,
 comparisons go into sums, and those of a sample of the pixels are kept as records. With `Sinks` for
 output variables and states, memory holds one block and the sample, whatever the size of the map.
+What blocks tell (`tell`) is put together in their order (`gathered`), wherever they were worked on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,7 +43,7 @@ from releo_da.runs.joined import joined_records, joined_state, products
 from releo_da.runs.judged import Judged, joined_judged, reasons_in_all
 from releo_da.runs.model import Model
 from releo_da.runs.sums import Sums, of_rows
-from releo_da.runs.twin_block import TwinBlock
+from releo_da.runs.twin_block import TwinBlock, TwinBlockResult
 from releo_da.types import State
 
 SEEN = ("free_run", "retrieval", "background", "analysis", "smoothed")
@@ -107,28 +108,56 @@ class TwinOutcome:
     seeds: tuple[int, ...]
 
 
-@dataclass
-class _Kept:
-    """Comparisons of all blocks: sums, and records of the pixels that are kept."""
+class Told(NamedTuple):
+    """What a block of pixels tells.
 
-    sums: Sums = field(default_factory=Sums)
-    seen: Sums = field(default_factory=Sums)
-    records: list[list[Record]] = field(default_factory=list)
+    Attributes:
+        found: beside its comparisons.
+        passes: time and sensor of every acquisition.
+        sums: comparisons of its pixels.
+        seen: the same where the acquisition saw something.
+        records: comparisons of the pixels that are kept; empty where none is.
+        kept: ``[pixel]`` bool, which these are.
+    """
 
-    def of_block(self, kept: Array) -> Callable[[Record, Array], None]:
-        """What takes the comparisons of a block, of which pixels ``kept [pixel]`` bool are kept."""
-        mine: list[Record] = []
-        if kept.any():
-            self.records.append(mine)
+    found: TwinBlockResult
+    passes: list[tuple[float, str]]
+    sums: Sums
+    seen: Sums
+    records: list[Record]
+    kept: Tensor
 
-        def keep(record: Record, seen: Array) -> None:
-            self.sums.add([record])
-            if record.case in SEEN:
-                self.seen.add([of_rows(record, seen)._replace(rejected=None)])
-            if kept.any():
-                mine.append(of_rows(record, kept))
 
-        return keep
+@torch.no_grad()
+def tell(
+    model: Model,
+    simulate: Simulate,
+    compared: Derive,
+    task: Task,
+    ids: Tensor,
+    device: torch.device | str = "cpu",
+    tick: Tick = lambda label: None,
+    sample: Tensor | None = None,
+) -> Told:
+    """Simulate the acquisitions of a block, assimilate them, and compare with their truth.
+
+    Takes what `twin` does, and the ids of one block.
+    """
+    here = simulate(ids)
+    kept = torch.ones_like(ids, dtype=torch.bool) if sample is None else torch.isin(ids, sample)
+    chosen, some = kept.numpy(), bool(kept.any())
+    every, clear, records = Sums(), Sums(), list[Record]()
+
+    def keep(record: Record, seen: Array) -> None:
+        every.add([record])
+        if record.case in SEEN:
+            clear.add([of_rows(record, seen)._replace(rejected=None)])
+        if some:
+            records.append(of_rows(record, chosen))
+
+    found = TwinBlock(model, here, compared, task, ids, keep, device, tick).run()
+    passes = [(a.time, a.sensor) for a in here.acquisitions]
+    return Told(found, passes, every, clear, records, kept)
 
 
 def twin(
@@ -142,7 +171,7 @@ def twin(
     sample: Tensor | None = None,
     sinks: Sinks | None = None,
 ) -> TwinOutcome:
-    """Assimilate simulated acquisitions and compare with their truth.
+    """Assimilate simulated acquisitions and compare with their truth, one block after the other.
 
     Args:
         model: the system that assimilates.
@@ -157,40 +186,56 @@ def twin(
         sample: ids of the pixels whose records are kept; all unless given.
         sinks: take output variables and states, which are returned unless given.
     """
-    held = _Kept()
-    parts: list[tuple[State, dict[str, Array], dict[str, Array]]] = []
-    judged: list[Judged] = []
-    lost = 0
+    parts = (
+        tell(model, simulate, compared, task, pixels[rows], device, tick, sample)
+        for rows in blocks(pixels)
+    )
+    return gathered(parts, model, task, pixels, sinks)
+
+
+def gathered(
+    parts: Iterable[Told], model: Model, task: Task, pixels: Tensor, sinks: Sinks | None = None
+) -> TwinOutcome:
+    """What all blocks told, put together.
+
+    Args:
+        parts: of each block of the pixels, in their order; taken one by one.
+        model: the system that assimilated.
+        task: members, seed, product times, horizons.
+        pixels: see `twin`.
+        sinks: see `twin`.
+    """
+    every, clear, judged, lost = Sums(), Sums(), list[Judged](), 0
+    records: list[list[Record]] = []
+    held: list[tuple[State, dict[str, Array], dict[str, Array]]] = []
     order: list[Tensor] = []
     chosen: list[Tensor] = []
-    with torch.no_grad():
-        for rows in blocks(pixels):
-            ids = pixels[rows]
-            kept = torch.ones_like(ids, dtype=torch.bool)
-            kept = kept if sample is None else torch.isin(ids, sample)
-            here = simulate(ids)
-            keep = held.of_block(kept.numpy())
-            found = TwinBlock(model, here, compared, task, ids, keep, device, tick).run()
-            passes = [(a.time, a.sensor) for a in here.acquisitions]
-            judged = joined_judged([judged, found.judged]) if judged else found.judged
-            lost += found.diverged
-            chosen.append(rows[kept])
-            if sinks is None:
-                order.append(rows)
-                parts.append((found.state, found.estimated, found.true))
-            else:
-                sinks.estimated(ids.numpy(), found.estimated)
-                sinks.true(ids.numpy(), found.true)
-                sinks.state(found.state)
-                order.append(rows[kept])
-                parts.append((_of_pixels(found.state, kept), {}, {}))
+    for rows, part in zip(blocks(pixels), parts, strict=True):
+        found, kept, passes = part.found, part.kept, part.passes
+        every += part.sums
+        clear += part.seen
+        judged = joined_judged([judged, found.judged]) if judged else found.judged
+        lost += found.diverged
+        chosen.append(rows[kept])
+        if part.records:
+            records.append(part.records)
+        if sinks is None:
+            order.append(rows)
+            held.append((found.state, found.estimated, found.true))
+        else:
+            ids = pixels[rows].numpy()
+            sinks.estimated(ids, found.estimated)
+            sinks.true(ids, found.true)
+            sinks.state(found.state)
+            order.append(rows[kept])
+            held.append((_of_pixels(found.state, kept), {}, {}))
     times, sensors = np.array([time for time, _ in passes]), [sensor for _, sensor in passes]
     mine, place = torch.cat(chosen), torch.argsort(torch.cat(order)).numpy()
-    records = joined_records(held.records, torch.argsort(mine).numpy())
-    states, estimated, true = (list(part) for part in zip(*parts, strict=True))
+    joined = joined_records(records, torch.argsort(mine).numpy())
+    states, estimated, true = (list(part) for part in zip(*held, strict=True))
     described = {} if sinks is not None else model.described
     return TwinOutcome(
-        verification(times, sensors, pixels[mine.sort().values].numpy(), records, task.members),
+        verification(times, sensors, pixels[mine.sort().values].numpy(), joined, task.members),
         products(estimated, place, described),
         "analysis" if model.smooth is None else "smoothed",
         {
@@ -202,8 +247,8 @@ def twin(
         lost,
         judged,
         times,
-        held.sums,
-        held.seen,
+        every,
+        clear,
         len(mine) == len(pixels),
         (task.seed,),
     )

@@ -15,7 +15,7 @@ import yaml
 from scipy.stats import t as student
 
 from releo_da.config.document import load
-from releo_da.config.twin import one_run, prepared
+from releo_da.config.twin_setting import one_run, prepared
 from releo_da.config.twin_study_table import Found, pair, table, verdict
 from releo_da.runs.sums import Sums
 
@@ -61,7 +61,7 @@ def verified(folder: Path, seed: int, *settings: str) -> xr.Dataset:
     """Every comparison of one run of LAI, as records."""
     cpu = torch.device("cpu")
     ready = prepared(load(folder / "config.yaml", (*settings, f"seed={seed}")), cpu)
-    return one_run(ready, cpu, sinks=None).verification.sel(channel="lai")
+    return one_run(ready, sinks=None).verification.sel(channel="lai")
 
 
 def squared(held: xr.Dataset) -> np.ndarray:

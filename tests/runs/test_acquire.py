@@ -8,12 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from releo_da.config import twin as twins
-from releo_da.config import twin_source
+from releo_da.config import twin_setting, twin_source
+from releo_da.config.assemble import Assembly
+from releo_da.config.compared import comparing
 from releo_da.config.document import load
 from releo_da.config.simulation import simulation
 from releo_da.cycling.draws import Draws
 from releo_da.runs.acquire import Nature, Simulate, nature, noisy, prescribed
+from releo_da.runs.block import Task
 from releo_da.runs.model import Model
 from releo_da.runs.twin import score, twin
 from releo_da.types import Acquisition
@@ -37,14 +39,16 @@ products: {variables: [lai, fapar], every_days: 12}
 VARIABLES = ("lai", "cab", "cw", "ant", "psoil", "rsoil")
 
 
-def joined(folder: Path) -> tuple[Simulate, twins.Assembly, twins.Task, list[Acquisition]]:
+def joined(
+    folder: Path,
+) -> tuple[Simulate, Assembly, Task, list[Acquisition]]:
     path = folder / "config.yaml"
     path.write_text(CONFIG, encoding="utf-8")
     document, device = load(path), torch.device("cpu")
     made = twin_source.source_of(document)
-    ours, theirs = twins.assemblies(document, made, device)
+    ours, theirs = twin_setting.assemblies(document, made, device)
     looks = twin_source.passes(document, made, device)
-    task = twins.task_of(document, made)
+    task = twin_setting.task_of(document, made)
     return simulation(made, theirs, looks, (task.start, *task.asked), 7, {}), ours, task, looks
 
 
@@ -88,7 +92,7 @@ def test_a_truth_may_be_a_function_of_time_and_pixel(tmp_path: Path) -> None:
     _, ours, task, looks = joined(tmp_path)
     simulate = prescribed_season(ours.model, looks, [task.start, *task.asked])
     pixels = torch.arange(300)
-    outcome = twin(ours.model, simulate, twins.comparing(ours), task, pixels)
+    outcome = twin(ours.model, simulate, comparing(ours), task, pixels)
     found = score(outcome, task)
     assert {"lai", "cab", "cw", "psoil", "rsoil"} <= set(found["analysis"])
     assert "ant" not in found["analysis"]  # the truth has it, the state does not estimate it

@@ -12,8 +12,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from releo_da.config import toy, twin_source
+from releo_da.config import toy, twin_setting, twin_source
 from releo_da.config import twin as twins
+from releo_da.config.compared import comparing
 from releo_da.config.document import Document, load
 from releo_da.config.options import Options
 from releo_da.config.simulation import simulation
@@ -22,7 +23,7 @@ from releo_da.cycling.cycle import cycle
 from releo_da.cycling.draws import block_draws
 from releo_da.dynamics.drifting import Drifting
 from releo_da.dynamics.linear import linear
-from releo_da.runs.twin import twin
+from releo_da.runs.twin import score, twin
 from releo_da.state.bias import Biases
 from releo_da.types import InputError, State, Step
 
@@ -182,13 +183,13 @@ def estimated(folder: Path, *settings: str) -> tuple[dict[str, Any], Any]:
     """Scores of a land twin without its figures, and the final state of its biases."""
     document = written(folder, LAND, *settings)
     device, made = torch.device("cpu"), twin_source.source_of(document)
-    ours, theirs = twins.assemblies(document, made, device)
-    task = twins.task_of(document, made)
+    ours, theirs = twin_setting.assemblies(document, made, device)
+    task = twin_setting.task_of(document, made)
     looks, pixels = twin_source.passes(document, made, device), torch.arange(30)
-    known = twins.known_biases(ours, made)
+    known = twin_setting.known_biases(ours, made)
     simulate = simulation(made, theirs, looks, (task.start, *task.asked), 1, known)
-    outcome = twin(ours.model, simulate, twins.comparing(ours), task, pixels, device)
-    return twins.scores_of(outcome, task, 60.0), (outcome, ours)
+    outcome = twin(ours.model, simulate, comparing(ours), task, pixels, device)
+    return score(outcome, task, 60.0), (outcome, ours)
 
 
 def test_a_bias_between_two_satellites_is_found_and_leaf_area_gains(tmp_path: Path) -> None:
@@ -221,7 +222,7 @@ def test_where_there_is_no_bias_little_is_lost(tmp_path: Path) -> None:
 def test_biases_that_cannot_be_are_refused(tmp_path: Path) -> None:
     def built(*settings: str) -> None:
         document = written(tmp_path, LAND, *settings)
-        twins.assemblies(document, twin_source.source_of(document), torch.device("cpu"))
+        twin_setting.assemblies(document, twin_source.source_of(document), torch.device("cpu"))
 
     built("observe.bias={modis_terra: 0.02}")  # known, but not of this run
     built("observe.bias={landsat8: 0.02, sentinel2a: 0.005}")

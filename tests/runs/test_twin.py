@@ -15,7 +15,7 @@ import xarray as xr
 from scipy import stats
 
 from releo_da.config import twin as twins
-from releo_da.config import twin_pixels, twin_source
+from releo_da.config import twin_pixels, twin_setting, twin_source
 from releo_da.config.document import Document, load
 from releo_da.config.options import Options
 from releo_da.config.simulation import simulation
@@ -69,9 +69,9 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
 def simulated(folder: Path, seed: int, cloud: float, pixels: int) -> Any:
     document: Document = load(written(folder), ("source.twin.pixels=400",))
     made = twin_source.source_of(document)
-    ours, _ = twins.assemblies(document, made, torch.device("cpu"))
+    ours, _ = twin_setting.assemblies(document, made, torch.device("cpu"))
     passes = twin_source.passes(document, made, torch.device("cpu"))
-    task = replace(twins.task_of(document, made), asked=())
+    task = replace(twin_setting.task_of(document, made), asked=())
     made = replace(made, independent=cloud)
     simulate = simulation(made, ours, passes, (task.start,), seed, {})
     return simulate(torch.arange(pixels)), ours
@@ -270,7 +270,7 @@ def test_the_truth_is_none_of_the_members(tmp_path: Path) -> None:
     """With a seed of its own, the truth is not correlated with any member of the free run."""
     document = load(written(tmp_path))
     truth, ours = simulated(tmp_path, 2, 0.4, 40)
-    seed = twins.task_of(document, twin_source.source_of(document)).seed
+    seed = twin_setting.task_of(document, twin_source.source_of(document)).seed
     noise = block_draws(seed, torch.arange(40), torch.zeros(0))
     time = truth.acquisitions[0].time
     prior = ours.model.initial(time, torch.arange(40), 48, noise(time, "initial")).ensemble
