@@ -159,6 +159,44 @@ def impact_sums(
     return {name: part.double().cpu() for name, part in sums.items()}
 
 
+@torch.no_grad()
+def told(
+    quantity: Tensor,
+    analysed: Tensor,
+    predicted: Tensor,
+    y: Tensor,
+    precision: Tensor,
+    before: Tensor,
+    after: Tensor,
+    correlation: float | Tensor = 0.0,
+) -> dict[str, Tensor]:
+    """What one acquisition did to quantities whose truth is known, and to the misfit.
+
+    Args:
+        quantity: of each analysis member, ``[pixel, member, quantity]``.
+        analysed: H of each analysis member, ``[pixel, member, channel]``.
+        predicted: H of each background member, likewise.
+        y: observations, ``[pixel, channel]``, finite also where not seen.
+        precision: as used, ``[pixel, channel]``.
+        before: error of the background's mean quantity, ``[pixel, quantity]``.
+        after: error of the analysis's.
+        correlation: of the errors, see `whitening.checked`.
+
+    Returns:
+        The sums of `impact_sums`, and ``observations`` ``[channel]``, those of
+        `observation_impact`; only pixels of which something was used are worked on.
+    """
+    used = (precision > 0).any(-1)
+    parts = (quantity, analysed, predicted, y, precision, before, after)
+    quantity, analysed, predicted, y, precision, before, after = (part[used] for part in parts)
+    innovation = y - predicted.mean(1)
+    found = impact(quantity, analysed, innovation, precision, before, after, correlation)
+    misfit = observation_impact(predicted, analysed, y, precision, correlation)
+    misfit = torch.where(torch.isfinite(misfit), misfit, 0.0)
+    sums = impact_sums(found, before, after, precision)
+    return sums | {"observations": misfit.double().sum(0).cpu()}
+
+
 def impact_rows(
     sums: Mapping[str, Tensor], quantities: Sequence[str], channels: Sequence[str]
 ) -> dict[str, dict[str, object]]:
@@ -173,7 +211,8 @@ def impact_rows(
         For each quantity ``change`` (mean of e_a^2 - e_b^2 per pixel where anything was used),
         ``explained`` (sum of the impacts over it) and ``channels``: for each that was used its
         ``impact`` (mean over the same pixels, so that channels add up), ``beneficial`` (share of
-        its uses that took error away) and ``n`` uses.
+        its uses that took error away) and ``n`` uses. ``observations``, where the sums have it:
+        mean change of the weighted misfit per pixel, by channel.
     """
     pixels, uses = float(sums["pixels"]), sums["uses"]
     if not pixels:
@@ -193,5 +232,11 @@ def impact_rows(
                 for c, name in enumerate(channels)
                 if uses[c] > 0
             },
+        }
+    if "observations" in sums:
+        found["observations"] = {
+            name: float(sums["observations"][c]) / pixels
+            for c, name in enumerate(channels)
+            if uses[c] > 0
         }
     return found

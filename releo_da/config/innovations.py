@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from releo_da.assimilation.impact import impact_rows
 from releo_da.assimilation.tally import error_rows, innovation_row
 from releo_da.cycling.ledger import Arrival
 from releo_da.diagnostics.innovations import chi2_interval
@@ -57,11 +58,41 @@ def of_sensors(
         names: of the channels of each sensor.
         after: the time (days) from which on analyses count, later ones only.
     """
-    parts: dict[str, list[Judged]] = {}
-    for one in (one for one in judged if acquisitions[one.date].time > after):
-        parts.setdefault(acquisitions[one.date].sensor, []).append(one)
     found = {}
-    for sensor, held in parts.items():
+    for sensor, held in by_sensor(judged, acquisitions, after).items():
         total = added([one.sums for one in held])
         found[sensor] = innovation_row(total) | {"errors": error_rows(total, names[sensor])}
     return found
+
+
+def impacts(
+    judged: Sequence[Judged],
+    acquisitions: Sequence[About],
+    names: Mapping[str, Sequence[str]],
+    quantities: Sequence[str],
+    after: float = -math.inf,
+) -> dict[str, Any]:
+    """What the channels of each sensor did to quantities whose truth is known, for scores.json.
+
+    Args:
+        judged: of a run.
+        acquisitions: of its series.
+        names: of the channels of each sensor.
+        quantities: their names.
+        after: as in `of_sensors`.
+    """
+    found = {}
+    for sensor, held in by_sensor(judged, acquisitions, after).items():
+        sums = added([one.impact for one in held])
+        found[sensor] = impact_rows(sums, quantities, names[sensor]) if sums else {}
+    return {sensor: rows for sensor, rows in found.items() if rows}
+
+
+def by_sensor(
+    judged: Sequence[Judged], acquisitions: Sequence[About], after: float
+) -> dict[str, list[Judged]]:
+    """The analyses of each sensor after a time (days)."""
+    parts: dict[str, list[Judged]] = {}
+    for one in (one for one in judged if acquisitions[one.date].time > after):
+        parts.setdefault(acquisitions[one.date].sensor, []).append(one)
+    return parts

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import torch
 
+from releo_da.assimilation import impact
 from releo_da.assimilation.adaptive import adaptive
 from releo_da.assimilation.compiled import unavailable
 from releo_da.assimilation.denkf import denkf
@@ -40,7 +41,7 @@ from releo_da.assimilation.whitening import checked, whitened
 from releo_da.config.document import Document
 from releo_da.config.registry import Registry
 from releo_da.cycling.windows import windowed
-from releo_da.runs.model import Reasons, Smoother, Tally
+from releo_da.runs.model import Impact, Reasons, Smoother, Tally
 from releo_da.types import InputError, Scheme
 
 
@@ -196,11 +197,21 @@ def reasons_of(document: Document) -> Reasons | None:
 
 def tally_of(document: Document) -> Tally:
     """What judges the innovations of a run, with the correlation of `whitened` where it has one."""
+    return partial(tally, correlation=correlation_of(document))
+
+
+def impact_of(document: Document) -> Impact:
+    """What says what each channel did to an analysis, with the same correlation."""
+    return partial(impact.told, correlation=correlation_of(document))
+
+
+def correlation_of(document: Document) -> Any:
+    """The correlation of errors of `whitened`, 0 without."""
     correlation: Any = 0.0
     for layer in layers_of(document):
         if isinstance(layer, dict) and layer.get("name") == "whitened":
             correlation = SCHEMES.bind(layer, "analyse").keywords.get("correlation", 0.0)
-    return partial(tally, correlation=checked(correlation, "whitened"))
+    return checked(correlation, "whitened")
 
 
 def kernel_told(document: Document, device: torch.device) -> dict[str, str] | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from releo_da.config import toy
 from releo_da.config.copies import check_table, copied
 from releo_da.config.document import Document
-from releo_da.config.innovations import ledger, of_sensors
+from releo_da.config.innovations import impacts, ledger, of_sensors
 from releo_da.config.options import Options
 from releo_da.config.report import report
 from releo_da.config.run_files import open_run, progress
@@ -82,7 +82,8 @@ def performed(
         log.write(record)
     names, scored = ours.model.labels, task.start + burn_in
     said = of_sensors(outcome.judged, looks, names, scored)
-    scores = {**scores, "innovations": said}
+    impact = impacts(outcome.judged, looks, names, outcome.names, scored)
+    scores = {**scores, "innovations": said, "impact": impact}
     if ours.model.biases is not None:
         rows = bias_rows(ours.model.biases, outcome.state.ensemble, ready.known)
         scores = {**scores, "biases": rows}

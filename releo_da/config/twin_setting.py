@@ -179,6 +179,8 @@ def task_of(document: Document, made: Twin) -> Task:
         asked=asked,
         horizons=horizons_of(document, wanted),
         smooth=document.values.get("smooth") is not None,
+        scored=start + wanted.burn_in,
+        columns=made.shape[1] if len(made.shape) == 2 else 1,
     )
 
 

@@ -76,6 +76,8 @@ class Task:
         bins: of lead times (days), from every acquisition to all later ones.
         forecast_period: first and last time of forecast targets.
         smooth: whether the run is smoothed.
+        scored: time from which on comparisons count where sums forget their dates.
+        columns: of the grid whose pixels are meant, row by row; 1 of points.
     """
 
     seed: int
@@ -86,6 +88,8 @@ class Task:
     bins: tuple[Bin, ...] = ()
     forecast_period: tuple[float, float] = (-np.inf, np.inf)
     smooth: bool = True
+    scored: float = -np.inf
+    columns: int = 1
 
 
 class Block:

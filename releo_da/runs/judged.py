@@ -31,6 +31,7 @@ class Judged(NamedTuple):
         refused: number of values that were seen and not used, by reason.
         recovered: number of pixels that stopped being finite, by what they went on from.
         sums: of the values that it used, by name.
+        impact: of its channels on what is true (`Model.impact`); empty where nobody knows that.
     """
 
     date: int
@@ -38,6 +39,7 @@ class Judged(NamedTuple):
     refused: Counter[str]
     recovered: Counter[str]
     sums: dict[str, Tensor]
+    impact: dict[str, Tensor] = {}
 
 
 def judge(
@@ -115,6 +117,7 @@ def joined_judged(blocks: Sequence[Sequence[Judged]]) -> list[Judged]:
             sum((part.refused for part in parts), Counter()),
             sum((part.recovered for part in parts), Counter()),
             added([part.sums for part in parts]),
+            added([part.impact for part in parts]),
         )
         for parts in zip(*blocks, strict=True)
     ]

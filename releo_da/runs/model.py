@@ -26,6 +26,7 @@ from releo_da.types import (
 Smoother = Callable[..., list[Tensor]]
 Reasons = Callable[[Tensor, Tensor, Tensor, Tensor], dict[str, int]]
 Tally = Callable[[Tensor, Tensor, Tensor, Tensor], dict[str, Tensor]]
+Impact = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], dict[str, Tensor]]
 Follow = Callable[[Tensor | None, Tensor, Tensor, Tensor], tuple[dict[str, Tensor], Tensor]]
 
 
@@ -47,6 +48,9 @@ class Model:
             whether its errors were right (`releo_da.assimilation.tally`), or None.
         follow: ``follow(last, predicted, y, precision)``, sums by name that say whether innovations
             are white, and ``last`` for the next acquisition of the sensor, or None.
+        impact: ``impact(quantity, analysed, predicted, y, precision, before, after)``, sums by name
+            that say what each channel did to quantities whose truth is known
+            (`releo_da.assimilation.impact.told`), or None.
         reasons: ``reasons(predicted, y, precision, used)``, how many values screening refused why.
         biases: the bias latents of its sensors, the last of the state, or None.
         gathers: whether the scheme needs the places of pixels (`releo_da.runs.located`).
@@ -70,6 +74,7 @@ class Model:
     correlated: Correlated | None = None
     mix: Mix | None = None
     follow: Follow | None = None
+    impact: Impact | None = None
 
     def draws(self, seed: int, pixels: Tensor, like: Tensor) -> Draws:
         """The random numbers of a run over some pixel ids (`releo_da.cycling.draws`)."""

@@ -7,7 +7,7 @@ rows of scores that are made of them lack ``median_abs``.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,11 +43,24 @@ class Sums:
                 names = record.channels[: counts.size]
                 self.rejected.update(dict(zip(names, map(int, counts), strict=True)))
 
-    def rows(self, times: Array, first: float = -np.inf, last: float = np.inf) -> dict[str, Any]:
-        """Rows of scores.json of the dates in ``[first, last)``, by case and channel."""
+    def rows(
+        self,
+        times: Array,
+        first: float = -np.inf,
+        last: float = np.inf,
+        dates: Container[int] | None = None,
+    ) -> dict[str, Any]:
+        """Rows of scores.json, by case and channel.
+
+        Args:
+            times: ``[date]`` days.
+            first: of the times that count.
+            last: the time before which they lie.
+            dates: positions of those that count; all unless given.
+        """
         cases: dict[str, list[dict[str, Array]]] = {}
         for (case, date), terms in self.terms.items():
-            if first <= times[date] < last:
+            if first <= times[date] < last and (dates is None or date in dates):
                 cases.setdefault(case, []).append(terms)
         found = {
             case: {name: row(terms) for name, terms in total(parts).items() if terms[0]}

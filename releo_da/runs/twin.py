@@ -44,6 +44,7 @@ from releo_da.runs.judged import Judged, joined_judged, reasons_in_all
 from releo_da.runs.model import Model
 from releo_da.runs.sums import Sums, of_rows
 from releo_da.runs.twin_block import TwinBlock, TwinBlockResult
+from releo_da.runs.twin_scores import Said, beside
 from releo_da.types import State
 
 SEEN = ("free_run", "retrieval", "background", "analysis", "smoothed")
@@ -89,8 +90,10 @@ class TwinOutcome:
         times: ``[date]`` days of the acquisitions.
         sums: comparisons of all pixels.
         seen: the same where the acquisition saw something.
+        said: calibration and vector scores of all pixels.
         whole: whether records of all pixels were kept.
         seeds: of the runs that the sums are of.
+        names: of the variables that are compared with the truth.
     """
 
     verification: xr.Dataset
@@ -104,8 +107,10 @@ class TwinOutcome:
     times: Array
     sums: Sums
     seen: Sums
+    said: Said
     whole: bool
     seeds: tuple[int, ...]
+    names: tuple[str, ...]
 
 
 class Told(NamedTuple):
@@ -116,6 +121,7 @@ class Told(NamedTuple):
         passes: time and sensor of every acquisition.
         sums: comparisons of its pixels.
         seen: the same where the acquisition saw something.
+        said: their calibration and vector scores.
         records: comparisons of the pixels that are kept; empty where none is.
         kept: ``[pixel]`` bool, which these are.
     """
@@ -124,6 +130,7 @@ class Told(NamedTuple):
     passes: list[tuple[float, str]]
     sums: Sums
     seen: Sums
+    said: Said
     records: list[Record]
     kept: Tensor
 
@@ -147,17 +154,26 @@ def tell(
     kept = torch.ones_like(ids, dtype=torch.bool) if sample is None else torch.isin(ids, sample)
     chosen, some = kept.numpy(), bool(kept.any())
     every, clear, records = Sums(), Sums(), list[Record]()
+    said, numbers = Said.of(task.members, task.columns), ids.numpy()
 
     def keep(record: Record, seen: Array) -> None:
         every.add([record])
+        if here.acquisitions[record.date].time >= task.scored:
+            said.add(record, numbers)
         if record.case in SEEN:
             clear.add([of_rows(record, seen)._replace(rejected=None)])
         if some:
             records.append(of_rows(record, chosen))
 
-    found = TwinBlock(model, here, compared, task, ids, keep, device, tick).run()
+    def together(case: str, date: int, truth: Tensor, members: Tensor, scale: Tensor) -> None:
+        thin = torch.from_numpy(said.sample(numbers, date)).to(members.device)
+        if thin.any():
+            parts = truth[thin], members[thin], scale
+            said.vectors.add(case, *(part.double().cpu().numpy() for part in parts))
+
+    found = TwinBlock(model, here, compared, task, ids, keep, device, tick, together).run()
     passes = [(a.time, a.sensor) for a in here.acquisitions]
-    return Told(found, passes, every, clear, records, kept)
+    return Told(found, passes, every, clear, said, records, kept)
 
 
 def twin(
@@ -206,6 +222,7 @@ def gathered(
         sinks: see `twin`.
     """
     every, clear, judged, lost = Sums(), Sums(), list[Judged](), 0
+    said = Said.of(task.members, task.columns)
     records: list[list[Record]] = []
     held: list[tuple[State, dict[str, Array], dict[str, Array]]] = []
     order: list[Tensor] = []
@@ -214,6 +231,7 @@ def gathered(
         found, kept, passes = part.found, part.kept, part.passes
         every += part.sums
         clear += part.seen
+        said += part.said
         judged = joined_judged([judged, found.judged]) if judged else found.judged
         lost += found.diverged
         chosen.append(rows[kept])
@@ -249,21 +267,26 @@ def gathered(
         times,
         every,
         clear,
+        said,
         len(mine) == len(pixels),
         (task.seed,),
+        found.names,
     )
 
 
 def pooled(outcomes: Sequence[TwinOutcome]) -> TwinOutcome:
     """The first of several runs over the same dates, with the sums and counts of all of them."""
     every, seen = Sums(), Sums()
+    said = Said.of(outcomes[0].said.calibrations.members, outcomes[0].said.columns)
     for one in outcomes:
         every += one.sums
         seen += one.seen
+        said += one.said
     return replace(
         outcomes[0],
         sums=every,
         seen=seen,
+        said=said,
         judged=joined_judged([one.judged for one in outcomes]),
         diverged=sum(one.diverged for one in outcomes),
         seeds=tuple(seed for one in outcomes for seed in one.seeds),
@@ -299,6 +322,7 @@ def score(outcome: TwinOutcome, task: Task, burn_in: float = 0.0) -> dict[str, A
         found["sampled"] = {"pixels": outcome.verification.sizes["pixel"], **held}
     seen = outcome.seen.rows(outcome.times, first)
     found["seen"] = {case: seen[case] for case in SEEN if case in seen}
+    found |= beside(found, outcome.sums, outcome.times, first) | outcome.said.rows()
     found["rejected"] = {name: n for name, n in outcome.sums.rejected.items() if n}
     found["rejected_by_reason"] = reasons_in_all(outcome.judged)
     found["diverged"] = outcome.diverged

@@ -38,6 +38,11 @@ from releo_da.types import Acquisition, Noise, State, Step
 Keep = Callable[[Record, Array], None]
 """``keep(record, seen)`` takes a comparison; ``seen [pixel]`` bool says what the pass saw."""
 
+Tell = Callable[[str, int, Tensor, Tensor, Tensor], None]
+"""``tell(case, date, truth, members, scale)`` takes the variables of an ensemble together:
+``truth [pixel, name]``, ``members [pixel, member, name]``, ``scale [name]``, their spread before
+any observation."""
+
 
 @dataclass
 class TwinBlockResult:
@@ -49,6 +54,7 @@ class TwinBlockResult:
         true: the same of the truth.
         diverged: number of pixels whose ensemble stopped being finite.
         judged: what each analysis said of its innovations.
+        names: of the variables that are compared with the truth.
     """
 
     state: State
@@ -56,6 +62,7 @@ class TwinBlockResult:
     true: dict[str, Array] = field(default_factory=dict)
     diverged: int = 0
     judged: list[Judged] = field(default_factory=list)
+    names: tuple[str, ...] = ()
 
 
 class TwinBlock:
@@ -71,6 +78,7 @@ class TwinBlock:
         keep: takes every comparison.
         device: where tensors live.
         tick: called after each piece of work.
+        tell: takes variables together, of all estimates but the retrieval.
     """
 
     def __init__(
@@ -83,7 +91,9 @@ class TwinBlock:
         keep: Keep,
         device: torch.device | str,
         tick: Tick,
+        tell: Tell = lambda case, date, truth, members, scale: None,
     ) -> None:
+        self.tell = tell
         self.model, self.nature, self.task, self.keep = model, nature, task, keep
         self.pixels, self.device, self.tick = pixels, device, tick
         self.acquisitions = [model.error(on(a, device)) for a in nature.acquisitions]
@@ -93,6 +103,9 @@ class TwinBlock:
         told = [self._true_variables(a) for a in self.acquisitions]
         self.names = tuple(n for n in told[0] if n in mine)
         self.targets = [torch.stack([one[n][:, 0] for n in self.names], -1) for one in told]
+        spread = torch.stack([mine[n].var(1).mean().sqrt() for n in self.names])
+        state = self.nature.truth.decode(self._true(self.acquisitions[0].time))
+        self.scale = spread * torch.tensor([n in state for n in self.names], device=device)
 
     def run(self) -> TwinBlockResult:
         """All estimates of the block beside the truth."""
@@ -101,8 +114,11 @@ class TwinBlock:
         smoothed = [s.analysis.ensemble for s in steps]
         if self.model.smooth is not None:
             smoothed = self.model.smooth(steps)
-        found = TwinBlockResult(steps[-1].analysis, diverged=int(diverged(steps).sum()))
+        found = TwinBlockResult(
+            steps[-1].analysis, diverged=int(diverged(steps).sum()), names=self.names
+        )
         date = -1
+        last: dict[str, Tensor] = {}
         for step, late in zip(steps, smoothed, strict=True):
             if not step.acquisition.sensor:
                 continue
@@ -110,10 +126,12 @@ class TwinBlock:
             refused = (step.acquisition.precision > 0) & (step.precision == 0)
             before, analysis = step.background.ensemble, step.analysis.ensemble
             after = self.model.observe(analysis, self.acquisitions[date])
-            said = judge(self.model, step, date, after.mean(1))
-            found.judged += [] if said is None else [said]
-            self._compare("background", date, before, step.predicted, refused)
-            self._compare("analysis", date, analysis, after)
+            said = judge(self.model, step, date, after.mean(1), last)
+            prior = self._compare("background", date, before, step.predicted, refused)
+            posterior = self._compare("analysis", date, analysis, after)
+            if said is not None:
+                impact = self._impact(step, date, after, prior, posterior)
+                found.judged.append(said._replace(impact=impact))
             self._compare("smoothed", date, late)
         hidden = [hide(a, torch.ones_like(a.seen[:, 0])) for a in self.acquisitions]
         for date, step in enumerate(self._filter(hidden, "free run")):
@@ -156,8 +174,12 @@ class TwinBlock:
         predicted: Tensor | None = None,
         refused: Tensor | None = None,
         where: Tensor | None = None,
-    ) -> None:
-        """Tell an ensemble beside the truth at one acquisition: channels, NDVI, variables."""
+    ) -> Tensor:
+        """Tell an ensemble beside the truth at one acquisition: channels, NDVI, variables.
+
+        Returns:
+            The variables, ``[pixel, member, name]``.
+        """
         a = self.acquisitions[date]
         if predicted is None:
             predicted = self.model.observe(ensemble, a)
@@ -174,6 +196,19 @@ class TwinBlock:
             numbers[~where.cpu().numpy()] = np.nan
         seen = a.seen.any(-1).cpu().numpy()
         self.keep(Record(case, date, names, numbers, told), seen)
+        if where is None and a.time >= self.task.scored:
+            self.tell(case, date, self.targets[date], members, self.scale)
+        return members
+
+    def _impact(
+        self, step: Step, date: int, after: Tensor, prior: Tensor, posterior: Tensor
+    ) -> dict[str, Tensor]:
+        """What the channels of a step did to the error of each variable."""
+        if self.model.impact is None:
+            return {}
+        values, truth = step.acquisition.values, self.targets[date]
+        errors = prior.mean(1) - truth, posterior.mean(1) - truth
+        return self.model.impact(posterior, after, step.predicted, values, step.precision, *errors)
 
     def _retrieve(self, date: int, free: Tensor) -> None:
         """Tell what an acquisition says by itself, where it saw something."""

@@ -352,3 +352,66 @@ def test_a_sensor_has_one_list_of_channels(tmp_path: Path) -> None:
                                        "sensor: sentinel2a, channels: [B02]")))  # fmt: skip
     with pytest.raises(InputError, match="sentinel2a comes with other channels"):
         twin_source.channels_of(twin_source.source_of(document))
+
+
+def test_what_a_twin_says_of_itself_follows_from_what_it_keeps(
+    done: tuple[Path, dict[str, Any]],
+) -> None:
+    """Sums over blocks, beside the same from the records of all pixels."""
+    out, scores = done
+    with xr.open_dataset(out / "verification.nc") as found:
+        rank = found["rank"].sel(case="analysis", channel="lai")
+        every = rank.values
+        thin = rank.isel(time=slice(0, None, 4)).values  # points: every fourth date
+        square = {
+            case: (found["mean"].sel(case=case) - found.observed).sel(channel="lai") ** 2
+            for case in ("forecast_10", "free_run")
+        }
+        both = np.isfinite(square["forecast_10"])
+        share = float(square["forecast_10"].mean() / square["free_run"].where(both).mean())
+        members = found.attrs["members"]
+    row = scores["calibration"]["analysis"]["lai"]
+    middle = (every + 0.5) / (members + 1)
+    inside = float((np.abs(middle - 0.5) < 0.25).mean())
+    assert row["intervals"]["50"] == pytest.approx(inside, abs=0.03)
+    assert row["n"] == every.size and sum(row["ranks"]) == row["flatness"]["n"] == thin.size
+    gained = scores["skill"]["free_run"]
+    assert gained["forecast"]["10"]["lai"]["rmse"] == pytest.approx(1 - share**0.5, abs=1e-5)
+    ratio = scores["smoothed"]["cab"]["rmse"] / scores["free_run"]["cab"]["rmse"]
+    assert gained["smoothed"]["cab"]["rmse"] == pytest.approx(1 - ratio)
+    seen = scores["seen"]
+    ratio = seen["analysis"]["cab"]["crps"] / seen["retrieval"]["cab"]["crps"]
+    assert scores["skill"]["retrieval"]["analysis"]["cab"]["crps"] == pytest.approx(1 - ratio)
+    assert scores["baselines"]["free_run"]["forecast"]["10"]["lai"]["n"] == int(both.sum())
+    assert not any(one["diverged"] for one in scores["divergence"]["analysis"].values())
+
+
+def test_vectors_and_innovations_of_an_identical_twin(done: tuple[Path, dict[str, Any]]) -> None:
+    _, scores = done
+    for name in ("energy", "variogram"):
+        said = {case: row[name] for case, row in scores["multivariate"].items() if name in row}
+        assert max(said["analysis"], said["smoothed"]) < said["free_run"], name
+    for row in scores["innovations"].values():
+        for channel in row["errors"].values():
+            assert abs(channel["autocorrelation"]) < 0.35  # right errors: white but for sampling
+
+
+def test_the_channels_took_error_away_from_what_they_see(
+    done: tuple[Path, dict[str, Any]],
+) -> None:
+    out, scores = done
+    with xr.open_dataset(out / "verification.nc") as found:
+        one = found.sel(channel="lai").isel(time=found.sensor.values == "sentinel2a")
+        square = (one["mean"] - one.observed) ** 2
+        used = np.isfinite(one["mean"].sel(case="retrieval"))  # no screening: seen is used
+        change = (square.sel(case="analysis") - square.sel(case="background")).where(used).mean()
+    for sensor, channels in (("sentinel2a", 6), ("landsat8", 4)):
+        said = scores["impact"][sensor]
+        assert len(said["lai"]["channels"]) == len(said["observations"]) == channels
+        for name in ("lai", "cab", "ndvi"):
+            if name in said:
+                assert said[name]["change"] < 0.0, name
+        assert sum(said["observations"].values()) < 0.0
+        total = sum(c["impact"] for c in said["lai"]["channels"].values())
+        assert total == pytest.approx(said["lai"]["explained"] * said["lai"]["change"])
+    assert scores["impact"]["sentinel2a"]["lai"]["change"] == pytest.approx(float(change), rel=1e-4)
