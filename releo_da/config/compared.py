@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from torch import Tensor
 
 from releo_da.config.assemble import Assembly
-from releo_da.observation.derived import DERIVED, derive
+from releo_da.observation.derived import DERIVED, quantities
+from releo_da.physics.optics import load_optics
 from releo_da.runs.acquire import Decode, Derive
 
 
@@ -18,15 +20,21 @@ def estimated(assembly: Assembly, known: Mapping[str, float] | None = None) -> D
         assembly: whose latents they are.
         known: the biases of a truth, where they are no latents.
     """
-    biases = assembly.model.biases
 
     def decode(ensemble: Tensor) -> dict[str, Tensor]:
-        values = assembly.layout.decode(ensemble)
-        found = {name: values[name] for name in assembly.layout.names}
-        found |= biases.decode(ensemble) if biases is not None else {}
+        found = _estimated(assembly, ensemble, assembly.layout.decode(ensemble))
         return found | constant(known or {}, ensemble)
 
     return decode
+
+
+def _estimated(
+    assembly: Assembly, ensemble: Tensor, values: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Of all variables those that are estimated, and the biases of sensors."""
+    biases = assembly.model.biases
+    found = {name: values[name] for name in assembly.layout.names}
+    return found | (biases.decode(ensemble) if biases is not None else {})
 
 
 def comparing(assembly: Assembly) -> Derive:
@@ -35,10 +43,15 @@ def comparing(assembly: Assembly) -> Derive:
     That is what is estimated, and those of the output variables that follow from it without
     channels, which are compared anyway.
     """
-    decode, layout = estimated(assembly), assembly.layout
     names = [name for name in assembly.model.described if name in DERIVED]
-    made = derive(names, layout.decode, assembly.model.observe, {})
-    return lambda ensemble, angles: {**decode(ensemble), **made(ensemble, angles)}
+
+    def compare(ensemble: Tensor, angles: Tensor) -> dict[str, Tensor]:
+        values = assembly.layout.decode(ensemble)
+        at = partial(load_optics, dtype=ensemble.dtype, device=ensemble.device)
+        made = quantities(names, values, angles[:, None, 0].to(ensemble), at)
+        return _estimated(assembly, ensemble, values) | made
+
+    return compare
 
 
 def constant(values: Mapping[str, float], ensemble: Tensor) -> dict[str, Tensor]:

@@ -47,15 +47,38 @@ def where_seen(observe: ObservationOperator) -> ObservationOperator:
 
     def some(ensemble: Tensor, acquisition: Acquisition) -> Tensor:
         seen = acquisition.seen.any(-1)
-        if not seen.numel() or bool(seen.all()):
-            return observe(ensemble, acquisition)
-        rows = seen.nonzero()[:, 0]
-        part = acquisition._replace(
-            values=acquisition.values[rows],
-            error=acquisition.error[rows],
-            angles=acquisition.angles[rows],
-        )
-        found = observe(ensemble[rows], part)
-        return found.new_zeros(len(ensemble), *found.shape[1:]).index_copy(0, rows, found)
+        return on_rows(observe, ensemble, acquisition, seen)
 
     return some
+
+
+def on_rows(
+    operator: ObservationOperator,
+    ensemble: Tensor,
+    acquisition: Acquisition,
+    rows: Tensor,
+    elsewhere: Tensor | None = None,
+) -> Tensor:
+    """An operator on some pixels.
+
+    Args:
+        operator: of an ensemble and an acquisition, ``[pixel, member, ...]``.
+        ensemble: ``[pixel, member, latent]``.
+        acquisition: of the same pixels.
+        rows: ``[pixel]`` bool, where it is asked.
+        elsewhere: what it says at other pixels, 0 unless given.
+    """
+    if bool(rows.all()):
+        return operator(ensemble, acquisition)
+    index = rows.nonzero()[:, 0]
+    part = acquisition._replace(
+        values=acquisition.values[index],
+        error=acquisition.error[index],
+        angles=acquisition.angles[index],
+    )
+    if elsewhere is not None and not len(index):
+        return elsewhere
+    found = operator(ensemble[index], part)
+    if elsewhere is None:
+        elsewhere = found.new_zeros(len(ensemble), *found.shape[1:])
+    return elsewhere.index_copy(0, index, found)

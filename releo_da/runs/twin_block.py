@@ -6,15 +6,17 @@
                                       which knows nothing of earlier acquisitions, analysed with it
     forecast_h                        from acquisitions at least h days older
 
-A retrieval exists where its acquisition saw something. Cost: that of the run, one free run, and per
-date one more analysis, on the pixels that were seen. Memory: the steps of the block, which a
-smoother needs, two ensembles per date; comparisons are handed on at once (`Keep`).
+A retrieval exists where its acquisition saw something. Cost: H of every estimate and date is most
+of a run. Per date it is evaluated once for background, smoothed, free run and each horizon; of
+pixels that were seen also for the analysis and the retrieval, and as often as the scheme asks
+beyond the first time. Memory: the steps of the block, which a smoother needs, two ensembles per
+date; comparisons are handed on at once (`Keep`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,8 +34,8 @@ from releo_da.runs.compare import compare, ndvi_index
 from releo_da.runs.joined import statistics
 from releo_da.runs.judged import Judged, judge
 from releo_da.runs.model import Model, on
-from releo_da.runs.timeline import hide, merged, requests, where_seen
-from releo_da.types import Acquisition, Noise, State, Step
+from releo_da.runs.timeline import merged, on_rows, requests, where_seen
+from releo_da.types import Acquisition, Analysis, Noise, Observe, State, Step
 
 Keep = Callable[[Record, Array], None]
 """``keep(record, seen)`` takes a comparison; ``seen [pixel]`` bool says what the pass saw."""
@@ -99,7 +101,8 @@ class TwinBlock:
         self.acquisitions = [model.error(on(a, device)) for a in nature.acquisitions]
         self.draws = model.draws(task.seed, pixels, self.acquisitions[0].values)
         self.compared = compared
-        mine = compared(self._prior().ensemble, self.acquisitions[0].angles)
+        self.prior = self._prior()
+        mine = compared(self.prior.ensemble, self.acquisitions[0].angles)
         told = [self._true_variables(a) for a in self.acquisitions]
         self.names = tuple(n for n in told[0] if n in mine)
         self.targets = [torch.stack([one[n][:, 0] for n in self.names], -1) for one in told]
@@ -125,19 +128,21 @@ class TwinBlock:
             date += 1
             refused = (step.acquisition.precision > 0) & (step.precision == 0)
             before, analysis = step.background.ensemble, step.analysis.ensemble
-            after = self.model.observe(analysis, self.acquisitions[date])
+            step = step._replace(predicted=self._everywhere(step))
+            moved = (analysis != before).flatten(1).any(1)
+            a, predicted = step.acquisition, step.predicted
+            after = on_rows(self.model.observe, analysis, a, moved, predicted)
             said = judge(self.model, step, date, after.mean(1), last)
-            prior = self._compare("background", date, before, step.predicted, refused)
-            posterior = self._compare("analysis", date, analysis, after)
+            prior = self._compare("background", date, before, predicted, refused)
+            posterior = self._compare("analysis", date, analysis, after, None, moved, prior)
             if said is not None:
                 impact = self._impact(step, date, after, prior, posterior)
                 found.judged.append(said._replace(impact=impact))
             self._compare("smoothed", date, late)
-        hidden = [hide(a, torch.ones_like(a.seen[:, 0])) for a in self.acquisitions]
-        for date, step in enumerate(self._filter(hidden, "free run")):
+        for date, step in enumerate(self._free()):
             ensemble = step.background.ensemble
             self._compare("free_run", date, ensemble, step.predicted)
-            self._retrieve(date, ensemble)
+            self._retrieve(date, ensemble, step.predicted)
         for horizon in self.task.horizons:
             self._forecasts(steps, horizon)
         self._products(found, steps, smoothed)
@@ -150,12 +155,24 @@ class TwinBlock:
 
     def _filter(self, timeline: Sequence[Acquisition], label: str) -> list[Step]:
         steps = []
-        state, initial = self._prior(), self.model.initial
-        for step in cycle(state, timeline, self.model.system, self.draws, initial):
+        system = self.model.system._replace(observe=where_seen(self.model.observe))
+        for step in cycle(self.prior, timeline, system, self.draws, self.model.initial):
             steps.append(step)
             if step.acquisition.sensor:
                 self.tick(label)
         return steps
+
+    def _everywhere(self, step: Step) -> Tensor:
+        """H of a background, of the pixels that were not seen as well."""
+        a, background = step.acquisition, step.background.ensemble
+        return on_rows(self.model.observe, background, a, ~a.seen.any(-1), step.predicted)
+
+    def _free(self) -> Iterator[Step]:
+        """The run without observations, step by step."""
+        system = self.model.system._replace(analyse=untouched)
+        for step in cycle(self.prior, self.acquisitions, system, self.draws, self.model.initial):
+            self.tick("free run")
+            yield step
 
     def _true(self, time: float) -> Tensor:
         return self.nature.states[time].to(self.device)
@@ -173,9 +190,19 @@ class TwinBlock:
         ensemble: Tensor,
         predicted: Tensor | None = None,
         refused: Tensor | None = None,
-        where: Tensor | None = None,
+        rows: Tensor | None = None,
+        elsewhere: Tensor | None = None,
     ) -> Tensor:
         """Tell an ensemble beside the truth at one acquisition: channels, NDVI, variables.
+
+        Args:
+            case: which estimate it is.
+            date: position of the acquisition.
+            ensemble: the estimate.
+            predicted: H of it.
+            refused: ``[pixel, channel]`` bool, what screening refused.
+            rows: ``[pixel]`` bool, where variables are made of the ensemble; all unless given.
+            elsewhere: variables at other pixels, which are not compared unless given.
 
         Returns:
             The variables, ``[pixel, member, name]``.
@@ -186,17 +213,17 @@ class TwinBlock:
         channels = self.model.channels[a.sensor]
         exact = self.nature.exact[date].to(self.device)
         parts = [against(predicted, exact, a, ndvi_index(a.sensor, channels))]
-        mine = self.compared(ensemble, a.angles)
-        members = torch.stack([mine[n] for n in self.names], -1)
+        asked = torch.ones_like(a.seen[:, 0]) if rows is None else rows
+        members = on_rows(self._variables, ensemble, a, asked, elsewhere)
         parts.append(against(members, self.targets[date], a, None)[:, :-1])
         names = (*self.model.labels[a.sensor], "ndvi", *self.names)
         told = None if refused is None else refused.cpu().numpy()
         numbers = np.concatenate(parts, 1)
-        if where is not None:
-            numbers[~where.cpu().numpy()] = np.nan
+        if elsewhere is None:
+            numbers[~asked.cpu().numpy()] = np.nan
         seen = a.seen.any(-1).cpu().numpy()
         self.keep(Record(case, date, names, numbers, told), seen)
-        if where is None and a.time >= self.task.scored:
+        if (rows is None or elsewhere is not None) and a.time >= self.task.scored:
             self.tell(case, date, self.targets[date], members, self.scale)
         return members
 
@@ -210,12 +237,27 @@ class TwinBlock:
         errors = prior.mean(1) - truth, posterior.mean(1) - truth
         return self.model.impact(posterior, after, step.predicted, values, step.precision, *errors)
 
-    def _retrieve(self, date: int, free: Tensor) -> None:
-        """Tell what an acquisition says by itself, where it saw something."""
-        a, prior = self.acquisitions[date], self._prior()
+    def _variables(self, ensemble: Tensor, acquisition: Acquisition) -> Tensor:
+        """The variables that are compared, ``[pixel, member, name]``."""
+        mine = self.compared(ensemble, acquisition.angles)
+        return torch.stack([mine[n] for n in self.names], -1)
+
+    def _retrieve(self, date: int, free: Tensor, predicted: Tensor) -> None:
+        """Tell what an acquisition says by itself, where it saw something.
+
+        Args:
+            date: position of the acquisition.
+            free: the free run at its time.
+            predicted: H of it.
+        """
+        a = self.acquisitions[date]
         seen = a.seen.any(-1)
-        alone = prior._replace(time=a.time, ensemble=free)
-        observe = where_seen(self.model.observe)
+        alone = self.prior._replace(time=a.time, ensemble=free)
+        some = where_seen(self.model.observe)
+
+        def observe(ensemble: Tensor, acquisition: Acquisition) -> Tensor:
+            return predicted if ensemble is free else some(ensemble, acquisition)
+
         system = self.model.system._replace(observe=observe)
 
         def draws(time: float, stage: str) -> Noise:
@@ -223,7 +265,7 @@ class TwinBlock:
 
         for step in cycle(alone, [a], system, draws, self.model.initial):
             found = step.analysis.ensemble
-            self._compare("retrieval", date, found, observe(found, a), where=seen)
+            self._compare("retrieval", date, found, some(found, a), rows=seen)
 
     def _forecasts(self, steps: list[Step], horizon: float) -> None:
         """Tell every acquisition's time, forecast from ``horizon`` days before or longer."""
@@ -252,6 +294,18 @@ class TwinBlock:
             for name in derived[0] if derived else ():
                 members = np.stack([d[name].float().cpu().numpy() for d in derived])
                 into[name] = statistics(members)
+
+
+def untouched(
+    prior: Tensor,
+    observe: Observe,
+    y: Tensor,
+    precision: Tensor,
+    noise: Noise,
+    memory: dict[str, Tensor],
+) -> Analysis:
+    """The scheme of a run without observations."""
+    return Analysis(prior, observe(prior), torch.zeros_like(precision), memory)
 
 
 def against(predicted: Tensor, truth: Tensor, a: Acquisition, index: Any) -> Array:

@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from releo_da.runs.timeline import hide, merged, requests, where_seen
+from releo_da.runs.timeline import hide, merged, on_rows, requests, where_seen
 from releo_da.types import Acquisition
 
 
@@ -64,3 +64,21 @@ def test_the_operator_runs_on_the_pixels_that_were_seen() -> None:
     everything = some._replace(error=torch.ones(4, 2))
     assert torch.equal(where_seen(observe)(ensemble, everything), whole)
     assert sizes == [3, 4, 4]
+
+
+def test_an_operator_on_some_rows_leaves_the_others_as_they_are_known() -> None:
+    ensemble = torch.rand(3, 4, 2, generator=torch.Generator().manual_seed(0))
+    a = acquisition(2.0)
+    sizes = []
+
+    def twice(ensemble: torch.Tensor, acquisition: Acquisition) -> torch.Tensor:
+        sizes.append((len(ensemble), len(acquisition.angles)))
+        return 2.0 * ensemble
+
+    rows, known = torch.tensor([True, False, True]), torch.full((3, 4, 2), 7.0)
+    found = on_rows(twice, ensemble, a, rows, known)
+    assert torch.equal(found[rows], 2.0 * ensemble[rows])
+    assert torch.equal(found[1], known[1])
+    assert torch.equal(on_rows(twice, ensemble, a, rows)[1], torch.zeros(4, 2))
+    assert on_rows(twice, ensemble, a, rows & False, known) is known
+    assert sizes == [(2, 2), (2, 2)]  # and not at all where nothing is asked
