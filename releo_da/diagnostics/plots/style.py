@@ -51,7 +51,7 @@ TITLE: dict[str, Any] = {"fontsize": 9.5, "loc": "left", "color": INK}
 """How a title of a panel is written."""
 
 UNITS = {"1": "", "": "", "degree": "°", "m2 m-2": "m² m⁻²", "ug cm-2": "µg cm⁻²",
-         "g cm-2": "g cm⁻²", "g m-2": "g m⁻²"}  # fmt: skip
+         "g cm-2": "g cm⁻²", "g m-2": "g m⁻²", "m3 m-3": "m³ m⁻³"}  # fmt: skip
 
 
 def figure(
@@ -112,7 +112,7 @@ def legend_above(made: Figure, axes: Iterable[Axes]) -> None:
         for handle, name in zip(*one.get_legend_handles_labels(), strict=True)
     }
     if entries:
-        columns = 3 if len(entries) > 3 else len(entries)
+        columns = len(entries) if len(entries) <= 4 else 3
         options: dict[str, Any] = {"ncols": columns, "fontsize": 7.5, "frameon": False}
         made.legend(entries.values(), entries.keys(), loc="outside upper left", **options)
 
