@@ -5,9 +5,9 @@ Models of crops end at maturity and report living leaves. A satellite goes on se
     dead(d) = dead(d - 1) exp(-1 / tau) + lost(d),         tau = `Habit.decay`
 
 where ``lost`` is the leaf area that died that day. From maturity to harvest the leaves that are
-left dry with a time constant of four days. At harvest a share of the dead leaves, `Habit.stubble`,
-stays as stubble and decays with twenty days; fields are bare afterwards, whatever would be sown
-next.
+left dry with a time constant of four days; a crop that is cut green (`Habit.wait` 0) is gone the
+day after. At harvest a share of the dead leaves, `Habit.stubble`, stays as stubble and decays with
+twenty days; fields are bare afterwards, whatever would be sown next.
 
 A crop is grown by six cohorts that cross sowing dates, soils and cultivars (`COHORTS`), the same
 in every year and for both models. Shapes: ``[day]`` of one year from 1 January, 366 long.
@@ -32,7 +32,7 @@ STUBBLE = 20.0
 """Time constant (days) of stubble."""
 
 WAIT = 8
-"""Days from maturity to harvest."""
+"""Days from maturity to harvest of a crop that is left to dry."""
 
 
 class Cohort(NamedTuple):
@@ -60,10 +60,17 @@ COHORTS = (
 
 
 class Habit(NamedTuple):
-    """How long dead leaves hang on (days), and the share of them that stays as stubble."""
+    """How a crop dies and goes.
+
+    Attributes:
+        decay: how long dead leaves hang on (days).
+        stubble: share of them that stays as stubble.
+        wait: days from the end of the model's run to harvest; 0 for a crop that is cut green.
+    """
 
     decay: float
     stubble: float
+    wait: int = WAIT
 
 
 class Run(NamedTuple):
@@ -89,7 +96,7 @@ def year_of(run: Run, habit: Habit, latest: int) -> dict[str, Array]:
 
     Args:
         run: of one crop.
-        habit: of its dead leaves.
+        habit: how it dies and goes.
         latest: day of the year (from 0) on which it is harvested at the latest.
     """
     offset = min(run.start, 0)
@@ -102,7 +109,7 @@ def year_of(run: Run, habit: Habit, latest: int) -> dict[str, Array]:
         table[begin:end] = values[: end - begin]
     stage[begin:end] = np.where(run.stage < 0.0, -1.0, run.stage)[: end - begin]
     biomass[stage < 0.0] = 0.0  # seeds in the soil
-    harvest = min(end + WAIT, latest - offset + 1, length)
+    harvest = min(end + habit.wait, latest - offset + 1, length)
     ripe = np.arange(end, max(harvest, end))
     lai[ripe] = lai[end - 1] * np.exp(-(ripe - end + 1) / DRYING)
     lost[ripe] = -np.diff(lai[end - 1 : end + len(ripe)])

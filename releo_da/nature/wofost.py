@@ -9,11 +9,14 @@ left out; four missing days of 1990 repeat the day before) and the crop paramete
 demonstration database, which has no sugar beet.
 
 The cultivars of that database are for grids in Spain, so the temperature sums and some weights at
-emergence are ours, set so that crops flower, ripen and close as they do in the Netherlands. Winter
-crops start with the year, as in the calendar of the database. Dead leaf area is the weight of
-leaves that died times the specific leaf area of the living ones; `releo_da.nature.season` says how
-they stand and fall. Surface moisture is that of `releo_da.nature.topsoil` under the rain and
-the evaporation of bare soil.
+emergence are ours, set on the years for tuning so that crops flower, ripen and close as they do in
+the Netherlands. Winter crops start with the year, as in the calendar of the database. Maize is for
+silage, as most maize there: its run ends green at stage 1.75 (`SILAGE`), around the end of
+September, or on the latest day. WOFOST ages leaves of maize by the degrees above 10 degC, so that
+most are still green then. Potato that is not ripe loses its haulm on the latest day. Dead leaf area
+is the weight of leaves that died times the specific leaf area of the living ones;
+`releo_da.nature.season` says how they stand and fall. Surface moisture is that of
+`releo_da.nature.topsoil` under the rain and the evaporation of bare soil.
 
 Needs ``pip install 'releo_da[nature]'``. Cost: 0.4 s per crop, cohort and year.
 """
@@ -64,7 +67,7 @@ class Calendar(NamedTuple):
         spread: share of a cohort's shift that applies.
         latest: day of the year (from 0) of harvest at the latest.
         changed: parameters that replace those of the database.
-        habit: of its dead leaves.
+        habit: how it dies and goes.
     """
 
     number: int
@@ -76,21 +79,25 @@ class Calendar(NamedTuple):
     habit: Habit
 
 
+SILAGE = 1.75
+"""Stage at which maize is cut for silage, in the dough stage of its grains."""
+
 CALENDARS: Mapping[str, Calendar] = {
     "winter_wheat": Calendar(
-        1, "emergence", 6, 0.5, 240,
-        {"TSUM1": 1200.0, "TSUM2": 1040.0, "TDWI": 105.0}, Habit(30.0, 0.3),
+        1, "emergence", 6, 0.5, 250,
+        {"TSUM1": 1200.0, "TSUM2": 900.0, "TDWI": 105.0}, Habit(30.0, 0.3),
     ),
     "rapeseed": Calendar(
-        10, "emergence", 6, 0.5, 215,
-        {"TSUM1": 420.0, "TSUM2": 840.0, "TDWI": 900.0}, Habit(10.0, 0.3),
+        10, "emergence", 6, 0.5, 220,
+        {"TSUM1": 400.0, "TSUM2": 680.0, "TDWI": 900.0}, Habit(10.0, 0.3),
     ),
     "spring_barley": Calendar(
         3, "sowing", 74, 1.0, 235,
         {"TSUM1": 760.0, "TSUM2": 780.0, "TDWI": 45.0}, Habit(30.0, 0.3),
     ),
     "maize": Calendar(
-        2, "sowing", 115, 1.0, 290, {"TSUM1": 750.0, "TSUM2": 850.0}, Habit(40.0, 0.2)
+        2, "sowing", 115, 1.0, 295,
+        {"TSUM1": 750.0, "TSUM2": 700.0, "DVSEND": SILAGE}, Habit(40.0, 0.2, wait=0),
     ),
     "potato": Calendar(
         7, "sowing", 108, 1.0, 265, {"TSUM1": 180.0, "TSUM2": 1480.0}, Habit(10.0, 0.0)

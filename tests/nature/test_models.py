@@ -13,17 +13,25 @@ from numpy.testing import assert_allclose
 from releo_da.nature import aquacrop, wofost
 from releo_da.nature.season import COHORTS, DAYS, Habit, Run, year_of
 from releo_da.nature.tables import FOLDER, STEPS, read
+from releo_da.nature.topsoil import SOILS, moisture
 from releo_da.types import InputError
 
 
-def test_a_fresh_run_of_wofost_is_the_table() -> None:
+@pytest.mark.parametrize(
+    ("crop", "year", "cohort"), [("winter_wheat", 1985, 4), ("maize", 1983, 2)]
+)
+def test_a_fresh_run_of_wofost_is_the_table(crop: str, year: int, cohort: int) -> None:
     pytest.importorskip("pcse", reason="the extra nature is not installed")
-    data = read(FOLDER / "wofost.nc").sel(year=1983)
-    row = data["crop"].values.tolist().index("maize") + 2
-    fresh = wofost.season("maize", 1983, COHORTS[2])
+    data = read(FOLDER / "wofost.nc").sel(year=year)
+    row = data["crop"].values.tolist().index(crop) + cohort
+    fresh = wofost.season(crop, year, COHORTS[cohort])
     for part, values in fresh.items():
         assert_allclose(data[part][row], values, atol=0.5001 * STEPS[part], rtol=0)
-    assert_allclose(data["rain"], wofost.weather_of(1983).rain, atol=0.05001)
+    weather = wofost.weather_of(year)
+    assert_allclose(data["rain"], weather.rain, atol=0.5001 * STEPS["rain"], rtol=0)
+    shade = (fresh["lai"] + fresh["dead"])[None]
+    wet = moisture(weather.rain, weather.evaporation, shade, [SOILS[COHORTS[cohort].soil]])[0]
+    assert_allclose(data["moisture"][row], wet, atol=0.5001 * STEPS["moisture"], rtol=0)
 
 
 def test_a_fresh_run_of_aquacrop_is_the_table() -> None:
@@ -98,3 +106,11 @@ def test_an_unripe_crop_is_harvested_at_the_latest_day() -> None:
     year = year_of(run, Habit(30.0, 0.2), latest=100)
     assert year["stage"][100] == 1.8 and year["stage"][101] == -1.0
     assert year["lai"][101] == 0.0
+
+
+def test_a_crop_cut_green_does_not_dry_first() -> None:
+    run = Run(20, np.full(80, 4.0), np.full(80, 0.01), np.linspace(0, 1.75, 80), np.ones(80))
+    year = year_of(run, Habit(40.0, 0.2, wait=0), latest=240)
+    assert year["lai"][99] == 4.0 and year["stage"][99] == 1.75
+    assert year["lai"][100] == 0.0 and year["stage"][100] == -1.0
+    assert_allclose(year["dead"][100], 0.2 * year["dead"][99])
