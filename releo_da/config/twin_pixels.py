@@ -11,7 +11,7 @@ from torch import Tensor
 
 from releo_da.io.location import METRES
 
-KEPT = 2**24
+KEPT = 2**22
 """Comparisons (pixels, dates, channels and variables, cases) whose records a run keeps, at most."""
 
 

@@ -28,6 +28,12 @@ Said = TypeVar("Said")
 PERFECT = {"calibration": 0.0, "spectral": 0.0, "atmosphere": 0.0, "haze": 0.0}
 """An instrument with the catalogue's noise and no other error."""
 
+SATELLITES = ({"sensor": "sentinel2a"}, {"sensor": "sentinel2b"})
+"""What looks at the truth unless it is told."""
+
+LANDSCAPE, POINTS = (48, 48), 256
+"""Pixels of a land, and of a truth that is drawn from a forecaster, unless they are told."""
+
 LOWEST_SUN = 85.0
 """Passes with a larger sun zenith (degrees) are left out: it is night, or as good as."""
 
@@ -49,8 +55,8 @@ class Twin:
 
 
 def twin_source(
-    satellites: Sequence[dict[str, Any]],
-    pixels: int | Sequence[int] = 256,
+    satellites: Sequence[dict[str, Any]] = SATELLITES,
+    pixels: int | Sequence[int] | None = None,
     place: Sequence[float] = (1.4, 43.6),
     cloud: float | dict[str, Any] | None = None,
     instrument: dict[str, Any] | None = None,
@@ -64,8 +70,9 @@ def twin_source(
     Args:
         satellites: list of ``{sensor: .., channels: [..], bias: {..}, orbit: .., days_later: ..}``,
             or with passes at fixed intervals ``{sensor: .., first: .., every_days: .., hour: ..,
-            view_zenith: .., view_azimuth: ..}``.
-        pixels: number of points, or ``[rows, columns]`` of a grid.
+            view_zenith: .., view_azimuth: ..}``; Sentinel-2A and 2B unless given.
+        pixels: number of points, or ``[rows, columns]`` of a grid; ``[48, 48]`` of a land, else 256
+            points, unless given.
         place: longitude and latitude (degrees), for the sun and the passes.
         cloud: clouds that cluster in time and space, ``{cover: .., undetected: .., edges: ..,
             days: .., lengths: ..}``; or a number, the probability that a pixel is hidden from a
@@ -85,6 +92,8 @@ def twin_source(
         raise InputError("satellites: the list is empty; give at least one satellite")
     if nature is not None and truth is not None:
         raise InputError("nature and truth both say what is true; remove one")
+    if pixels is None:
+        pixels = LANDSCAPE if nature is not None else POINTS
     shape = (pixels,) if isinstance(pixels, int) else tuple(pixels)
     if len(shape) not in (1, 2) or min(shape) < 1:
         raise InputError(f"pixels is {pixels}; give a number of points, or [rows, columns]")

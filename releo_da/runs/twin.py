@@ -250,6 +250,7 @@ def gathered(
     times, sensors = np.array([time for time, _ in passes]), [sensor for _, sensor in passes]
     mine, place = torch.cat(chosen), torch.argsort(torch.cat(order)).numpy()
     joined = joined_records(records, torch.argsort(mine).numpy())
+    records.clear()  # held once while tables are made of them
     states, estimated, true = (list(part) for part in zip(*held, strict=True))
     described = {} if sinks is not None else model.described
     return TwinOutcome(

@@ -111,3 +111,13 @@ def test_clouds_and_instruments_are_checked() -> None:
             clouds(**options)
     with pytest.raises(InputError, match="haze is -1.0; give 0 or a positive"):
         instrument(haze=-1.0)
+
+
+def test_a_land_is_a_complete_source(tmp_path: Path) -> None:
+    """48 x 48 pixels under both satellites of Sentinel-2; without a land, 256 points."""
+    settings = "source={twin: {nature: {name: wofost}}}", "source={twin: {}}"
+    (tmp_path / "config.yaml").write_text(CONFIG, encoding="utf-8")
+    land, points = (source_of(load(tmp_path / "config.yaml", (one,))) for one in settings)
+    assert (land.shape, points.shape) == ((48, 48), (256,))
+    assert [s.sensor for s in land.satellites] == ["sentinel2a", "sentinel2b"]
+    assert {a.sensor for a in looks(tmp_path, settings[0])} == {"sentinel2a", "sentinel2b"}
