@@ -33,8 +33,9 @@ def draw(scores: Mapping[str, Any], path: Path) -> list[Path]:
     names = [name for name in SHOWN if name in first["analysis"]][:DRAWN]
     if len(runs) == 1:
         ahead = sorted(first.get("forecast", {}), key=float, reverse=True)
-        labels = ["free_run", *(f"forecast_{h}" for h in ahead), *CASES[1:]]
-        panels = {n: {"analysis": [rmse(first, label, n) for label in labels]} for n in names}
+        cases = ["free_run", *(f"forecast_{h}" for h in ahead), *CASES[1:]]
+        labels = ["free run", *(f"{h} days ahead" for h in ahead), "retrieval (clear)", *CASES[2:]]
+        panels = {n: {"analysis": [rmse(first, case, n) for case in cases]} for n in names}
     else:
         labels = list(runs)
         cases = [case for case in CASES if case in first or case in first["seen"]]

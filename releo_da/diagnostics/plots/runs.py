@@ -37,6 +37,7 @@ def by_run(labels: Sequence[str], panels: Mapping[str, Series], units: Mapping[s
             panel.errorbar(place, mean, bars, fmt=marker, markersize=4.5, color=colour,
                            elinewidth=1.2, capsize=2, label=style.words(case))  # fmt: skip
         panel.set_xticks(range(len(labels)), [style.words(n).replace(" ", "\n") for n in labels])
+        panel.tick_params(axis="x", labelsize=7.5)
         panel.set_xlim(-0.6, len(labels) - 0.4)
         panel.set_ylim(bottom=0)
         panel.grid(False, axis="x")
