@@ -17,11 +17,13 @@ from releo_da.diagnostics.picture import FieldPairs
 from releo_da.diagnostics.plots.style import words
 from releo_da.diagnostics.report import write_report
 from releo_da.diagnostics.truth import twin_pictures
+from releo_da.diagnostics.verdict import verdict
 from releo_da.io import read_products
 from releo_da.io.products import read_thinned
 from releo_da.io.times import to_days
 from releo_da.observation.derived import described
 from releo_da.runs.field import measurement_error
+from releo_da.state.variables import variables as state_variables
 from releo_da.types import InputError
 
 FORECAST, CLIMATOLOGY = "forecast.nc", "climatology.nc"
@@ -56,7 +58,8 @@ def report(root: Path) -> Path:
     field = [field_pairs(path, ids) for path in sorted(root.glob("field_*.csv"))]
     if (root / "truth.nc").is_file() and said is not None and found is not None:
         truth = read_thinned(root / "truth.nc", sampled)
-        pictures = twin_pictures(scores, said, found, truth, made.get("seed", 0))
+        units = {name: one.unit for name, one in state_variables().items()}
+        pictures = twin_pictures(scores, said, found, truth, made.get("seed", 0), units)
     else:
         pictures = gallery(scores, said, found, field, made.get("seed", 0))
     if (root / FORECAST).is_file():
@@ -143,7 +146,9 @@ def summary(scores: dict[str, Any]) -> list[str]:
 
 def twin_summary(scores: dict[str, Any]) -> list[str]:
     """The same of a twin experiment."""
-    said = []
+    said = verdict(scores)
+    if said:
+        return said
     for name in ("lai", "cab", "ndvi"):
         rows = {c: scores.get(c, {}).get(name) for c in ("free_run", "analysis", "smoothed")}
         if all(rows.values()):

@@ -7,15 +7,18 @@ Tables are plain data (texts and marks); the report and the terminal draw them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
+from releo_da.diagnostics.cells import Cell, Table
 from releo_da.diagnostics.leads import middle
 from releo_da.diagnostics.plots.skill import OURS, forecasts, number
 from releo_da.diagnostics.plots.style import words
+from releo_da.diagnostics.twin_tables import ordered, plain, twin_tables
 
 COLUMNS = ("rmse", "bias", "mae", "median_abs", "crps", "spread", "coverage_90", "n")
 FIELD = ("rmse", "bias", "unbiased_rmse", "r2", "explained", "crps", "coverage_90", "n")
-LOWEST = {"rmse", "mae", "median_abs", "crps", "unbiased_rmse"}
+LOWEST = {"rmse", "mae", "median_abs", "crps", "crps_fair", "unbiased_rmse"}
 HIGHEST = {"r2", "explained"}
 TWIN = ("free_run", "background", "analysis", "smoothed")
 BIAS = ("truth", "mean", "spread", "between", "prior")
@@ -23,33 +26,11 @@ SIGNED = {"truth", "mean"}
 MATRIX = 3  # from this many variables on, baselines are shown as one matrix
 
 
-class Cell(NamedTuple):
-    """A text, and whether it is the best of its column."""
-
-    text: str
-    best: bool = False
-
-
-class Table(NamedTuple):
-    """A table.
-
-    Attributes:
-        title: one line.
-        note: how to read it.
-        head: names of the columns, the first is that of the rows.
-        rows: ``(name, cells)``.
-    """
-
-    title: str
-    note: str
-    head: Sequence[str]
-    rows: Sequence[tuple[str, Sequence[Cell]]]
-
-
 def tables(scores: Mapping[str, Any]) -> list[Table]:
     """Every table of scores.json, in reading order; empty parts give none."""
     if scores.get("free_run"):
-        return truth_tables(scores) + innovation_tables(scores) + bias_tables(scores)
+        told = truth_tables(scores) + twin_tables(scores)
+        return told + innovation_tables(scores) + bias_tables(scores)
     found: list[Table] = []
     if scores.get("analysis"):
         note = "Analysis against the truth."
@@ -114,17 +95,17 @@ def truth_tables(scores: Mapping[str, Any]) -> list[Table]:
     held = {case: scores[case] for case in TWIN if scores.get(case)}
     unit = "" if "replicates" in scores else "days "
     held |= {f"{lead} {unit}ahead": rows for lead, rows in scores.get("forecast", {}).items()}
-    names = sorted(scores["free_run"], key=lambda name: name[:1].isupper())
+    names = ordered(list(scores["free_run"]))
     found = []
-    for score in ("rmse", "coverage_90"):
-        rows = []
+    for score in ("rmse", "crps_fair", "coverage_90"):
+        rows, marked = [], score in LOWEST
+        text = plain if marked else partial(written, column=score)
         for name in names:
             values = [number(rows_.get(name, {}).get(score)) for rows_ in held.values()]
             least = min((v for v in values if v == v), default=float("nan"))
-            marked = score in LOWEST
-            rows.append(
-                (words(name), [Cell(written(v, score), marked and v == least) for v in values])
-            )
+            rows.append((words(name), [Cell(text(v), marked and v == least) for v in values]))
+        if not any(score in row for row in scores["free_run"].values()):
+            continue  # runs of a time before there was a fair CRPS
         note = "Against the truth, at every pixel of every acquisition, clear or not."
         found.append(
             Table(

@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 
 from releo_da.diagnostics import plots
 from releo_da.diagnostics.calibration import pit, rank_histogram
-from releo_da.diagnostics.gallery import map_picture
 from releo_da.diagnostics.picture import Picture
 from releo_da.diagnostics.places import described_place, place_name
 from releo_da.diagnostics.plots import style
 from releo_da.diagnostics.plots.products import band, spread_places, variables
+from releo_da.diagnostics.twin_judged import judged_pictures, landscape_pictures
 
 ESTIMATES = ("background", "analysis", "smoothed")
 """Cases that are measured against the free run."""
@@ -30,6 +30,7 @@ def twin_pictures(
     analysis: xr.Dataset,
     truth: xr.Dataset,
     seed: int = 0,
+    units: Mapping[str, str] | None = None,
 ) -> list[Picture]:
     """The pictures of a twin experiment, in reading order.
 
@@ -39,6 +40,7 @@ def twin_pictures(
         analysis: analysis.nc.
         truth: truth.nc, the output variables of analysis.nc as they were.
         seed: of the random numbers that make discrete ranks continuous.
+        units: of the variables of the state; those of analysis.nc name their own.
     """
     found = series_beside_truth(analysis, truth)
     if verification.channel.values.tolist() == [TOY]:
@@ -57,11 +59,16 @@ def twin_pictures(
         title = f"Forecasts of {style.words(name)} by lead time"
         unit = "model time units" if name == TOY else "days"
         text = f"Against the truth, from acquisitions at least so many {unit} older."
+        if "free_run" in scores.get("baselines", {}):
+            text += " The free run saw none; where the lines meet, the observations are forgotten."
         picture = plots.by_horizon(scores, name)
         found.append(Picture(f"skill_forecast_{name}", title, text, picture))
-    found += calibration(verification, np.random.default_rng(seed))
+    named = {str(name): str(one.attrs.get("units", "")) for name, one in analysis.data_vars.items()}
+    found += judged_pictures(scores, {**(units or {}), **named}, int(verification.attrs["members"]))
+    if not scores.get("calibration"):
+        found += calibration(verification, np.random.default_rng(seed))
     if {"x", "y"} <= set(analysis.dims):
-        found += [map_picture(analysis, name) for name in variables(analysis)]
+        found += landscape_pictures(verification, analysis, truth)
     return found
 
 

@@ -90,9 +90,16 @@ def maps(
     return made
 
 
-def draw_row(line: Sequence[Axes], grids: Array, x: Array, y: Array, palette: str) -> AxesImage:
-    """Images of one quantity on one scale, see `limits`."""
-    low, high = limits(grids)
+def draw_row(
+    line: Sequence[Axes],
+    grids: Array,
+    x: Array,
+    y: Array,
+    palette: str,
+    ends: tuple[float, float] | None = None,
+) -> AxesImage:
+    """Images of one quantity on one scale, from `ends` or `limits`."""
+    low, high = limits(grids) if ends is None else ends
     (left, right), (top, bottom) = (edges(axis) for axis in (x, y))
     for one, grid in zip(line, grids, strict=True):
         one.grid(False)

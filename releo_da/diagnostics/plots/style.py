@@ -165,6 +165,8 @@ def words(name: str) -> str:
         "rmse": "RMSE",
         "mae": "MAE",
         "crps": "CRPS",
+        "crps_fair": "fair CRPS",
+        "cw": "leaf water cw",
         "median_abs": "median |error|",
         "unbiased_rmse": "unbiased RMSE",
         "coverage_90": "90 % coverage",

@@ -1,0 +1,187 @@
+"""What a twin says of its ensemble and of its channels, drawn from the sums in scores.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from releo_da.diagnostics.plots import style
+from releo_da.diagnostics.plots.skill import number
+
+PIT_BINS = 40
+"""Of ``pit`` in scores.json."""
+
+
+def coverages(row: Mapping[str, Any]) -> tuple[style.Array, style.Array]:
+    """Nominal and observed coverage (percent) of central intervals, from the bins of the PIT."""
+    mass, middle = np.asarray(row["pit"], float), PIT_BINS // 2
+    wide = np.arange(1, middle + 1)
+    inside = [mass[middle - w : middle + w].sum() for w in wide]
+    return 100.0 * wide / middle, 100.0 * np.array(inside)
+
+
+def reliability(rows: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> Figure:
+    """Observed against nominal coverage: a panel per variable, a curve per estimate.
+
+    Args:
+        rows: ``calibration`` of scores.json, by case.
+        names: of the variables.
+    """
+    columns = min(len(names), 3)
+    count = -(-len(names) // columns)
+    made, axes = style.figure(count, columns, 2.6, sharex=True, sharey=True)
+    for one, name in zip(axes.flat, names, strict=False):
+        one.axhspan(85, 95, color="#000000", alpha=0.07, linewidth=0)
+        one.plot([0, 100], [0, 100], "--", color=style.FAINT, linewidth=1)
+        for case, held in rows.items():
+            if name in held:
+                colour, _ = style.colour(case, ["free_run"])
+                text = style.words(case)
+                one.plot(*coverages(held[name]), color=colour, linewidth=1.6, label=text)
+        one.plot([90, 90], [85, 95], color=style.INK, linewidth=2.2)
+        one.set(xlim=(0, 100), ylim=(0, 100))
+        style.name_axes(one, title=style.words(name))
+    finish(axes, len(names), "nominal coverage (%)", "observed (%)")
+    style.legend_above(made, axes.flat[:1])
+    return made
+
+
+def spread_skill(
+    rows: Mapping[str, Mapping[str, Any]], names: Sequence[str], units: Mapping[str, str]
+) -> Figure:
+    """RMSE against predicted spread, bins of the spread: a panel per variable.
+
+    Args:
+        rows: ``calibration`` of scores.json, by case.
+        names: of the variables.
+        units: of the variables, where known.
+    """
+    columns = min(len(names), 3)
+    count = -(-len(names) // columns)
+    made, axes = style.figure(count, columns, 2.6)
+    for one, name in zip(axes.flat, names, strict=False):
+        held = {case: said[name]["spread_skill"] for case, said in rows.items() if name in said}
+        parts = [np.array([r["spread"], r["rmse"]], float) for r in held.values()]
+        known = np.concatenate(parts, 1)
+        known = known[np.isfinite(known) & (known > 0)]
+        ends = (0.7 * known.min(), 1.4 * known.max()) if known.size else (0.1, 1.0)
+        one.plot(ends, ends, "--", color=style.FAINT, linewidth=1)
+        for case, row in held.items():
+            n = np.asarray(row["n"], float)
+            size = 8 + 50 * n / n.sum()
+            colour, _ = style.colour(case, ["free_run"])
+            one.plot(row["spread"], row["rmse"], color=colour, linewidth=0.8)
+            text = style.words(case)
+            one.scatter(row["spread"], row["rmse"], size, color=colour, label=text, zorder=3)
+        one.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
+        one.tick_params(which="minor", labelsize=0, labelcolor="none")
+        unit = style.written(units.get(name, ""))
+        style.name_axes(one, title=style.label(style.words(name), unit))
+    finish(axes, len(names), "predicted spread", "RMSE")
+    style.legend_above(made, axes.flat[:1])
+    return made
+
+
+def impact(
+    rows: Mapping[str, Mapping[str, Any]], names: Sequence[str], units: Mapping[str, str]
+) -> Figure:
+    """Change of the squared error by each channel: a row per sensor, a panel per variable.
+
+    Args:
+        rows: ``impact`` of scores.json, by sensor.
+        names: of the variables.
+        units: of the variables, where known.
+    """
+    longest = max(len(r[n]["channels"]) for r in rows.values() for n in names if n in r)
+    made, axes = style.figure(len(rows), len(names), 0.8 + 0.17 * longest)
+    for line, (sensor, said) in zip(axes, rows.items(), strict=True):
+        for k, (one, name) in enumerate(zip(line, names, strict=True)):
+            held = said.get(name, {}).get("channels", {})
+            values = [number(row["impact"]) for row in held.values()]
+            colours = [style.COLOURS["analysis" if v < 0 else "smoothed"] for v in values]
+            one.barh(list(held), values, color=colours)
+            one.invert_yaxis()
+            one.axvline(0, color=style.INK, linewidth=0.8)
+            one.grid(False, axis="y")
+            one.tick_params(labelsize=7)
+            one.locator_params(axis="x", nbins=4)
+            unit = style.written(units.get(name, ""))
+            title = f"{sensor}: {style.words(name)}" if k == 0 else style.words(name)
+            style.name_axes(one, title=title)
+            one.set_xlabel(f"({unit})²" if unit else "", fontsize=8, loc="left")
+            one.xaxis.get_offset_text().set_fontsize(7)
+    made.supxlabel("change of the squared error", fontsize=8.5, color=style.INK)
+    return made
+
+
+def innovations(rows: Mapping[str, Mapping[str, Any]]) -> Figure:
+    """Bias of O-B and deviations of R as assumed and as estimated, by channel, a row per sensor.
+
+    Args:
+        rows: ``innovations`` of scores.json, by sensor.
+    """
+    made, axes = style.figure(len(rows), 3, 2.2)
+    for line, (sensor, said) in zip(axes, rows.items(), strict=True):
+        held = said["errors"]
+        at = np.arange(len(held))
+        for k, (key, text) in enumerate(
+            (
+                ("bias", "mean O-B"),
+                ("assumed", "observation error"),
+                ("variance_ratio", "O-B variance ratio"),
+            )
+        ):
+            one = line[k]
+            values = [number(row.get(key)) for row in held.values()]
+            if key == "assumed":
+                estimated = [number(row["estimated"]) for row in held.values()]
+                one.bar(at - 0.2, values, 0.38, color=style.FAINT, label="assumed")
+                one.bar(at + 0.2, estimated, 0.38, color=style.COLOURS["withheld"],
+                        label="estimated (Desroziers)")  # fmt: skip
+            else:
+                one.bar(at, values, 0.7, color=style.COLOURS["background"])
+                level = 1.0 if key == "variance_ratio" else 0.0
+                one.axhline(level, color=style.INK, linewidth=0.8)
+            one.set_xticks(at, list(held))
+            one.tick_params(axis="x", rotation=90, labelsize=7)
+            one.grid(False, axis="x")
+            unit = "" if key == "variance_ratio" else "reflectance"
+            style.name_axes(one, y=unit, title=f"{sensor}:\n{text}")
+    style.legend_above(made, axes[0, 1:2])
+    return made
+
+
+def seen(scores: Mapping[str, Any], names: Sequence[str]) -> Figure:
+    """RMSE where an acquisition saw something, as a share of the free run's: bars by estimate."""
+    held = {case: rows for case, rows in scores["seen"].items() if case != "free_run"}
+    free = scores["seen"]["free_run"]
+    colours = {"retrieval": style.COLOURS["withheld"]} | style.COLOURS
+    made, axes = style.figure(1, 1, 0.9 + 0.16 * len(names) * len(held))
+    one = axes[0, 0]
+    width = 0.8 / len(held)
+    for k, (case, rows) in enumerate(held.items()):
+        at = np.arange(len(names)) + (k - (len(held) - 1) / 2) * width
+        share = [number(rows[n]["rmse"]) / free[n]["rmse"] for n in names]
+        one.barh(at, share, width, color=colours[case], label=style.words(case))
+    one.axvline(1.0, color=style.INK, linewidth=0.8)
+    one.set_yticks(range(len(names)), [style.words(n) for n in names])
+    one.invert_yaxis()
+    one.grid(False, axis="y")
+    style.name_axes(one, x="RMSE / RMSE of the free run, at pixels and dates that were seen")
+    style.legend_above(made, [one])
+    return made
+
+
+def finish(axes: style.Array, count: int, x: str, y: str) -> None:
+    """Labels at the outer panels; those without a variable are hidden."""
+    columns = axes.shape[1]
+    for k, one in enumerate(axes.flat):
+        one.set_visible(k < count)
+        if k + columns >= count:
+            one.set_xlabel(x, fontsize=8.5)
+            one.tick_params(labelbottom=True)
+        if k % columns == 0:
+            one.set_ylabel(y, fontsize=8.5)

@@ -1,0 +1,118 @@
+"""Tables of what a twin says of itself: gains, seeds, where it was clear, calibration, channels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from releo_da.diagnostics.cells import Cell, Table
+from releo_da.diagnostics.plots.skill import number
+from releo_da.diagnostics.plots.style import words
+
+SHOWN = ("lai", "cab", "cw", "soil_moisture")
+"""Variables of the table of channels."""
+
+
+def twin_tables(scores: Mapping[str, Any]) -> list[Table]:
+    """Those that scores.json has the parts of."""
+    found = []
+    if "retrieval" in scores.get("seen", {}):
+        found.append(seen_table(scores["seen"]))
+    if scores.get("repeats"):
+        found.append(repeats_table(scores["repeats"]))
+    if scores.get("calibration", {}).get("analysis"):
+        found.append(calibration_table(scores["calibration"]["analysis"]))
+    return found + [impact_table(name, rows) for name, rows in scores.get("impact", {}).items()]
+
+
+def ordered(names: Sequence[str]) -> list[str]:
+    """Variables first, then channels, whose names begin with a capital letter."""
+    return sorted(names, key=lambda name: name[:1].isupper())
+
+
+def seen_table(held: Mapping[str, Any]) -> Table:
+    """RMSE of every estimate where the acquisition saw something."""
+    rows = []
+    for name in ordered(list(held["retrieval"])):
+        values = [number(part.get(name, {}).get("rmse")) for part in held.values()]
+        least = min((v for v in values if v == v), default=float("nan"))
+        rows.append((words(name), [Cell(plain(v), v == least) for v in values]))
+    note = (
+        "At the pixels and dates that an acquisition saw. Retrieval: that acquisition alone, "
+        "without memory. Bold: best of the row."
+    )
+    return Table("Where it was clear: RMSE", note, ["", *map(words, held)], rows)
+
+
+def repeats_table(held: Mapping[str, Any]) -> Table:
+    """RMSE over seeds, and as a share of rivals', with 95 % intervals."""
+    skill = held.get("skill", {})
+    rmse = held["intervals"].get("analysis", {})
+    rows = []
+    for name in ordered(list(rmse)):
+        shares = [skill.get(r, {}).get("analysis", {}).get(name) for r in ("free_run", "retrieval")]
+        told = [rmse[name]["rmse"], *shares]
+        rows.append((words(name), [Cell(spanned(one)) for one in told]))
+    note = (
+        f"Of {len(held['per_seed'])} seeds, each with a truth of its own: mean and 95 % interval "
+        "(Student's t). Shares are of the RMSE; below 1 the analysis is better."
+    )
+    columns = ["", "RMSE of the analysis", "share of the free run", "share of the retrieval"]
+    return Table("The analysis over seeds", note, columns, rows)
+
+
+def calibration_table(held: Mapping[str, Any]) -> Table:
+    """Coverage at four levels, and whether spread and ranks mean something."""
+    levels = ("50", "80", "90", "95")
+    rows = []
+    for name in ordered(list(held)):
+        row, flat = held[name], held[name]["flatness"]
+        cells = [Cell(f"{100 * number(row['intervals'][p]):.0f} %") for p in levels]
+        cells.append(Cell(f"{number(row['spread_skill_slope']):.2f}"))
+        cells += [Cell(f"{number(flat[k]):.2f}") for k in ("reliability_index", "expected")]
+        rows.append((words(name), [*cells, Cell(str(flat["n"]))]))
+    note = (
+        "Share of truths inside central intervals of the analysis; slope of log error on log "
+        "spread (1 good, 0 the spread says nothing); reliability index of the ranks of a thinned "
+        "sample of n values, beside what chance gives a calibrated ensemble."
+    )
+    columns = ["", *(f"{p} % interval" for p in levels), "slope", "index", "by chance", "n"]
+    return Table("Calibration of the analysis", note, columns, rows)
+
+
+def impact_table(sensor: str, held: Mapping[str, Any]) -> Table:
+    """Change of the squared error of some variables by each channel of a sensor."""
+    names = [n for n in SHOWN if n in held]
+    names = names or [n for n in held if n != "observations"][:4]
+    channels = list(dict.fromkeys(c for n in names for c in held[n]["channels"]))
+    rows = []
+    for channel in channels:
+        parts = [held[n]["channels"].get(channel, {}) for n in names]
+        cells = [Cell(signed(number(part.get("impact")))) for part in parts]
+        rows.append((channel, [*cells, Cell(str(max(part.get("n", 0) for part in parts)))]))
+    told = [Cell(signed(number(held[n]["change"]))) for n in names]
+    rows.append(("seen in the error", [*told, Cell("")]))
+    note = (
+        "Mean change of the squared error per analysed pixel: below 0 the channel took error away. "
+        "The last row is the change that the errors show; relaxation and a curved operator keep "
+        "the sum of the channels from meeting it."
+    )
+    return Table(f"Channels of {sensor}", note, ["", *map(words, names), "n"], rows)
+
+
+def plain(value: float) -> str:
+    """Three significant digits, a dash for nothing."""
+    return "–" if value != value else f"{value:.3g}"
+
+
+def signed(value: float) -> str:
+    """The same with its sign."""
+    return "–" if value != value else f"{value:+.2g}".replace("-", "−")
+
+
+def spanned(bounds: Sequence[float | None] | None) -> str:
+    """A mean and its interval."""
+    if bounds is None:
+        return "–"
+    mean, low, high = map(number, bounds)
+    return plain(mean) if low != low else f"{mean:.3g} ({low:.3g} to {high:.3g})"
