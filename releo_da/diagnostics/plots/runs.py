@@ -16,6 +16,10 @@ APART = 0.14
 """Width of a label that each estimate takes, so that intervals do not hide each other."""
 
 
+SHORT = 8
+"""Characters of a label that stay on one line."""
+
+
 def by_run(labels: Sequence[str], panels: Mapping[str, Series], units: Mapping[str, str]) -> Figure:
     """RMSE with its intervals, one panel per variable.
 
@@ -36,7 +40,7 @@ def by_run(labels: Sequence[str], panels: Mapping[str, Series], units: Mapping[s
             bars = np.nan_to_num(np.abs(np.stack([mean - lower, upper - mean])))
             panel.errorbar(place, mean, bars, fmt=marker, markersize=4.5, color=colour,
                            elinewidth=1.2, capsize=2, label=style.words(case))  # fmt: skip
-        panel.set_xticks(range(len(labels)), [style.words(n).replace(" ", "\n") for n in labels])
+        panel.set_xticks(range(len(labels)), [folded(n) for n in labels])
         panel.tick_params(axis="x", labelsize=7.5)
         panel.set_xlim(-0.6, len(labels) - 0.4)
         panel.set_ylim(bottom=0)
@@ -47,3 +51,9 @@ def by_run(labels: Sequence[str], panels: Mapping[str, Series], units: Mapping[s
     if any(len(series) > 1 for series in panels.values()):
         style.legend_above(made, axes.flat[: len(panels)])
     return made
+
+
+def folded(label: str) -> str:
+    """A label in words, one below the other where it is long."""
+    text = style.words(label)
+    return text if len(text) <= SHORT else text.replace(" ", "\n")
