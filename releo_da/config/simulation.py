@@ -80,8 +80,9 @@ def through(made: Twin, instrument: Instrument, seed: int) -> Deliver:
     def deliver(
         a: Acquisition, clean: Tensor, pixels: Tensor, draws: Draws, label: str
     ) -> Acquisition:
-        opacity, flagged = _sky(made, a, pixels, draws, label, seed)
-        noise = draws(a.time, f"noise {label}")(clean.shape)
+        # By sensor alone, not by place in the schedule: a pass is the same whatever else flies.
+        opacity, flagged = _sky(made, a, pixels, draws, a.sensor, seed)
+        noise = draws(a.time, f"noise {a.sensor}")(clean.shape)
         values, error = delivered(
             clean.double().cpu().numpy(),
             opacity,

@@ -118,3 +118,19 @@ def test_what_cannot_be_is_told(tmp_path: Path, options: dict[str, object], mess
 def test_years_of_a_period() -> None:
     first, last = days(as_date("2021-12-31", "x")), days(as_date("2023-12-31", "x"), end=True)
     assert years_of((first, last)) == [2021, 2022, 2023]
+
+
+def test_a_pass_is_the_same_whatever_else_flies(tmp_path: Path) -> None:
+    channels = ["B03", "B04", "B08", "B11"]
+    one = [{"sensor": "sentinel2a", "channels": channels}]
+    two = [{"sensor": "sentinel2b", "channels": channels}, *one]
+    for cloud in ({"cover": 0.5}, 0.5):
+        alone = simulated(load(written(tmp_path, satellites=one, cloud=cloud)), Options(quiet=True))
+        beside = simulated(
+            load(written(tmp_path, satellites=two, cloud=cloud)), Options(quiet=True)
+        )
+        common = [a for a in beside.acquisitions if a.sensor == "sentinel2a"]
+        assert len(common) < len(beside.acquisitions)
+        for a, b in zip(alone.acquisitions, common, strict=True):
+            assert torch.equal(a.values, b.values)
+            assert torch.equal(a.error, b.error)
