@@ -196,6 +196,19 @@ def plot(run: Run, options: Options) -> int | None:
     return commands.plot(run, options)
 
 
+@run_command
+def compare(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN RUN ...", help="Directories of finished runs.")
+    ],
+    options: Options,
+) -> int | None:
+    """Put finished runs in one report: scores, paired differences, overlaid curves."""
+    from releo_da.config import commands
+
+    return commands.compare(tuple(runs), options)
+
+
 @app.command()
 def status(
     run: Run,

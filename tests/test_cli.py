@@ -28,6 +28,7 @@ RUN_COMMANDS = {
     "train": ["c.yaml"],
     "experiment": ["toulouse"],
     "plot": ["runs/a"],
+    "compare": ["runs/a", "runs/b"],
     "benchmark": [],
 }
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from releo_da.config import compare as comparing
 from releo_da.config import (
     cycling,
     emulation,
@@ -145,6 +146,16 @@ def plot(run: Path, options: Options) -> int | None:
     """Redraw the figures and the report of a finished run; says where they are."""
     path = report(run)
     _tell(options, f"figures: {(path.parent / 'figures').resolve()}")
+    _tell(options, f"report: {path.resolve()}")
+    return None
+
+
+def compare(runs: Sequence[Path], options: Options) -> int | None:
+    """Several finished runs in one report; says where it is, and what differs."""
+    path, said = comparing.command(runs, options)
+    for line in said:
+        _tell(options, line)
+    _tell(options, f"figures in numbers: {(path.parent / comparing.NUMBERS).resolve()}")
     _tell(options, f"report: {path.resolve()}")
     return None
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
+from releo_da.config.finished import finished, published
 from releo_da.diagnostics.ahead import forecast_pictures
 from releo_da.diagnostics.gallery import gallery
 from releo_da.diagnostics.picture import FieldPairs
@@ -24,13 +23,9 @@ from releo_da.io.times import to_days
 from releo_da.observation.derived import described
 from releo_da.runs.field import measurement_error
 from releo_da.state.variables import variables as state_variables
-from releo_da.types import InputError
 
 FORECAST, CLIMATOLOGY = "forecast.nc", "climatology.nc"
 """What `releo-da forecast` leaves in a run directory."""
-
-DRAWN = 100
-"""Products of a cycling run that its report shows, counted from the last."""
 
 
 def report(root: Path) -> Path:
@@ -39,16 +34,7 @@ def report(root: Path) -> Path:
     Raises:
         InputError: the directory holds no finished run.
     """
-    if not (root / "scores.json").is_file():
-        raise InputError(f"{root}: holds no scores.json, so no finished run; give a run directory")
-    scores = json.loads((root / "scores.json").read_text(encoding="utf-8"))
-    text = (root / "config.yaml").read_text(encoding="utf-8")
-    log = [
-        json.loads(line) for line in (root / "log.jsonl").read_text("utf-8").splitlines() if line
-    ]
-    made: dict[str, Any] = next((r for r in reversed(log) if r["kind"] == "started"), {})
-    if made.get("command") != "cycle":  # a run that was repeated is reported once
-        log = log[len(log) - 1 - log[::-1].index(made) :] if made else log
+    _, scores, text, log, made = finished(root)
     kept = {name: root / f"{name}.nc" for name in ("analysis", "verification")}
     said = read_products(kept["verification"]) if kept["verification"].is_file() else None
     sampled = said.pixel.values if "sampled" in scores and said is not None else ()
@@ -77,17 +63,6 @@ def report(root: Path) -> Path:
         "config": text,
     }
     return write_report(root, content, pictures)
-
-
-def published(root: Path) -> xr.Dataset | None:
-    """The latest products of a cycling run as one data set along time, or None."""
-    paths = sorted((root / "products").glob("*.nc"))[-DRAWN:]
-    if not paths:
-        return None
-    found = [read_products(path) for path in paths]
-    return xr.concat(  # pixels that joined later are missing before
-        found, "time", data_vars="minimal", coords="minimal", compat="no_conflicts", join="outer"
-    )
 
 
 def field_pairs(path: Path, ids: np.ndarray) -> FieldPairs:

@@ -48,18 +48,63 @@ def paired_interval(
     labels, index = np.unique(groups, return_inverse=True)
     if not len(labels):
         return Paired(float("nan"), float("nan"), float("nan"))
-    sums = np.stack([np.bincount(index, loss) for loss in (a, b)], 1)
-    equal = np.full(len(labels), 1 / len(labels))
-    times = generator.multinomial(len(labels), equal, size=draws)
-    drawn = times @ sums
+    sums = [np.bincount(index, loss)[:, None] for loss in (a, b)]
+    found = paired_intervals(sums[0], sums[1], generator, root, draws)
+    return Paired(*(float(one[0]) for one in found))
+
+
+class PairedColumns(NamedTuple):
+    """`Paired` of several losses at once, ``[column]`` each."""
+
+    change: Array
+    lower: Array
+    upper: Array
+
+
+BLOCK = 2**22
+"""Numbers of units drawn at once, so that many units need no more memory than a few."""
+
+
+def paired_intervals(
+    sums_a: Array,
+    sums_b: Array,
+    generator: np.random.Generator,
+    root: bool | Array = False,
+    draws: int = 2000,
+) -> PairedColumns:
+    """`paired_interval` of several losses whose units are redrawn together.
+
+    Args:
+        sums_a: ``[unit, column]`` losses summed over the samples of each unit; 0 without any.
+        sums_b: ``[unit, column]`` of the rival, over the same samples.
+        generator: where the draws come from.
+        root: compare the roots of the means; one for all columns, or ``[column]``.
+        draws: number of bootstrap draws.
+
+    Returns:
+        NaN where the rival has no loss at all.
+    """
+    units, columns = sums_a.shape
+    sums = np.concatenate([sums_a, sums_b], 1)
+    equal = np.full(units, 1 / units)
+    batch = max(BLOCK // units, 1)
+    drawn = np.concatenate(
+        [
+            generator.multinomial(units, equal, size=min(batch, draws - first)) @ sums
+            for first in range(0, draws, batch)
+        ]
+    )
 
     def change(total: Array) -> Array:
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = total[..., 0] / total[..., 1]
-        return (np.sqrt(ratio) if root else ratio) - 1
+            ratio = total[..., :columns] / total[..., columns:]
+        return np.where(root, np.sqrt(ratio), ratio) - 1
 
-    low, high = np.nanquantile(change(drawn), (0.025, 0.975))
-    return Paired(float(change(sums.sum(0))), float(low), float(high))
+    changes = change(drawn)
+    known = np.isfinite(changes).any(0)
+    low, high = np.full((2, columns), np.nan)
+    low[known], high[known] = np.nanquantile(changes[:, known], (0.025, 0.975), axis=0)
+    return PairedColumns(change(sums.sum(0)), low, high)
 
 
 def pairs_of(a: Array, b: Array, groups: Array) -> tuple[Array, Array, Array]:

@@ -21,6 +21,7 @@ from releo_da.diagnostics.tables import tables
 from releo_da.types import InputError
 
 OURS = ("assimilation", "analysis", "smoothed")
+NOTED = "What reading and screening found:"
 SECTIONS = {
     "run": "What was run",
     "data": "The data",
@@ -43,7 +44,9 @@ def write_report(
             ``run``: mapping of names to values (command, version, commit, seed, members, ...);
             ``data``: mapping of names to values (places, dates, sensors, ...);
             ``warnings``: list of sentences (values refused and why, offsets found, ...);
+            ``noted``: what the warnings are, one line;
             ``scores``: scores.json;
+            ``tables``: tables to show instead of those of the scores;
             ``config``: the text of config.yaml.
         pictures: in the order in which they are shown.
 
@@ -77,7 +80,7 @@ def render(content: Mapping[str, Any], pictures: Sequence[Mapping[str, Any]] = (
         content: as in `write_report`.
         pictures: with ``name``, ``title``, ``caption`` and ``data`` (PNG in base64).
     """
-    made = tables(content.get("scores", {}))
+    made = content["tables"] if "tables" in content else tables(content.get("scores", {}))
     parts = {
         "run": True,
         "data": content.get("data") or content.get("warnings"),
@@ -97,6 +100,7 @@ def render(content: Mapping[str, Any], pictures: Sequence[Mapping[str, Any]] = (
         run=list(content.get("run", {}).items()),
         data=list(content.get("data", {}).items()),
         warnings=content.get("warnings", []),
+        noted=content.get("noted", NOTED),
         tables=made,
         ours=OURS,
         pictures=pictures,

@@ -6,7 +6,7 @@ from releo_da.diagnostics.plots.in_situ import scatter
 from releo_da.diagnostics.plots.maps import maps, unflatten
 from releo_da.diagnostics.plots.runs import by_run
 from releo_da.diagnostics.plots.series import Band, Panel, Points, series
-from releo_da.diagnostics.plots.skill import by_horizon, smoothed
+from releo_da.diagnostics.plots.skill import by_horizon, by_lead, smoothed
 from releo_da.diagnostics.plots.style import png
 from releo_da.diagnostics.plots.tracking import tracking
 
@@ -15,6 +15,7 @@ __all__ = [
     "Panel",
     "Points",
     "by_horizon",
+    "by_lead",
     "by_run",
     "departures",
     "maps",

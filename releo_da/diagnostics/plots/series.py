@@ -25,11 +25,13 @@ class Band(NamedTuple):
         role: "analysis", "smoothed", "forecast", "climatology", "truth": its colour and name.
         times: ``[time]`` days since 1970-01-01 or datetime64.
         quantiles: ``[level, time]`` for 5, 25, 50, 75 and 95 %; one row draws a line only.
+        run: name and colour of the run where bands of several are drawn; instead of the role's.
     """
 
     role: str
     times: Array
     quantiles: Array
+    run: tuple[str, str] | None = None
 
 
 class Points(NamedTuple):
@@ -104,8 +106,8 @@ def series(
 def draw_band(axes: Axes, band: Band) -> None:
     """Median and two ranges; of a climatology the edges only; a single row is a line."""
     times, quantiles = style.instants(band.times), np.atleast_2d(band.quantiles)
-    colour = style.COLOURS.get(band.role, style.FAINT)
-    name = style.words(band.role)
+    own = style.words(band.role), style.COLOURS.get(band.role, style.FAINT)
+    name, colour = band.run or own
     style_of_line = "-"
     if band.role == "climatology":
         style_of_line = ":"
@@ -117,7 +119,7 @@ def draw_band(axes: Axes, band: Band) -> None:
         low, lower, median, upper, high = quantiles
         axes.fill_between(times, low, high, color=colour, alpha=0.16, linewidth=0)
         axes.fill_between(times, lower, upper, color=colour, alpha=0.26, linewidth=0)
-        name += " (median, 50 % and 90 %)"
+        name += "" if band.run else " (median, 50 % and 90 %)"
     else:
         median = quantiles[0]
     axes.plot(times, median, style_of_line, color=colour, linewidth=1.3, label=name)

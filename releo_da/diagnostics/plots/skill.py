@@ -24,18 +24,32 @@ def by_horizon(scores: Mapping[str, Any], variable: str) -> Figure:
         variable: a variable of its ``forecast``.
     """
     lines = forecasts(scores, variable)
-    made, axes = style.figure(1, 2, 3.0)
     names = [name for name in lines if name != OURS]
+    paints = {style.words(name): paint(name, names) for name in lines}
+    return by_lead({style.words(name): rows for name, rows in lines.items()}, variable, paints)
+
+
+def by_lead(
+    lines: Mapping[str, Mapping[str, Any]], variable: str, paints: Mapping[str, tuple[str, str]]
+) -> Figure:
+    """RMSE and CRPS against the lead time, one line per method or run.
+
+    Args:
+        lines: rows of scores.json by lead time, ``{name: {days: row}}``; names as they are read.
+        variable: that they are of.
+        paints: colour and marker of each; `OURS` is drawn thicker.
+    """
+    made, axes = style.figure(1, 2, 3.0)
     for panel, score in zip(axes[0], SCORES, strict=True):
         for name, rows in lines.items():
             leads = sorted(rows, key=middle)
             values = [number(rows[lead].get(score)) for lead in leads]
-            colour, marker = paint(name, names)
+            colour, marker = paints[name]
             ours = name == OURS
             days = [middle(lead) for lead in leads]
             panel.plot(days, values, marker=marker, markersize=5 if ours else 3.8, color=colour,
                        linewidth=2.2 if ours else 1.0, zorder=4 if ours else 2,
-                       label=style.words(name))  # fmt: skip
+                       label=name)  # fmt: skip
         panel.set_ylim(bottom=0)
         ticks = sorted({lead for rows in lines.values() for lead in rows}, key=middle)
         panel.set_xticks([middle(lead) for lead in ticks], ticks)

@@ -1,0 +1,322 @@
+"""Several finished runs in one report (`releo-da compare RUN RUN ...`), from their files alone.
+
+Every run is compared with the first. What is compared with what, and how sure a difference is, is
+said by `releo_da.diagnostics.comparison` and `differences`; this module reads and joins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from releo_da.config.comparable import (
+    Opened,
+    check_alike,
+    opened_run,
+    place_units,
+    scored_from,
+    since,
+    unique_names,
+    units_of,
+)
+from releo_da.config.finished import compared
+from releo_da.config.options import Options
+from releo_da.config.run_files import EMULATOR, WEIGHTS
+from releo_da.diagnostics.comparison import (
+    PRODUCTS,
+    USED,
+    Estimates,
+    common_dates,
+    flat,
+    paired_products,
+    paired_records,
+    product_rows,
+    same_truth,
+)
+from releo_da.diagnostics.comparison_pictures import MAIN, Compared, chosen, comparison_pictures
+from releo_da.diagnostics.comparison_tables import (
+    case_words,
+    configuration_differences,
+    configuration_table,
+    difference_tables,
+    flattened,
+    percent,
+    side_by_side,
+)
+from releo_da.diagnostics.differences import (
+    ALIKE,
+    BETTER,
+    UNSURE,
+    WORSE,
+    Difference,
+    paired_replicates,
+    paired_seeds,
+)
+from releo_da.diagnostics.plots.products import variables
+from releo_da.diagnostics.plots.style import words
+from releo_da.diagnostics.report import write_report
+from releo_da.io import create_run_directory, write_json
+from releo_da.types import InputError
+
+NUMBERS = "compare.json"
+"""The comparison for machines."""
+
+DEFAULT = Path("runs") / "compare"
+
+
+def command(roots: Sequence[Path], options: Options) -> tuple[Path, list[str]]:
+    """Compare runs; returns the path of the report and its summary.
+
+    Raises:
+        InputError: fewer than two runs, one given twice, one that is not finished or not readable,
+            or runs of different periods, pixels or variables.
+    """
+    out = options.out or DEFAULT
+    runs = opened_runs(roots, out)
+    check_alike(runs)
+    estimates, alike = on_common_dates(runs)
+    found, notes, records = paired(runs, estimates, options.seed or 0)
+    rows = {name: {**one.rows} for name, one in runs.items()}
+    for name, one in estimates.items():
+        rows[name] = {PRODUCTS: product_rows(one), **rows[name]}
+    keys = {name: configured(one) for name, one in runs.items()}
+    notes = [*version_notes(runs), *notes]
+    first = next(iter(runs))
+    said = [line for name, listed in found.items() for line in summary(name, first, listed)]
+    pictures = comparison_pictures(
+        Compared(
+            rows,
+            {name: one.run.scores.get("forecast", {}) for name, one in runs.items()},
+            records,
+            {name: one.analysis for name, one in runs.items() if one.analysis is not None},
+            estimates,
+            found,
+            alike,
+            any("replicates" in one.run.scores for one in runs.values()),
+        )
+    )
+    root = create_run_directory(out, ("figures",))
+    write_json(root / NUMBERS, numbers(runs, rows, found, keys, notes))
+    content = {
+        "title": f"releo_da compare: {' · '.join(runs)}",
+        "summary": said,
+        "run": {name: told(one) for name, one in runs.items()},
+        "noted": "What to know before reading the differences:",
+        "warnings": notes,
+        "tables": [
+            configuration_table(keys),
+            *difference_tables(first, found),
+            *side_by_side(rows),
+        ],
+    }
+    return write_report(root, content, pictures), said
+
+
+def opened_runs(roots: Sequence[Path], out: Path) -> dict[str, Opened]:
+    """All runs by name.
+
+    Raises:
+        InputError: fewer than two, one twice, or a directory that must not be written to.
+    """
+    if len(roots) < 2:
+        raise InputError("compare takes two run directories or more; give another")
+    seen: dict[Path, Path] = {}
+    for root in roots:
+        if root.resolve() in seen:
+            raise InputError(
+                f"{root}: is the same directory as {seen[root.resolve()]}; give it once"
+            )
+        seen[root.resolve()] = root
+    if out.resolve() in seen or (out / "scores.json").is_file():
+        raise InputError(f"{out}: is the directory of a run; give another directory with --out")
+    return dict(zip(unique_names(roots), map(opened_run, roots), strict=True))
+
+
+def on_common_dates(runs: Mapping[str, Opened]) -> tuple[dict[str, Estimates], bool]:
+    """Products beside the truth where all runs have both, and whether it is one truth."""
+    held = [one.estimates for one in runs.values()]
+    if not all(held):
+        return {}, False
+    cut = common_dates([one for one in held if one is not None])
+    first, *others = (one.truth for one in cut)
+    alike = bool(first.sizes["time"]) and all(
+        same_truth(flat(one[name]), flat(first[name]))
+        for one in others
+        for name in variables(first)
+        if name in one
+    )
+    return dict(zip(runs, cut, strict=True)), alike
+
+
+def paired(
+    runs: Mapping[str, Opened], estimates: Mapping[str, Estimates], seed: int
+) -> tuple[dict[str, list[Difference]], list[str], dict[str, xr.Dataset]]:
+    """Differences of each run against the first, what to know of them, and records of hindcasts."""
+    (first, one), *others = runs.items()
+    theirs = scored_records(one)
+    found: dict[str, list[Difference]] = {}
+    notes: list[str] = []
+    kept = {} if theirs is None or estimates else {first: theirs}
+    for name, other in others:
+        generator = np.random.default_rng(seed)
+        listed: list[Difference] = []
+        ours = scored_records(other)
+        if estimates and "replicates" not in one.run.scores:
+            listed += paired_products(
+                estimates[name], estimates[first], place_units(one), generator
+            )
+        share = float("nan")
+        if ours is not None and theirs is not None:
+            records, share = paired_records(
+                ours, theirs, units_of(one, theirs.pixel.values), generator
+            )
+            notes += record_notes(name, first, ours, theirs, share)
+            listed += records
+            if not estimates:
+                kept[name] = ours
+        better = paired_seeds(other.run.scores, one.run.scores)
+        if share == 1.0 and scored_from(one.values) == scored_from(other.values):
+            better += paired_replicates(other.run.scores, one.run.scores, generator)
+        found[name] = instead(listed, better)
+        notes += over_notes(name, found[name])
+    return found, notes, kept
+
+
+def scored_records(one: Opened) -> xr.Dataset | None:
+    """Records of the scored time."""
+    said = compared(one.run, USED)
+    return None if said is None else since(said, scored_from(one.values))
+
+
+def instead(listed: Sequence[Difference], better: Sequence[Difference]) -> list[Difference]:
+    """Differences with those over seeds or replicates in the place of those over pixels."""
+    held = {(one.case, one.variable, one.score): one for one in (*listed, *better)}
+    return list(held.values())
+
+
+def record_notes(
+    name: str, first: str, ours: xr.Dataset, theirs: xr.Dataset, share: float
+) -> list[str]:
+    """What a reader should know of the values that are paired."""
+    common = np.intersect1d(ours.time, theirs.time).size
+    notes = []
+    sizes = ours.sizes["time"], theirs.sizes["time"]
+    if {*sizes} != {common}:
+        notes.append(
+            f"{name} and {first} have {common} acquisitions in common, of {sizes[0]} and "
+            f"{sizes[1]}: records are paired on those alone, dates on which both saw something. "
+            "Products are paired on dates that do not depend on acquisitions"
+        )
+    if share != share:
+        notes.append(f"{name} and {first} have no record in common")
+    elif share == 0.0:
+        notes.append(
+            f"{name} and {first} were scored on other values throughout (another truth, or other "
+            "observations): their records are not paired"
+        )
+    elif share < 1.0:
+        notes.append(
+            f"{100 * (1 - share):.2g} % of the values that {name} and {first} have at common dates "
+            "and pixels are not the same and are left out"
+        )
+    return notes
+
+
+def over_notes(name: str, listed: Sequence[Difference]) -> list[str]:
+    """What the intervals of a run are over, and what follows."""
+    over = dict.fromkeys(one.over for one in listed if one.verdict != UNSURE)
+    notes = []
+    if any(what not in ("seeds", "replicates") for what in over):
+        held = " and ".join(what for what in over if what not in ("seeds", "replicates"))
+        notes.append(
+            f"Intervals of {name} over {held} hold for this truth and period; how much another "
+            "season or landscape would change them is said by repeats over seeds alone"
+        )
+    if "seeds" in over:
+        notes.append(
+            f"Intervals of {name} over seeds are of the scores of each seed, each run on its own "
+            "acquisitions"
+        )
+    if not listed:
+        notes.append(f"{name}: nothing could be paired, so no difference is given")
+    return notes
+
+
+def version_notes(runs: Mapping[str, Opened]) -> list[str]:
+    """Whether other versions of the package wrote the runs."""
+    wrote = {name: str(one.run.made.get("version", "unknown")) for name, one in runs.items()}
+    if len(set(wrote.values())) == 1:
+        return []
+    return ["Written by different versions: " + ", ".join(f"{n} by {v}" for n, v in wrote.items())]
+
+
+def configured(one: Opened) -> dict[str, str]:
+    """The resolved configuration by dotted key, weights by their contents."""
+    found = flattened(one.values)
+    for name in (WEIGHTS, EMULATOR):
+        path = one.run.root / name
+        if path.is_file():
+            found[f"{name}: SHA-256"] = sha256(path.read_bytes()).hexdigest()[:12]
+    return found
+
+
+def told(one: Opened) -> str:
+    """What made a run, in one line."""
+    made = one.run.made
+    parts = [str(made.get("command", "run")), f"version {made.get('version', 'unknown')}"]
+    parts += [
+        f"{key} {made[key]}" for key in ("commit", "seed", "written") if made.get(key) is not None
+    ]
+    return ", ".join([*parts, str(one.run.root)])
+
+
+def summary(name: str, first: str, listed: Sequence[Difference]) -> list[str]:
+    """What a hurried reader should take home of a run, about RMSE in the case that matters most."""
+    cases = {one.case for one in listed}
+    case = next((c for c in MAIN if c in cases), None)
+    if case is None:
+        return [f"{name} against {first}: nothing could be paired."]
+    held = {one.variable: one for one in listed if one.case == case and one.score == "rmse"}
+    shown = [
+        f"{words(v)} {percent(held[v].change)} %, {held[v].verdict}" for v in chosen(list(held), 5)
+    ]
+    counts = {told: sum(one.verdict == told for one in held.values())
+              for told in (BETTER, WORSE, ALIKE, UNSURE)}  # fmt: skip
+    of = ", ".join(f"{n} {told}" for told, n in counts.items() if n)
+    counted = f" Of {len(held)} variables and channels: {of}." if len(held) > 1 else ""
+    return [
+        f"{name} against {first}, change of RMSE ({case_words(case)}): {'; '.join(shown)}.{counted}"
+    ]
+
+
+def numbers(
+    runs: Mapping[str, Opened],
+    rows: Mapping[str, Any],
+    found: Mapping[str, Sequence[Difference]],
+    keys: Mapping[str, Mapping[str, str]],
+    notes: Sequence[str],
+) -> dict[str, Any]:
+    """The content of `NUMBERS`."""
+    made = ("command", "version", "commit", "seed", "configuration_sha256")
+    return {
+        "runs": {
+            name: {"path": str(one.run.root), **{k: one.run.made.get(k) for k in made}}
+            for name, one in runs.items()
+        },
+        "against": next(iter(runs)),
+        "scores": rows,
+        "differences": {
+            name: [{**one._asdict(), "verdict": one.verdict} for one in listed]
+            for name, listed in found.items()
+        },
+        "configuration": {
+            key: dict(zip(runs, values, strict=True))
+            for key, values in configuration_differences(keys).items()
+        },
+        "notes": list(notes),
+    }

@@ -1,0 +1,126 @@
+"""A finished run as its files tell it: configuration, scores, log, and what wrote them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from releo_da import __version__
+from releo_da.io import read_products
+from releo_da.io.netcdf import opened
+from releo_da.types import InputError
+
+DRAWN = 100
+"""Products of a cycling run that are read, counted from the last."""
+
+
+class Finished(NamedTuple):
+    """A run directory of a run that came to its end.
+
+    Attributes:
+        root: the directory.
+        scores: scores.json.
+        config: the text of config.yaml.
+        log: the records of log.jsonl, of the last run where it was repeated.
+        made: the record of its start: command, version, commit, seed; empty without one.
+    """
+
+    root: Path
+    scores: dict[str, Any]
+    config: str
+    log: list[dict[str, Any]]
+    made: dict[str, Any]
+
+
+def finished(root: Path) -> Finished:
+    """Read scores, configuration and log of a run directory.
+
+    Raises:
+        InputError: the directory holds no finished run, or a file that is not as this version
+            writes it.
+    """
+    if not (root / "scores.json").is_file():
+        raise InputError(f"{root}: holds no scores.json, so no finished run; give a run directory")
+    for name in ("config.yaml", "log.jsonl"):
+        if not (root / name).is_file():
+            raise InputError(f"{root}: holds no {name}; a run directory is used whole, as written")
+    text = (root / "config.yaml").read_text(encoding="utf-8")
+    log = [
+        parsed(root / "log.jsonl", line)
+        for line in (root / "log.jsonl").read_text("utf-8").splitlines()
+        if line
+    ]
+    made: dict[str, Any] = next((r for r in reversed(log) if r.get("kind") == "started"), {})
+    if made.get("command") != "cycle":  # a run that was repeated is reported once
+        log = log[len(log) - 1 - log[::-1].index(made) :] if made else log
+    path = root / "scores.json"
+    scores = parsed(path, path.read_text(encoding="utf-8"))
+    return Finished(root, scores, text, log, made)
+
+
+def parsed(path: Path, text: str) -> dict[str, Any]:
+    """One JSON object of a file.
+
+    Raises:
+        InputError: it is not one.
+    """
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}: not valid JSON ({error}); repeat the run") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: holds no JSON object; repeat the run")
+    return found
+
+
+def another_format(run: Finished, name: str, lacks: str) -> InputError:
+    """What to say of a file that a run of another version wrote in another form."""
+    wrote = run.made.get("version", "an unknown version")
+    return InputError(
+        f"{run.root / name}: holds no {lacks}, so it was written in another format (by releo_da "
+        f"{wrote}, this is {__version__}); repeat the run with this version"
+    )
+
+
+def published(root: Path) -> xr.Dataset | None:
+    """The latest products of a cycling run as one data set along time, or None."""
+    paths = sorted((root / "products").glob("*.nc"))[-DRAWN:]
+    if not paths:
+        return None
+    found = [read_products(path) for path in paths]
+    return xr.concat(  # pixels that joined later are missing before
+        found, "time", data_vars="minimal", coords="minimal", compat="no_conflicts", join="outer"
+    )
+
+
+def compared(run: Finished, fields: tuple[str, ...]) -> xr.Dataset | None:
+    """Some fields of verification.nc, or None where a run has none.
+
+    Raises:
+        InputError: the file is damaged, or not in the form of
+            `releo_da.diagnostics.verification`.
+    """
+    path = run.root / "verification.nc"
+    if not path.is_file():
+        return None
+    with opened(path) as held:
+        for name in ("case", "time", "pixel", "channel"):
+            if name not in held.dims or name not in held.coords:
+                raise another_format(run, path.name, f"dimension {name!r}")
+        for name in fields:
+            if name not in held:
+                raise another_format(run, path.name, f"field {name!r}")
+        return held[list(fields)].load()
+
+
+def sampled_pixels(run: Finished) -> np.ndarray:
+    """Ids of the pixels that verification.nc samples of a large map; none where it has all."""
+    path = run.root / "verification.nc"
+    if "sampled" not in run.scores or not path.is_file():
+        return np.empty(0, int)
+    with opened(path) as held:
+        return held.pixel.values
