@@ -161,8 +161,10 @@ def test_repeats_are_compared_over_seeds(
     first = Path(shutil.copytree(twins[0], tmp_path / "first"))
     for root, factor in ((first, 1.0), (copied, 0.5)):
         scores = json.loads((root / "scores.json").read_text("utf-8"))
-        rows = [{"seed": s, "analysis": {"lai": {"rmse": factor * s, "crps": 1.0, "coverage_90": 1.0}}}
-                for s in (3, 4, 5)]  # fmt: skip
+        rows = [
+            {"seed": s, "analysis": {"lai": {"rmse": factor * s, "crps": 1.0, "coverage_90": 1.0}}}
+            for s in (3, 4, 5)
+        ]
         scores["repeats"] = {"per_seed": rows}
         (root / "scores.json").write_text(json.dumps(scores), encoding="utf-8")
     listed = compared(first, copied, out=tmp_path / "out")["differences"]["spoilt"]
