@@ -132,8 +132,7 @@ def lead_pictures(found: Compared) -> list[Picture]:
 def error_pictures(found: Compared) -> list[Picture]:
     """Error and spread through time: of products against the truth, or of NDVI in records."""
     if len(found.estimates) == len(found.rows) and found.alike:
-        names = [n for n in shared({r: e.truth for r, e in found.estimates.items()})
-                 if all(n in variables(e.analysis) for e in found.estimates.values())]  # fmt: skip
+        names = shared({r: dict.fromkeys(estimated(e)) for r, e in found.estimates.items()})
         panels = {n: {r: product_error(e, n) for r, e in found.estimates.items()}
                   for n in chosen(names)}  # fmt: skip
         text = "Estimates of analysis.nc against the truth, over all pixels."
@@ -168,13 +167,18 @@ def unit_of(analysis: xr.Dataset | None, name: str) -> str:
     return f" ({unit})" if unit else ""
 
 
+def estimated(run: Estimates) -> list[str]:
+    """Variables that have an estimate and a truth."""
+    return [name for name in variables(run.analysis) if name in run.truth]
+
+
 def product_error(run: Estimates, name: str) -> tuple[Array, Array, Array]:
     """Times, error and spread of a product, over all places."""
     space = [axis for axis in run.truth[name].dims if axis != "time"]
-    error = np.sqrt(((run.analysis[name] - run.truth[name]) ** 2).mean(space))
+    error = (((run.analysis[name] - run.truth[name]) ** 2).mean(space) ** 0.5).values
     spread = run.analysis.get(f"{name}_spread")
-    shown = error * np.nan if spread is None else np.sqrt((spread**2).mean(space))
-    return run.truth.time.values, error.values, shown.values
+    shown = error * np.nan if spread is None else ((spread**2).mean(space) ** 0.5).values
+    return run.truth.time.values, error, shown
 
 
 def record_error(said: xr.Dataset) -> tuple[Array, Array, Array]:

@@ -162,13 +162,17 @@ def paired_seeds(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[Dif
             continue
         case = "_".join(place[:-1])
         for score in SCORES:
-            values = [(a[place].get(score), b[place].get(score)) for a, b in pairs]
-            if all(a is not None and b for a, b in values):
-                numbers = interval([a / b - 1.0 for a, b in values])
-                found.append(
-                    Difference(case, place[-1], score, *numbers, len(seeds), "seeds", float("nan"))
-                )
+            ratios = [ratio(a[place].get(score), b[place].get(score)) for a, b in pairs]
+            if all(np.isfinite(ratios)):
+                change, low, high = interval([one - 1.0 for one in ratios])
+                numbers = (change, low, high, len(seeds), "seeds", float("nan"))
+                found.append(Difference(case, place[-1], score, *numbers))
     return found
+
+
+def ratio(ours: float | None, theirs: float | None) -> float:
+    """One score as a share of another, NaN where one of them is missing or the other is 0."""
+    return ours / theirs if ours is not None and theirs else float("nan")
 
 
 def paired_replicates(
