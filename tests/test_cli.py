@@ -90,7 +90,7 @@ def test_arguments_of_single_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     run(monkeypatch, commands, "forecast", "a", "--until", "2018-06-30")
     run(monkeypatch, commands, "benchmark", "--output", "b.json")
     assert [call[1:] for call in commands.calls] == [
-        (Path("my runs/c.yaml"), Options()),
+        (Path("my runs/c.yaml"), Options(), None),
         (Path("c.yaml"), Options(), True),
         (Path("a"), date(2018, 6, 30), Options()),
         (Options(), Path("b.json")),
