@@ -164,7 +164,10 @@ def map_picture(
     verification: xr.Dataset, analysis: xr.Dataset, name: str, ids: Array, count: int = 4
 ) -> Picture:
     """Truth, analysis, error, increment and spread of one variable at some acquisitions."""
-    place = np.searchsorted(verification.pixel.values, ids)
+    held = np.isin(ids, verification.pixel.values)  # of a large grid, a sample
+    rows, columns = held.any(1), held.any(0)
+    ids, held = ids[rows][:, columns], held[rows][:, columns]
+    place = np.searchsorted(verification.pixel.values, np.where(held, ids, ids[held].min()))
     one = verification.sel(channel=name)
     moved = one["mean"].sel(case="analysis") != one["mean"].sel(case="background")
     share = moved.mean("pixel").values  # dates under cloud show no increment
@@ -172,7 +175,8 @@ def map_picture(
     one = one.isel(time=clear[spaced(one.time.values[clear], count)])
 
     def grid(values: xr.DataArray) -> Array:
-        return np.asarray(values.transpose("time", "pixel").values)[:, place]
+        drawn = np.asarray(values.transpose("time", "pixel").values, float)[:, place]
+        return np.where(held, drawn, np.nan)
 
     true, after = grid(one.observed), grid(one["mean"].sel(case="analysis"))
     grids = {
@@ -191,5 +195,5 @@ def map_picture(
         "(analysis minus truth), the increment (what this acquisition changed; zero where cloud "
         "hid the ground) and the spread of the ensemble, which should be large where the error "
         "is. Arrows at a colour bar: a few values lie beyond its ends.",
-        landscape.beside_truth(grids, one.time.values, unit, x, y, named),
+        landscape.beside_truth(grids, one.time.values, unit, x[columns], y[rows], named),
     )
