@@ -5,7 +5,8 @@ seeds, each of which is a whole experiment: a ratio of two RMSEs, r_s of seed s,
 
     mean r +- t(0.975, n - 1) sd r / sqrt(n)
 
-over n seeds (`releo_da.diagnostics.repeats`). Such ratios stand in the columns "against", as a
+over n seeds, taken as independent, which those over a land are not quite
+(`releo_da.diagnostics.repeats`). Such ratios stand in the columns "against", as a
 difference in per cent (negative: less error), and in the table of pairs, where both runs are scored
 on the passes that both have. A run does no harm to its rival where that interval ends below +1 %
 (`HARM`), harms it where it begins above, and otherwise more seeds would be needed to tell.
@@ -24,6 +25,7 @@ from releo_da.diagnostics.plots.style import words
 from releo_da.diagnostics.repeats import interval, repeated
 from releo_da.diagnostics.scores import Array
 from releo_da.runs.sums import Sums
+from releo_da.runs.twin_scores import free_ahead
 
 SHOWN = ("lai", "cab", "cw", "soil_moisture", "ccc", "fapar", "ndvi")
 """Variables that stand in the table, where a run has them."""
@@ -33,6 +35,12 @@ PAIRED = ("analysis", "smoothed")
 
 HARM = 0.01
 """A larger share of RMSE is harm."""
+
+DEPENDENT = (
+    "Intervals take seeds as independent; over a land, seeds share the growth model and its few "
+    "years of weather, so an interval speaks of those years and is too narrow for another."
+)
+"""Said below a table with intervals."""
 
 Scores = dict[str, Any]
 
@@ -88,6 +96,8 @@ def table(found: Sequence[Found], against: Mapping[str, str]) -> tuple[str, Scor
     minutes = sum(f.seconds for f in found) / 60
     many = len(seeds) > 1
     told = f"Seeds {', '.join(map(str, seeds))}" if many else f"Seed {seeds[0]}, so no intervals"
+    if many:
+        text += f"\n\n{DEPENDENT}"
     return f"{text}\n\n{told}; {minutes:.0f} minutes of one core.", scores
 
 
@@ -102,9 +112,17 @@ def pooled(parts: Sequence[Found]) -> Scores:
         sums += part.sums
         seen += part.seen
     first, times = parts[0].first, parts[0].times
-    whole = {**sums.rows(times, first), "seen": seen.rows(times, first)}
-    each = [{**p.sums.rows(times, first), "seen": p.seen.rows(times, first)} for p in parts]
+    each = [_rows(part.sums, part.seen, times, first) for part in parts]
+    whole = _rows(sums, seen, times, first)
     return {**whole, "repeats": repeated(each, [p.seed for p in parts])}
+
+
+def _rows(sums: Sums, seen: Sums, times: Array, first: float) -> Scores:
+    """Rows of every estimate, and those of the free run on the dates of each forecast."""
+    found = sums.rows(times, first)
+    free = free_ahead(found.get("forecast", {}), sums, times, first)
+    ahead = {"baselines": {"free_run": {"forecast": free}}} if free else {}
+    return {**found, **ahead, "seen": seen.rows(times, first)}
 
 
 def pair(ours: Sequence[Found], theirs: Sequence[Found], case: str) -> dict[str, list[float]]:
@@ -117,8 +135,15 @@ def pair(ours: Sequence[Found], theirs: Sequence[Found], case: str) -> dict[str,
 
     Returns:
         for each variable ``[mean, lower, upper]`` of our RMSE as a share of theirs, less 1.
+
+    Raises:
+        ValueError: the runs have other seeds.
     """
-    both = [(_shared(a, b, case), _shared(b, a, case)) for a, b in zip(ours, theirs, strict=True)]
+    rivals = {one.seed: one for one in theirs}
+    if sorted(rivals) != sorted(one.seed for one in ours):
+        raise ValueError("runs are compared seed by seed; give both the same seeds")
+    pairs = [(one, rivals[one.seed]) for one in ours]
+    both = [(_shared(a, b, case), _shared(b, a, case)) for a, b in pairs]
     names = [n for n in both[0][0] if all(n in one for pair_ in both for one in pair_)]
     ratios = {n: [np.sqrt(_square(a[n]) / _square(b[n])) - 1 for a, b in both] for n in names}
     return {name: interval(values) for name, values in ratios.items()}
@@ -173,15 +198,15 @@ def _runs_text(runs: Mapping[str, Scores]) -> str:
     ]
 
     def line(scores: Scores, name: str) -> list[str]:
-        skill = scores["repeats"]["skill"]
+        ratio = scores["repeats"]["ratio"]
         rows = [scores["seen"].get(c, {}) for c in clear]
         others = [scores.get(c, {}) for c in everywhere]
         others += [scores.get("forecast", {}).get(a.removeprefix("forecast_"), {}) for a in ahead]
         return [
             *(_cell(r.get(name)) for r in rows),
-            _share(skill["retrieval"].get("analysis", {}).get(name)),
+            _share(ratio["retrieval"].get("analysis", {}).get(name)),
             *(_cell(r.get(name)) for r in others),
-            _share(skill["free_run"].get("analysis", {}).get(name)),
+            _share(ratio["free_run"].get("analysis", {}).get(name)),
         ]
 
     if len(runs) == 1:

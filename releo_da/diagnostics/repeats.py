@@ -1,13 +1,18 @@
 r"""What several seeds say together: each of them, their mean, and how sure that is.
 
-A seed is a whole experiment, truth and all, so its scores are one sample each, and independent. For
-a score s_1..s_n of n seeds the 95 % interval of the mean is Student's
+A seed is a whole experiment, truth and all, so its scores are one sample. For a score s_1..s_n of n
+seeds the 95 % interval of the mean is Student's
 
     mean s +- t(0.975, n - 1) sd s / sqrt(n),
 
 and the same is done with ratios of errors, seed by seed, so that what makes one truth harder than
-another cancels: the RMSE of an estimate as a share of that of the free run, and, where the
-acquisition saw something, of that of the retrieval.
+another cancels: the RMSE of an estimate as a share of that of the free run (of a forecast, on the
+dates that it was made for), and, where the acquisition saw something, of that of the retrieval.
+
+The interval takes seeds as independent. Identical twins are. Over a land they share the growth
+model and its few years of weather (six test years of WOFOST, three of AquaCrop, taken in turn), so
+seeds beyond the number of years repeat a year, and the interval speaks of other fields, clouds and
+errors under those years: too narrow for a year that is none of them.
 """
 
 from __future__ import annotations
@@ -33,7 +38,8 @@ def repeated(parts: Sequence[Mapping[str, Any]], seeds: Sequence[int]) -> dict[s
 
     Returns:
         ``per_seed``: rows of each, of a few scores; ``intervals``: ``[mean, lower, upper]`` of them
-        over seeds; ``skill``: the same of the ratios of RMSE, ``{rival: {case: {variable: ..}}}``.
+        over seeds; ``ratio``: the same of the ratios of RMSE, ``{rival: {case: {variable: ..}}}``,
+        below 1 where the estimate is better than the rival.
     """
     tables = [dict(rows_of(part)) for part in parts]
     found: dict[str, Any] = {
@@ -46,9 +52,9 @@ def repeated(parts: Sequence[Mapping[str, Any]], seeds: Sequence[int]) -> dict[s
     found["intervals"] = nested(
         {k: {s: interval([table[k][s] for table in tables]) for s in TOLD} for k in shared}
     )
-    found["skill"] = {
-        "free_run": skill(tables, shared, ("free_run",), seen=False),
-        "retrieval": skill(tables, shared, ("seen", "retrieval"), seen=True),
+    found["ratio"] = {
+        rival: over_seeds([ratios(part, rival) for part in parts])
+        for rival in ("free_run", "retrieval")
     }
     return found
 
@@ -84,26 +90,38 @@ def interval(values: Sequence[float]) -> list[float]:
     return [float(held.mean()), float(held.mean() - half), float(held.mean() + half)]
 
 
-def skill(
-    tables: Sequence[Mapping[tuple[str, ...], Mapping[str, float]]],
-    shared: Sequence[tuple[str, ...]],
-    rival: tuple[str, ...],
-    seen: bool,
-) -> dict[str, Any]:
-    """RMSE of each estimate as a share of a rival's on the same values, over seeds.
+def over_seeds(each: Sequence[Mapping[tuple[str, ...], float]]) -> dict[str, Any]:
+    """Intervals, nested by place, of numbers that all seeds have."""
+    shared = [place for place in each[0] if all(place in one for one in each)]
+    return nested({place: interval([one[place] for one in each]) for place in shared})
+
+
+def ratios(scores: Mapping[str, Any], rival: str) -> dict[tuple[str, ...], float]:
+    """RMSE of each estimate of one seed as a share of a rival's on the same values.
 
     Args:
-        tables: rows of each seed by place.
-        shared: places that all of them have.
-        rival: the place of the rival, without the variable.
-        seen: whether estimates are those where the acquisition saw something.
+        scores: as scores.json nests them.
+        rival: ``free_run``, of all values, or ``retrieval``, of those under ``seen``. A forecast
+            is compared with the rows under ``baselines``, those of the free run on the dates that
+            it was made for, and left out where there are none.
+
+    Returns:
+        by case (a forecast's with its lead) and variable; what the rival makes no error of is left
+        out.
     """
-    found = {}
-    for place in shared:
-        *case, name = place
-        against = (*rival, name)
-        alike = (case[0] == "seen") == seen and tuple(case) != rival and case[0] != "retrieval"
-        if alike and against in shared and all(t[against]["rmse"] > 0 for t in tables):
-            ratios = [t[place]["rmse"] / t[against]["rmse"] for t in tables]
-            found[(*(case[1:] if seen else case), name)] = interval(ratios)
-    return nested(found)
+    held = scores.get("seen", {}) if rival == "retrieval" else scores
+    tables: dict[tuple[str, ...], tuple[Mapping[str, Any], Mapping[str, Any]]] = {
+        (case,): (held[case], held.get(rival, {}))
+        for case in CASES
+        if case in held and case not in (rival, "retrieval")
+    }
+    if rival == "free_run":
+        ahead = scores.get("baselines", {}).get("free_run", {}).get("forecast", {})
+        for lead, rows in scores.get("forecast", {}).items():
+            tables["forecast", lead] = rows, ahead.get(lead, {})
+    return {
+        (*place, name): row["rmse"] / theirs[name]["rmse"]
+        for place, (rows, theirs) in tables.items()
+        for name, row in rows.items()
+        if name in theirs and theirs[name]["rmse"] > 0
+    }

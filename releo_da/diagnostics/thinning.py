@@ -4,8 +4,9 @@ Neighbouring pixels and successive dates say nearly the same, so a histogram of 
 rougher than its number of values promises, and a test of flatness on it means nothing. Two steps:
 
 1. `decorrelation` of a quantity along an axis: the first lag k at which the sample autocorrelation
-   r_k = sum z_i z_(i+k) / sum z_i^2 (z about the mean of all lines) falls below a threshold, 1/e
-   unless told otherwise.
+   r_k = mean z_i z_(i+k) / mean z_i^2 (each over the pairs and values there are, z about the mean
+   of all lines) falls below a threshold, 1/e unless told otherwise. Not divided by the number of
+   values, as is usual, r_k does not shrink with k where lines are short or have gaps.
 2. `kept` takes every k-th row, column and date, counted from 0 of the grid and of the run, whatever
    the blocks: a block alone decides which of its pixels are kept.
 

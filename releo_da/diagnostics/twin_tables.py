@@ -46,16 +46,17 @@ def seen_table(held: Mapping[str, Any]) -> Table:
 
 def repeats_table(held: Mapping[str, Any]) -> Table:
     """RMSE over seeds, and as a share of rivals', with 95 % intervals."""
-    skill = held.get("skill", {})
+    ratio = held.get("ratio", {})
     rmse = held["intervals"].get("analysis", {})
     rows = []
     for name in ordered(list(rmse)):
-        shares = [skill.get(r, {}).get("analysis", {}).get(name) for r in ("free_run", "retrieval")]
+        shares = [ratio.get(r, {}).get("analysis", {}).get(name) for r in ("free_run", "retrieval")]
         told = [rmse[name]["rmse"], *shares]
         rows.append((words(name), [Cell(spanned(one)) for one in told]))
     note = (
         f"Of {len(held['per_seed'])} seeds, each with a truth of its own: mean and 95 % interval "
-        "(Student's t). Shares are of the RMSE; below 1 the analysis is better."
+        "(Student's t), which takes seeds as independent: over a land they share a few years of "
+        "weather. Shares are of the RMSE; below 1 the analysis is better."
     )
     columns = ["", "RMSE of the analysis", "share of the free run", "share of the retrieval"]
     return Table("The analysis over seeds", note, columns, rows)

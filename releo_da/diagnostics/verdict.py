@@ -121,7 +121,7 @@ def reason(row: Mapping[str, float]) -> str:
 
 def over_seeds(scores: Mapping[str, Any], rival: str, name: str) -> str:
     """The interval of a gain over seeds, where the run has several."""
-    held = scores.get("repeats", {}).get("skill", {}).get(rival, {})
+    held = scores.get("repeats", {}).get("ratio", {}).get(rival, {})
     bounds = held.get("analysis", {}).get(name)
     if not bounds or not known(bounds[1]):
         return ""

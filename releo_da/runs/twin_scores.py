@@ -13,7 +13,7 @@ Scattered points are all taken.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,10 +86,7 @@ def beside(scores: Mapping[str, Any], sums: Sums, times: Array, first: float) ->
         first: time from which on comparisons count.
     """
     forecasts = scores.get("forecast", {})
-    free = {
-        lead: sums.rows(times, first, dates=dates_of(sums, f"forecast_{lead}"))["free_run"]
-        for lead in forecasts
-    }
+    free = free_ahead(forecasts, sums, times, first)
     ours = {case: scores[case] for case in ESTIMATES if case in scores}
     against = {case: skills(rows, scores["free_run"]) for case, rows in ours.items()}
     if free:
@@ -104,6 +101,14 @@ def beside(scores: Mapping[str, Any], sums: Sums, times: Array, first: float) ->
     if free:
         found["baselines"] = {"free_run": {"forecast": free}}
     return found
+
+
+def free_ahead(leads: Iterable[str], sums: Sums, times: Array, first: float) -> dict[str, Any]:
+    """Rows of the free run on the dates that forecasts were made for, by lead."""
+    return {
+        lead: sums.rows(times, first, dates=dates_of(sums, f"forecast_{lead}"))["free_run"]
+        for lead in leads
+    }
 
 
 def dates_of(sums: Sums, case: str) -> set[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from scipy.stats import t as student
 
 from releo_da.config.document import load
 from releo_da.config.twin_setting import one_run, prepared
-from releo_da.config.twin_study_table import Found, pair, table, verdict
+from releo_da.config.twin_study_table import Found, pair, pooled, table, verdict
 from releo_da.runs.sums import Sums
 
 Run = Callable[..., tuple[int, str, str]]
@@ -131,6 +132,23 @@ def test_pairs_are_scored_where_both_runs_have_a_pass() -> None:
     assert scores["runs"]["b"]["analysis"]["lai"]["rmse"] == np.sqrt(107.0 / 3.0)
     assert "-50.0 % [-50.0, -50.0] | no harm" in text
     assert "4 minutes of one core" in text
+    assert "Intervals take seeds as independent" in text
+
+
+def test_pairs_are_made_by_seed_and_not_by_place() -> None:
+    ours = [found("a", s, {1.0: (s + 1.0) ** 2}) for s in (0, 1)]
+    theirs = [found("b", s, {1.0: (s + 1.0) ** 2}) for s in (1, 0)]
+    assert np.allclose(pair(ours, theirs, "analysis")["lai"], 0.0)
+    with pytest.raises(ValueError, match="the same seeds"):
+        pair(ours, theirs[:1], "analysis")
+
+
+def test_a_forecast_of_a_study_is_divided_by_the_free_run_on_its_own_dates() -> None:
+    one = replace(found("a", 0, {1.0: 1.0, 2.0: 4.0}), seen=Sums())
+    one.sums.terms["forecast_1", 1] = one.sums.terms["analysis", 1]
+    one.sums.terms["free_run", 0] = {"lai": 100.0 * one.sums.terms["free_run", 0]["lai"]}
+    told = pooled([one])["repeats"]["ratio"]["free_run"]
+    assert told["forecast"]["1"]["lai"][0] == 1.0
 
 
 def test_harm_is_told_by_where_the_interval_lies() -> None:

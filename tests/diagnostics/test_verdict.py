@@ -45,7 +45,7 @@ def test_the_summary_names_gains_losses_and_intervals() -> None:
 
 def test_intervals_over_seeds_are_told_as_changes() -> None:
     held = scores()
-    held["repeats"] = {"skill": {"free_run": {"analysis": {"lai": [0.55, 0.5, 0.6]}}}}
+    held["repeats"] = {"ratio": {"free_run": {"analysis": {"lai": [0.55, 0.5, 0.6]}}}}
     assert "LAI −45 % (95 % over seeds: -50 to -40 %)" in verdict(held)[0]
 
 

@@ -207,7 +207,7 @@ def test_several_seeds_are_pooled_with_intervals(tmp_path: Path) -> None:
     mean, low, high = scores["repeats"]["intervals"]["analysis"]["lai"]["rmse"]
     bounds = stats.t.interval(0.95, 2, np.mean(rmse), stats.sem(rmse))
     assert [mean, low, high] == pytest.approx([np.mean(rmse), *bounds])
-    against = scores["repeats"]["skill"]
+    against = scores["repeats"]["ratio"]
     ratios = [p["seen"]["analysis"]["cab"]["rmse"] / p["seen"]["retrieval"]["cab"]["rmse"]
               for p in parts]  # fmt: skip
     assert against["retrieval"]["analysis"]["cab"][0] == pytest.approx(np.mean(ratios))

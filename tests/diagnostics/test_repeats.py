@@ -1,0 +1,49 @@
+"""Ratios over seeds are those of errors on the same values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from releo_da.diagnostics.repeats import ratios, repeated
+
+
+def rows(rmse: float) -> dict[str, Any]:
+    return {"lai": {"rmse": rmse, "crps": rmse / 2, "coverage_90": 0.9}}
+
+
+def scores(free: float, ahead: float, alone: float) -> dict[str, Any]:
+    return {
+        "free_run": rows(free),
+        "analysis": rows(1.0),
+        "retrieval": rows(9.0),
+        "forecast": {"10": rows(1.5), "30": rows(1.8)},
+        "baselines": {"free_run": {"forecast": {"10": rows(ahead)}}},
+        "seen": {"free_run": rows(2.0), "retrieval": rows(alone), "analysis": rows(0.8)},
+    }
+
+
+def test_a_forecast_is_divided_by_the_free_run_on_its_own_dates() -> None:
+    """A lead whose dates nobody told of has no ratio; all dates would be others."""
+    found = ratios(scores(free=2.0, ahead=3.0, alone=1.0), "free_run")
+    assert found == {("analysis", "lai"): 0.5, ("forecast", "10", "lai"): 0.5}
+    assert ratios(scores(2.0, 3.0, 1.6), "retrieval") == {
+        ("free_run", "lai"): pytest.approx(1.25),
+        ("analysis", "lai"): pytest.approx(0.5),
+    }
+    assert ratios(scores(0.0, 3.0, 1.0), "free_run") == {("forecast", "10", "lai"): 0.5}
+
+
+def test_ratios_over_seeds_have_students_interval() -> None:
+    parts = [scores(2.0, 3.0, 1.0), scores(4.0, 2.0, 1.0), scores(2.5, 3.0, 1.0)]
+    found = repeated(parts, [5, 6, 7])
+    told = [0.5, 0.25, 0.4]
+    bounds = stats.t.interval(0.95, 2, np.mean(told), stats.sem(told))
+    against = found["ratio"]["free_run"]
+    assert against["analysis"]["lai"] == pytest.approx([np.mean(told), *bounds])
+    assert against["forecast"]["10"]["lai"][0] == pytest.approx(np.mean([0.5, 0.75, 0.5]))
+    assert set(against["forecast"]) == {"10"} and "skill" not in found
+    assert [one["seed"] for one in found["per_seed"]] == [5, 6, 7]
