@@ -16,6 +16,10 @@ g = G / (G + D):
     soil_moisture = air_dry + (saturated - air_dry) w
     psoil  = exp(-4.3 (soil_moisture - air_dry))        Lobell and Asner (2002)
 
+Relative moisture w comes from a bucket with the water contents of a texture
+(`releo_da.nature.topsoil`); air_dry and saturated here are one pair for all textures. So fields of
+sand and clay differ by how fast they dry, not by how much water they hold at either end.
+
 None of it is known to a filter: its contents are free variables with a prior and dynamics of their
 own, and its soil darkens by films of water (`releo_da.physics.soil`). Numbers per plant are round
 ones within the ranges that the leaf databases span (Feret et al. 2008, Remote Sensing of

@@ -8,7 +8,9 @@ and cultivar) and leaves one number a day; pixels are spread over cohorts and re
     x(p, t) = (1 - f) x[k, i] + f x[k, i + 1],     i + f = t - shift(p) - first,   k = cohort(p)
 
 A shift moves the development of a pixel, sown or emerged some days later than its cohort. Rain
-falls on the day it falls, so soil moisture is not shifted. Development jumps where a crop emerges
+falls on the day it falls, so soil moisture is not shifted. The number of a day, which holds all of
+that day's rain, stands at its 0 h and is linear until the next: a pass at noon sees half of the way
+to what the next day's rain makes of the surface. Development jumps where a crop emerges
 or is harvested, and is not interpolated across that day: the day inside the crop counts.
 
 Shapes: tables ``[cohort, day]``, results ``[pixel]``. Cost: ten gathers of ``[pixel]``.

@@ -9,8 +9,9 @@ water and brightness of the soil vary smoothly from pixel to pixel:
 
     lai(pixel, t) = vigour(pixel) lai_cohort(t - shift(pixel)),     vigour = exp(0.12 g1), ...
 
-with g random fields of unit variance (`releo_da.nature.random_fields`). A field changes over to the
-crop of the next season when that has emerged.
+with g random fields of unit variance (`releo_da.nature.random_fields`). A season is a calendar
+year: at New Year a field changes over to what it drew for the next one. Forests, grassland and bare
+soil (`releo_da.nature.phenology.KINDS`) stay for all seasons; crops rotate among the other fields.
 
 Everything is a function of seed, row, column and time: a pixel can be asked for alone, in any
 order, and memory does not grow with map or season. Shapes: ``[pixel]``.
@@ -28,6 +29,7 @@ from releo_da.nature.canopy import modes
 from releo_da.nature.chemistry import PLANTS, VARIABLES, WEEDS, Plant, leaves_and_soil
 from releo_da.nature.fields import Fields, fields, normal, uniform
 from releo_da.nature.growth import Growth, at
+from releo_da.nature.phenology import KINDS
 from releo_da.nature.random_fields import field as smooth
 from releo_da.types import InputError
 
@@ -76,6 +78,9 @@ def ground(
         row: ``[pixel]`` in pixels.
         column: ``[pixel]``.
         size: mean width of a field, in pixels.
+
+    Raises:
+        InputError: seasons with perennials have other cohorts than the first.
     """
     plot = fields(seed, row, column, size)
 
@@ -86,7 +91,7 @@ def ground(
 
     return Ground(
         plot,
-        np.stack([cohort(seed, growth, plot, year) for year, growth in enumerate(seasons)]),
+        np.stack(cohorts(seed, seasons, plot)),
         varied(SHIFT, 3.0, 2.5),
         np.exp(varied(VIGOUR, 0.08, 0.12)),
         np.exp(varied(NITROGEN, 0.10, 0.06)),
@@ -96,10 +101,38 @@ def ground(
     )
 
 
-def cohort(seed: int, growth: Growth, plot: Fields, season: int) -> Whole:
-    """The cohort of each field in one season, ``[pixel]``: a crop first, all as likely."""
+def cohorts(seed: int, seasons: Sequence[Growth], plot: Fields) -> list[Whole]:
+    """The cohort of each field, ``[pixel]`` for each season.
+
+    A field whose first draw is a perennial keeps that cohort; later draws are among crops.
+
+    Args:
+        seed: of the landscape.
+        seasons: what may grow, season after season.
+        plot: the field of each pixel.
+
+    Raises:
+        InputError: seasons with perennials have other cohorts than the first.
+    """
+    names = np.array(seasons[0].crop)
+    found = [cohort(seed, seasons[0], plot, 0, names)]
+    kept = np.isin(names[found[0]], list(KINDS))
+    for season, growth in enumerate(seasons[1:], 1):
+        if kept.any() and growth.crop != seasons[0].crop:
+            raise InputError(
+                f"season {season} has other cohorts than the first, so that perennial fields "
+                "cannot go on; give all seasons the same ones"
+            )
+        crops = np.array([name for name in growth.crop if name not in KINDS])
+        drawn = cohort(seed, growth, plot, season, crops) if crops.size else found[0]
+        found.append(np.where(kept, found[0], drawn))
+    return found
+
+
+def cohort(seed: int, growth: Growth, plot: Fields, season: int, among: NDArray[np.str_]) -> Whole:
+    """A cohort of each field in one season, ``[pixel]``: a crop first, all ``among`` as likely."""
     names = np.array(growth.crop)
-    crops, first = np.unique(names, return_index=True)
+    crops, first = np.unique(among, return_index=True)
     crops = crops[np.argsort(first)]  # in the order of the table
     rows = [np.flatnonzero(names == crop) for crop in crops]
     number = np.array([len(found) for found in rows])
@@ -138,21 +171,17 @@ def states(
 def growing(
     seasons: Sequence[Growth], here: Ground, time: float
 ) -> tuple[dict[str, Array], NDArray[np.str_]]:
-    """What grows on each pixel (`releo_da.nature.growth.at`), and its name, ``[pixel]``."""
-    found = []
+    """What grows on each pixel (`releo_da.nature.growth.at`), and its name, ``[pixel]``.
+
+    Raises:
+        InputError: no season holds the time.
+    """
     for growth, rows in zip(seasons, here.cohort, strict=True):
         if 0.0 <= time - growth.first < growth.lai.shape[1]:
-            found.append((at(growth, rows, time, here.shift), np.array(growth.crop)[rows]))
-    if not found:
-        spans = ", ".join(span(growth) for growth in seasons)
-        day = np.datetime64(int(time), "D")
-        raise InputError(f"nothing is known to grow on {day}: the nature run covers {spans}")
-    grown, crop = found[0]
-    for coming, name in found[1:]:
-        begun = coming["stage"] >= 0.0
-        grown = {what: np.where(begun, coming[what], value) for what, value in grown.items()}
-        crop = np.where(begun, name, crop)
-    return grown, crop
+            return at(growth, rows, time, here.shift), np.array(growth.crop)[rows]
+    spans = ", ".join(span(growth) for growth in seasons)
+    day = np.datetime64(int(time), "D")
+    raise InputError(f"nothing is known to grow on {day}: the nature run covers {spans}")
 
 
 def span(growth: Growth) -> str:

@@ -10,9 +10,9 @@ our latents. What arrives has by default the noise of the full R, ``y = c + R^1/
 ``e ~ N(0, I)``, and pixels are hidden by cloud with a given probability (`noisy`).
 
 Everything is a function of seed, pixel ids and time, so that a block is simulated alone, when it is
-needed, and memory holds one block. Truth, clouds and noise have a seed of their own: a run with the
-same seed as its truth would carry it among the members. Shapes: truth ``[pixel, 1, latent]``, where
-a latent of a prescribed truth is a variable.
+needed, and memory holds one block. Truth, clouds and noise have a seed of their own, and their
+draws labels of their own: even with the seed of its truth a run has no member that is the truth.
+Shapes: truth ``[pixel, 1, latent]``, where a latent of a prescribed truth is a variable.
 """
 
 from __future__ import annotations

@@ -57,20 +57,36 @@ def test_fields_grow_what_they_drew_and_pixels_differ(season: Growth, here: scen
     assert 0.01 < np.median(inside) < 0.3
 
 
-def test_a_field_changes_over_when_the_next_crop_has_emerged(here: scene.Ground) -> None:
-    def crop(name: str, stage: float) -> Growth:
-        flat = np.full((1, 60), 2.0)
-        return Growth((name,), 100.0, flat, 0.0 * flat, 0.0 * flat + stage, 0.1 * flat, flat)
+def flat(first: float, *names: str) -> Growth:
+    """Sixty days on which nothing changes."""
+    held = np.full((len(names), 60), 2.0)
+    return Growth(names, first, held, 0.0 * held, 0.0 * held + 1.5, 0.1 * held, held)
 
-    first = crop("maize", 1.5)
-    later = crop("winter_wheat", -1.0)
-    later.stage[:, 30:] = 0.2
-    both = [first, later]
-    place = scene.ground(3, both, ROWS, COLUMNS, 8.0)._replace(shift=np.zeros(ROWS.size))
-    assert set(scene.growing(both, place, 120.0)[1]) == {"maize"}
-    assert set(scene.growing(both, place, 140.0)[1]) == {"winter_wheat"}
-    with pytest.raises(InputError, match="covers 1970-04-11 to 1970-06-09"):
-        scene.growing(both, place, 170.0)
+
+def test_a_field_changes_over_with_the_season() -> None:
+    both = [flat(100.0, "maize"), flat(160.0, "winter_wheat")]
+    place = scene.ground(3, both, ROWS, COLUMNS, 8.0)
+    assert set(scene.growing(both, place, 159.9)[1]) == {"maize"}
+    assert set(scene.growing(both, place, 160.0)[1]) == {"winter_wheat"}
+    with pytest.raises(InputError, match="covers 1970-04-11 to 1970-06-09, 1970-06-10 to"):
+        scene.growing(both, place, 220.0)
+
+
+def test_perennials_stay_on_their_fields_and_crops_rotate() -> None:
+    names = ("maize", "potato", "deciduous_forest", "deciduous_forest", "bare_soil")
+    seasons = [flat(100.0 + 60.0 * k, *names) for k in range(3)]
+    place = scene.ground(3, seasons, 9.0 * ROWS, 9.0 * COLUMNS, 8.0)
+    grown = np.array(names)[place.cohort]
+    stays = ~np.isin(grown[0], ["maize", "potato"])
+    assert 0.3 < stays.mean() < 0.7
+    assert (place.cohort[:, stays] == place.cohort[0, stays]).all()
+    assert set(grown[1:, ~stays].ravel()) == {"maize", "potato"}
+    for before, after in ((0, 1), (1, 2)):
+        assert 0.4 < (grown[before, ~stays] == grown[after, ~stays]).mean() < 0.6
+    alone = scene.ground(3, seasons[:1], 9.0 * ROWS, 9.0 * COLUMNS, 8.0)
+    assert np.array_equal(alone.cohort[0], place.cohort[0])
+    with pytest.raises(InputError, match="season 1 has other cohorts than the first"):
+        scene.ground(3, [seasons[0], flat(160.0, "maize")], ROWS, COLUMNS, 8.0)
 
 
 def test_truth_is_no_setting_of_the_simulator_that_assimilates(

@@ -267,16 +267,21 @@ def test_pixels_do_not_depend_on_how_many_there_are(tmp_path: Path) -> None:
 
 
 def test_the_truth_is_none_of_the_members(tmp_path: Path) -> None:
-    """With a seed of its own, the truth is not correlated with any member of the free run."""
+    """Even with the run's seed, it is no member of the free run: its draws have their own label."""
     document = load(written(tmp_path))
-    truth, ours = simulated(tmp_path, 2, 0.4, 40)
-    seed = twin_setting.task_of(document, twin_source.source_of(document)).seed
-    noise = block_draws(seed, torch.arange(40), torch.zeros(0))
-    time = truth.acquisitions[0].time
-    prior = ours.model.initial(time, torch.arange(40), 48, noise(time, "initial")).ensemble
-    mine = truth.states[time][:, 0].flatten().numpy()
-    found = [np.corrcoef(mine, prior[:, k].flatten().numpy())[0, 1] for k in range(48)]
-    assert max(map(abs, found)) < 0.5
+    made = twin_source.source_of(document)
+    task, pixels = twin_setting.task_of(document, made), torch.arange(40)
+    truth, ours = simulated(tmp_path, task.seed, 0.4, 40)
+    draws = block_draws(task.seed, pixels, torch.zeros(0))
+    mine = truth.states[task.start].flatten().numpy()
+
+    def closest(members: int, label: str) -> float:
+        noise = draws(task.start, label)
+        prior = ours.model.initial(task.start, pixels, members, noise).ensemble
+        return max(abs(np.corrcoef(mine, m.flatten().numpy())[0, 1]) for m in prior.unbind(1))
+
+    assert closest(2, "truth") > 0.999  # as the truth was drawn, it would be found
+    assert max(closest(members, "initial") for members in (2, 48)) < 0.5
 
 
 def test_another_forecaster_may_make_the_truth(tmp_path: Path) -> None:
