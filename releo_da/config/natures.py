@@ -7,15 +7,16 @@ filter. Without an entry the truth is a draw of a forecaster (an identical twin,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, NamedTuple
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from releo_da.config.registry import Registry
+from releo_da.config.twin_pixels import places
 from releo_da.nature import canopy, scene, tables
 from releo_da.nature.growth import Growth, join, select
 from releo_da.nature.phenology import KINDS
@@ -23,12 +24,7 @@ from releo_da.nature.phenology import phenology as covers
 from releo_da.runs.acquire import Truth
 from releo_da.types import InputError
 
-Array = NDArray[np.float64]
 Years = Literal["test", "tuning"] | Sequence[int]
-
-
-APART = 100.0
-"""Pixels between points that are no map: fields of their own under the same weather."""
 
 
 class Land(NamedTuple):
@@ -110,6 +106,9 @@ def phenology(
         field_size: as in `wofost`.
         discrepancy: as in `wofost`.
     """
+    if not crops:
+        raise InputError(f"crops: the list is empty; name covers, of {', '.join(KINDS)}")
+    _check(field_size, discrepancy)
     seasons = tuple(covers(tuple(crops), (year,), seed=seed) for year in calendar)
     return Land(seasons, field_size, discrepancy, seed)
 
@@ -131,6 +130,7 @@ def _tabled(
     discrepancy: float,
 ) -> Land:
     """The seasons of a packaged table, with covers beside its crops where they are named."""
+    _check(field_size, discrepancy)
     if isinstance(years, str):
         listed = getattr(tables.SOURCES[name], years)
         chosen = [listed[(seed + k) % len(listed)] for k in range(len(calendar))]
@@ -152,6 +152,42 @@ def _tabled(
             parts.append(covers(others, (year,), seed=seed, weather=under))
         seasons.append(join(parts))
     return Land(tuple(seasons), field_size, discrepancy, seed)
+
+
+def _check(field_size: float, discrepancy: float) -> None:
+    """Refuse a land that cannot be."""
+    if not 0.0 < field_size < math.inf:
+        raise InputError(f"field_size is {field_size}; give a positive number of pixels")
+    if not 0.0 <= discrepancy < 1.0:
+        raise InputError(f"discrepancy is {discrepancy}; give a share from 0 to below 1")
+
+
+def tuned(entry: Mapping[str, Any] | str, where: str) -> dict[str, Any]:
+    """An entry whose years of weather are those for tuning, for what must not meet a test.
+
+    Args:
+        entry: of a nature run.
+        where: its key, for messages.
+
+    Raises:
+        InputError: it asks for test years, or names no nature run.
+    """
+    _, options = NATURES.find(entry, where)
+    name = entry if isinstance(entry, str) else entry["name"]
+    told = {"name": name, **options}
+    if name not in ("wofost", "aquacrop"):
+        return told  # its weather is made by the seed
+    table = "wofost" if name == "wofost" else f"aquacrop_{options.get('climate', 'brussels')}"
+    years = options.get("years") or "tuning"
+    test = tables.SOURCES[table].test if table in tables.SOURCES else ()
+    listed = [] if isinstance(years, str) else [year for year in years if year in test]
+    if years == "test" or listed:
+        asked = f"{', '.join(map(str, listed))} of the test years" if listed else "test years"
+        raise InputError(
+            f"{where}.years asks for {asked}, on which nothing is trained; write tuning, or leave "
+            "it out"
+        )
+    return {**told, "years": years}
 
 
 def years_of(period: tuple[float, float]) -> list[int]:
@@ -193,11 +229,3 @@ def truth_of(
         return found
 
     return Truth(states, canopy.named, canopy.derived(names, observe, channels), observe)
-
-
-def places(ids: NDArray[np.int64], shape: Sequence[int]) -> tuple[Array, Array]:
-    """Row and column of pixels, ``[pixel]``; points lie `APART` pixels from each other."""
-    if len(shape) == 1:
-        return APART * ids.astype(np.float64), np.zeros(len(ids))
-    row, column = np.divmod(ids, shape[1])
-    return row.astype(np.float64), column.astype(np.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -10,12 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from releo_da.config.assemble import Assembly
-from releo_da.config.compared import estimated
-from releo_da.config.natures import NATURES, places, truth_of, years_of
-from releo_da.config.twin_source import Twin, channels_of
+from releo_da.config.compared import constant, estimated
+from releo_da.config.natures import NATURES, truth_of, years_of
+from releo_da.config.twin_pixels import places
+from releo_da.config.twin_source import Twin, channels_of, offsets
 from releo_da.cycling.draws import Draws
 from releo_da.nature.clouds import sky
 from releo_da.nature.instrument import Instrument, delivered
+from releo_da.observation.bias import Offset
 from releo_da.runs.acquire import Deliver, Nature, Simulate, Truth, drawn, hidden, nature, noisy
 from releo_da.types import Acquisition
 
@@ -64,7 +67,25 @@ def _truth(
     calendar = years_of((min(times), max(times)))
     provided = {"calendar": calendar, "seed": seed}
     land = NATURES.build(made.nature, "source.twin.nature", provided)
-    return truth_of(land, made.shape, tuple(theirs.model.described), channels_of(made), like)
+    found = truth_of(land, made.shape, tuple(theirs.model.described), channels_of(made), like)
+    return biased(found, offsets(made), known)
+
+
+def biased(truth: Truth, added: Mapping[str, Sequence[float]], known: Mapping[str, float]) -> Truth:
+    """A truth that is seen with biases, which are among its variables where a run estimates them.
+
+    Args:
+        truth: seen without.
+        added: for each sensor with biases, that of each channel.
+        known: the biases that a run estimates, by name.
+    """
+    rows = {sensor: torch.tensor(row) for sensor, row in added.items()}
+    return replace(
+        truth,
+        decode=lambda states: {**truth.decode(states), **constant(known, states)},
+        derive=lambda states, angles: truth.derive(states, angles) | constant(known, states),
+        observe=Offset(truth.observe, rows) if rows else truth.observe,
+    )
 
 
 def through(made: Twin, instrument: Instrument, seed: int) -> Deliver:

@@ -25,6 +25,9 @@ from releo_da.types import InputError
 AIR = ((0.0, 450.0), (900.0, 970.0), (1340.0, 1460.0), (1790.0, 1970.0))
 """Wavelengths (nm) of channels that look at the air: aerosol, water vapour, cirrus."""
 
+STEEPEST = 85.0
+"""View zenith (degrees) beyond which nothing is simulated."""
+
 Look = tuple[float, float, float]
 """Time (days), view zenith and view azimuth (degrees) of a pass."""
 
@@ -102,6 +105,12 @@ def satellite(
     load_sensor(sensor).index(names)
     if every_days is not None and not every_days > 0:
         raise InputError(f"every_days is {every_days}; give a positive number of days")
+    if hour is not None and not 0.0 <= hour < 24.0:
+        raise InputError(f"hour is {hour}; give one from 0 to below 24, UTC")
+    if view_zenith is not None and not 0.0 <= view_zenith <= STEEPEST:
+        raise InputError(f"view_zenith is {view_zenith}; give 0 to {STEEPEST:g} degrees")
+    if view_azimuth is not None and not abs(view_azimuth) <= 360.0:
+        raise InputError(f"view_azimuth is {view_azimuth}; give degrees from north, 0 to 360")
     if orbit is not None and orbit not in CALENDARS:
         raise InputError(f"orbit '{orbit}' is not known; known are {', '.join(CALENDARS)}")
     fixed = any(v is not None for v in (first, every_days, hour, view_zenith, view_azimuth))

@@ -104,7 +104,7 @@ def prepared(document: Document, device: torch.device) -> Prepared:
     task = task_of(document, made)
     ours, theirs = assemblies(document, made, device)
     seed = task.seed + 1 if made.seed is None else made.seed
-    ground = ground_of(made.shape, made.spacing, seed)
+    ground = ground_of(made.shape, made.spacing, seed, made.nature is not None)
     ours, theirs = (replace(a, model=located(a.model, ground)) for a in (ours, theirs))
     known = known_biases(ours, made)
     sample = sample_of(made.shape, comparisons(ours, looks, task))

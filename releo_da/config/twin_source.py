@@ -83,8 +83,8 @@ def twin_source(
         seed: of truth, clouds and noise; one more than the run's unless given.
         truth: a forecaster that the truth is a draw of; the one of the run unless given.
         nature: a land that is true: ``wofost``, ``aquacrop`` or ``phenology`` with its options.
-        spacing: metres between the pixels of a grid; points lie at random, one on each square of
-            that side on average.
+        spacing: metres between the pixels of a grid. Points of a land lie in a row, 100 times that
+            apart; others at random, one on each square of that side on average.
     """
     if not 0.0 < spacing < float("inf"):
         raise InputError(f"spacing is {spacing}; give a positive number of metres")
@@ -97,8 +97,13 @@ def twin_source(
     shape = (pixels,) if isinstance(pixels, int) else tuple(pixels)
     if len(shape) not in (1, 2) or min(shape) < 1:
         raise InputError(f"pixels is {pixels}; give a number of points, or [rows, columns]")
-    if len(place) != 2 or abs(place[1]) > 90.0:
-        raise InputError(f"place is {list(place)}; give [longitude, latitude] in degrees")
+    if len(place) != 2 or not (abs(place[0]) <= 180.0 and abs(place[1]) <= 90.0):
+        raise InputError(
+            f"place is {list(place)}; give [longitude, latitude] in degrees, longitude from -180 "
+            "to 180 and latitude from -90 to 90"
+        )
+    if seed is not None and seed < 0:
+        raise InputError(f"seed is {seed}; give 0 or a positive number")
     bound = tuple(
         bind(satellite, entry, f"source.twin.satellites[{k}]")()
         for k, entry in enumerate(satellites)

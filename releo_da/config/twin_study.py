@@ -115,7 +115,10 @@ def _check(unit: Unit, asked: Run, path: Path) -> None:
         raise InputError(f"{where}: folds and fitted_on belong to hindcasts; remove them")
     if section(document, "score", score).repeats > 1:
         raise InputError(f"{where}: score.repeats: a study repeats by its seeds; remove it")
-    prepared(document, unit.options.torch_device())
+    if prepared(document, unit.options.torch_device()).made.seed is not None:
+        raise InputError(
+            f"{where}: source.twin.seed: every seed of a study has a truth of its own; remove it"
+        )
 
 
 def work(unit: Unit) -> Found:

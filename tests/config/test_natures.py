@@ -14,7 +14,10 @@ from releo_da.config.document import load
 from releo_da.config.natures import NATURES, years_of
 from releo_da.config.options import Options
 from releo_da.config.sections import as_date, days
-from releo_da.config.simulated import simulated
+from releo_da.config.simulated import simulated, training
+from releo_da.config.twin_pixels import places
+from releo_da.config.twin_setting import Prepared, prepared
+from releo_da.io.location import places_of
 from releo_da.nature.tables import SOURCES
 from releo_da.types import InputError
 
@@ -76,6 +79,56 @@ def test_a_part_of_the_land_is_the_land_there(tmp_path: Path) -> None:
     assert all(torch.allclose(a, b[:24], atol=1e-6) for a, b in zip(small, large, strict=True))
 
 
+def ready(folder: Path, **options: object) -> Prepared:
+    return prepared(load(written(folder, **options)), torch.device("cpu"))
+
+
+def test_training_meets_neither_the_years_nor_the_errors_of_a_scored_run(tmp_path: Path) -> None:
+    """Without years, a run has those of the test and a fit those for tuning; the fields differ."""
+    scored = ready(tmp_path, nature={"name": "wofost"})
+    told = training(scored)
+    assert told.made.nature == {"name": "wofost", "years": "tuning"}
+    assert told.seed != scored.seed
+    tuned = ready(tmp_path, cloud=0.0)
+    one, other = tuned.simulate(tuned.pixels), training(tuned).simulate(tuned.pixels)
+    pairs = list(zip(one.acquisitions, other.acquisitions, strict=True))
+    assert all(not torch.equal(a.values, b.values) for a, b in pairs)
+    same = zip(one.exact, other.exact, strict=True)
+    assert all(not torch.equal(a, b) for a, b in same)
+
+
+def test_a_satellite_over_a_land_has_the_bias_that_it_is_told(tmp_path: Path) -> None:
+    """It arrives, the leaves are the same, and a run that estimates it is compared with it."""
+    perfect = {"noise": 0, "calibration": 0, "spectral": 0, "atmosphere": 0, "haze": 0}
+    satellite = {"sensor": "sentinel2a", "channels": ["B03", "B04", "B08", "B11"]}
+    options = {"instrument": perfect, "cloud": 0.0}
+    plain = ready(tmp_path, **options, satellites=[satellite])
+    added = ready(tmp_path, **options, satellites=[{**satellite, "bias": {"B04": 0.02}}])
+    one, other = (r.simulate(r.pixels) for r in (plain, added))
+    expected = torch.tensor([0.0, 0.02, 0.0, 0.0])
+    for a, b in zip(one.acquisitions, other.acquisitions, strict=True):
+        assert torch.allclose(b.values - a.values, expected.expand_as(a.values), atol=1e-6)
+    time = one.acquisitions[0].time
+    assert torch.equal(one.states[time], other.states[time])
+    document = load(tmp_path / "config.yaml", ("observe.bias={sentinel2a: {B04: 0.05}}",))
+    estimating = prepared(document, torch.device("cpu"))
+    truth = estimating.simulate(estimating.pixels)
+    states, angles = truth.states[time], truth.acquisitions[0].angles
+    for found in (truth.truth.decode(states), truth.truth.derive(states, angles)):
+        assert torch.allclose(found["bias_sentinel2a_B04"], torch.tensor(0.02))
+
+
+@pytest.mark.parametrize("shape", [5, [4, 6]])
+def test_pixels_lie_where_their_fields_and_clouds_are(tmp_path: Path, shape: object) -> None:
+    """What correlates errors or gathers neighbours meets the distances of the land."""
+    held = ready(tmp_path, pixels=shape, spacing=20.0)
+    row, column = places(held.pixels.numpy(), held.made.shape)
+    found = places_of(held.ground)(held.pixels).numpy()
+    true = 20.0 * np.stack([column, row], -1)
+    apart = [np.linalg.norm(p[:, None] - p[None], axis=-1) for p in (found, true)]
+    assert np.allclose(apart[0], apart[1])
+
+
 def test_undetected_cloud_brightens_what_is_called_clear(tmp_path: Path) -> None:
     quiet = {"noise": 0.0, "calibration": 0.0, "spectral": 0.0, "atmosphere": 0.0, "haze": 0.0}
     clear = series(tmp_path, cloud={"cover": 0.0}, instrument=quiet)
@@ -108,6 +161,15 @@ def test_years_of_tables_begin_with_another_for_each_seed(name: str, part: str) 
         ({"nature": {"name": "wofost"}, "truth": "mean_reverting"}, "remove one"),
         ({"cloud": {"cover": 1.5}}, "cover is 1.5"),
         ({"instrument": {"noise": -1.0}}, "noise is -1.0"),
+        ({"nature": {"name": "wofost", "years": "test"}}, "years asks for test years"),
+        ({"nature": {"name": "wofost", "years": [1996]}}, "years asks for 1996 of the test years"),
+        ({"nature": {"name": "phenology", "crops": []}}, "crops: the list is empty"),
+        ({"nature": {"name": "wofost", "field_size": 0}}, "field_size is 0"),
+        ({"nature": {"name": "phenology", "discrepancy": -0.1}}, "discrepancy is -0.1"),
+        ({"seed": -5}, "seed is -5"),
+        ({"place": [500.0, 40.0]}, "longitude from -180"),
+        ({"satellites": [{"sensor": "sentinel2a", "view_zenith": 95}]}, "view_zenith is 95"),
+        ({"satellites": [{"sensor": "sentinel2a", "hour": 30}]}, "hour is 30"),
     ],
 )
 def test_what_cannot_be_is_told(tmp_path: Path, options: dict[str, object], message: str) -> None:

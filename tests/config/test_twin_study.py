@@ -165,6 +165,7 @@ def test_harm_is_told_by_where_the_interval_lies() -> None:
         ({"config": "bare.yaml"}, "runs.two: bare.yaml has no source.twin"),
         ({"fitted_on": "config.yaml"}, "runs.two: folds and fitted_on belong to hindcasts"),
         ({"settings": ["score.repeats=2"]}, "runs.two: score.repeats"),
+        ({"settings": ["source.twin.seed=7"]}, "runs.two: source.twin.seed"),
         ({"settings": ["source.twin.nature=wheat"]}, "source.twin.nature"),
     ],
 )
