@@ -145,8 +145,7 @@ def impact_sums(
         below 0) ``[quantity, channel]``, ``change`` of the squared error ``[quantity]``. Pixels
         that are not finite count for nothing.
     """
-    sound = torch.isfinite(found).flatten(1).all(1) & torch.isfinite(before + after).all(1)
-    used = (precision > 0) & sound[:, None]
+    used = (precision > 0) & is_sound(found, before, after)[:, None]
     change = torch.where(used.any(-1)[:, None], after.square() - before.square(), 0.0)
     held = torch.where(used[:, None], found, 0.0)
     sums = {
@@ -157,6 +156,11 @@ def impact_sums(
         "change": change.double().sum(0),
     }
     return {name: part.double().cpu() for name, part in sums.items()}
+
+
+def is_sound(found: Tensor, before: Tensor, after: Tensor) -> Tensor:
+    """Where impacts and errors are finite, ``[pixel]`` bool; arguments as in `impact_sums`."""
+    return torch.isfinite(found).flatten(1).all(1) & torch.isfinite(before + after).all(1)
 
 
 @torch.no_grad()
@@ -184,7 +188,8 @@ def told(
 
     Returns:
         The sums of `impact_sums`, and ``observations`` ``[channel]``, those of
-        `observation_impact`; only pixels of which something was used are worked on.
+        `observation_impact`, over the same pixels; only those of which something was used are
+        worked on, and those of which any number is not finite count for nothing.
     """
     used = (precision > 0).any(-1)
     parts = (quantity, analysed, predicted, y, precision, before, after)
@@ -192,7 +197,10 @@ def told(
     innovation = y - predicted.mean(1)
     found = impact(quantity, analysed, innovation, precision, before, after, correlation)
     misfit = observation_impact(predicted, analysed, y, precision, correlation)
-    misfit = torch.where(torch.isfinite(misfit), misfit, 0.0)
+    sound = is_sound(found, before, after) & torch.isfinite(misfit).all(1)
+    found, misfit, before, after, precision = (
+        part[sound] for part in (found, misfit, before, after, precision)
+    )
     sums = impact_sums(found, before, after, precision)
     return sums | {"observations": misfit.double().sum(0).cpu()}
 

@@ -48,7 +48,7 @@ def of_sensors(
     judged: Sequence[Judged],
     acquisitions: Sequence[About],
     names: Mapping[str, Sequence[str]],
-    after: float = -math.inf,
+    first: float = -math.inf,
 ) -> dict[str, Any]:
     """The same over a run, per sensor, with the errors of its channels, for scores.json.
 
@@ -56,10 +56,10 @@ def of_sensors(
         judged: of a run.
         acquisitions: of its series.
         names: of the channels of each sensor.
-        after: the time (days) from which on analyses count, later ones only.
+        first: the time (days) from which on analyses count.
     """
     found = {}
-    for sensor, held in by_sensor(judged, acquisitions, after).items():
+    for sensor, held in by_sensor(judged, acquisitions, first).items():
         total = added([one.sums for one in held])
         found[sensor] = innovation_row(total) | {"errors": error_rows(total, names[sensor])}
     return found
@@ -70,7 +70,7 @@ def impacts(
     acquisitions: Sequence[About],
     names: Mapping[str, Sequence[str]],
     quantities: Sequence[str],
-    after: float = -math.inf,
+    first: float = -math.inf,
 ) -> dict[str, Any]:
     """What the channels of each sensor did to quantities whose truth is known, for scores.json.
 
@@ -79,20 +79,20 @@ def impacts(
         acquisitions: of its series.
         names: of the channels of each sensor.
         quantities: their names.
-        after: as in `of_sensors`.
+        first: as in `of_sensors`.
     """
     found = {}
-    for sensor, held in by_sensor(judged, acquisitions, after).items():
+    for sensor, held in by_sensor(judged, acquisitions, first).items():
         sums = added([one.impact for one in held])
         found[sensor] = impact_rows(sums, quantities, names[sensor]) if sums else {}
     return {sensor: rows for sensor, rows in found.items() if rows}
 
 
 def by_sensor(
-    judged: Sequence[Judged], acquisitions: Sequence[About], after: float
+    judged: Sequence[Judged], acquisitions: Sequence[About], first: float
 ) -> dict[str, list[Judged]]:
-    """The analyses of each sensor after a time (days)."""
+    """The analyses of each sensor from a time (days) on."""
     parts: dict[str, list[Judged]] = {}
-    for one in (one for one in judged if acquisitions[one.date].time > after):
+    for one in (one for one in judged if acquisitions[one.date].time >= first):
         parts.setdefault(acquisitions[one.date].sensor, []).append(one)
     return parts

@@ -102,6 +102,11 @@ def prepared(document: Document, device: torch.device) -> Prepared:
     made = source_of(document)
     looks = passes(document, made, device)
     task = task_of(document, made)
+    if looks[-1].time < task.scored:
+        raise InputError(
+            f"{document.path}: score.burn_in: {task.scored - task.start:g} days leave no pass to "
+            f"score, the last is {looks[-1].time - task.start:.1f} days after the start; give less"
+        )
     ours, theirs = assemblies(document, made, device)
     seed = task.seed + 1 if made.seed is None else made.seed
     ground = ground_of(made.shape, made.spacing, seed, made.nature is not None)
@@ -180,7 +185,7 @@ def task_of(document: Document, made: Twin) -> Task:
         horizons=horizons_of(document, wanted),
         smooth=document.values.get("smooth") is not None,
         scored=start + wanted.burn_in,
-        columns=made.shape[1] if len(made.shape) == 2 else 1,
+        columns=made.shape[1] if len(made.shape) == 2 else 0,
     )
 
 

@@ -126,15 +126,17 @@ def of_run(
 
     Args:
         parts: of each cycle in time order, by name, the sums of `streaming.sums`; a name that a
-            cycle lacks, or with n = 0, was not compared.
+            cycle lacks, or of which nothing was asked, was not compared. One prediction that is
+            not finite makes its cycle one that is not finite, whatever the others are.
         limit: of the ratio of error to spread.
         cycles: in a row that make a diagnosis.
     """
     found: dict[str, Watch] = {}
     for part in parts:
         for name, terms in part.items():
-            n, square, variance = (float(terms[k]) for k in (0, 2, 5))
+            n, square, variance, lost = (float(terms[k]) for k in (0, 2, 5, 8))
             before = found.get(name, unwatched(()))
-            root = np.sqrt(np.array([square, variance]) / n) if n else np.full(2, np.nan)
-            found[name] = watched(before, root[0], root[1], np.array(n > 0), limit)
+            sound = n > 0 and not lost
+            root = np.sqrt(np.array([square, variance]) / n) if sound else np.full(2, np.nan)
+            found[name] = watched(before, root[0], root[1], np.array(n + lost > 0), limit)
     return {name: row(watch, cycles) for name, watch in found.items()}

@@ -7,8 +7,9 @@ rougher than its number of values promises, and a test of flatness on it means n
    r_k = mean z_i z_(i+k) / mean z_i^2 (each over the pairs and values there are, z about the mean
    of all lines) falls below a threshold, 1/e unless told otherwise. Not divided by the number of
    values, as is usual, r_k does not shrink with k where lines are short or have gaps.
-2. `kept` takes every k-th row, column and date, counted from 0 of the grid and of the run, whatever
-   the blocks: a block alone decides which of its pixels are kept.
+2. `kept` takes every k-th row, column and date, counted from 0 of the grid and of the run (or of
+   each sensor, which would else be left out where they take turns), whatever the blocks: a block
+   alone decides which of its pixels are kept.
 
 At the threshold 1/e neighbours in the sample still correlate a little: for a first-order process
 the variance of a mean is inflated by (e + 1) / (e - 1), about 2.2; a threshold of 0.1 leaves 1.2.
@@ -19,6 +20,8 @@ Reference: Wilks (2011), Statistical Methods in the Atmospheric Sciences, 3rd ed
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -84,13 +87,23 @@ def decorrelation(values: Array, threshold: float = np.exp(-1.0)) -> int:
     return int(below[0]) + 1 if below.size else max(length, 1)
 
 
+def numbered(names: Sequence[str]) -> list[int]:
+    """Position of each among those of its name, from 0: dates counted per sensor."""
+    met: Counter[str] = Counter()
+    found = []
+    for name in names:
+        found.append(met[name])
+        met[name] += 1
+    return found
+
+
 def kept(row: Array, column: Array, date: int, strides: Strides) -> Array:
     """Which pixels of a date belong to the thinned sample, ``[pixel]`` bool.
 
     Args:
         row: ``[pixel]`` of the grid; for points the position on the pixel axis.
         column: ``[pixel]``, zeros for points.
-        date: position of the acquisition in the run.
+        date: position of the acquisition in the run, or among those of its sensor (`numbered`).
         strides: every so many of each.
 
     Raises:

@@ -3,8 +3,8 @@
 Ensembles are too large to keep, so each is scored on a thinned sample (`thinning`) as it passes:
 per case three numbers, the number of vectors and the sums of the energy and the variogram score
 (`multivariate`), both as an infinite ensemble of the kind would have them. Components are divided
-by a scale that no estimate decides, such as the spread before any observation; those without spread
-are left out.
+by a scale that no run decides, such as the deviation of a prior in a table; those without one are
+left out.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ class Task:
         forecast_period: first and last time of forecast targets.
         smooth: whether the run is smoothed.
         scored: time from which on comparisons count where sums forget their dates.
-        columns: of the grid whose pixels are meant, row by row; 1 of points.
+        columns: of the grid whose pixels are meant, row by row; 0 of points.
     """
 
     seed: int
@@ -89,7 +89,7 @@ class Task:
     forecast_period: tuple[float, float] = (-np.inf, np.inf)
     smooth: bool = True
     scored: float = -np.inf
-    columns: int = 1
+    columns: int = 0
 
 
 class Block:

@@ -32,6 +32,7 @@ import xarray as xr
 from torch import Tensor
 
 from releo_da.diagnostics.scores import Array
+from releo_da.diagnostics.thinning import numbered
 from releo_da.diagnostics.verification import Record, summaries, verification
 from releo_da.io.products import Product
 from releo_da.io.times import from_days
@@ -155,18 +156,19 @@ def tell(
     chosen, some = kept.numpy(), bool(kept.any())
     every, clear, records = Sums(), Sums(), list[Record]()
     said, numbers = Said.of(task.members, task.columns), ids.numpy()
+    place = numbered([a.sensor for a in here.acquisitions])
 
     def keep(record: Record, seen: Array) -> None:
         every.add([record])
         if here.acquisitions[record.date].time >= task.scored:
-            said.add(record, numbers)
+            said.add(record._replace(date=place[record.date]), numbers)
         if record.case in SEEN:
             clear.add([of_rows(record, seen)._replace(rejected=None)])
         if some:
             records.append(of_rows(record, chosen))
 
     def together(case: str, date: int, truth: Tensor, members: Tensor, scale: Tensor) -> None:
-        thin = torch.from_numpy(said.sample(numbers, date)).to(members.device)
+        thin = torch.from_numpy(said.sample(numbers, place[date])).to(members.device)
         if thin.any():
             parts = truth[thin], members[thin], scale
             said.vectors.add(case, *(part.double().cpu().numpy() for part in parts))
@@ -307,7 +309,7 @@ def turns(passes: int, task: Task, pixels: Tensor) -> int:
 
 
 def score(outcome: TwinOutcome, task: Task, burn_in: float = 0.0) -> dict[str, Any]:
-    """scores.json of a twin experiment, of all times later than ``burn_in`` days.
+    """scores.json of a twin experiment, of all times from ``burn_in`` days on.
 
     Rows are those of all pixels: of their records where these were kept, else of sums, and then the
     rows of the records stand under ``sampled``. Rows of several seeds are those of their sums.

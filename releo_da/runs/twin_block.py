@@ -35,6 +35,7 @@ from releo_da.runs.joined import statistics
 from releo_da.runs.judged import Judged, judge
 from releo_da.runs.model import Model, on
 from releo_da.runs.timeline import merged, on_rows, requests, where_seen
+from releo_da.state.variables import deviations
 from releo_da.types import Acquisition, Analysis, Noise, Observe, State, Step
 
 Keep = Callable[[Record, Array], None]
@@ -42,8 +43,8 @@ Keep = Callable[[Record, Array], None]
 
 Tell = Callable[[str, int, Tensor, Tensor, Tensor], None]
 """``tell(case, date, truth, members, scale)`` takes the variables of an ensemble together:
-``truth [pixel, name]``, ``members [pixel, member, name]``, ``scale [name]``, their spread before
-any observation."""
+``truth [pixel, name]``, ``members [pixel, member, name]``, ``scale [name]``, the deviation of the
+prior in the table of variables, 0 of what is no variable of it."""
 
 
 @dataclass
@@ -106,9 +107,9 @@ class TwinBlock:
         told = [self._true_variables(a) for a in self.acquisitions]
         self.names = tuple(n for n in told[0] if n in mine)
         self.targets = [torch.stack([one[n][:, 0] for n in self.names], -1) for one in told]
-        spread = torch.stack([mine[n].var(1).mean().sqrt() for n in self.names])
         state = self.nature.truth.decode(self._true(self.acquisitions[0].time))
-        self.scale = spread * torch.tensor([n in state for n in self.names], device=device)
+        prior = {n: deviation for n, deviation in deviations().items() if n in state}
+        self.scale = torch.tensor([prior.get(n, 0.0) for n in self.names], device=device)
 
     def run(self) -> TwinBlockResult:
         """All estimates of the block beside the truth."""

@@ -7,8 +7,8 @@
     multivariate  scores of the variables of a pixel together, of the same sample
 
 None of it needs an ensemble or a record. The sample takes every eighth row and column of a grid and
-every fourth date: fields of crops and their errors are alike over some hundred metres and weeks.
-Scattered points are all taken.
+every fourth date of each sensor, so that satellites that take turns are all in it: fields of crops
+and their errors are alike over some hundred metres and weeks. Scattered points are all taken.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Said:
     """Sums over the blocks of a run.
 
     Attributes:
-        columns: of the grid, 1 of points.
+        columns: of the grid, 0 of points.
         calibrations: of every case and channel.
         vectors: of the variables of a pixel together.
     """
@@ -52,15 +52,20 @@ class Said:
     @classmethod
     def of(cls, members: int, columns: int) -> Said:
         """Nothing yet, of a run with so many members on a grid with so many columns."""
-        return cls(columns, Calibrations(members, GRID if columns > 1 else POINTS))
+        return cls(columns, Calibrations(members, GRID if columns else POINTS))
 
     def add(self, record: Record, ids: Array) -> None:
-        """Add a comparison of a block with these pixel ids."""
-        self.calibrations.add([record], *np.divmod(ids, self.columns))
+        """Add a comparison of a block with these pixel ids; its date is that of its sensor."""
+        self.calibrations.add([record], *self.place(ids))
 
     def sample(self, ids: Array, date: int) -> Array:
-        """Which pixels belong to the thinned sample of a date, ``[pixel]`` bool."""
-        return kept(*np.divmod(ids, self.columns), date, self.calibrations.strides)
+        """Which pixels belong to the thinned sample of a date of a sensor, ``[pixel]`` bool."""
+        return kept(*self.place(ids), date, self.calibrations.strides)
+
+    def place(self, ids: Array) -> tuple[Array, Array]:
+        """Row and column of pixels, ``[pixel]`` each; of points their position, and 0."""
+        row, column = np.divmod(ids, max(self.columns, 1))
+        return row, column
 
     def __iadd__(self, other: Said) -> Said:
         """Add those of another run."""

@@ -19,6 +19,7 @@ so a state has it on request only.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from releo_da.types import InputError
@@ -45,6 +46,20 @@ class Variable:
     upper: float
     mean: float
     sd: float
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the prior within its bounds, in the variable's unit.
+
+        With a, b the standardised bounds and Z = Phi(b) - Phi(a),
+
+            sd^2 [1 + (a phi(a) - b phi(b)) / Z - ((phi(a) - phi(b)) / Z)^2]
+        """
+        a, b = (self.lower - self.mean) / self.sd, (self.upper - self.mean) / self.sd
+        low, high = (math.exp(-0.5 * z * z) / math.sqrt(2 * math.pi) for z in (a, b))
+        mass = (math.erf(b / math.sqrt(2)) - math.erf(a / math.sqrt(2))) / 2
+        share = 1 + (a * low - b * high) / mass - ((low - high) / mass) ** 2
+        return self.sd * math.sqrt(share)
 
 
 _TABLE = (
@@ -81,6 +96,11 @@ CORRELATIONS = {
 """Prior correlations of the standardised variables, after the co-distributions of the same source
 (table 3): dense canopies are green and moist and hold little brown pigment, so a canopy that turns
 brown also loses leaf area. The remaining pairs are uncorrelated."""
+
+
+def deviations() -> dict[str, float]:
+    """Standard deviation of the prior of every variable of the table, by name."""
+    return {variable.name: variable.deviation for variable in _TABLE}
 
 
 def variables(names: tuple[str, ...] | None = None) -> dict[str, Variable]:

@@ -14,6 +14,7 @@ from releo_da.assimilation.impact import (
     impact_sums,
     observation_impact,
     signal,
+    told,
 )
 
 DOUBLE = torch.float64
@@ -149,3 +150,18 @@ def test_parts_add_up_and_what_is_not_finite_counts_for_nothing() -> None:
     assert all(torch.isfinite(part).all() for part in broken.values())
     nothing = impact_sums(found, case.before, case.after, torch.zeros_like(case.y))
     assert impact_rows(nothing, ["a"] * LATENTS, ["c"] * CHANNELS) == {}
+
+
+def test_misfits_are_summed_over_the_pixels_that_count() -> None:
+    """A pixel whose error is not finite leaves no trace in any sum."""
+    rng = [randn(30, 8, 2, seed=k) for k in (11, 12, 13)]
+    y, precision = randn(30, 2, seed=14), torch.ones(30, 2, dtype=DOUBLE)
+    before, after = randn(30, 2, seed=15), randn(30, 2, seed=16)
+    broken = after.clone()
+    broken[4, 1] = torch.nan
+    some = torch.arange(30) != 4
+    found = told(*rng, y, precision, before, broken)
+    parts = (part[some] for part in (*rng, y, precision, before, after))
+    for name, held in told(*parts).items():
+        torch.testing.assert_close(found[name], held)
+    assert found["pixels"] == 29

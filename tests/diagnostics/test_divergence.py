@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from releo_da.diagnostics.divergence import CYCLES, flagged, of_run, row, unwatched, watched
-from releo_da.diagnostics.streaming import sums
+from releo_da.diagnostics.streaming import TERMS, sums
 from releo_da.diagnostics.verification import FIELDS
 
 
@@ -68,7 +68,19 @@ def test_a_run_whose_spread_collapses_is_flagged_from_its_sums() -> None:
     assert found["lost"]["spread_left"] == pytest.approx(0.7**11)
     assert found["lost"]["error_grown"] == pytest.approx(3.2, rel=0.1)
     assert found["late"]["cycles_beyond"] == 4
-    assert of_run([{"fine": np.zeros(8)}])["fine"]["diverged"] is False
+    assert of_run([{"fine": np.zeros(TERMS)}])["fine"]["diverged"] is False
+
+
+def test_cycles_that_are_not_finite_are_counted_and_gaps_are_not() -> None:
+    """Six cycles of NaN have lost the truth; six without an observed value say nothing."""
+    lost, gap = (numbers(np.random.default_rng(2), 0.5, 0.5) for _ in range(2))
+    lost[..., FIELDS.index("mean")] = np.nan
+    gap[...] = np.nan
+    few = numbers(np.random.default_rng(2), 0.5, 0.5)
+    few[3, 0, FIELDS.index("mean")] = np.inf
+    found = of_run([{n: sums(x)[0] for n, x in zip("lgf", (lost, gap, few), strict=True)}] * 6)
+    assert {n: one["not_finite"] for n, one in found.items()} == {"l": 6, "g": 0, "f": 6}
+    assert {n: one["diverged"] for n, one in found.items()} == {"l": True, "g": False, "f": True}
 
 
 def test_every_pixel_of_a_block_alone() -> None:

@@ -30,5 +30,16 @@ def test_growing_sums_give_the_scores_of_everything():
         assert 0 < expected["n"] < 35
 
 
+def test_what_is_not_finite_is_counted_and_the_rest_is_scored():
+    numbers = np.abs(records(0))[:, :1]
+    asked = np.isfinite(numbers[:, 0, 0])
+    broken = numbers.copy()
+    broken[np.flatnonzero(asked)[0], 0, 1:] = np.nan
+    few = np.delete(numbers, np.flatnonzero(asked)[0], 0)
+    assert sums(broken)[0, -1] == 1 and sums(numbers)[0, -1] == 0
+    assert row(sums(broken)[0]) == row(sums(few)[0])
+    assert total([{"a": np.ones(8)}, {"a": np.ones(9)}])["a"].tolist() == [2.0] * 8 + [1.0]
+
+
 def test_nothing_compared_adds_nothing():
     assert not sums(np.full((3, 2, len(FIELDS)), np.nan)).any()

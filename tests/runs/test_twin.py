@@ -16,11 +16,14 @@ from scipy import stats
 
 from releo_da.config import twin as twins
 from releo_da.config import twin_pixels, twin_setting, twin_source
+from releo_da.config.compared import comparing
 from releo_da.config.document import Document, load
 from releo_da.config.options import Options
 from releo_da.config.simulation import simulation
 from releo_da.cycling.draws import block_draws
 from releo_da.runs.hindcast import blocks
+from releo_da.runs.twin_block import TwinBlock
+from releo_da.state.variables import deviations
 from releo_da.types import InputError
 
 CONFIG = """
@@ -314,6 +317,7 @@ LORENZ = (
         ("source.twin.cloud=1.0", "cloud is 1.0; give a probability"),
         ("source.twin.pixels=[1, 2, 3]", "pixels is .*give a number of points"),
         ("source.twin.pixels=0", "pixels is 0"),
+        ("score={burn_in: 60}", "score.burn_in: 60 days leave no pass to score"),
         ("source.twin.place=[1.0]", "place is"),
         ("source.twin.place=[1.0, 100.0]", "place is"),
         ("source.twin.colud=0.3", "source.twin.colud: unknown option; did you mean 'cloud'"),
@@ -367,7 +371,9 @@ def test_what_a_twin_says_of_itself_follows_from_what_it_keeps(
     with xr.open_dataset(out / "verification.nc") as found:
         rank = found["rank"].sel(case="analysis", channel="lai")
         every = rank.values
-        thin = rank.isel(time=slice(0, None, 4)).values  # points: every fourth date
+        sensor = found["sensor"].values.astype(str)
+        dates = [np.flatnonzero(sensor == one)[::4] for one in np.unique(sensor)]
+        thin = rank.isel(time=np.concatenate(dates)).values  # points: every fourth date of each
         square = {
             case: (found["mean"].sel(case=case) - found.observed).sel(channel="lai") ** 2
             for case in ("forecast_10", "free_run")
@@ -389,6 +395,23 @@ def test_what_a_twin_says_of_itself_follows_from_what_it_keeps(
     assert scores["skill"]["retrieval"]["analysis"]["cab"]["crps"] == pytest.approx(1 - ratio)
     assert scores["baselines"]["free_run"]["forecast"]["10"]["lai"]["n"] == int(both.sum())
     assert not any(one["diverged"] for one in scores["divergence"]["analysis"].values())
+
+
+@pytest.mark.parametrize(("members", "pixels"), [(6, 5), (12, 20)])
+def test_the_scale_of_vector_scores_is_that_of_the_table(
+    tmp_path: Path, members: int, pixels: int
+) -> None:
+    document, ids = load(written(tmp_path)), torch.arange(pixels)
+    task = twin_setting.task_of(document, twin_source.source_of(document))
+    nature, ours = simulated(tmp_path, 7, 0.4, pixels)
+    task = replace(task, members=members)
+    block = TwinBlock(
+        ours.model, nature, comparing(ours), task, ids, lambda *_: None, "cpu", lambda _: None
+    )
+    scale = dict(zip(block.names, block.scale.tolist(), strict=True))
+    table = deviations()
+    for name in ("lai", "cab", "cw", "psoil"):
+        assert scale[name] == pytest.approx(table[name], rel=1e-6)
 
 
 def test_vectors_and_innovations_of_an_identical_twin(done: tuple[Path, dict[str, Any]]) -> None:
