@@ -94,7 +94,10 @@ def _begin(document: Document) -> None:
 
 
 def _work(k: int, ids: Sequence[int]) -> bytes:
-    """What a block tells, by value: tensors that a process shares would cost it a file each."""
+    """What a block tells, by value: tensors that a process shares would cost it a file each.
+
+    The bytes go from a process of this run to its parent and never to or from a file.
+    """
     assert _ready is not None
     return pickle.dumps(_ready.repeat(k).tell(torch.tensor(ids)))
 
