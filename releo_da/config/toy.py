@@ -206,7 +206,8 @@ def command(document: Document, options: Options) -> Path:
     scores = scores_of(outcome, truth, task, burn_in)
     for record in ledger(outcome.judged, truth.acquisitions):
         log.write(record)
-    scored = task.start + burn_in
+    # Published scores begin after the burn-in, those of satellites with its end.
+    scored = float(np.nextafter(task.start + burn_in, np.inf))
     said = of_sensors(outcome.judged, truth.acquisitions, model.channels, scored)
     scores = {**scores, "innovations": said}
     if model.biases is not None:
