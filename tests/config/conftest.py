@@ -13,7 +13,7 @@ import xarray as xr
 import yaml
 
 from releo_da.cli import main
-from releo_da.config import experiment
+from releo_da.config import side_by_side
 from releo_da.observation.prosail import ProsailOperator
 from releo_da.state.variables import variables
 from releo_da.types import Acquisition
@@ -156,7 +156,7 @@ class AtOnce:
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fits of a study one after the other, here; test_experiment.py has them in processes."""
-    monkeypatch.setattr(experiment, "ProcessPoolExecutor", AtOnce)
+    monkeypatch.setattr(side_by_side, "ProcessPoolExecutor", AtOnce)
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ CASES: list[tuple[str, Change, dict[str, Any], list[str]]] = [
     ("angle kind", SAME, {"angles": {"sun_zenith": [30]}}, ["not an angle"]),
     ("azimuth missing", SAME, {"angles": {"view_zenith": 8}},
      ["view_zenith is given without its azimuth"]),
-    ("sun without position", without_position, {}, ["sun angles", "crs"]),
+    ("sun without position", without_position, {}, ["sun angles", "coordinates x and y"]),
     ("sun without system", lambda d: d.drop_attrs(), {}, ["sun angles", "crs"]),
     ("unknown system", SAME, {"crs": "UTM 32N"}, ["key 'crs'", "UTM 32N", "as in EPSG:32632"]),
     ("sun below the horizon", SAME, {"angles": {"sun_zenith": 95}},

@@ -164,7 +164,7 @@ def test_damaged_geometries_are_named(wrong: bytes) -> None:
 
 BAD: list[tuple[Any, dict[str, Any], str]] = [
     (geo(None), {"position": "geometry"}, "in which coordinate system 'geometry' lies"),
-    (geo(None), {}, "or 'crs: EPSG:...' for the x and y"),
+    (geo(None), {}, "system of x and y is not known; add 'crs: EPSG:...'"),
     (geo(encoding="point"), {}, "encoded as 'point'; write it as WKB"),
     ({"columns": {}}, {}, "metadata 'geo' is no GeoParquet"),
     (geo(7), {}, "metadata 'geo' is no GeoParquet"),
