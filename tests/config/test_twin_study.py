@@ -70,6 +70,7 @@ def squared(held: xr.Dataset) -> np.ndarray:
     return ((held["mean"].sel(case="analysis") - held["observed"]) ** 2).values
 
 
+@pytest.mark.usefixtures("at_once")
 def test_a_study_of_twins_pools_seeds_and_compares_pairs(folder: Path, releo: Run) -> None:
     """Every number of LAI from the records of single runs."""
     status, _, err = releo("experiment", "study", "--out", "found", "--quiet")
