@@ -118,10 +118,10 @@ def test_torch_comes_from_the_index_that_is_named(
 
 
 def test_commands(run: ModuleType) -> None:
-    assert run.command_line("test", ["-k", "a b"]) == (
-        [str(run.PYTHON), "-m", "pytest", "-k", "a b"],
-        run.ROOT,
-    )
+    command, folder = run.command_line("test", ["-k", "a b"])
+    assert (command[:3], folder) == ([str(run.PYTHON), "-m", "pytest"], run.ROOT)
+    assert command[3:5] == ["-n", "auto"]
+    assert command[-2:] == ["-k", "a b"]  # last, so that they win
     releo_da = str(run.VENV / "bin" / "releo-da")
     assert run.command_line("demo", ["--quiet"]) == ([releo_da, "demo", "--quiet"], None)
 
