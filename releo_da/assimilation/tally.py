@@ -9,9 +9,10 @@ Of one acquisition, over the pixels where something was used, `tally` gives
     expected         sums of S_cc + R_cc                              [channel]
     signal           sums of (S (S + R)^-1)_cc                        [channel]
     cases, residual, increment, bias    with themselves only          [channel]    (`desroziers`)
+    after, after_squares                sums of d_oa and d_oa^2       [channel]
 
 as float64 tensors by these names. Those of several blocks or acquisitions of one sensor add up, so
-a run keeps seven numbers per channel of a sensor, however long it is. `innovation_row` and
+a run keeps nine numbers per channel of a sensor, however long it is. `innovation_row` and
 `error_rows` turn sums into figures. The sum of d_c^2 is that of residual and increment together,
 since d_ob = d_oa + d_ab. Cost per pixel: N C^2 + C^3/3.
 
@@ -58,6 +59,7 @@ def tally(
     said = innovations(predicted, y, precision, correlation)
     found = desroziers(predicted.mean(1), analysed, y, precision)
     error = torch.where(used, 1.0 / torch.where(used, precision, 1.0), 0.0)
+    after = (y - analysed) * used
     sums = {
         "pixels": used.any(-1).sum().double(),
         "values": used.sum().double(),
@@ -68,6 +70,8 @@ def tally(
         "expected": (error + torch.where(used, predicted.var(1), 0.0)).sum(0),
         "signal": said.signal.sum(0),
         **{n: part.diagonal() if part.dim() > 1 else part for n, part in found._asdict().items()},
+        "after": after.sum(0),
+        "after_squares": after.square().sum(0),
     }
     return {name: part.cpu() for name, part in sums.items()}
 
@@ -113,21 +117,30 @@ def error_rows(
 
     Returns:
         For each channel that was used ``assumed`` and ``estimated`` deviation of the observation
-        error (NaN where the estimated variance is negative), ``bias``, the mean innovation,
-        ``variance_ratio``, mean d^2 over mean S + R (1 where both are right), ``dfs``, degrees of
-        freedom for signal per use (0 to 1), and ``n`` uses; where the sums of `sequence` stand
-        beside them, ``autocorrelation`` of successive innovations of a pixel, 0 where white.
+        error (NaN where the estimated variance is negative), ``bias``, the mean innovation, and its
+        deviation ``sd``, ``variance_ratio``, mean d^2 over mean S + R (1 where both are right),
+        ``expected``, the root of that mean S + R, ``dfs``, degrees of freedom for signal per use (0
+        to 1), and ``n`` uses; mean and deviation of the residual d_oa, ``residual_bias`` and
+        ``residual_sd``, unless sums are of a time when it was not kept; where the sums of
+        `sequence` stand beside them, ``autocorrelation`` of successive innovations of a pixel, 0
+        where white.
     """
     held = Desroziers(*(sums[name] for name in Desroziers._fields))
     cases, residual, increment = map(torch.diag, held[:3])
     found, count = estimate(Desroziers(cases, residual, increment, held.bias)), held.cases
+    squares = sums["residual"] + sums["increment"]
     columns = {
         "assumed": (sums["assumed"] / count).sqrt(),
         "estimated": found.error.diagonal().sqrt(),
         "bias": found.bias,
-        "variance_ratio": (sums["residual"] + sums["increment"]) / sums["expected"],
+        "sd": deviation(sums["bias"], squares, count),
+        "expected": (sums["expected"] / count).sqrt(),
+        "variance_ratio": squares / sums["expected"],
         "dfs": sums["signal"] / count,
     }
+    if "after" in sums:
+        columns["residual_bias"] = sums["after"] / count
+        columns["residual_sd"] = deviation(sums["after"], sums["after_squares"], count)
     if "pairs" in sums:
         columns["autocorrelation"] = autocorrelation(sums)
     return {
@@ -135,3 +148,8 @@ def error_rows(
         for k, name in enumerate(names)
         if count[k] > 0
     }
+
+
+def deviation(total: Tensor, squares: Tensor, count: Tensor) -> Tensor:
+    """Standard deviation of values from their sum and the sum of their squares."""
+    return (squares / count - (total / count).square()).clamp(min=0.0).sqrt()

@@ -15,6 +15,7 @@ import xarray as xr
 
 from releo_da.diagnostics import plots
 from releo_da.diagnostics.calibration import pit, rank_histogram
+from releo_da.diagnostics.departures import departure_pictures
 from releo_da.diagnostics.picture import FieldPairs, Picture
 from releo_da.diagnostics.places import series_pictures
 from releo_da.diagnostics.plots import style
@@ -42,6 +43,7 @@ def gallery(
         found += series_pictures(analysis, verification, field)
     found += skill_pictures(scores)
     found += [field_picture(pairs) for pairs in field]
+    found += departure_pictures(scores)
     if verification is not None:
         found += verification_pictures(verification, np.random.default_rng(seed))
     if analysis is not None and {"x", "y"} <= set(analysis.dims):
@@ -99,7 +101,7 @@ def field_picture(pairs: FieldPairs) -> Picture:
 
 
 def verification_pictures(found: xr.Dataset, generator: np.random.Generator) -> list[Picture]:
-    """Departures, calibration and rejections."""
+    """Calibration and rejections."""
     members = int(found.attrs["members"])
     cases = [str(c) for c in found.case.values if c != "analysis"]
     channel = "ndvi" if "ndvi" in found.channel.values else str(found.channel.values[-1])
@@ -116,14 +118,6 @@ def verification_pictures(found: xr.Dataset, generator: np.random.Generator) -> 
     }
     transforms = {c: pit(rank.sel(case=c).values, members, generator) for c in cases}
     pictures = [
-        Picture(
-            "departures",
-            "Observation minus prediction, by channel and sensor",
-            "O-B before a value was assimilated, O-A after. Biases should be near zero; the "
-            "standard deviation of O-B should reach the black mark, what the ensemble and the "
-            "observation error together expect. Higher bars: overconfident.",
-            plots.departures(found),
-        ),
         Picture(
             "ranks",
             "Rank histograms",

@@ -23,6 +23,10 @@ HIGHEST = {"r2", "explained"}
 TWIN = ("free_run", "background", "analysis", "smoothed")
 BIAS = ("truth", "mean", "spread", "between", "prior")
 SIGNED = {"truth", "mean"}
+DEPARTURES = {
+    "bias": "O-B", "sd": "sd O-B", "expected": "expected", "residual_bias": "O-A",
+    "residual_sd": "sd O-A", "assumed": "assumed", "estimated": "estimated",
+}  # fmt: skip
 MATRIX = 3  # from this many variables on, baselines are shown as one matrix
 
 
@@ -55,19 +59,21 @@ def innovation_tables(scores: Mapping[str, Any]) -> list[Table]:
 
 
 def innovation_table(sensor: str, row: Mapping[str, Any]) -> Table:
-    """Deviations of the errors of a sensor's channels, as assumed and as the run estimates them."""
-    columns = ("assumed", "estimated", "bias")
+    """Departures of the channels of a sensor, and their errors as assumed and as estimated."""
     chi2, dfs = number(row["reduced_chi2"]), number(row["dfs"])
     note = (
         f"Innovations of {row['values']} values: chi2 per value {chi2:.2f} (1 where errors and "
-        f"spread are right), {dfs:.2f} degrees of freedom for signal per pixel. Deviations of the "
-        "observation error by Desroziers et al. (2005), bias of the innovation."
+        f"spread are right), {dfs:.2f} degrees of freedom for signal per pixel. Mean and standard "
+        "deviation of observation minus background (O-B) and minus analysis (O-A); expected: the "
+        "deviation of O-B by spread and error. Deviations of the observation error as assumed and "
+        "as estimated by Desroziers et al. (2005)."
     )
-    rows = [
-        (name, [*(Cell(f"{number(one[key]):.4f}") for key in columns), Cell(str(one["n"]))])
-        for name, one in row["errors"].items()
-    ]
-    return Table(f"Innovations of {sensor}", note, ["", *columns, "n"], rows)
+    rows = []
+    for name, one in row["errors"].items():
+        held = [number(one.get(key)) for key in DEPARTURES]
+        texts = ["–" if value != value else f"{value:.4f}" for value in held]
+        rows.append((name, [*map(Cell, texts), Cell(str(one["n"]))]))
+    return Table(f"Innovations of {sensor}", note, ["", *DEPARTURES.values(), "n"], rows)
 
 
 def bias_tables(scores: Mapping[str, Any]) -> list[Table]:

@@ -10,6 +10,7 @@ import xarray as xr
 
 from releo_da.diagnostics import plots
 from releo_da.diagnostics.calibration import histogram
+from releo_da.diagnostics.departures import departure_pictures
 from releo_da.diagnostics.picture import Picture
 from releo_da.diagnostics.plots import judged, landscape, style
 from releo_da.diagnostics.plots.products import map_axes, spaced
@@ -36,19 +37,7 @@ def judged_pictures(
         found.append(retrieval_picture(scores))
     if scores.get("calibration"):
         found += calibration_pictures(scores["calibration"], units, members)
-    said = {s: row for s, row in scores.get("innovations", {}).items() if row["errors"]}
-    if said:
-        found.append(
-            Picture(
-                "innovations",
-                "Observation minus background (O-B), by channel and sensor",
-                "Left: mean O-B, 0 where sensor, operator and model have no bias. Middle: standard "
-                "deviation of the observation error as the run assumes it and as its departures "
-                "suggest; equal is good. Right: variance of O-B over what spread and error "
-                "together expect; above 1 the run is too sure of a channel, below 1 too careful.",
-                judged.innovations(said),
-            )
-        )
+    found += departure_pictures(scores)
     if scores.get("impact"):
         found.append(impact_picture(scores["impact"], units))
     return found

@@ -61,6 +61,27 @@ def test_a_right_r_is_said_to_be_right_and_a_wrong_one_wrong() -> None:
     assert math.isclose(row["assumed"], 0.5) and abs(row["estimated"] / 0.4**0.5 - 1.0) < 0.06
 
 
+def test_departures_before_and_after_are_those_of_numpy() -> None:
+    prior, y, precision = drawn(400)
+    analysed = etkf(prior, lambda x: x, y, precision, torch.zeros, {}).ensemble.mean(1)
+    rows = error_rows(tally(prior, analysed, y, precision), ["a", "b", "c"])
+    for k, row in enumerate(rows.values()):
+        used = precision[:, k] > 0
+        before, after = ((y - h)[used, k].numpy() for h in (prior.mean(1), analysed))
+        expected = (prior.var(1) + 1.0 / precision)[used, k].mean().sqrt()
+        for key, value in (
+            ("bias", before.mean()), ("sd", before.std()), ("expected", float(expected)),
+            ("residual_bias", after.mean()), ("residual_sd", after.std()),
+        ):  # fmt: skip
+            assert math.isclose(row[key], value, rel_tol=1e-9), key
+
+
+def test_sums_of_a_time_before_residuals_were_kept_still_tell_the_rest() -> None:
+    found = sums(*drawn(40))
+    row = error_rows({n: part for n, part in found.items() if "after" not in n}, ["a", "b", "c"])
+    assert "residual_sd" not in row["a"] and row["a"]["sd"] > 0
+
+
 def test_the_central_part_of_chi2_is_that_of_scipy() -> None:
     number = torch.arange(0, 7).repeat_interleave(200)
     chi2 = torch.linspace(0.0, 20.0, 200, dtype=DOUBLE).repeat(7)

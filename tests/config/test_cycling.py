@@ -191,6 +191,8 @@ def test_scores_do_not_depend_on_how_a_run_was_cut(tmp_path: Path, run: Run) -> 
     row = scores["whole"]["innovations"]["sentinel2a"]
     assert row["values"] == 12 and set(row["errors"]) == {"B04", "B8A"}
     assert row["reduced_chi2"] > 0.0 and 0.0 < row["dfs"] < 2.0
+    assert row["errors"]["B04"]["residual_sd"] >= 0.0
+    assert (tmp_path / "whole" / "figures" / "departures.png").is_file()
 
 
 def test_a_change_of_what_decides_is_refused(tmp_path: Path, run: Run, capsys) -> None:

@@ -62,7 +62,7 @@ def test_a_twin_report_has_its_sections(page: str) -> None:
     assert page.index("Does assimilation pay?") < page.index("What was run")
     for part in ("Where it was clear", "Calibration of the analysis", "Channels of sentinel2a"):
         assert part in page, part
-    for figure in ("retrieval", "ranks", "reliability", "spread_skill", "impact", "innovations",
+    for figure in ("retrieval", "ranks", "reliability", "spread_skill", "impact", "departures",
                    "map_lai", "hovmoeller_lai", "skill_forecast_lai"):  # fmt: skip
         assert f'<figure id="{figure}">' in page, figure
 

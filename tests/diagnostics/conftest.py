@@ -115,6 +115,14 @@ def run_scores() -> dict:
                 "constant": {"rmse": 1.0, "bias": 0.0, "r2": None, "n": 76},
             }
         },
+        "innovations": {
+            "sentinel2a": {
+                "values": 12,
+                "reduced_chi2": 1.1,
+                "dfs": 0.7,
+                "errors": {"B04": {"assumed": 0.02, "estimated": 0.03, "bias": 0.001, "n": 12}},
+            }
+        },
         "rejected": {"B02": 31},
         "diverged": 0,
         "seeds": [7],

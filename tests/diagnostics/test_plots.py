@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from releo_da.diagnostics import plots
 from releo_da.diagnostics.calibration import rank_histogram
+from releo_da.diagnostics.departures import departure_pictures
 from releo_da.diagnostics.plots import style
 from releo_da.diagnostics.plots.inspection import Glance, overview
 from releo_da.diagnostics.plots.maps import cropped
@@ -44,23 +45,44 @@ def test_small_multiples_hide_what_is_left_over() -> None:
     assert [axes.get_visible() for axes in figure.axes] == [True] * 4 + [False] * 2
 
 
-def test_departures_are_the_bias_and_spread_of_observation_minus_prediction(
-    run_verification: xr.Dataset,
-) -> None:
-    figure = plots.departures(run_verification)
-    left, right = figure.axes[:2]
-    assert left.get_title("left") == "sentinel2a: bias"
-    said = run_verification.isel(time=slice(1, None, 2)).sel(channel=["B04", "B08"])
-    departure = (said.observed - said["mean"].sel(case="background")).values.reshape(-1, 2)
-    heights = [bar.get_height() for bar in left.patches[:2]]
-    np.testing.assert_allclose(heights, np.nanmean(departure, 0), rtol=1e-5)
-    heights = [bar.get_height() for bar in right.patches[:2]]
-    np.testing.assert_allclose(heights, np.nanstd(departure, 0), rtol=1e-5)
-    expected = right.get_lines()[0].get_ydata()
-    sd = said.sd.sel(case="background").values.reshape(-1, 2)
-    np.testing.assert_allclose(expected, np.sqrt(np.nanmean(sd**2, 0)), rtol=1e-5)
-    assert right.get_title("left") == "sentinel2a: standard deviation"
-    assert "reflectance" in labels(figure)
+def errors_of(channels: int) -> dict[str, dict[str, float]]:
+    """Rows of channels as `innovations` of scores.json has them."""
+    rng = np.random.default_rng(3)
+    keys = ("bias", "sd", "expected", "residual_bias", "residual_sd", "estimated")
+    return {
+        f"B{k}": {"assumed": 0.02, "n": 5, **dict(zip(keys, rng.random(6), strict=True))}
+        for k in range(channels)
+    }
+
+
+def test_departures_are_means_and_deviations_in_units_of_the_assumed_error() -> None:
+    rows = {"sentinel2a": {"errors": errors_of(3)}, "own/landsat8.yaml": {"errors": errors_of(40)}}
+    figure = plots.departures(rows)
+    assert [axes.get_title("left") for axes in figure.axes] == [
+        f"{name}:\n{what}"
+        for name in ("sentinel2a", "landsat8")
+        for what in ("mean", "standard deviation", "estimated error")
+    ]
+    said = rows["sentinel2a"]["errors"].values()
+    for panel, keys in zip(
+        figure.axes[:3],
+        (("bias", "residual_bias"), ("sd", "residual_sd"), ("estimated",)),
+        strict=True,
+    ):
+        expected = [row[key] / 0.02 for key in keys for row in said]
+        np.testing.assert_allclose([bar.get_height() for bar in panel.patches], expected)
+    marks = figure.axes[1].get_lines()[0].get_ydata()
+    np.testing.assert_allclose(marks, [row["expected"] / 0.02 for row in said])
+    assert "share of the assumed\nobservation error" in labels(figure)
+    assert len(figure.axes[3].get_xticks()) <= 16  # of 40 channels
+
+
+def test_a_sensor_without_a_used_value_has_no_departures() -> None:
+    said = {"innovations": {"sentinel2a": {"errors": {}}, "sentinel2b": {"errors": errors_of(2)}}}
+    (picture,) = departure_pictures(said)
+    assert len(picture.figure.axes) == 3
+    del said["innovations"]["sentinel2b"]
+    assert departure_pictures(said) == departure_pictures({}) == []
 
 
 def test_rejections_count_every_value(run_verification: xr.Dataset) -> None:
@@ -76,7 +98,7 @@ def test_rejections_count_every_value(run_verification: xr.Dataset) -> None:
     np.testing.assert_allclose(shares, 100 * refused / seen.values[:2])
 
 
-def test_a_withheld_sensor_has_no_panel_and_no_bar(run_verification: xr.Dataset) -> None:
+def test_a_withheld_sensor_has_no_bar(run_verification: xr.Dataset) -> None:
     """Its values are observed and predicted, but neither a background nor screened."""
     withheld = run_verification.sensor == "sentinel2a"
     found = run_verification.assign(
@@ -85,8 +107,6 @@ def test_a_withheld_sensor_has_no_panel_and_no_bar(run_verification: xr.Dataset)
     )
     found["mean"].loc[{"channel": "B04"}] = np.nan
     found["rejected"].loc[{"channel": "B04"}] = 0
-    titles = [axes.get_title("left") for axes in plots.departures(found).axes]
-    assert titles == ["sentinel2b: bias", "sentinel2b: standard deviation"]
     right = plots.rejections(found).axes[1]
     assert [label.get_text() for label in right.get_yticklabels()] == ["B08"]
 

@@ -174,6 +174,7 @@ def test_tables_mark_the_best_and_keep_baselines_beside(run_scores: dict) -> Non
         "Withheld NDVI", "Withheld values: RMSE", "Withheld values: CRPS",
         "Forecasts of NDVI: RMSE", "Forecasts of NDVI: CRPS",
         "Forecasts of NDVI: 90 % coverage", "LAI against field measurements", "Background",
+        "Innovations of sentinel2a",
     ]  # fmt: skip
     withheld = found["Withheld NDVI"]
     assert [name for name, _ in withheld.rows] == ["assimilation", "linear", "OU Kalman"]

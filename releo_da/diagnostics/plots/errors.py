@@ -1,74 +1,67 @@
 """Departures from observations: O-B and O-A per channel and sensor, and what was rejected.
 
-O-B is an observation minus its prediction before it was used, O-A after. Their biases should lie
+O-B is an observation minus its prediction before it was used, O-A after. Their means should lie
 near zero; the standard deviation of O-B should be what the ensemble expects of it, the root of
-spread squared plus observation error squared (short black marks).
+spread squared plus observation error squared (short black marks). They come from sums over all
+values that a run used (`assimilation.tally`), rejections from its records.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from releo_da.diagnostics.plots import style
+from releo_da.diagnostics.plots.skill import number
 
-BAR = 0.38
-NAMES = {"background": "O-B", "analysis": "O-A", "smoothed": "O-S (withheld)"}
+BAR = 0.4
+LABELS = 16
+"""Names of channels that fit under a panel; of more, some are written."""
+
+CASES = (("O-B", "background", "bias", "sd"), ("O-A", "analysis", "residual_bias", "residual_sd"))
+"""What is drawn of departures: name, colour, and keys of their mean and their deviation."""
 
 
-def departures(found: xr.Dataset, cases: tuple[str, ...] = ("background", "analysis")) -> Figure:
-    """Bias and standard deviation of O-B and O-A, one row of panels per sensor.
+def departures(rows: Mapping[str, Mapping[str, Any]]) -> Figure:
+    """Mean and deviation of O-B and O-A, and the error that they suggest, a row per sensor.
+
+    All of it in units of the observation error that the run assumes, so that channels of any unit
+    stand side by side.
 
     Args:
-        found: the data set of `verification`; indices are left out beside reflectances, whose
-            departures are smaller by a factor of five or so.
-        cases: at most two, those that it holds are drawn.
+        rows: ``innovations`` of scores.json, by sensor.
     """
-    held = [case for case in cases if case in found.case.values]
-    channels = [c for c in found.channel.values.tolist() if c != "ndvi"] or ["ndvi"]
-    unit = "reflectance" if channels != ["ndvi"] else "NDVI"
-    found = found.sel(channel=channels)
-    compared = found["mean"].sel(case=held).notnull().any(("case", "pixel", "channel")).values
-    sensors = sorted(set(found.sensor.values[compared].tolist()))  # without a withheld one
-    made, axes = style.figure(len(sensors), 2, 2.3, sharey="col")
-    for sensor, (left, right) in zip(sensors, axes, strict=True):
-        one = found.isel(time=np.flatnonzero(found.sensor.values == sensor))
-        shown = one.observed.notnull().any(("time", "pixel")).values
-        one = one.isel(channel=np.flatnonzero(shown))
-        for i, case in enumerate(held):
-            draw_case(left, right, one, case, (i - (len(held) - 1) / 2) * BAR)
-        left.axhline(0, color=style.INK, linewidth=0.8)
-        for panel, name in ((left, "bias"), (right, "standard deviation")):
-            names = [style.words(c) for c in one.channel.values.tolist()]
-            panel.set_xticks(np.arange(len(names)), names)
-            panel.tick_params(axis="x", rotation=45)
+    made, axes = style.figure(len(rows), 3, 2.3)
+    for panels, (sensor, said) in zip(axes, rows.items(), strict=True):
+        held = said["errors"]
+        at, names = np.arange(len(held)), [style.words(name) for name in held]
+
+        def shares(key: str, held: Mapping[str, Any] = held) -> list[float]:
+            return [number(row.get(key)) / number(row["assumed"]) for row in held.values()]
+
+        for shift, (name, case, *keys) in zip((-BAR / 2, BAR / 2), CASES, strict=True):
+            for panel, key in zip(panels, keys, strict=False):
+                panel.bar(at + shift, shares(key), BAR, color=style.COLOURS[case], label=name)
+        panels[1].plot(at - BAR / 2, shares("expected"), "_", color=style.INK, markersize=9,
+                       label="expected of O-B", zorder=3)  # fmt: skip
+        panels[2].bar(at, shares("estimated"), 2 * BAR, color=style.COLOURS["withheld"])
+        panels[0].axhline(0.0, color=style.INK, linewidth=0.8)
+        panels[2].axhline(1.0, color=style.INK, linewidth=0.8)
+        step = -(-len(names) // LABELS)
+        titles = ("mean", "standard deviation", "estimated error")
+        for panel, title in zip(panels, titles, strict=True):
+            panel.set_xticks(at[::step], names[::step])
+            panel.tick_params(axis="x", rotation=90, labelsize=7)
             panel.grid(False, axis="x")
-            style.name_axes(panel, y=unit, title=f"{PurePath(sensor).stem}: {name}")
+            style.name_axes(panel, title=f"{PurePath(sensor).stem}:\n{title}")
+        style.name_axes(panels[0], y="share of the assumed\nobservation error")
     style.legend_above(made, axes[0])
     return made
-
-
-def draw_case(left: Axes, right: Axes, one: xr.Dataset, case: str, shift: float) -> None:
-    """Bars of one case: bias at the left, standard deviation at the right."""
-    said = one.sel(case=case)
-    departure = one.observed - said["mean"]
-    at = np.arange(one.sizes["channel"]) + shift
-    paint: dict[str, Any] = {
-        "width": BAR,
-        "color": style.COLOURS[case],
-        "label": NAMES.get(case, case),
-    }
-    left.bar(at, departure.mean(("time", "pixel")), **paint)
-    right.bar(at, departure.std(("time", "pixel")), **paint)
-    if case == "background":
-        expected = np.sqrt((said.sd**2).mean(("time", "pixel")))
-        dash: dict[str, Any] = {"marker": "_", "markersize": 9, "linestyle": "none", "zorder": 3}
-        right.plot(at, expected, color=style.INK, label="expected of O-B", **dash)
 
 
 def rejections(found: xr.Dataset) -> Figure:

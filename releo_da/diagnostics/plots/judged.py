@@ -117,43 +117,6 @@ def impact(
     return made
 
 
-def innovations(rows: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """Bias of O-B and deviations of R as assumed and as estimated, by channel, a row per sensor.
-
-    Args:
-        rows: ``innovations`` of scores.json, by sensor.
-    """
-    made, axes = style.figure(len(rows), 3, 2.2)
-    for line, (sensor, said) in zip(axes, rows.items(), strict=True):
-        held = said["errors"]
-        at = np.arange(len(held))
-        for k, (key, text) in enumerate(
-            (
-                ("bias", "mean O-B"),
-                ("assumed", "observation error"),
-                ("variance_ratio", "O-B variance ratio"),
-            )
-        ):
-            one = line[k]
-            values = [number(row.get(key)) for row in held.values()]
-            if key == "assumed":
-                estimated = [number(row["estimated"]) for row in held.values()]
-                one.bar(at - 0.2, values, 0.38, color=style.FAINT, label="assumed")
-                one.bar(at + 0.2, estimated, 0.38, color=style.COLOURS["withheld"],
-                        label="estimated (Desroziers)")  # fmt: skip
-            else:
-                one.bar(at, values, 0.7, color=style.COLOURS["background"])
-                level = 1.0 if key == "variance_ratio" else 0.0
-                one.axhline(level, color=style.INK, linewidth=0.8)
-            one.set_xticks(at, list(held))
-            one.tick_params(axis="x", rotation=90, labelsize=7)
-            one.grid(False, axis="x")
-            unit = "" if key == "variance_ratio" else "reflectance"
-            style.name_axes(one, y=unit, title=f"{sensor}:\n{text}")
-    style.legend_above(made, axes[0, 1:2])
-    return made
-
-
 def seen(scores: Mapping[str, Any], names: Sequence[str]) -> Figure:
     """RMSE where an acquisition saw something, as a share of the free run's: bars by estimate."""
     held = {case: rows for case, rows in scores["seen"].items() if case != "free_run"}
