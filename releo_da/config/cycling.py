@@ -37,15 +37,17 @@ from releo_da.io.archive import plain
 from releo_da.io.inbox import arrived, folder_and_pattern
 from releo_da.io.lock import locked
 from releo_da.io.series import Series
+from releo_da.io.state_rows import StateHead, reading_state
 from releo_da.io.times import isoformat
 from releo_da.runs.cycle import Service, Swept
+from releo_da.runs.hindcast import blocks
 from releo_da.runs.judged import reasons_in_all, restored
 from releo_da.runs.model import Model
 from releo_da.runs.stopping import stopping, wait
 from releo_da.runs.store import Store
-from releo_da.runs.turn import initial
-from releo_da.state.bias import bias_rows
-from releo_da.types import InputError, State
+from releo_da.runs.turn import prior
+from releo_da.state.bias import moments, rows_of
+from releo_da.types import InputError
 
 LEDGER = "ledger.sqlite"
 FOLDERS = ("figures", "products", "states")
@@ -156,7 +158,7 @@ def guard(root: Path, ledger: Ledger, settings: dict[str, Any], accept: bool) ->
     ledger.accept(settings)
 
 
-def fits(root: Path, model: Model, state: State | None, members: int) -> None:
+def fits(root: Path, model: Model, state: StateHead | None, members: int) -> None:
     """Refuse to go on from a state of another size.
 
     Raises:
@@ -164,10 +166,11 @@ def fits(root: Path, model: Model, state: State | None, members: int) -> None:
     """
     if state is None:
         return
-    wanted = initial(model, state.time, state.pixels[:1], members, 0).ensemble.shape[1:]
-    if state.ensemble.shape[1:] != wanted:
+    first = prior(model, state.time, state.pixels[:1], members, 0)(torch.arange(1))
+    wanted = first.ensemble.shape[1:]
+    if state.shape[1:] != wanted:
         raise InputError(
-            f"{root}: the last state has [member, latent] = {list(state.ensemble.shape[1:])}, the "
+            f"{root}: the last state has [member, latent] = {list(state.shape[1:])}, the "
             f"configuration wants {list(wanted)}; give another --out"
         )
 
@@ -302,6 +305,9 @@ def publish(service: Service) -> Path:
         "seeds": [service.seed],
     }
     if model.biases is not None and state is not None:
-        found["biases"] = bias_rows(model.biases, state.ensemble)
+        with reading_state(state.path) as held:
+            parts = [moments(model.biases, held.take(r).ensemble) for r in blocks(state.pixels)]
+        means, variances = (torch.cat(part) for part in zip(*parts, strict=True))
+        found["biases"] = rows_of(model.biases, means, variances)
     write_json(root / "scores.json", found)
     return report(root)

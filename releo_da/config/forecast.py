@@ -11,8 +11,6 @@ import json
 from datetime import date
 from pathlib import Path
 
-import xarray as xr
-
 from releo_da.config.assemble import assemble
 from releo_da.config.copies import check_table, copied
 from releo_da.config.cycling import LEDGER
@@ -24,15 +22,13 @@ from releo_da.config.run_files import weights_of
 from releo_da.config.sections import days, products, section
 from releo_da.config.sensor_paths import kept_sensor
 from releo_da.cycling.ledger import Ledger
-from releo_da.io import products_dataset, read_state, write_products
 from releo_da.io.lock import locked
-from releo_da.io.map_file import writing_map
+from releo_da.io.state_rows import StateHead, reading_state, state_head
 from releo_da.io.times import isoformat
-from releo_da.runs.compare import QUANTILES
-from releo_da.runs.forecast import Found, climatology, dates, forecast, whole
-from releo_da.runs.model import Model
+from releo_da.runs.forecast import Found, climatology, dates, forecast
+from releo_da.runs.outputs import writing_outputs
 from releo_da.runs.store import last_state, pixels_of
-from releo_da.types import InputError, State
+from releo_da.types import InputError
 
 ASSUMED = (
     "No observation is used after the first date. Every variable returns to its {season} season, "
@@ -42,8 +38,8 @@ ASSUMED = (
 """What a forecast of the mean-reverting dynamics takes for granted."""
 
 
-def state_of(root: Path) -> State:
-    """The last state of a hindcast or of a cycling run.
+def state_of(root: Path) -> StateHead:
+    """The last state of a hindcast or of a cycling run, without its ensemble.
 
     Raises:
         InputError: the directory holds neither, or the state is damaged.
@@ -56,7 +52,7 @@ def state_of(root: Path) -> State:
         return state
     if not (root / "state.safetensors").is_file():
         raise InputError(f"{root}: holds no state; give the directory of a finished run")
-    return read_state(root / "state.safetensors")
+    return state_head(root / "state.safetensors")
 
 
 def channels_of(root: Path) -> dict[str, tuple[str, ...]]:
@@ -95,43 +91,29 @@ def command(root: Path, until: date, options: Options) -> Path:
     times = dates(state.time, last, output.every_days)
     check_table(document, output, pixels.sizes["pixel"], len(times), len(model.described))
     seed = document.values.get("seed", SEED)
-    found = forecast(model, state, pixels, times, seed, device)
-    members = state.ensemble.shape[1]
-    expected = climatology(model, pixels, state.pixels, members, times, seed, device)
+    expected = climatology(model, pixels, state.pixels, state.shape[1], times, seed, device)
     assumed = ASSUMED.format(season="default" if weights_of(document) is None else "fitted")
-    for name, what, title in (
-        (FORECAST, found, "forecast of land-surface variables from the last state of a run"),
-        (CLIMATOLOGY, expected, "what the forecaster expects without any observation"),
-    ):
+
+    def write(name: str, found: Found, title: str) -> None:
         attributes = {
             "title": title,
             "forecast_reference_time": isoformat(state.time),
             "comment": assumed,
             "estimate": name.removesuffix(".nc"),
         }
-        _write(root / name, what, model, times, pixels, attributes)
+        with writing_outputs(root / name, times, pixels, model.described, attributes) as keep:
+            for rows, values in found:
+                keep(state.pixels[rows].numpy(), values)
+
+    def ahead() -> Found:
+        with reading_state(state.path) as held:
+            yield from forecast(model, held.take, pixels, times, seed, device)
+
+    write(FORECAST, ahead(), "forecast of land-surface variables from the last state of a run")
+    write(CLIMATOLOGY, expected, "what the forecaster expects without any observation")
     copied(root / FORECAST, output)
     try:
         with locked(root):
             return report(root)
     except BlockingIOError:
         return root / "report.html"  # a service is at work and draws the forecast with its next
-
-
-def _write(
-    path: Path,
-    found: Found,
-    model: Model,
-    times: list[float],
-    pixels: xr.Dataset,
-    attributes: dict[str, str],
-) -> None:
-    """Write output variables; of a map as they come, so that its size does not matter."""
-    if pixels.attrs["kind"] == "point":
-        dataset = products_dataset(times, pixels, whole(found, model), attributes)
-        write_products(path, dataset)
-        return
-    ids = pixels["id"].values
-    with writing_map(path, times, pixels, model.described, QUANTILES, attributes) as write:
-        for rows, values in found:
-            write(ids[rows.numpy()], values)

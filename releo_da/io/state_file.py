@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
@@ -47,30 +50,14 @@ def read_state(path: str | Path, device: str | torch.device = "cpu") -> State:
     Raises:
         InputError: the file is missing, is no state, or is damaged.
     """
-    try:
+    with readable(path):
         with Path(path).open("rb") as file:
-            head = file.read(8)
-            head += file.read(min(int.from_bytes(head, "little"), HEADER))
-    except OSError as error:
-        raise InputError(
-            f"{path}: no state can be read ({error.strerror}); start the run from its beginning"
-        ) from None
-    try:
-        metadata = _metadata(head)
+            metadata = metadata_of(head_of(file))
         tensors = load_file(path)
-        sound = metadata["format"] == FORMAT and metadata["sha256"] == _digest(
-            metadata["time"], tensors
-        )
         time = float.fromhex(metadata["time"])
         ensemble, pixels = tensors["ensemble"], tensors["pixels"]
-    except (SafetensorError, ValueError, KeyError, TypeError, OverflowError) as error:
-        raise InputError(
-            f"{path}: not a state file, or damaged ({error}); resume from an earlier state"
-        ) from None
-    if not sound:
-        raise InputError(
-            f"{path}: the state is damaged, its checksum does not fit; resume from an earlier state"
-        )
+        if metadata["format"] != FORMAT or metadata["sha256"] != _digest(metadata["time"], tensors):
+            raise unsound(path)
     memory = {
         name.removeprefix(MEMORY): tensor.to(device)
         for name, tensor in tensors.items()
@@ -85,6 +72,36 @@ def named(state: State) -> dict[str, Tensor]:
     tensors |= {MEMORY + name: tensor for name, tensor in state.memory.items()}
     # Clones, because the format refuses tensors that share memory.
     return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+
+
+@contextmanager
+def readable(path: str | Path) -> Iterator[None]:
+    """What a file that is missing or is no state raises within, as an InputError that says so."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{path}: no state can be read ({error.strerror}); start the run from its beginning"
+        ) from None
+    except InputError:
+        raise
+    except (SafetensorError, ValueError, KeyError, TypeError, OverflowError) as error:
+        raise InputError(
+            f"{path}: not a state file, or damaged ({error}); resume from an earlier state"
+        ) from None
+
+
+def unsound(path: str | Path) -> InputError:
+    """The error of a state whose bytes are not those that were written."""
+    return InputError(
+        f"{path}: the state is damaged, its checksum does not fit; resume from an earlier state"
+    )
+
+
+def head_of(file: BinaryIO) -> bytes:
+    """The first bytes of an open file, as many as its header should have."""
+    head = file.read(8)
+    return head + file.read(min(int.from_bytes(head, "little"), HEADER))
 
 
 def header_of(data: bytes) -> dict[str, Any]:
@@ -114,12 +131,13 @@ def titled(name: str, dtype: torch.dtype, shape: Sequence[int]) -> bytes:
     return f"\n{name} {dtype} {tuple(shape)}\n".encode()
 
 
-def raw(tensor: Tensor) -> bytes:
-    """The bytes of a tensor on the CPU."""
-    return tensor.reshape(-1).view(torch.uint8).numpy().tobytes()
+def content(tensor: Tensor) -> memoryview:
+    """The bytes of a contiguous tensor on the CPU, which are not copied."""
+    array: NDArray[np.uint8] = tensor.view(-1).view(torch.uint8).numpy()
+    return array.data
 
 
-def _metadata(data: bytes) -> Mapping[str, str]:
+def metadata_of(data: bytes) -> Mapping[str, str]:
     """Metadata of a safetensors file, which are texts."""
     metadata: Mapping[str, str] = header_of(data)["__metadata__"]
     if not all(isinstance(text, str) for text in metadata.values()):
@@ -138,5 +156,5 @@ def _digest(time: str, tensors: Mapping[str, Tensor]) -> str:
     for name in sorted(tensors):
         tensor = tensors[name]
         total.update(titled(name, tensor.dtype, tensor.shape))
-        total.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+        total.update(content(tensor))
     return total.hexdigest()

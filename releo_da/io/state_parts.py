@@ -9,11 +9,12 @@ belong:
     header | ensemble: rows of block 1, of block 2, ... | memory.<name>: rows ... | pixels: rows ...
 
 The room on the disk is claimed with the first block, so that a disk which is too small is found
-before hours of work and not after them. The checksum is that of the whole file, read once more in
-pieces at the end; it has its place in the header from the start.
+before hours of work and not after them. The checksum has its place in the header from the start.
+It counts the ensemble as it comes, and then what the scheme carries along and the ids, which are
+read once more in pieces at the end.
 
-Memory: one block. Cost: the file is written once and read once. Its size is pixels x members x
-latents x 4 bytes and what the scheme carries along.
+Memory: one block. Cost: the file is written once. Its size is pixels x members x latents x 4 bytes
+and what the scheme carries along.
 
 Reference: safetensors format, https://github.com/huggingface/safetensors (section Format).
 """
@@ -33,7 +34,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from releo_da.io.atomic import replacing
-from releo_da.io.state_file import FORMAT, header_of, named, packed, raw, titled
+from releo_da.io.state_file import FORMAT, content, header_of, named, packed, titled
 from releo_da.types import InputError, State
 
 PIECE = 2**24
@@ -78,6 +79,7 @@ class _Parts:
         self.entries: dict[str, Any] = {}
         self.types: dict[str, torch.dtype] = {}
         self.start = 0
+        self.total = hashlib.sha256()
 
     def write(self, state: State) -> None:
         """Take the state of the next pixels."""
@@ -90,7 +92,8 @@ class _Parts:
         for name, tensor in tensors.items():
             first, last = self.entries[name]["data_offsets"]
             self.file.seek(self.start + first + (last - first) // self.count * self.done)
-            self.file.write(raw(tensor))
+            self.file.write(content(tensor))
+        self.total.update(content(tensors["ensemble"]))
         self.done += rows
 
     def finish(self) -> None:
@@ -123,6 +126,8 @@ class _Parts:
         self.start = len(header)
         self._claim(self.start + place)
         self.file.write(header)
+        self.total = hashlib.sha256(self.time.encode())
+        self.total.update(self._titled("ensemble"))
 
     def _claim(self, size: int) -> None:
         """Give the file its length, on the disk where the system can promise that."""
@@ -143,16 +148,17 @@ class _Parts:
         metadata = {"format": FORMAT, "time": self.time, "sha256": digest}
         return packed({"__metadata__": metadata, **self.entries})
 
+    def _titled(self, name: str) -> bytes:
+        return titled(name, self.types[name], self.entries[name]["shape"])
+
     def _digest(self) -> str:
-        """The checksum of `releo_da.io.state_file`, over the tensors as the file holds them."""
-        total = hashlib.sha256(self.time.encode())
-        for name in sorted(self.entries):
-            entry = self.entries[name]
-            total.update(titled(name, self.types[name], entry["shape"]))
-            first, last = entry["data_offsets"]
+        """The checksum of `releo_da.io.state_file`, whose first name is that of the ensemble."""
+        for name in sorted(self.entries.keys() - {"ensemble"}):
+            self.total.update(self._titled(name))
+            first, last = self.entries[name]["data_offsets"]
             self.file.seek(self.start + first)
             while first < last:
                 piece = self.file.read(min(PIECE, last - first))
-                total.update(piece)
+                self.total.update(piece)
                 first += len(piece)
-        return total.hexdigest()
+        return self.total.hexdigest()

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,12 +33,14 @@ from releo_da.io import JsonLines, merge
 from releo_da.io.inbox import Arrived
 from releo_da.io.reading_log import NothingClear
 from releo_da.io.series import MINUTE, Series, chosen_of, passes
+from releo_da.io.state_rows import reading_state
 from releo_da.runs.judged import Judged
 from releo_da.runs.located import Locating, told
 from releo_da.runs.model import Model
+from releo_da.runs.outputs import Write
 from releo_da.runs.store import Store, ids_of
-from releo_da.runs.turn import initial, turn, widened
-from releo_da.types import Acquisition, InputError
+from releo_da.runs.turn import Turn, prior, turn, widened
+from releo_da.types import Acquisition, InputError, State
 
 READABLE = (OSError, ValueError, RuntimeError, LookupError, TypeError)
 """What a damaged or foreign file may raise in the libraries that read it."""
@@ -251,17 +253,12 @@ class Service:
             return False
         acquisition = series.acquisitions[one.position]
         joined = merge([_only(series, self.store.pixels), _only(series, None, acquisition)])
-        ids, store = ids_of(joined.pixels), self.store
         model = self.located(joined.pixels)
-        if store.state is None:
+        if self.store.state is None:
             for record in told(model, joined.pixels):
                 self.log.write(record)
-            start = acquisition.time if self.start is None else min(acquisition.time, self.start)
-            state = initial(model, start, ids, self.members, self.seed, self.device)
-        else:
-            state = widened(model, store.state, ids, self.seed, self.device)
-        done = turn(model, state, joined.acquisitions[0], self.seed, self.device)
-        cycle = store.commit(one.arrival, done, joined.pixels)
+        work = partial(self._turn, model, ids_of(joined.pixels), joined.acquisitions[0])
+        cycle, done = self.store.commit(one.arrival, joined.pixels, work)
         about = one.arrival._asdict() | {"cycle": cycle.number, "rejected": done.rejected}
         self.log.write({"kind": "cycle", **about})
         if done.judged is not None and self.record is not None:
@@ -269,6 +266,26 @@ class Service:
         if done.recovered:
             self.log.write({"kind": "recovered", "cycle": cycle.number, "pixels": done.recovered})
         return True
+
+    def _turn(
+        self,
+        model: Model,
+        ids: torch.Tensor,
+        acquisition: Acquisition,
+        keep: Callable[[State], None],
+        write: Write,
+    ) -> Turn:
+        """From the last state, or the prior, to the analysis of an acquisition."""
+        last = self.store.state
+        start = acquisition.time if self.start is None else min(acquisition.time, self.start)
+        begin, members = (start, self.members) if last is None else (last.time, last.shape[1])
+        fresh = prior(model, begin, ids, members, self.seed, self.device)
+        go = partial(turn, model, pixels=ids, acquisition=acquisition, seed=self.seed)
+        if last is None:
+            return go(fresh, keep=keep, write=write, device=self.device)
+        with reading_state(last.path) as held:
+            take = widened(held.take, last.pixels, ids, fresh)
+            return go(take, keep=keep, write=write, device=self.device)
 
 
 def _only(

@@ -5,8 +5,7 @@ same draws as in any other run. What they move towards is `climatology`: the dis
 forecaster gives to a day of the year where nothing was ever observed. Output variables that depend
 on light (fapar, ndvi) are given for the sun of mid-morning at each date.
 
-Both go block by block and keep nothing: a map of any size is written as it comes
-(`releo_da.io.map_file`), points are joined (`whole`).
+Both go block by block and keep nothing; `releo_da.runs.outputs` writes what comes.
 """
 
 from __future__ import annotations
@@ -21,9 +20,8 @@ from torch import Tensor
 from releo_da.cycling.cycle import cycle
 from releo_da.diagnostics.scores import Array
 from releo_da.io.geometry import sun_position
-from releo_da.io.products import Product
 from releo_da.runs.hindcast import blocks
-from releo_da.runs.joined import products, statistics
+from releo_da.runs.joined import statistics
 from releo_da.runs.located import located
 from releo_da.runs.model import Model
 from releo_da.types import Acquisition, State
@@ -70,7 +68,7 @@ def dates(start: float, until: float, every_days: float) -> list[float]:
 
 def forecast(
     model: Model,
-    state: State,
+    take: Callable[[Tensor], State],
     pixels: xr.Dataset,
     times: Sequence[float],
     seed: int,
@@ -80,8 +78,8 @@ def forecast(
 
     Args:
         model: the joined system.
-        state: the last of a run, on the CPU.
-        pixels: its pixel axis.
+        take: ``take(rows)``, the last state of a run at some rows of its pixel axis.
+        pixels: that axis.
         times: from that of the state on, in order (days).
         seed: of the run.
         device: where a block lives while it is worked on.
@@ -89,15 +87,16 @@ def forecast(
     model = located(model, pixels)
 
     def ensembles(rows: Tensor) -> Iterable[Tensor]:
-        memory = {name: held[rows].to(device) for name, held in state.memory.items()}
-        ensemble = state.ensemble[rows].to(device)
-        held = State(state.time, ensemble, state.pixels[rows], memory)
+        state = take(rows)
+        memory = {name: held.to(device) for name, held in state.memory.items()}
+        ensemble = state.ensemble.to(device)
+        held = state._replace(ensemble=ensemble, memory=memory)
         nothing, angles = ensemble.new_zeros((len(rows), 0)), ensemble.new_zeros((len(rows), 3))
         asked = [Acquisition(time, "", nothing, nothing, angles) for time in times]
         draws = model.draws(seed, held.pixels, ensemble)
         return (step.analysis.ensemble for step in cycle(held, asked, model.system, draws))
 
-    return outputs(model, ensembles, pixels, state.pixels, times, device)
+    return outputs(model, ensembles, pixels, torch.as_tensor(pixels["id"].values), times, device)
 
 
 def climatology(
@@ -161,15 +160,3 @@ def outputs(
                     values = statistics(members[None].float().cpu().numpy())
                     found.setdefault(name, []).append(values)
         yield rows, {name: np.concatenate(values, 1) for name, values in found.items()}
-
-
-def whole(found: Found, model: Model) -> dict[str, Product]:
-    """The output variables of all blocks, along the pixel axis.
-
-    Args:
-        found: of `forecast` or `climatology`.
-        model: the joined system, which knows units and names.
-    """
-    parts = list(found)
-    place = torch.argsort(torch.cat([rows for rows, _ in parts])).numpy()
-    return products([values for _, values in parts], place, model.described)

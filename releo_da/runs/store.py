@@ -12,21 +12,25 @@ the next attempt overwrites with the same bytes; nothing reads them until their 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 import xarray as xr
 
 from releo_da.cycling.ledger import Arrival, Cycle, Ledger
-from releo_da.io import products_dataset, read_products, read_state, write_products, write_state
+from releo_da.io import read_products, write_products
+from releo_da.io.state_parts import writing_state
+from releo_da.io.state_rows import StateHead, state_head
 from releo_da.io.times import isoformat
-from releo_da.runs.joined import products
 from releo_da.runs.judged import plain
+from releo_da.runs.outputs import Write, writing_outputs
 from releo_da.runs.turn import Turn
 from releo_da.types import InputError, State
+
+Work = Callable[[Callable[[State], None], Write], Turn]
+"""``work(keep, write)``, a turn whose analyses and output variables go to these two."""
 
 PIXELS = "pixels.nc"
 
@@ -37,8 +41,8 @@ def checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def last_state(root: Path, ledger: Ledger) -> State | None:
-    """The state of the last committed cycle, or None before the first.
+def last_state(root: Path, ledger: Ledger) -> StateHead | None:
+    """The state of the last committed cycle without its ensemble, or None before the first.
 
     Raises:
         InputError: its file is missing or is not what was committed.
@@ -47,7 +51,7 @@ def last_state(root: Path, ledger: Ledger) -> State | None:
     if last is None:
         return None
     path = root / last.state
-    state = read_state(path)
+    state = state_head(path)
     if checksum(path) != last.sha256:
         raise InputError(
             f"{path}: the state is not the one that cycle {last.number} committed; "
@@ -56,7 +60,7 @@ def last_state(root: Path, ledger: Ledger) -> State | None:
     return state
 
 
-def pixels_of(root: Path, state: State) -> xr.Dataset:
+def pixels_of(root: Path, state: StateHead) -> xr.Dataset:
     """The pixel axis of a state.
 
     Raises:
@@ -96,29 +100,36 @@ class Store:
         last = ledger.last()
         self.number = 0 if last is None else last.number
 
-    def commit(self, arrival: Arrival, done: Turn, pixels: xr.Dataset) -> Cycle:
-        """Write what a turn left; when this returns the cycle has happened."""
-        number = self.number + 1
+    def commit(self, arrival: Arrival, pixels: xr.Dataset, work: Work) -> tuple[Cycle, Turn]:
+        """Write what a turn leaves as it comes; when this returns the cycle has happened.
+
+        Where the turn fails, or what it started from turns out to be damaged, nothing is left.
+
+        Args:
+            arrival: who the acquisition is.
+            pixels: the pixel axis of the state that is made.
+            work: makes it; called once.
+        """
+        number, count = self.number + 1, pixels.sizes["pixel"]
         if self.pixels is None or not self.pixels.identical(pixels):
             write_products(self.root / PIXELS, pixels)
         name = f"states/{number:06d}.safetensors"
-        write_state(self.root / name, done.state)
-        self._publish(arrival, done, pixels)
+        product = f"products/{isoformat(arrival.time).replace(':', '')}.nc"
+        told = {**self.attributes, "sensor": arrival.sensor, "product": arrival.product}
+        with (
+            writing_outputs(
+                self.root / product, [arrival.time], pixels, self.described, told
+            ) as write,
+            writing_state(self.root / name, count) as keep,
+        ):
+            done = work(keep, write)
         scores = {"sums": done.sums, "rejected": done.rejected, "diverged": done.diverged}
         scores |= {} if done.judged is None else {"innovations": plain(done.judged)}
         cycle = Cycle(number, arrival, name, checksum(self.root / name), scores)
+        state = state_head(self.root / name)
         self.ledger.commit(cycle)
-        self.number, self.state, self.pixels = number, done.state, pixels
-        return cycle
-
-    def _publish(self, arrival: Arrival, done: Turn, pixels: xr.Dataset) -> None:
-        """Write the output variables of one analysis."""
-        place = np.arange(len(done.state.pixels))
-        found = products([done.derived], place, self.described)
-        attributes = {**self.attributes, "sensor": arrival.sensor, "product": arrival.product}
-        dataset = products_dataset([arrival.time], pixels, found, attributes)
-        name = isoformat(arrival.time).replace(":", "")
-        write_products(self.root / "products" / f"{name}.nc", dataset)
+        self.number, self.state, self.pixels = number, state, pixels
+        return cycle, done
 
 
 def ids_of(pixels: xr.Dataset) -> torch.Tensor:

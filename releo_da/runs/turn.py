@@ -1,14 +1,21 @@
 """One turn of the loop over all pixels of an operational run: time outside, blocks inside.
 
-A service holds one state at a time, however long it runs. A turn carries every block of 256 pixels
-through forecast and analysis and puts it back; beside the two states, memory is that of one block.
-The loop and the draws are those of a hindcast, so a service that was fed one acquisition at a time
-stands where the analysis of a hindcast over the same acquisitions stands, bit for bit.
+A turn takes every block of 256 pixels out of the last state, carries it through forecast and
+analysis and hands it on:
+
+    take(rows) -> forecast -> analyse -> keep(state of the rows)
+                                      -> write(ids, output variables)
+
+What takes and what keeps are files (`releo_da.io.state_rows`, `releo_da.io.state_parts`), so memory
+is that of one block, however many pixels there are. The loop and the draws are those of a
+hindcast, so a service that was fed one acquisition at a time stands where the analysis of a
+hindcast over the same acquisitions stands, bit for bit.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -21,19 +28,20 @@ from releo_da.diagnostics.streaming import TERMS, sums
 from releo_da.runs.block import RESIDUAL_MEMBERS
 from releo_da.runs.compare import compare, ndvi_index
 from releo_da.runs.hindcast import blocks
-from releo_da.runs.joined import joined_state, statistics
+from releo_da.runs.joined import statistics
 from releo_da.runs.judged import Judged, joined_judged, judge
 from releo_da.runs.model import Model, on
 from releo_da.runs.timeline import where_seen
 from releo_da.types import Acquisition, State, Step
 
+Take = Callable[[Tensor], State]
+"""``take(rows)``, the state of some rows of the pixel axis."""
+
 
 class Turn(NamedTuple):
-    """What one acquisition did to a state.
+    """What one acquisition did to a state, beside the state and the output variables.
 
     Attributes:
-        state: the analysis, on the CPU.
-        derived: output variables, ``{name: [statistic, 1, pixel]}``.
         sums: background scores per channel, see `releo_da.diagnostics.streaming`.
         rejected: number of values refused by screening, per channel.
         diverged: number of pixels whose ensemble was not finite and was recovered.
@@ -41,8 +49,6 @@ class Turn(NamedTuple):
         judged: what the analysis said of its innovations, or None.
     """
 
-    state: State
-    derived: dict[str, np.ndarray]
     sums: dict[str, list[float]]
     rejected: dict[str, int]
     diverged: int
@@ -50,15 +56,15 @@ class Turn(NamedTuple):
     judged: Judged | None
 
 
-def initial(
+def prior(
     model: Model,
     time: float,
     pixels: Tensor,
     members: int,
     seed: int,
     device: torch.device | str = "cpu",
-) -> State:
-    """The ensemble before any observation, drawn block by block, on the CPU.
+) -> Take:
+    """The ensemble before any observation, drawn where it is taken.
 
     Args:
         model: the joined system.
@@ -69,85 +75,91 @@ def initial(
         device: where it is drawn.
     """
     like = torch.zeros((), dtype=torch.float32, device=device)
-    parts, order = [], []
-    for rows in blocks(pixels):
+
+    def take(rows: Tensor) -> State:
         noise = model.draws(seed, pixels[rows], like)(time, "initial")
-        parts.append(model.initial(time, pixels[rows], members, noise))
-        order.append(rows)
-    return joined_state(parts, torch.argsort(torch.cat(order)).numpy())
+        return model.initial(time, pixels[rows], members, noise)
+
+    return take
 
 
-def widened(
-    model: Model, state: State, pixels: Tensor, seed: int, device: torch.device | str = "cpu"
-) -> State:
-    """A state carried to a longer pixel axis; a new pixel starts from the prior.
+def widened(take: Take, held: Tensor, pixels: Tensor, fresh: Take) -> Take:
+    """A state on a longer pixel axis; a new pixel starts from the prior.
 
     Its memory is the prior's, and 0 where the prior has none.
 
     Args:
-        model: the joined system.
-        state: on the CPU.
+        take: the state.
+        held: ``[pixel]`` global ids of the state, ascending.
         pixels: ``[pixel]`` global ids, ascending, those of the state among them.
-        seed: of the run.
-        device: where the prior is drawn.
+        fresh: the prior at the time of the state, on the longer axis.
     """
-    if torch.equal(state.pixels, pixels):
-        return state
-    new = ~torch.isin(pixels, state.pixels)
-    old = torch.searchsorted(pixels, state.pixels)
-    fresh = initial(model, state.time, pixels[new], state.ensemble.shape[1], seed, device)
-    ensemble = state.ensemble.new_empty((len(pixels), *state.ensemble.shape[1:]))
-    ensemble[old], ensemble[new] = state.ensemble, fresh.ensemble.to(ensemble)
-    memory = {}
-    for name, held in state.memory.items():
-        memory[name] = held.new_zeros((len(pixels), *held.shape[1:]))
-        memory[name][old] = held
-        if name in fresh.memory:
-            memory[name][new] = fresh.memory[name].to(held)
-    return State(state.time, ensemble, pixels, memory)
+    if torch.equal(held, pixels):
+        return take
+
+    def both(rows: Tensor) -> State:
+        ids = pixels[rows]
+        new = ~torch.isin(ids, held)
+        old = take(torch.searchsorted(held, ids[~new]))
+        if not new.any():
+            return old
+        drawn = fresh(rows[new])
+
+        def joined(part: Tensor, other: Tensor | None) -> Tensor:
+            whole = part.new_zeros((len(rows), *part.shape[1:]))
+            whole[~new] = part
+            if other is not None:
+                whole[new] = other.to(whole)
+            return whole
+
+        memory = {name: joined(part, drawn.memory.get(name)) for name, part in old.memory.items()}
+        return State(old.time, joined(old.ensemble, drawn.ensemble), ids, memory)
+
+    return both
 
 
 def turn(
-    model: Model, state: State, acquisition: Acquisition, seed: int, device: torch.device | str
+    model: Model,
+    take: Take,
+    pixels: Tensor,
+    acquisition: Acquisition,
+    seed: int,
+    keep: Callable[[State], None],
+    write: Callable[[np.ndarray, dict[str, np.ndarray]], None],
+    device: torch.device | str = "cpu",
 ) -> Turn:
-    """Forecast a state to an acquisition and assimilate it.
+    """Forecast a state to an acquisition and assimilate it, block by block.
 
     Args:
         model: the joined system.
-        state: on the CPU, at or before the acquisition's time.
+        take: the state, at or before the acquisition's time.
+        pixels: ``[pixel]`` global ids, ascending.
         acquisition: on the same pixel axis, instrument errors only.
         seed: of the run.
+        keep: takes the analysis of the next pixels.
+        write: ``write(ids, {name: [statistic, 1, pixel]})``, takes their output variables.
         device: where a block lives while it is worked on.
     """
-    analysis = state._replace(
-        time=acquisition.time, ensemble=torch.empty_like(state.ensemble), memory={}
-    )
     names = (*model.labels[acquisition.sensor], "ndvi")
     scored, refused = np.zeros((len(names), TERMS)), np.zeros(len(names) - 1, int)
     recovered: Counter[str] = Counter()
     judged: list[Judged] = []
-    derived: dict[str, np.ndarray] = {}
     with torch.no_grad():
-        for rows in blocks(state.pixels):
-            step, numbers = _block_turn(model, state, on(acquisition, device, rows), rows, seed)
+        for rows in blocks(pixels):
+            step, numbers = _block_turn(model, take(rows), on(acquisition, device, rows), seed)
             scored += sums(numbers)
             lost = (step.acquisition.precision > 0) & (step.precision == 0)
             refused += lost.sum(0).cpu().numpy()
-            after = step.analysis.ensemble
             recovered += recoveries(step)
             judged += _judged(model, step)
-            analysis.ensemble[rows] = after.cpu()
-            for name, held in step.analysis.memory.items():
-                whole = held.new_empty((len(state.pixels), *held.shape[1:]), device="cpu")
-                analysis.memory.setdefault(name, whole)[rows] = held.cpu()
-            for name, members in model.derive(after, step.acquisition.angles).items():
-                values = statistics(members[None].float().cpu().numpy())
-                empty = np.empty((*values.shape[:-1], len(state.pixels)), values.dtype)
-                derived.setdefault(name, empty)[..., rows.numpy()] = values
+            keep(step.analysis)
+            derived = model.derive(step.analysis.ensemble, step.acquisition.angles)
+            found = {n: statistics(m[None].float().cpu().numpy()) for n, m in derived.items()}
+            write(pixels[rows].numpy(), found)
     counted = {name: terms.tolist() for name, terms in zip(names, scored, strict=True) if terms[0]}
     lost_by = {name: int(n) for name, n in zip(names, refused, strict=False) if n}
     said = joined_judged([[one] for one in judged])[0] if judged else None
-    return Turn(analysis, derived, counted, lost_by, recovered.total(), dict(recovered), said)
+    return Turn(counted, lost_by, recovered.total(), dict(recovered), said)
 
 
 def _judged(model: Model, step: Step) -> list[Judged]:
@@ -160,16 +172,14 @@ def _judged(model: Model, step: Step) -> list[Judged]:
 
 
 def _block_turn(
-    model: Model, state: State, acquisition: Acquisition, rows: Tensor, seed: int
+    model: Model, state: State, acquisition: Acquisition, seed: int
 ) -> tuple[Step, np.ndarray]:
     """The step of one block, and its comparison with what was about to be assimilated."""
     part = model.error(acquisition)
     device = part.values.device
-    held = State(
-        state.time,
-        state.ensemble[rows].to(device),
-        state.pixels[rows],
-        {name: values[rows].to(device) for name, values in state.memory.items()},
+    held = state._replace(
+        ensemble=state.ensemble.to(device),
+        memory={name: values.to(device) for name, values in state.memory.items()},
     )
     draws = model.draws(seed, held.pixels, part.values)
     system = model.system._replace(observe=where_seen(model.observe))

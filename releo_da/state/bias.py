@@ -91,9 +91,33 @@ def bias_rows(
         and members, ``spread``, the root of the mean variance of the members of a pixel,
         ``between``, the deviation of pixels' means, and ``truth`` where it is known.
     """
+    return rows_of(biases, *moments(biases, ensemble), truth)
+
+
+def moments(biases: Biases, ensemble: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and variance over members of each bias, ``[pixel, B]`` float64 each.
+
+    Args:
+        biases: of the run.
+        ensemble: ``[pixel, member, latent]``; of all pixels or of a part of them.
+    """
     held = biases.of(ensemble.detach().double())
-    mean, spread = held.mean((0, 1)), held.var(1).mean(0).sqrt()
-    between = held.mean(1).std(0, correction=0)
+    return held.mean(1), held.var(1)
+
+
+def rows_of(
+    biases: Biases, means: Tensor, variances: Tensor, truth: Mapping[str, float] | None = None
+) -> dict[str, dict[str, dict[str, float]]]:
+    """`bias_rows` of the `moments` of all pixels.
+
+    Args:
+        biases: of the run.
+        means: ``[pixel, B]``, over members.
+        variances: the same.
+        truth: by `Biases.names`, where it is known.
+    """
+    mean, spread = means.mean(0), variances.mean(0).sqrt()
+    between = means.std(0, correction=0)
     found: dict[str, dict[str, dict[str, float]]] = {}
     for k, (sensor, channel) in enumerate(zip(biases.sensors, biases.channels, strict=True)):
         row = {

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,9 @@ from releo_da.io import read_products
 from releo_da.io.lock import locked
 from releo_da.runs.block import Task
 from releo_da.runs.hindcast import hindcast
-from releo_da.runs.turn import initial, turn
+from releo_da.runs.joined import joined_state
+from releo_da.runs.turn import prior, turn
+from releo_da.types import State
 
 DATES = ("2020-05-01T10:50", "2020-05-06T10:50", "2020-05-11T10:50")
 CONFIG = {
@@ -168,10 +171,18 @@ def test_a_cycle_stands_where_a_hindcast_stands_with_the_simulator(
     model, start = assemble(document, series.channels).model, series.acquisitions[0].time
     task = Task(seed=1, members=number, start=start, smooth=False)
     outcome = hindcast(model, series, task)
-    state = initial(model, start, torch.as_tensor(series.pixels["id"].values), number, 1)
+    ids = torch.as_tensor(series.pixels["id"].values)
+    take = prior(model, start, ids, number, 1)
     for acquisition in series.acquisitions:
-        state = turn(model, state, acquisition, 1, "cpu").state
+        parts: list[State] = []
+        turn(model, take, ids, acquisition, 1, parts.append, lambda ids, values: None)
+        state = joined_state(parts, ids.argsort().argsort().numpy())
+        take = partial(_rows, state)
     assert torch.equal(state.ensemble, outcome.state.ensemble)
+
+
+def _rows(state: State, rows: torch.Tensor) -> State:
+    return state._replace(ensemble=state.ensemble[rows], pixels=state.pixels[rows])
 
 
 def test_scores_do_not_depend_on_how_a_run_was_cut(tmp_path: Path, run: Run) -> None:

@@ -10,7 +10,7 @@ from releo_da.assimilation.etkf import etkf
 from releo_da.assimilation.inflation import relaxed
 from releo_da.assimilation.screening import screened
 from releo_da.assimilation.tally import tally
-from releo_da.io import Series, read_points
+from releo_da.io import Series, read_points, read_state
 from releo_da.runs.cycle import Service
 from releo_da.runs.model import Model
 from releo_da.types import State
@@ -106,6 +106,12 @@ def states(root: Path) -> dict[str, bytes]:
         for folder in ("states", "products")
         for path in sorted((root / folder).iterdir())
     }
+
+
+def last(service: Service) -> State:
+    """The state that a service stands at."""
+    assert service.store.state is not None
+    return read_state(service.store.state.path)
 
 
 def rows(service: Service) -> list[tuple]:

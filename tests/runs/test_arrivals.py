@@ -10,7 +10,7 @@ import xarray as xr
 from releo_da.io import read_cube, read_products
 from releo_da.types import InputError
 
-from .linear import ALL, OPTIONS, deliver, read, season, states
+from .linear import ALL, OPTIONS, deliver, last, read, season, states
 
 
 def test_the_same_content_under_another_name_counts_once(tmp_path, service, uninterrupted):
@@ -147,7 +147,7 @@ def test_new_pixels_join_from_the_prior_and_old_ones_do_not_notice(tmp_path, ser
         service(name).sweep()
         deliver(inbox, season(points=points), [4])
         service(name).sweep()
-    few, more = service("few").store.state, service("more").store.state
+    few, more = last(service("few")), last(service("more"))
     assert more.pixels.tolist() == [0, 1, 2, 3]
     assert torch.equal(more.ensemble[:2], few.ensemble)
     assert torch.isfinite(more.ensemble).all()

@@ -18,7 +18,7 @@ from releo_da.runs.hindcast import hindcast
 from releo_da.runs.judged import restored
 from releo_da.types import InputError
 
-from .linear import ALL, MEMBERS, SEED, deliver, linear_model, read, rows, season, states
+from .linear import ALL, MEMBERS, SEED, deliver, last, linear_model, read, rows, season, states
 
 
 def test_the_service_stands_where_a_hindcast_stands(tmp_path, service):
@@ -29,17 +29,19 @@ def test_the_service_stands_where_a_hindcast_stands(tmp_path, service):
     series = drop_duplicates(merge([read(path)]))
     task = Task(SEED, MEMBERS, start=series.acquisitions[0].time, smooth=False)
     outcome = hindcast(linear_model(), series, task)
-    assert torch.equal(one.store.state.ensemble, outcome.state.ensemble)
-    assert torch.equal(one.store.state.pixels, outcome.state.pixels)
-    assert one.store.state.time == outcome.state.time
-    assert len(torch.unique(one.store.state.ensemble)) > 300 * MEMBERS
+    assert torch.equal(last(one).ensemble, outcome.state.ensemble)
+    assert torch.equal(last(one).pixels, outcome.state.pixels)
+    assert last(one).time == outcome.state.time
+    assert len(torch.unique(last(one).ensemble)) > 300 * MEMBERS
 
 
-def test_a_state_is_on_file_as_it_is_in_memory(tmp_path, service, uninterrupted):
-    last = read_state(tmp_path / "whole" / "states" / "000007.safetensors")
+def test_a_service_goes_on_from_the_last_state(tmp_path, service, uninterrupted):
+    state = read_state(tmp_path / "whole" / "states" / "000007.safetensors")
     again = service("whole")
-    assert torch.equal(again.store.state.ensemble, last.ensemble)
     assert again.store.number == 7
+    assert again.store.state.time == state.time
+    assert again.store.state.shape == tuple(state.ensemble.shape)
+    assert torch.equal(again.store.state.pixels, state.pixels)
 
 
 def test_three_calls_leave_the_bits_of_one(tmp_path, service, uninterrupted):
@@ -58,10 +60,10 @@ def test_ending_between_two_cycles_leaves_the_same_bits(tmp_path, service, unint
     for count in (2, 3, 2):
         asked = iter([False] * count + [True])
         assert service("ended").sweep(lambda asked=asked: next(asked)).assimilated == count
-    last = service("ended")
-    assert last.sweep().assimilated == 0
+    again = service("ended")
+    assert again.sweep().assimilated == 0
     assert states(tmp_path / "ended") == uninterrupted[0]
-    assert last.ledger.counts()["known"] == 0
+    assert again.ledger.counts()["known"] == 0
 
 
 def test_a_pixel_that_diverges_is_recovered_logged_and_counted(tmp_path, service):
@@ -156,6 +158,24 @@ def test_another_state_than_the_committed_one_is_refused(tmp_path, service, unin
     (folder / "000007.safetensors").write_bytes((folder / "000006.safetensors").read_bytes())
     with pytest.raises(InputError, match="not the one that cycle 7 committed"):
         service("whole")
+
+
+def test_a_state_that_is_damaged_while_a_service_runs_is_not_gone_on_from(tmp_path, service):
+    """The last byte, which is read after all blocks were assimilated: nothing of them is kept."""
+    for date in (0, 1):
+        deliver(tmp_path / "inbox", season(points=300), [date])
+    one = service()
+    one.sweep()
+    before = states(tmp_path / "run")
+    path = one.store.state.path
+    damaged = bytearray(path.read_bytes())
+    damaged[-1] ^= 1
+    path.write_bytes(damaged)
+    deliver(tmp_path / "inbox", season(points=300), [2])
+    with pytest.raises(InputError, match="000002.safetensors: the state is damaged"):
+        one.sweep()
+    assert len(rows(one)) == 2
+    assert states(tmp_path / "run").keys() == before.keys()
 
 
 @pytest.mark.filterwarnings("error")

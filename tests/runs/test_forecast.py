@@ -8,10 +8,11 @@ import torch
 import xarray as xr
 
 from releo_da.io.products import Product
-from releo_da.runs.forecast import climatology, dates, forecast, whole
+from releo_da.runs.forecast import Found, climatology, dates, forecast
+from releo_da.runs.joined import products
 from releo_da.types import State
 
-from .linear import SEED, linear_model
+from .linear import DESCRIBED, SEED, linear_model
 
 PIXELS, MEMBERS = 300, 20  # two blocks of randomness
 START = 18000.25
@@ -29,10 +30,14 @@ def state() -> State:
     return State(START, ensemble, torch.arange(PIXELS), {})
 
 
+def whole(found: Found) -> Product:
+    parts = list(found)
+    place = torch.cat([rows for rows, _ in parts]).argsort().numpy()
+    return products([values for _, values in parts], place, DESCRIBED)["lai"]
+
+
 def expected(axis: xr.Dataset, ids: torch.Tensor, times: list[float]) -> Product:
-    return whole(climatology(linear_model(), axis, ids, MEMBERS, times, SEED), linear_model())[
-        "lai"
-    ]
+    return whole(climatology(linear_model(), axis, ids, MEMBERS, times, SEED))
 
 
 Ahead = Callable[[list[float]], Product]
@@ -40,9 +45,10 @@ Ahead = Callable[[list[float]], Product]
 
 @pytest.fixture
 def ahead(axis: xr.Dataset, state: State) -> Ahead:
-    return lambda times: whole(forecast(linear_model(), state, axis, times, SEED), linear_model())[
-        "lai"
-    ]
+    def take(rows: torch.Tensor) -> State:
+        return state._replace(ensemble=state.ensemble[rows], pixels=state.pixels[rows])
+
+    return lambda times: whole(forecast(linear_model(), take, axis, times, SEED))
 
 
 def test_dates_begin_with_the_state_and_end_with_the_last_day() -> None:

@@ -17,7 +17,7 @@ from releo_da.runs.block import Task
 from releo_da.runs.hindcast import hindcast
 from releo_da.types import InputError
 
-from .linear import ALL, MEMBERS, SEED, deliver, linear_model, read, season, states
+from .linear import ALL, MEMBERS, SEED, deliver, last, linear_model, read, season, states
 from .test_twin import written
 
 SYMMETRIC = "{name: etkf, root: symmetric}"
@@ -51,7 +51,7 @@ def test_a_service_whose_pixels_listen_stands_where_the_hindcast_stands(tmp_path
     one = service(model=listening())
     assert one.sweep().assimilated == 7
     outcome = of_points(path, 300)
-    assert torch.equal(one.store.state.ensemble, outcome.state.ensemble)
+    assert torch.equal(last(one).ensemble, outcome.state.ensemble)
     assert torch.equal(outcome.state.memory["block"], torch.arange(300) // 256)
     log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").open()]
     (said,) = [r for r in log if r["kind"] == "located"]
