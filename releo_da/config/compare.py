@@ -110,7 +110,7 @@ def command(roots: Sequence[Path], options: Options) -> tuple[Path, list[str]]:
         "warnings": notes,
         "tables": [
             configuration_table(keys),
-            *difference_tables(first, found),
+            *difference_tables(first, found, estimate_of(runs[first])),
             *side_by_side(rows),
         ],
     }
@@ -210,7 +210,8 @@ def record_notes(
         notes.append(
             f"{name} and {first} have {common} acquisitions in common, of {sizes[0]} and "
             f"{sizes[1]}: records are paired on those alone, dates on which both saw something. "
-            "Products are paired on dates that do not depend on acquisitions"
+            "Products are paired on all their dates, and further acquisitions pay most between "
+            "those in common, so the changes of the two are of different size"
         )
     if share != share:
         notes.append(f"{name} and {first} have no record in common")
@@ -263,6 +264,12 @@ def configured(one: Opened) -> dict[str, str]:
         if path.is_file():
             found[f"{name}: SHA-256"] = sha256(path.read_bytes()).hexdigest()[:12]
     return found
+
+
+def estimate_of(one: Opened) -> str:
+    """Which estimate the products of a run are."""
+    held = {} if one.analysis is None else one.analysis.attrs
+    return str(held.get("estimate", "estimated"))
 
 
 def told(one: Opened) -> str:

@@ -96,46 +96,67 @@ def shown(value: float, score: str) -> str:
     return f"{100 * value:.1f} %" if score == "coverage_90" else f"{value:.3g}"
 
 
-def difference_tables(first: str, found: Mapping[str, Sequence[Difference]]) -> Iterator[Table]:
+def difference_tables(
+    first: str, found: Mapping[str, Sequence[Difference]], estimate: str = "estimate"
+) -> Iterator[Table]:
     """One table per run and case: variables down, change and interval of each score across.
 
     Args:
         first: name of the run that the others are compared with.
         found: differences by the name of the run.
+        estimate: that analysis.nc holds, "smoothed" or "analysis".
     """
     for run, listed in found.items():
         for case in dict.fromkeys(one.case for one in listed):
             held = [one for one in listed if one.case == case]
-            over = ", ".join(dict.fromkeys(f"{one.units} {one.over}" for one in held))
             used = [s for s in SCORES if any(one.score == s for one in held)]
             by_place = {(one.variable, one.score): one for one in held}
             names = variables_first(list(dict.fromkeys(one.variable for one in held)))
-            head = [""]
-            for score in used:
-                head += [words(score), "95 % interval", "says"]
-            rows = []
-            for name in names:
-                cells = [c for s in used for c in difference_cells(by_place.get((name, s)))]
-                rows.append((words(name), [*cells, counted(by_place, name, used)]))
+            rows = [
+                (words(n), [difference_cell(by_place.get((n, score))) for score in used])
+                for n in names
+            ]
+            over = ", ".join(dict.fromkeys(f"{one.units} {one.over}" for one in held))
             note = (
-                f"Change against {first} on the same values; below 0 is better. Interval over "
-                f"{over}. One in twenty intervals leaves 0 out by chance."
+                f"Change against {first}{counted(held)}, with its 95 % interval over {over} below; "
+                f"below 0 is better. {basis(held, estimate)} A word stands where the interval "
+                "leaves out 0, which one in twenty does by chance."
             )
             title = f"{run} against {first}: {case_words(case)}"
-            yield Table(title, note, [*head, "n"], rows)
+            yield Table(title, note, ["", *map(words, used)], rows)
 
 
-def difference_cells(one: Difference | None) -> list[Cell]:
-    """Change, interval and verdict of one score."""
+def basis(held: Sequence[Difference], estimate: str) -> str:
+    """Which values the differences of one case are of: cases of one pair of runs differ in it."""
+    if any(one.over == "seeds" for one in held):
+        return "Of the scores of each seed, each run on all of its own acquisitions."
+    if held[0].case == PRODUCTS:
+        return (
+            f"Of analysis.nc ({estimate}), on all product dates, whether a satellite passed or not."
+        )
+    return (
+        "On the dates of acquisitions that both runs have: what further ones bring in between is "
+        "not in it."
+    )
+
+
+def counted(held: Sequence[Difference]) -> str:
+    """Number of values behind each row of one case; nothing where it is that of seeds."""
+    known = [one.n for one in held if one.n == one.n]
+    if not known:
+        return ""
+    low, high = min(known), max(known)
+    return f" on the same {low:.0f}{f' to {high:.0f}' if high > low else ''} values"
+
+
+def difference_cell(one: Difference | None) -> Cell:
+    """Change and verdict of one score, the interval in a second line: narrow as a telephone."""
     if one is None:
-        return [Cell(ABSENT)] * 3
-    told = one.verdict
-    between = ABSENT if told == UNSURE else f"{percent(one.lower)} to {percent(one.upper)}"
-    return [
-        Cell(f"{percent(one.change)} %"),
-        Cell(between),
-        Cell(told, told not in (ALIKE, UNSURE)),
-    ]
+        return Cell(ABSENT)
+    shown = one.verdict not in (ALIKE, UNSURE)
+    change = f"{percent(one.change)} %{f' {one.verdict}' if shown else ''}"
+    between = UNSURE if one.verdict == UNSURE else f"{percent(one.lower)} to {percent(one.upper)}"
+    return Cell(f"{change}\n{between}", shown)
 
 
 def percent(share: float) -> str:
@@ -143,12 +164,6 @@ def percent(share: float) -> str:
     value = 100.0 * share
     text = f"{value:+.1f}" if abs(value) < 9.95 else f"{value:+.0f}"
     return text.replace("-0.0", "0.0").replace("+0.0", "0.0").replace("-", "−")
-
-
-def counted(found: Mapping[tuple[str, str], Difference], name: str, scores: Sequence[str]) -> Cell:
-    """Number of values behind a row."""
-    held = [found[name, s].n for s in scores if (name, s) in found]
-    return Cell(f"{held[0]:.0f}" if held and held[0] == held[0] else ABSENT)
 
 
 def configuration_table(runs: Mapping[str, Mapping[str, str]]) -> Table:

@@ -233,10 +233,17 @@ def test_the_best_of_a_row_is_marked() -> None:
 def test_differences_are_told_in_words() -> None:
     numbers = (-0.123, -0.2, -0.0004)
     found = [Difference("analysis", "lai", "rmse", *numbers, 32, "pixels", 99)]
-    (table,) = difference_tables("first", {"second": found})
+    found += [Difference("products", n, "rmse", 0.1, low, 0.2, 32, "pixels", 7.0 + low)
+              for n, low in (("lai", -1.0), ("cab", float("nan")), ("cw", -2.0))]  # fmt: skip
+    table, other = difference_tables("first", {"second": found}, "smoothed")
     assert table.title == "second against first: analysis"
-    assert "32 pixels" in table.note
-    assert [c.text for c in table.rows[0][1]] == ["−12 %", "−20 to 0.0", "better", "99"]
+    assert "the same 99 values" in table.note and "32 pixels" in table.note
+    assert "acquisitions that both runs have" in table.note
+    assert [c.text for c in table.rows[0][1]] == ["−12 % better\n−20 to 0.0"]
+    assert "smoothed" in other.note and "5 to 6 values" in other.note
+    assert [row[0].text for _, row in other.rows] == [
+        "+10 %\n−100 to +20", "+10 %\nno interval", "+10 %\n−200 to +20",
+    ]  # fmt: skip
     assert [percent(x) for x in (0.5, -0.0123, 0.0)] == ["+50", "−1.2", "0.0"]
 
 
