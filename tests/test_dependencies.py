@@ -17,23 +17,26 @@ PACKAGE = Path(__file__).resolve().parents[1] / "releo_da"
 # room -> the siblings it may import, besides itself and `types`
 SIBLINGS: dict[str, set[str]] = {
     "types": set(),
+    "strict_text": set(),
     "strict_yaml": set(),
+    "strict_json": set(),
     "physics": set(),
-    "sensors": {"strict_yaml"},
+    "sensors": {"strict_text", "strict_yaml"},
     "assimilation": set(),
     "state": set(),
     "observation": {"physics", "sensors", "state"},
     "dynamics": {"state"},
-    "cycling": {"assimilation"},
+    "cycling": {"assimilation", "strict_json"},
     "learning": {"cycling", "assimilation"},
-    "io": {"sensors"},
+    "io": {"sensors", "strict_json"},
     "diagnostics": set(),
     "nature": {"physics", "sensors", "state", "observation", "io"},
     "simulator": {"physics", "sensors", "observation", "state", "io"},
     "runs": {"cycling", "learning", "io", "diagnostics", "sensors", "state"},
     "config": {
         "physics", "sensors", "assimilation", "state", "observation", "dynamics", "cycling",
-        "learning", "io", "diagnostics", "nature", "runs", "simulator", "strict_yaml",
+        "learning", "io", "diagnostics", "nature", "runs", "simulator", "strict_text",
+        "strict_yaml", "strict_json",
     },
     "cli": {
         "physics", "sensors", "assimilation", "state", "observation", "dynamics", "cycling",
@@ -44,7 +47,9 @@ SIBLINGS: dict[str, set[str]] = {
 # room -> what it may import from outside, where that is part of its promise
 OUTSIDE: dict[str, set[str]] = {
     "types": {"torch"},
+    "strict_text": set(),
     "strict_yaml": {"yaml"},
+    "strict_json": set(),
     "physics": {"torch", "numpy"},
     "sensors": {"torch", "numpy"},
     "assimilation": {"torch", "numpy", "filterpy"},  # the last two for the reference scheme

@@ -24,7 +24,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from releo_da.strict_yaml import parse
+from releo_da.strict_text import bounded_text
+from releo_da.strict_yaml import LARGEST, parse
 from releo_da.types import InputError
 
 KEYS = (
@@ -170,7 +171,7 @@ def load(
     """
     file = Path(path)
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = bounded_text(file, LARGEST)
     except FileNotFoundError:
         raise InputError(
             f"{file}: no such configuration file; give the path of a YAML file "

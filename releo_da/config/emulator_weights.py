@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from releo_da.io.atomic import replacing
+from releo_da.io.tensors import read_tensors
 from releo_da.observation.draws import limits
 from releo_da.observation.emulator import Emulator
 from releo_da.observation.features import FEATURES, FORM
+from releo_da.strict_json import parse
 from releo_da.types import InputError
 
 KEY = "emulator"
@@ -69,12 +70,9 @@ def read_emulator(path: Path) -> Emulator:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file of an emulator; {REMEDY}")
-    try:
-        with safe_open(path, framework="pt") as file:
-            told = json.loads((file.metadata() or {}).get(KEY, "{}"))
-            held = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as problem:
-        raise InputError(f"{path}: is no file of an emulator ({problem}); {REMEDY}") from None
+    metadata, kept = read_tensors(path, "a file of an emulator", REMEDY)
+    held = {name: tensor.float() for name, tensor in kept.items()}
+    told = parse(metadata.get(KEY, "{}"), f"{path}: metadata '{KEY}'", REMEDY)
     fault = _fault(told, held)
     if fault:
         raise InputError(f"{path}: {fault}; {REMEDY}")
@@ -92,17 +90,28 @@ def read_emulator(path: Path) -> Emulator:
     return emulator.requires_grad_(False)
 
 
-def _fault(told: Mapping[str, Any], held: Mapping[str, torch.Tensor]) -> str | None:
+def _fault(told: Any, held: Mapping[str, torch.Tensor]) -> str | None:
     """Why a file is no emulator of this version, in words, or None."""
-    if not told or not {"deep.weight", "basis", "centre"} <= set(held):
+    tables = all(n in held and held[n].ndim == 2 for n in ("deep.weight", "basis"))
+    if not isinstance(told, dict) or not told or not tables or "centre" not in held:
         return "is no file of an emulator"
     if told.get("form") != FORM or held["centre"].shape != (FEATURES,):
         return f"was made for other features (form {told.get('form')}, this version has {FORM})"
-    ranges = told.get("ranges", {})
+    ranges = told.get("ranges")
     for name, (lower, upper) in limits().items():
-        least, most = ranges.get(name, (1.0, 0.0))
+        given = _range(ranges.get(name) if isinstance(ranges, dict) else None)
+        if given is None:
+            return f"does not say for which {name} it was made"
+        least, most = given
         if least > lower or most < upper:
             return (
                 f"was made for {name} from {least:g} to {most:g}, not from {lower:g} to {upper:g}"
             )
     return None
+
+
+def _range(given: Any) -> tuple[float, float] | None:
+    """Two numbers, or None where something else is given."""
+    if not isinstance(given, list) or len(given) != 2:
+        return None
+    return (given[0], given[1]) if all(isinstance(n, int | float) for n in given) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +11,14 @@ import xarray as xr
 from releo_da import __version__
 from releo_da.io import read_products
 from releo_da.io.netcdf import opened
+from releo_da.strict_json import LARGEST as SCORES
+from releo_da.strict_json import parse
+from releo_da.strict_text import bounded_text
+from releo_da.strict_yaml import LARGEST
 from releo_da.types import InputError
+
+LOG = 1 << 30
+"""Bytes of a log; a service of years writes some hundred a cycle."""
 
 DRAWN = 100
 """Products of a cycling run that are read, counted from the last."""
@@ -48,18 +54,32 @@ def finished(root: Path) -> Finished:
     for name in ("config.yaml", "log.jsonl"):
         if not (root / name).is_file():
             raise InputError(f"{root}: holds no {name}; a run directory is used whole, as written")
-    text = (root / "config.yaml").read_text(encoding="utf-8")
+    text = text_of(root / "config.yaml", LARGEST)
     log = [
         parsed(root / "log.jsonl", line)
-        for line in (root / "log.jsonl").read_text("utf-8").splitlines()
+        for line in text_of(root / "log.jsonl", LOG).splitlines()
         if line
     ]
+    if not all(isinstance(record.get("kind"), str) for record in log):
+        raise InputError(f"{root / 'log.jsonl'}: a record has no 'kind'; repeat the run")
     made: dict[str, Any] = next((r for r in reversed(log) if r.get("kind") == "started"), {})
     if made.get("command") != "cycle":  # a run that was repeated is reported once
         log = log[len(log) - 1 - log[::-1].index(made) :] if made else log
     path = root / "scores.json"
-    scores = parsed(path, path.read_text(encoding="utf-8"))
+    scores = parsed(path, text_of(path, SCORES))
     return Finished(root, scores, text, log, made)
+
+
+def text_of(path: Path, most: int) -> str:
+    """The text of a file of a run.
+
+    Raises:
+        InputError: it is too long, or no text.
+    """
+    try:
+        return bounded_text(path, most)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 text ({error.reason}); repeat the run") from None
 
 
 def parsed(path: Path, text: str) -> dict[str, Any]:
@@ -68,10 +88,7 @@ def parsed(path: Path, text: str) -> dict[str, Any]:
     Raises:
         InputError: it is not one.
     """
-    try:
-        found = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}: not valid JSON ({error}); repeat the run") from None
+    found = parse(text, str(path), "repeat the run")
     if not isinstance(found, dict):
         raise InputError(f"{path}: holds no JSON object; repeat the run")
     return found

@@ -7,7 +7,6 @@ climatology that the forecast returns to is written and drawn beside it.
 
 from __future__ import annotations
 
-import json
 from datetime import date
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from releo_da.config.assemble import assemble
 from releo_da.config.copies import check_table, copied
 from releo_da.config.cycling import LEDGER
 from releo_da.config.document import load
+from releo_da.config.finished import LOG, parsed, text_of
 from releo_da.config.hindcast import SEED
 from releo_da.config.options import Options
 from releo_da.config.report import CLIMATOLOGY, FORECAST, report
@@ -61,10 +61,11 @@ def channels_of(root: Path) -> dict[str, tuple[str, ...]]:
     Raises:
         InputError: the log does not say.
     """
-    lines = (root / "log.jsonl").read_text(encoding="utf-8").splitlines()
-    said = [json.loads(line) for line in lines if '"channels"' in line]
-    found = [record["channels"] for record in said if record["kind"] == "channels"]
-    if not found:
+    path = root / "log.jsonl"
+    lines = text_of(path, LOG).splitlines()
+    said = [parsed(path, line) for line in lines if '"channels"' in line]
+    found = [record.get("channels") for record in said if record.get("kind") == "channels"]
+    if not found or not isinstance(found[-1], dict):
         raise InputError(f"{root}: its log names no channels; make the run again")
     return {kept_sensor(root, sensor): tuple(names) for sensor, names in found[-1].items()}
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from releo_da.config.document import nearest, parse
+from releo_da.config.document import nearest
 from releo_da.config.registry import bind
+from releo_da.strict_text import bounded_text
+from releo_da.strict_yaml import LARGEST, parse
 from releo_da.types import InputError
 
 
@@ -38,7 +40,7 @@ def contents(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; name a folder under experiments/ that holds one")
-    values = parse(path.read_text(encoding="utf-8"), str(path)) or {}
+    values = parse(bounded_text(path, LARGEST), str(path)) or {}
     if not isinstance(values, dict):
         raise InputError(f"{path}: wants keys at top level, such as runs or cases")
     return values

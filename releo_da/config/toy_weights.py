@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from releo_da.dynamics.stepped import Stepped
 from releo_da.io.atomic import replacing
+from releo_da.io.tensors import read_tensors, refuse_infinite
 from releo_da.types import InputError
 
 MODEL = "model"
@@ -33,14 +33,8 @@ def load_weights(path: Path, forecaster: Stepped) -> None:
     Raises:
         InputError: the file is no file of weights, or one of another model.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            told = (file.metadata() or {}).get(MODEL)
-            held = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as problem:
-        raise InputError(
-            f"{path}: is no file of weights ({problem}); make one with `releo-da train`"
-        ) from None
+    metadata, held = read_tensors(path, "a file of weights", "make one with `releo-da train`")
+    told = metadata.get(MODEL)
     wanted = {name: tensor.shape for name, tensor in forecaster.state_dict().items()}
     if told != model_name(forecaster) or wanted != {n: t.shape for n, t in held.items()}:
         raise InputError(
@@ -48,4 +42,5 @@ def load_weights(path: Path, forecaster: Stepped) -> None:
             f"configuration names {model_name(forecaster)} ({', '.join(wanted)}); give it the "
             "model and the noise_variance that were trained"
         )
+    refuse_infinite(held, path, "make one with `releo-da train`")
     forecaster.load_state_dict(held)

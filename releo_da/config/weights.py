@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
 from releo_da.io.atomic import replacing
+from releo_da.io.tensors import read_tensors, refuse_infinite
 from releo_da.sensors import load_sensor
 from releo_da.state.layout import RESIDUAL, Layout
 from releo_da.types import InputError
@@ -27,6 +27,7 @@ FAR = 400.0
 """A band may be this far (nm) from the nearest wavelength that weights were fitted at. The widest
 gap between Sentinel-2's land channels, 865 to 1614 nm, leaves every wavelength within it."""
 
+REMEDY = "make one with `releo-da train`"
 
 UNTOLD = {"priors": ""}
 """What files mean that were written before they told it; others have told it from the start."""
@@ -63,13 +64,7 @@ def _opened(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
     """What a file of weights says of its latent axis, and its tensors."""
     if not path.is_file():
         raise InputError(f"{path}: no such file of weights; make one with `releo-da train`")
-    try:
-        with safe_open(path, framework="pt") as file:
-            return file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as problem:
-        raise InputError(
-            f"{path}: is no file of weights ({problem}); make one with `releo-da train`"
-        ) from None
+    return read_tensors(path, "a file of weights", REMEDY)
 
 
 def fitted_knots(path: Path, channels: Mapping[str, tuple[str, ...]]) -> tuple[float, ...]:
@@ -84,7 +79,12 @@ def fitted_knots(path: Path, channels: Mapping[str, tuple[str, ...]]) -> tuple[f
             weights were fitted at.
     """
     text = _opened(path)[0].get("channels", "")
-    knots = tuple(float(word) for word in text.split())
+    try:
+        knots = tuple(float(word) for word in text.split())
+    except ValueError:
+        raise InputError(
+            f"{path}: its channels are {text[:60]!r}, no wavelengths; {REMEDY}"
+        ) from None
     for sensor, names in channels.items():
         described = load_sensor(sensor)
         for row in described.behind(names)[0]:
@@ -107,7 +107,8 @@ def load_weights(path: Path, layout: Layout, forecaster: nn.Module, error: nn.Mo
     """
     told, held = _opened(path)
     wanted = parameters(forecaster, error)
-    wrong = [n for n in wanted if n not in held or held[n].shape != wanted[n].shape]
+    alike = {n for n in held if n in wanted and held[n].shape == wanted[n].shape}
+    wrong = [n for n in wanted if n not in alike or held[n].dtype != wanted[n].dtype]
     wrong += [n for n in held if n not in wanted]
     wrong += [
         key for key, text in meaning(layout).items() if told.get(key, UNTOLD.get(key, text)) != text
@@ -117,5 +118,6 @@ def load_weights(path: Path, layout: Layout, forecaster: nn.Module, error: nn.Mo
             f"{path}: weights were fitted for another configuration ({', '.join(wrong)} differ); "
             "fit them again with `releo-da train` on this state, kernel and channels"
         )
+    refuse_infinite(held, path, REMEDY)
     for part, module in {"forecast": forecaster, "error": error}.items():
         module.load_state_dict({n: held[f"{part}.{n}"] for n in module.state_dict()})

@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from releo_da.strict_json import parse
 from releo_da.types import InputError
 
 ENDINGS = (".parquet", ".geoparquet", ".pq")
@@ -87,11 +88,13 @@ def _geometries(metadata: Mapping[bytes, bytes] | None, name: str) -> dict[str, 
     if text is None:
         return {}
     try:
-        said = json.loads(text)
+        said = parse(text.decode("utf-8"), f"{name}: metadata 'geo'", "write the file again")
         primary, columns = said["primary_column"], said["columns"]
         names = sorted(columns, key=lambda column: column != primary)
         encodings = {column: columns[column]["encoding"] for column in names}
         systems = {column: _code(columns[column]) for column in names}
+    except InputError:
+        raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"{name}: its metadata 'geo' is no GeoParquet ({error!r}); write the file again"

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,13 +25,11 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from releo_da.io.atomic import write_bytes_atomic
+from releo_da.io.tensors import Entry, Header, tensor_header
 from releo_da.types import InputError, State
 
 FORMAT = "releo_da state 1"
 MEMORY = "memory."
-
-HEADER = 100_000_000
-"""Bytes of a header, at most, as the format has it."""
 
 
 def write_state(path: str | Path, state: State) -> None:
@@ -51,10 +50,11 @@ def read_state(path: str | Path, device: str | torch.device = "cpu") -> State:
         InputError: the file is missing, is no state, or is damaged.
     """
     with readable(path):
-        with Path(path).open("rb") as file:
-            metadata = metadata_of(head_of(file))
+        metadata = state_header(path).metadata
         tensors = load_file(path)
         time = float.fromhex(metadata["time"])
+        if not math.isfinite(time):
+            raise ValueError(f"its time is {time}")
         ensemble, pixels = tensors["ensemble"], tensors["pixels"]
         if metadata["format"] != FORMAT or metadata["sha256"] != _digest(metadata["time"], tensors):
             raise unsound(path)
@@ -98,10 +98,17 @@ def unsound(path: str | Path) -> InputError:
     )
 
 
-def head_of(file: BinaryIO) -> bytes:
-    """The first bytes of an open file, as many as its header should have."""
-    head = file.read(8)
-    return head + file.read(min(int.from_bytes(head, "little"), HEADER))
+def state_header(path: str | Path) -> Header:
+    """The checked header of a state file.
+
+    Raises:
+        InputError: it is none, or damaged.
+        ValueError: it is not that of a state, in words.
+        OSError: it cannot be read.
+    """
+    header = tensor_header(path, "a state file", "resume from an earlier state")
+    _check_form(header.tensors)
+    return header
 
 
 def header_of(data: bytes) -> dict[str, Any]:
@@ -137,12 +144,23 @@ def content(tensor: Tensor) -> memoryview:
     return array.data
 
 
-def metadata_of(data: bytes) -> Mapping[str, str]:
-    """Metadata of a safetensors file, which are texts."""
-    metadata: Mapping[str, str] = header_of(data)["__metadata__"]
-    if not all(isinstance(text, str) for text in metadata.values()):
-        raise ValueError("its metadata are not texts")
-    return metadata
+def _check_form(entries: Mapping[str, Entry]) -> None:
+    """Refuse tensors that are no state: names, numbers of axes, types and lengths.
+
+    Raises:
+        ValueError: in words.
+    """
+    for name, axes in (("ensemble", 3), ("pixels", 1)):
+        if name not in entries or len(entries[name].shape) != axes:
+            raise ValueError(f"it has no '{name}' of {axes} axes")
+    if not entries["ensemble"].dtype.is_floating_point or entries["pixels"].dtype != torch.int64:
+        raise ValueError("its 'ensemble' is not of real or its 'pixels' not of whole numbers")
+    count = entries["pixels"].shape[0]
+    for name, entry in entries.items():
+        if name not in ("ensemble", "pixels") and not name.startswith(MEMORY):
+            raise ValueError(f"'{name[:40]}' is no part of a state")
+        if not entry.shape or entry.shape[0] != count:
+            raise ValueError(f"'{name[:40]}' is not of its {count} pixels")
 
 
 def _ordered(data: bytes) -> bytes:

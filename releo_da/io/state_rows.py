@@ -25,17 +25,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from safetensors import safe_open
 from torch import Tensor
 
 from releo_da.io.state_file import (
     FORMAT,
     MEMORY,
     content,
-    head_of,
-    header_of,
-    metadata_of,
     readable,
+    state_header,
     titled,
     unsound,
 )
@@ -105,21 +102,15 @@ class StateRows:
     """
 
     def __init__(self, file: BufferedReader, path: Path) -> None:
-        head = head_of(file)
-        metadata, self.entries, self.start = metadata_of(head), header_of(head), len(head)
-        del self.entries["__metadata__"]
-        # The library refuses lengths, types and places that do not agree with the file. It maps
-        # the file, of which no page is touched here.
-        with safe_open(path, "pt") as checked:
-            self.types = {name: checked.get_tensor(name).dtype for name in self.entries}
+        header = state_header(path)
+        metadata, self.entries, self.start = header.metadata, header.tensors, header.length
         if metadata["format"] != FORMAT:
             raise ValueError(f"its format is '{metadata['format']}'")
         self.sha256, self.file, self.path = metadata["sha256"], file, path
-        count, members, latents = self.entries["ensemble"]["shape"]
-        lengths = [entry["shape"][:1] for entry in self.entries.values()]
-        if lengths != [[count]] * len(lengths) or self.entries["pixels"]["shape"] != [count]:
-            raise ValueError("its tensors are not of the same pixels")
+        count, members, latents = self.entries["ensemble"].shape
         time = float.fromhex(metadata["time"])
+        if not math.isfinite(time):
+            raise ValueError(f"its time is {time}")
         pixels = self._read("pixels", 0, count)
         self.head = StateHead(path, time, pixels, (count, members, latents))
         held = [name for name in self.entries if name.startswith(MEMORY)]
@@ -150,7 +141,7 @@ class StateRows:
             InputError: it does not fit.
         """
         count, members, latents = self.head.shape
-        size = self.types["ensemble"].itemsize * members * latents
+        size = self.entries["ensemble"].dtype.itemsize * members * latents
         step = max(PIECE // max(size, 1), 1)
         for first in range(self.done, count, step):
             part = self._read("ensemble", first, min(first + step, count))
@@ -164,14 +155,14 @@ class StateRows:
             raise unsound(self.path)
 
     def _titled(self, name: str) -> bytes:
-        return titled(name, self.types[name], self.entries[name]["shape"])
+        return titled(name, self.entries[name].dtype, self.entries[name].shape)
 
     def _read(self, name: str, first: int, last: int) -> Tensor:
         """Rows of a tensor."""
         entry = self.entries[name]
-        found = torch.empty((last - first, *entry["shape"][1:]), dtype=self.types[name])
-        row = math.prod(entry["shape"][1:]) * found.itemsize
-        self.file.seek(self.start + entry["data_offsets"][0] + first * row)
+        found = torch.empty((last - first, *entry.shape[1:]), dtype=entry.dtype)
+        row = math.prod(entry.shape[1:]) * found.itemsize
+        self.file.seek(self.start + entry.start + first * row)
         if self.file.readinto(content(found)) < found.nbytes:
             raise unsound(self.path)
         return found

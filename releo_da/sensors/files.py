@@ -18,9 +18,13 @@ from pathlib import Path
 from releo_da.sensors import description, rows, table
 from releo_da.sensors.sensor import Band, Channel, Sensor, make_sensor
 from releo_da.sensors.sheet import Sheet, csv_rows
+from releo_da.strict_text import bounded_text
 from releo_da.types import InputError
 
 ENDINGS = (".csv", ".yaml", ".yml")
+
+LARGEST = 1 << 23
+"""Bytes of a file; a table of 250 channels at 2101 wavelengths has some 4 million."""
 
 NOTE = re.compile(r"# ?(\w+):(.*)")
 """A comment line ``# key: text``; of equal keys the first counts, more blanks continue a text."""
@@ -72,7 +76,7 @@ def _csv(text: str, where: str) -> tuple[str, list[Band], list[Channel]]:
 
 def _text(path: Path | Traversable) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return bounded_text(path, LARGEST)
     except OSError as error:
         reason = error.strerror or "is not readable"
         raise InputError(

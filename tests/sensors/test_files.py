@@ -216,7 +216,7 @@ def test_a_broken_table_is_answered_with_its_place(tmp_path, text, message):
         ("[640, 660, 680]", "[0.64, 660, 680]", r"B4.wavelength\[1\]: 660 and 0.64 cannot"),
         ("  B1:", "  B8:", "names the band B8 twice"),
         ("  B1:", "  B4:", "line 5: key 'B4' appears twice|line 5.*twice"),
-        ("  B1:", "  [B1]:", "not valid YAML"),
+        ("  B1:", "  [B1]:", "line 4: a key that is no text"),
     ],
 )
 def test_a_broken_description_is_answered_with_its_place(tmp_path, old, new, message):
