@@ -42,5 +42,7 @@ def load_weights(path: Path, forecaster: Stepped) -> None:
             f"configuration names {model_name(forecaster)} ({', '.join(wanted)}); give it the "
             "model and the noise_variance that were trained"
         )
-    refuse_infinite(held, path, "make one with `releo-da train`")
+    # The logarithm of a noise that a component does not have is infinite.
+    plain = {n: t.exp() if n == "log_noise" else t for n, t in held.items()}
+    refuse_infinite(plain, path, "make one with `releo-da train`")
     forecaster.load_state_dict(held)
