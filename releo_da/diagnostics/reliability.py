@@ -43,6 +43,9 @@ EDGES = 10.0 ** np.arange(-4.75, 3.0, 0.25)
 SPREADS = len(EDGES) + 1
 TERMS = BINS + 3 * SPREADS
 
+DIGITS = 5
+"""What is written of numbers that only curves are drawn of: scores.json holds thousands of them."""
+
 TOLD = (0.5, 0.8, 0.9, 0.95)
 """Levels of the intervals in scores.json."""
 
@@ -161,16 +164,23 @@ def row(terms: Array) -> dict[str, Any]:
 
     Returns:
         ``intervals``: coverage by nominal level in percent; ``pit``: share of values in each of the
-        40 bins; ``spread_skill``: ``spread``, ``rmse`` and ``n`` by bin; ``spread_skill_slope``;
-        ``n``, the number of values.
+        40 bins, to five decimals; ``spread_skill``: ``spread`` and ``rmse``, to five digits, and
+        ``n`` by bin; ``spread_skill_slope``; ``n``, the number of values.
     """
     histogram, found = pit_histogram(terms), spread_skill(terms)
     nominal, observed = intervals(terms, TOLD)
     total = int(found.n.sum())
     return {
         "intervals": {f"{100 * p:g}": float(c) for p, c in zip(nominal, observed, strict=True)},
-        "pit": (histogram.counts / total).tolist() if total else [],
-        "spread_skill": {name: part.tolist() for name, part in found._asdict().items()},
+        "pit": (histogram.counts / total).round(DIGITS).tolist() if total else [],
+        "spread_skill": {name: shortened(part) for name, part in found._asdict().items()},
         "spread_skill_slope": slope(found),
         "n": total,
     }
+
+
+def shortened(numbers: Array) -> list[float]:
+    """Numbers to so many digits; whole ones as they are."""
+    if np.issubdtype(numbers.dtype, np.integer):
+        return list(numbers.tolist())
+    return [float(f"{value:.{DIGITS}g}") for value in numbers]

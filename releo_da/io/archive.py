@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from releo_da.io.atomic import write_text_atomic
 from releo_da.types import InputError
 
 FOLDERS = ("figures",)
+NUMBERS = re.compile(r"\[\n([-+.,eE\dnul\s]*)\]")
+"""A list of numbers and nulls in indented JSON."""
 
 
 def create_run_directory(path: str | Path, folders: Iterable[str] = FOLDERS) -> Path:
@@ -47,8 +50,13 @@ def create_run_directory(path: str | Path, folders: Iterable[str] = FOLDERS) -> 
 
 
 def write_json(path: str | Path, document: Any) -> None:
-    """Write a document as JSON, whole or not at all; numbers that are not finite become null."""
+    """Write a document as JSON, whole or not at all; numbers that are not finite become null.
+
+    A list of numbers takes one line.
+    """
     text = json.dumps(plain(document, finite=True), indent=2, ensure_ascii=False, allow_nan=False)
+    # A text holds no line feed as such, so nothing within one is matched.
+    text = NUMBERS.sub(lambda found: f"[{' '.join(found[1].split())}]", text)
     write_text_atomic(path, text + "\n")
 
 

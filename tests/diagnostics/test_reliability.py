@@ -127,10 +127,15 @@ def test_what_lies_outside_the_bins_counts_in_the_last():
 
 
 def test_the_row_holds_plain_numbers(rng):
-    told = row(sums(records(rng, 300, 20), 20)[0])
+    terms = sums(records(rng, 300, 20), 20)[0]
+    told = row(terms)
     assert set(told["intervals"]) == {"50", "80", "90", "95"}
     assert told["n"] == 300 == sum(told["spread_skill"]["n"])
-    assert sum(told["pit"]) == pytest.approx(1.0)
+    np.testing.assert_allclose(told["pit"], terms[:40] / 300, atol=5e-6)
+    assert max(len(str(share)) for share in told["pit"]) <= len("0.12345")
+    whole = spread_skill(terms)
+    np.testing.assert_allclose(told["spread_skill"]["spread"], whole.spread, rtol=5e-5)
+    np.testing.assert_allclose(told["spread_skill"]["rmse"], whole.rmse, rtol=5e-5)
     nothing = row(np.zeros(TERMS))
     assert nothing["n"] == 0 and nothing["pit"] == [] and np.isnan(nothing["intervals"]["90"])
     with pytest.raises(ValueError, match="multiples of 0.05"):

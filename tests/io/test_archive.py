@@ -95,11 +95,15 @@ def test_json_holds_null_for_what_is_not_finite(tmp_path: Path) -> None:
         "rank": torch.tensor([[1, 2]]),
         5: {"path": Path("a/b"), "day": datetime.date(2020, 2, 1), "seen": np.bool_(True)},
         "names": ("é", None),
+        "told": ["[\n1,\n 2]", 1],
     }
     write_json(tmp_path / "scores.json", document)
-    assert json.loads((tmp_path / "scores.json").read_text(encoding="utf-8")) == {
+    text = (tmp_path / "scores.json").read_text(encoding="utf-8")
+    assert '"spread": [1.0, null],' in text
+    assert json.loads(text) == {
         "rmse": None, "bias": -0.5, "n": 3, "spread": [1.0, None], "rank": [[1, 2]],
         "5": {"path": "a/b", "day": "2020-02-01", "seen": True}, "names": ["é", None],
+        "told": ["[\n1,\n 2]", 1],
     }  # fmt: skip
 
 
