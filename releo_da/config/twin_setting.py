@@ -27,12 +27,15 @@ from releo_da.config.twin_source import (
     source_of,
     true_biases,
 )
+from releo_da.cycling.draws import BLOCK
 from releo_da.observation.bias import Offset
 from releo_da.runs.acquire import Simulate
 from releo_da.runs.block import Task, Tick
 from releo_da.runs.hindcast import blocks
 from releo_da.runs.located import located
-from releo_da.runs.twin import NOWHERE, Sinks, Told, TwinOutcome, gathered, tell
+from releo_da.runs.portions import rows_at_once
+from releo_da.runs.twin import NOWHERE, Sinks, TwinOutcome, gathered
+from releo_da.runs.twin_told import Told, tell
 from releo_da.types import Acquisition, InputError
 
 
@@ -111,6 +114,7 @@ def prepared(document: Document, device: torch.device) -> Prepared:
     seed = task.seed + 1 if made.seed is None else made.seed
     ground = ground_of(made.shape, made.spacing, seed, made.nature is not None)
     ours, theirs = (replace(a, model=located(a.model, ground)) for a in (ours, theirs))
+    task = replace(task, rows=rows_of(ours, looks, task))
     known = known_biases(ours, made)
     sample = sample_of(made.shape, comparisons(ours, looks, task))
     return Prepared(made, looks, task, ours, theirs, known, ground, sample, seed, device)
@@ -187,6 +191,15 @@ def task_of(document: Document, made: Twin) -> Task:
         scored=start + wanted.burn_in,
         columns=made.shape[1] if len(made.shape) == 2 else 0,
     )
+
+
+def rows_of(ours: Assembly, looks: Sequence[Acquisition], task: Task) -> int:
+    """Rows of a block that are worked on at once; all where a scheme gathers neighbours."""
+    if ours.model.gathers:
+        return BLOCK
+    biases = () if ours.model.biases is None else ours.model.biases.names
+    steps = len(looks) + len(task.asked)
+    return rows_at_once(steps, task.members, ours.layout.size + len(biases))
 
 
 def comparisons(ours: Assembly, looks: Sequence[Acquisition], task: Task) -> int:

@@ -23,7 +23,8 @@ from releo_da.config.document import Document
 from releo_da.config.twin_setting import Prepared, prepared
 from releo_da.runs.block import Tick
 from releo_da.runs.hindcast import blocks
-from releo_da.runs.twin import Told, turns
+from releo_da.runs.twin import turns
+from releo_da.runs.twin_told import Told
 
 LEAST = 2
 """Blocks per worker from which on more workers start unasked: starting one takes some seconds."""

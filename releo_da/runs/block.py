@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from releo_da.cycling.cycle import cycle
-from releo_da.cycling.draws import Draws
+from releo_da.cycling.draws import BLOCK, Draws
 from releo_da.cycling.recovery import diverged
 from releo_da.diagnostics.leads import Bin, Pairs
 from releo_da.diagnostics.verification import Record
@@ -78,6 +78,7 @@ class Task:
         smooth: whether the run is smoothed.
         scored: time from which on comparisons count where sums forget their dates.
         columns: of the grid whose pixels are meant, row by row; 0 of points.
+        rows: of a block that are worked on at once (`releo_da.runs.portions`).
     """
 
     seed: int
@@ -90,6 +91,7 @@ class Task:
     smooth: bool = True
     scored: float = -np.inf
     columns: int = 0
+    rows: int = BLOCK
 
 
 class Block:

@@ -36,10 +36,10 @@ from releo_da.cycling.cycle import cycle
 from releo_da.cycling.draws import Draws, block_draws
 from releo_da.diagnostics.scores import Array
 from releo_da.runs.acquire import trajectory
+from releo_da.runs.beside_truth import against
 from releo_da.runs.block import Task, Tick
 from releo_da.runs.judged import Judged, judge
 from releo_da.runs.model import Model
-from releo_da.runs.twin_block import against
 from releo_da.types import Acquisition, State, Step
 
 SENSOR = "components"

@@ -16,8 +16,10 @@ pixels and times are scored beside it, under ``seen``.
 
 The loop runs block by block: truth and acquisitions of a block are simulated when its turn comes,
 comparisons go into sums, and those of a sample of the pixels are kept as records. With `Sinks` for
-output variables and states, memory holds one block and the sample, whatever the size of the map.
-What blocks tell (`tell`) is put together in their order (`gathered`), wherever they were worked on.
+output variables and states, memory holds one block and the sample, whatever the size of the map,
+and of the steps of a block those of a portion of its rows (`releo_da.runs.portions`), whatever the
+number of acquisitions. What blocks tell (`releo_da.runs.twin_told`) is put together in their order
+(`gathered`), wherever they were worked on.
 """
 
 from __future__ import annotations
@@ -32,7 +34,6 @@ import xarray as xr
 from torch import Tensor
 
 from releo_da.diagnostics.scores import Array
-from releo_da.diagnostics.thinning import numbered
 from releo_da.diagnostics.verification import Record, summaries, verification
 from releo_da.io.products import Product
 from releo_da.io.times import from_days
@@ -43,13 +44,11 @@ from releo_da.runs.hindcast import blocks
 from releo_da.runs.joined import joined_records, joined_state, products
 from releo_da.runs.judged import Judged, joined_judged, reasons_in_all
 from releo_da.runs.model import Model
-from releo_da.runs.sums import Sums, of_rows
-from releo_da.runs.twin_block import TwinBlock, TwinBlockResult
+from releo_da.runs.portions import portions
+from releo_da.runs.sums import Sums
 from releo_da.runs.twin_scores import Said, beside
+from releo_da.runs.twin_told import SEEN, Told, tell
 from releo_da.types import State
-
-SEEN = ("free_run", "retrieval", "background", "analysis", "smoothed")
-"""Estimates that are also scored where the acquisition saw something."""
 
 Write = Callable[[Array, Mapping[str, Array]], None]
 """``write(ids, {variable: [statistic, time, pixel]})`` of some pixels, by ascending id."""
@@ -112,70 +111,6 @@ class TwinOutcome:
     whole: bool
     seeds: tuple[int, ...]
     names: tuple[str, ...]
-
-
-class Told(NamedTuple):
-    """What a block of pixels tells.
-
-    Attributes:
-        found: beside its comparisons.
-        passes: time and sensor of every acquisition.
-        sums: comparisons of its pixels.
-        seen: the same where the acquisition saw something.
-        said: their calibration and vector scores.
-        records: comparisons of the pixels that are kept; empty where none is.
-        kept: ``[pixel]`` bool, which these are.
-    """
-
-    found: TwinBlockResult
-    passes: list[tuple[float, str]]
-    sums: Sums
-    seen: Sums
-    said: Said
-    records: list[Record]
-    kept: Tensor
-
-
-@torch.no_grad()
-def tell(
-    model: Model,
-    simulate: Simulate,
-    compared: Derive,
-    task: Task,
-    ids: Tensor,
-    device: torch.device | str = "cpu",
-    tick: Tick = lambda label: None,
-    sample: Tensor | None = None,
-) -> Told:
-    """Simulate the acquisitions of a block, assimilate them, and compare with their truth.
-
-    Takes what `twin` does, and the ids of one block.
-    """
-    here = simulate(ids)
-    kept = torch.ones_like(ids, dtype=torch.bool) if sample is None else torch.isin(ids, sample)
-    chosen, some = kept.numpy(), bool(kept.any())
-    every, clear, records = Sums(), Sums(), list[Record]()
-    said, numbers = Said.of(task.members, task.columns), ids.numpy()
-    place = numbered([a.sensor for a in here.acquisitions])
-
-    def keep(record: Record, seen: Array) -> None:
-        every.add([record])
-        if here.acquisitions[record.date].time >= task.scored:
-            said.add(record._replace(date=place[record.date]), numbers)
-        if record.case in SEEN:
-            clear.add([of_rows(record, seen)._replace(rejected=None)])
-        if some:
-            records.append(of_rows(record, chosen))
-
-    def together(case: str, date: int, truth: Tensor, members: Tensor, scale: Tensor) -> None:
-        thin = torch.from_numpy(said.sample(numbers, place[date])).to(members.device)
-        if thin.any():
-            parts = truth[thin], members[thin], scale
-            said.vectors.add(case, *(part.double().cpu().numpy() for part in parts))
-
-    found = TwinBlock(model, here, compared, task, ids, keep, device, tick, together).run()
-    passes = [(a.time, a.sensor) for a in here.acquisitions]
-    return Told(found, passes, every, clear, said, records, kept)
 
 
 def twin(
@@ -241,11 +176,11 @@ def gathered(
             records.append(part.records)
         if sinks is None:
             order.append(rows)
-            held.append((found.state, found.estimated, found.true))
+            held.append((found.state, found.estimated, part.true))
         else:
             ids = pixels[rows].numpy()
             sinks.estimated(ids, found.estimated)
-            sinks.true(ids, found.true)
+            sinks.true(ids, part.true)
             sinks.state(found.state)
             order.append(rows[kept])
             held.append((_of_pixels(found.state, kept), {}, {}))
@@ -273,7 +208,7 @@ def gathered(
         said,
         len(mine) == len(pixels),
         (task.seed,),
-        found.names,
+        part.names,
     )
 
 
@@ -304,7 +239,7 @@ def _of_pixels(state: State, kept: Tensor) -> State:
 
 def turns(passes: int, task: Task, pixels: Tensor) -> int:
     """How often ``tick`` is called with so many acquisitions: the length of a progress bar."""
-    number = sum(1 for _ in blocks(pixels))
+    number = sum(len(portions(rows, task.rows)) for rows in blocks(pixels))
     return number * passes * (2 + len(task.horizons))
 
 

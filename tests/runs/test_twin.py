@@ -22,7 +22,7 @@ from releo_da.config.options import Options
 from releo_da.config.simulation import simulation
 from releo_da.cycling.draws import block_draws
 from releo_da.runs.hindcast import blocks
-from releo_da.runs.twin_block import TwinBlock
+from releo_da.runs.twin_truth import known
 from releo_da.state.variables import deviations
 from releo_da.types import InputError
 
@@ -405,10 +405,8 @@ def test_the_scale_of_vector_scores_is_that_of_the_table(
     task = twin_setting.task_of(document, twin_source.source_of(document))
     nature, ours = simulated(tmp_path, 7, 0.4, pixels)
     task = replace(task, members=members)
-    block = TwinBlock(
-        ours.model, nature, comparing(ours), task, ids, lambda *_: None, "cpu", lambda _: None
-    )
-    scale = dict(zip(block.names, block.scale.tolist(), strict=True))
+    truth = known(ours.model, nature, comparing(ours), task, ids, "cpu")
+    scale = dict(zip(truth.names, truth.scale.tolist(), strict=True))
     table = deviations()
     for name in ("lai", "cab", "cw", "psoil"):
         assert scale[name] == pytest.approx(table[name], rel=1e-6)
