@@ -50,31 +50,41 @@ from releo_da.state.bias import moments, rows_of
 from releo_da.types import InputError
 
 LEDGER = "ledger.sqlite"
-FOLDERS = ("figures", "products", "states")
+FOLDERS = ("figures", "products", "states", "acquisitions")
 DECIDING = ("seed", "members", "period", "source", "state", "forecast", "observe", "analyse")
 """Keys of a configuration that the states depend on."""
 
 
 @dataclass(frozen=True)
 class Cycling:
-    """Where acquisitions arrive, and how often one looks."""
+    """Where acquisitions arrive, how often one looks, and how late they may be."""
 
     inbox: str
     poll_seconds: float
+    replay_days: float
     accept_changes: bool
 
 
-def cycle(inbox: str, poll_seconds: float = 60.0, accept_changes: bool = False) -> Cycling:
+def cycle(
+    inbox: str,
+    poll_seconds: float = 60.0,
+    replay_days: float = 10.0,
+    accept_changes: bool = False,
+) -> Cycling:
     """Where acquisitions arrive.
 
     Args:
         inbox: a folder, or a glob such as ``inbox/*.nc``.
         poll_seconds: how often a service that keeps running looks into it.
+        replay_days: how far before the latest acquisition one may lie that arrives late; what came
+            after it is then assimilated again.
         accept_changes: go on from the last state with another configuration, version or weights.
     """
     if not poll_seconds > 0:
         raise InputError(f"cycle.poll_seconds is {poll_seconds}; give a positive number of seconds")
-    return Cycling(inbox, float(poll_seconds), accept_changes)
+    if not 0.0 <= replay_days < float("inf"):
+        raise InputError(f"cycle.replay_days is {replay_days}; give a number of days, 0 for none")
+    return Cycling(inbox, float(poll_seconds), float(replay_days), accept_changes)
 
 
 def source_of(document: Document) -> dict[str, Any]:
@@ -230,6 +240,7 @@ def command(
             log=log,
             record=record,
             device=device,
+            replay_days=wanted.replay_days,
         )
         refused = serve(service, wanted.poll_seconds, once, stop, say, warn)
     if store.state is None and refused:
@@ -254,7 +265,8 @@ def serve(
         say(_told(swept, service.store))
         for error in swept.refused:
             warn(f"releo-da: refused: {' '.join(error.split())}")
-        if service.store.number != published(service.store.root):
+        last = service.ledger.last()
+        if last is not None and published(service.store.root) != last.sha256:
             publish(service)
         if once or stop():
             return swept.refused
@@ -273,15 +285,17 @@ def _attributes(made: Mapping[str, Any]) -> dict[str, str]:
 def _told(swept: Swept, store: Store) -> str:
     """A line about a sweep, and one for each file without a clear pixel."""
     where = "no state yet" if store.state is None else f"state of {isoformat(store.state.time)}"
-    lines = [f"{swept.assimilated} acquisitions assimilated, {where}"]
+    again = f", {swept.undone} cycles undone before" if swept.undone else ""
+    lines = [f"{swept.assimilated} acquisitions assimilated{again}, {where}"]
     return "\n".join(lines + swept.empty)
 
 
-def published(root: Path) -> int:
-    """Number of cycles that scores.json and the report know; 0 without them."""
+def published(root: Path) -> str | None:
+    """Checksum of the state that scores.json and the report stand for; None without them."""
     if not (root / "report.html").is_file() or not (root / "scores.json").is_file():
-        return 0
-    return int(json.loads((root / "scores.json").read_text(encoding="utf-8")).get("cycles", 0))
+        return None
+    found = json.loads((root / "scores.json").read_text(encoding="utf-8"))
+    return str(found.get("state_sha256"))
 
 
 def publish(service: Service) -> Path:
@@ -302,6 +316,7 @@ def publish(service: Service) -> Path:
         "innovations": of_sensors(judged, [one.arrival for one in cycles], model.labels),
         "diverged": sum(s["diverged"] for s in said),
         "cycles": len(said),
+        "state_sha256": cycles[-1].sha256,
         "seeds": [service.seed],
     }
     if model.biases is not None and state is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from releo_da.config.cycling import LEDGER
 from releo_da.cycling.ledger import Ledger
+from releo_da.cycling.records import DUPLICATE, LATE, REPLACED, WAITING
 from releo_da.io.times import isoformat
 from releo_da.types import InputError
 
@@ -15,11 +16,17 @@ LABELS = {
     "files": "files read",
     "refused": "files refused",
     "known": "acquisitions that had arrived before",
+    "waiting": "waiting",
+    "undone": "cycles undone for what came late or corrected",
     "duplicate": "duplicates",
+    "replaced": "replaced",
     "late": "late",
     "unclear": "without a clear pixel",
 }
 """Words for the counts of a ledger."""
+
+ACQUISITION = "{time} {sensor} {product} ({file})"
+"""How an acquisition is told."""
 
 SHOWN = 12
 """Names of one kind that are written as lines, the latest."""
@@ -28,9 +35,10 @@ SHOWN = 12
 def status(root: Path) -> dict[str, Any]:
     """Where a run stands, as plain values.
 
-    ``counts`` by the names of `LABELS`; ``last``, the last cycle, or None; and what was left out:
-    ``duplicate`` and ``late`` acquisitions in time order, ``unclear`` products, ``refused`` files
-    with their errors.
+    ``counts`` by the names of `LABELS`; ``last``, the last cycle, or None; ``waiting``,
+    acquisitions to be assimilated; and what was left out: ``duplicate``, ``replaced`` and ``late``
+    acquisitions in the order of all with the reason, ``unclear`` products, ``refused`` files with
+    their errors.
 
     Raises:
         InputError: the directory holds no ledger.
@@ -38,7 +46,7 @@ def status(root: Path) -> dict[str, Any]:
     if not (root / LEDGER).is_file():
         raise InputError(f"{root}: holds no {LEDGER}, so no cycling run; give its run directory")
     with Ledger(root / LEDGER) as ledger:
-        last, passed = ledger.last(), ledger.passed()
+        last = ledger.last()
         found: dict[str, Any] = {"counts": ledger.counts(), "last": None}
         if last is not None:
             found["last"] = {
@@ -46,10 +54,11 @@ def status(root: Path) -> dict[str, Any]:
                 "state": str(root / last.state),
                 "diverged": last.scores["diverged"],
             }
-        for reason in ("duplicate", "late"):
-            found[reason] = [_told(arrival) for arrival, why in passed if why == reason]
-        found["unclear"] = [{"product": p, "file": file} for p, file in ledger.unclear()]
-        found["refused"] = [{"file": f, "error": e} for f, e in ledger.refused_files().items()]
+        for status in (WAITING, DUPLICATE, REPLACED, LATE):
+            listed = ledger.queue.listed(status)
+            found[status] = [{**_told(one.arrival), "reason": one.reason} for one in listed]
+        found["unclear"] = [{"product": p, "file": file} for p, file in ledger.files.unclear()]
+        found["refused"] = [{"file": f, "error": e} for f, e in ledger.files.refused().items()]
     return found
 
 
@@ -72,8 +81,7 @@ def lines(found: dict[str, Any]) -> list[str]:
             f"pixels that diverged then, and were recovered: {last['diverged']}",
         ]
     for kind, words in {
-        "duplicate": "{time} {sensor} {product} ({file})",
-        "late": "{time} {sensor} {product} ({file})",
+        **dict.fromkeys((WAITING, DUPLICATE, REPLACED, LATE), ACQUISITION),
         "unclear": "{product} ({file})",
         "refused": "{file}: {error}",
     }.items():

@@ -2,18 +2,21 @@
 
     pixels.nc              the pixel axis, rewritten only when pixels are added
     states/000001.safetensors   the analysis of cycle 1, never changed afterwards
-    products/<time>.nc     output variables of one analysis
+    products/<time>_<sensor>_<digits>.nc     output variables of one analysis
     ledger.sqlite          the row of the cycle: with it the cycle has happened, without it not
 
 They are written in this order, each whole or not at all. A crash before the row leaves files that
-the next attempt overwrites with the same bytes; nothing reads them until their row is there.
+the next attempt overwrites with the same bytes; nothing reads them until their row is there. A
+cycle that is made again, because an earlier acquisition came late, has a new number and a new
+state, and its product takes the place of the one before.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pandas as pd
 import torch
@@ -95,10 +98,23 @@ class Store:
     ) -> None:
         self.root, self.ledger = root, ledger
         self.described, self.attributes = described, attributes
-        self.state = last_state(root, ledger)
-        self.pixels = None if self.state is None else pixels_of(root, self.state)
-        last = ledger.last()
-        self.number = 0 if last is None else last.number
+        self.state: StateHead | None = None
+        self.pixels: xr.Dataset | None = None
+        self.number = 0
+        self.resume()
+
+    def resume(self) -> None:
+        """Stand where the chain of the ledger ends, which may be earlier than before.
+
+        Raises:
+            InputError: the last state is missing or damaged.
+        """
+        last = self.ledger.last()
+        number = 0 if last is None else last.number
+        if number != self.number:
+            self.state = last_state(self.root, self.ledger)
+            self.pixels = None if self.state is None else pixels_of(self.root, self.state)
+            self.number = number
 
     def commit(self, arrival: Arrival, pixels: xr.Dataset, work: Work) -> tuple[Cycle, Turn]:
         """Write what a turn leaves as it comes; when this returns the cycle has happened.
@@ -110,11 +126,11 @@ class Store:
             pixels: the pixel axis of the state that is made.
             work: makes it; called once.
         """
-        number, count = self.number + 1, pixels.sizes["pixel"]
+        number, count = self.ledger.next_number(), pixels.sizes["pixel"]
         if self.pixels is None or not self.pixels.identical(pixels):
             write_products(self.root / PIXELS, pixels)
         name = f"states/{number:06d}.safetensors"
-        product = f"products/{isoformat(arrival.time).replace(':', '')}.nc"
+        product = product_of(arrival)
         told = {**self.attributes, "sensor": arrival.sensor, "product": arrival.product}
         with (
             writing_outputs(
@@ -125,11 +141,23 @@ class Store:
             done = work(keep, write)
         scores = {"sums": done.sums, "rejected": done.rejected, "diverged": done.diverged}
         scores |= {} if done.judged is None else {"innovations": plain(done.judged)}
-        cycle = Cycle(number, arrival, name, checksum(self.root / name), scores)
+        digests = checksum(self.root / name), checksum(self.root / product)
+        cycle = Cycle(number, arrival, name, digests[0], scores, product, digests[1])
         state = state_head(self.root / name)
         self.ledger.commit(cycle)
         self.number, self.state, self.pixels = number, state, pixels
         return cycle, done
+
+
+def product_of(arrival: Arrival) -> str:
+    """Name of the product of an acquisition, its own whatever else was seen at that second.
+
+    Time, sensor and the first digits of the identity; the name does not depend on the number of the
+    cycle, so a cycle that is made again writes the file that it wrote before.
+    """
+    time = isoformat(arrival.time).replace(":", "")
+    sensor = re.sub(r"[^A-Za-z0-9-]", "-", PurePath(arrival.sensor).stem)
+    return f"products/{time}_{sensor}_{arrival.identity[:12]}.nc"
 
 
 def ids_of(pixels: xr.Dataset) -> torch.Tensor:

@@ -117,6 +117,7 @@ def test_cycle_resume_status_forecast(tmp_path: Path, run: Run, capsys) -> None:
     assert told["counts"]["cycles"] == 3
     assert told["last"]["time"] == "2020-05-11T10:50:00"
     assert told["duplicate"] == told["late"] == told["unclear"] == told["refused"] == []
+    assert told["waiting"] == told["replaced"] == [] and told["counts"]["undone"] == 0
 
     assert run("forecast", "run", "--until", "2020-06-02", "--quiet") == 0
     ahead = read_products(root / "forecast.nc")
@@ -227,6 +228,7 @@ def test_a_change_of_what_decides_is_refused(tmp_path: Path, run: Run, capsys) -
     [
         ("cycle.inbox=nowhere", "nowhere"),
         ("cycle.poll_seconds=0", "poll_seconds"),
+        ("cycle.replay_days=-1", "replay_days"),
         ("cycle.pol_seconds=5", "poll_seconds"),
         ("source.0.valuse=x", "values"),
         ("source.0.channels=null", "channels"),
@@ -269,13 +271,14 @@ def test_status_names_what_was_left_out(tmp_path: Path, run: Run, capsys) -> Non
     deliver(tmp_path / "inbox", 0)
     brighter = xr.load_dataset(tmp_path / "inbox" / "1.nc")
     brighter["reflectance"] += 0.01
+    brighter["reflectance"][0] = np.nan  # it sees less
     brighter.to_netcdf(tmp_path / "inbox" / "again.nc")
     brighter["reflectance"] *= np.nan
     brighter.assign_coords(time=brighter.time + np.timedelta64(5, "D")).to_netcdf(
         tmp_path / "inbox" / "dark.nc"
     )
     (tmp_path / "inbox" / "broken.nc").write_bytes(b"half a file")
-    assert run(*CYCLE) == 0
+    assert run(*CYCLE, "--set", "cycle.replay_days=3") == 0
     capsys.readouterr()
     assert run("status", "run") == 0
     told = capsys.readouterr().out
@@ -296,7 +299,8 @@ def test_status_names_what_was_left_out(tmp_path: Path, run: Run, capsys) -> Non
 def test_long_lists_of_status_are_cut() -> None:
     late = [dict(time=f"t{k}", sensor="s", product="p", file="f") for k in range(20)]
     counts = dict.fromkeys(LABELS, 0) | {"late": 20}
-    empty: dict[str, list] = {"duplicate": [], "unclear": [], "refused": []}
+    kinds = ("waiting", "duplicate", "replaced", "unclear", "refused")
+    empty: dict[str, list] = {kind: [] for kind in kinds}
     told = lines({"counts": counts, "last": None, "late": late, **empty})
     assert "late: 20 in all, --json lists them; the last 12:" in told
     assert told[-1].startswith("late: t19") and sum("p (f)" in line for line in told) == 12

@@ -36,7 +36,7 @@ def service(tmp_path: Path) -> Iterator[Open]:
             ledger.db.close()
         opened.clear()
         root = tmp_path / name
-        for folder in ("states", "products"):
+        for folder in ("states", "products", "acquisitions"):
             (root / folder).mkdir(parents=True, exist_ok=True)
         ledger = Ledger(root / "ledger.sqlite")
         opened.append(ledger)

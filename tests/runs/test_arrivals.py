@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 import xarray as xr
 
@@ -29,17 +28,17 @@ def test_the_same_content_twice_in_one_sweep_counts_once(tmp_path, service, unin
     assert states(tmp_path / "both").keys() == uninterrupted[0].keys()
 
 
-def test_a_late_acquisition_is_recorded_and_left_out(tmp_path, service):
+def test_what_lies_before_the_window_is_recorded_and_left_out(tmp_path, service):
     inbox = tmp_path / "inbox"
     deliver(inbox, season(), [0, 4], "first.nc")
     assert service().sweep().assimilated == 2
     before = states(tmp_path / "run")
     deliver(inbox, season(), [1], "late.nc")
-    late = service()
+    late = service(replay_days=6.9)  # the late one is 7 days old
     assert late.sweep().assimilated == 0
     assert late.ledger.counts()["late"] == 1
-    ((arrival, reason),) = late.ledger.passed()
-    assert (arrival.file, reason) == ("late.nc", "late")
+    (one,) = late.ledger.queue.listed("late")
+    assert (one.arrival.file, one.kept) == ("late.nc", False) and "replay window" in one.reason
     assert states(tmp_path / "run") == before
 
 
@@ -58,6 +57,7 @@ def test_a_second_product_of_a_pass_is_a_duplicate(tmp_path, service):
     deliver(inbox, other, [0], "c.nc")
     assert one.sweep().assimilated == 0
     assert one.ledger.counts()["duplicate"] == 2
+    assert one.ledger.counts()["undone"] == 0
 
 
 def test_unreadable_files_are_recorded_and_the_others_count(tmp_path, service):
@@ -73,13 +73,13 @@ def test_unreadable_files_are_recorded_and_the_others_count(tmp_path, service):
     swept = one.sweep()
     assert swept.assimilated == 2
     assert len(swept.refused) == 4
-    told = one.ledger.refused_files()
+    told = one.ledger.files.refused()
     assert set(told) == {"d1.nc", "empty.nc", "notes.txt", "mask.nc"}
     assert "cloud" in told["mask.nc"]
     assert one.sweep().refused == []  # known as they are
     deliver(inbox, season(), [5], "mask.nc")
     assert one.sweep().assimilated == 1  # read again when it changed
-    assert "mask.nc" not in one.ledger.refused_files()
+    assert "mask.nc" not in one.ledger.files.refused()
 
 
 def test_files_are_read_again_when_the_reader_changes(tmp_path, service):
@@ -101,7 +101,7 @@ def test_cloud_everywhere_is_no_error(tmp_path, service):
     swept = one.sweep()
     assert (swept.assimilated, len(swept.empty), swept.refused) == (0, 1, [])
     assert one.ledger.counts()["files"] == 1
-    assert one.ledger.unclear() == [("2020-05-01T10:50:07", "d0.nc")]
+    assert one.ledger.files.unclear() == [("2020-05-01T10:50:07", "d0.nc")]
     assert one.store.state is None
 
 
@@ -111,31 +111,30 @@ def test_a_product_without_a_clear_pixel_is_named_beside_those_that_count(tmp_pa
     deliver(tmp_path / "inbox", data, [0, 1, 2], "three.nc")
     one = service()
     assert one.sweep().assimilated == 2
-    assert one.ledger.unclear() == [("2020-05-04T10:50:07", "three.nc")]
+    assert one.ledger.files.unclear() == [("2020-05-04T10:50:07", "three.nc")]
     assert one.ledger.counts()["unclear"] == 1
     deliver(tmp_path / "inbox", season(clear=True), [0, 1, 2], "three.nc")
     one.sweep()
-    assert one.ledger.unclear() == []  # the file was replaced
+    assert one.ledger.files.unclear() == []  # the file was replaced
 
 
-def test_a_file_that_changes_during_a_sweep_waits_for_the_next(tmp_path, service):
+def test_a_file_is_read_once_and_not_needed_any_more(tmp_path, service):
     inbox = tmp_path / "inbox"
     for date in (0, 1):
         deliver(inbox, season(), [date])
     calls = []
 
-    def changing(path: Path):
+    def once(path: Path):
         calls.append(path.name)
-        if calls.count("d1.nc") == 2:
-            deliver(inbox, season(), [4], "d1.nc")
-        return read(path)
+        found = read(path)
+        path.unlink()
+        return found
 
-    one = service(read=changing)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("releo_da.runs.cycle.KEPT", 0)
-        assert one.sweep().assimilated == 1
-    assert one.sweep().assimilated == 1
-    assert [c.arrival.file for c in one.ledger.cycles()] == ["d0.nc", "d1.nc"]
+    one = service(read=once)
+    assert one.sweep(lambda: len(calls) == 2).assimilated == 0
+    assert one.ledger.counts()["waiting"] == 2 and not list(inbox.iterdir())
+    assert service(read=once).sweep().assimilated == 2
+    assert calls == ["d0.nc", "d1.nc"]
 
 
 def test_new_pixels_join_from_the_prior_and_old_ones_do_not_notice(tmp_path, service):

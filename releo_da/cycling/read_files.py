@@ -1,0 +1,68 @@
+"""The files of an inbox as they were when they were read: part of the ledger.
+
+file      name, size, time of modification, what reading depends on; the error of the unreadable
+unclear   products without a clear pixel, by file
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from releo_da.cycling.tables import now
+
+
+class ReadFiles:
+    """What the ledger says of the files of the inbox.
+
+    Args:
+        db: connection to the ledger.
+    """
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self.db = db
+
+    def has(self, name: str, size: int, modified: int, reader: str) -> bool:
+        """Whether a file was dealt with as it is now, by the reader as it is now."""
+        query = "SELECT 1 FROM file WHERE name=? AND size=? AND modified=? AND reader=?"
+        return self.db.execute(query, (name, size, modified, reader)).fetchone() is not None
+
+    def record(
+        self,
+        name: str,
+        size: int,
+        modified: int,
+        reader: str,
+        acquisitions: int = 0,
+        known: int = 0,
+        unclear: Sequence[str] = (),
+        error: str | None = None,
+    ) -> None:
+        """Record that all acquisitions of a file were accepted, or that it cannot be read.
+
+        Args:
+            name: within the inbox.
+            size: in bytes.
+            modified: nanoseconds.
+            reader: what reading depends on.
+            acquisitions: number of them that it holds.
+            known: how many of these had arrived before, in another file.
+            unclear: products in it that have no clear pixel.
+            error: why it could not be read.
+        """
+        values = (name, size, modified, reader, acquisitions, known, error, now())
+        with self.db:
+            self.db.execute("INSERT OR REPLACE INTO file VALUES (?,?,?,?,?,?,?,?)", values)
+            self.db.execute("DELETE FROM unclear WHERE file=?", (name,))
+            rows = [(name, product, now()) for product in unclear]
+            self.db.executemany("INSERT OR IGNORE INTO unclear VALUES (?,?,?)", rows)
+
+    def refused(self) -> dict[str, str]:
+        """Unreadable files with their errors."""
+        rows = self.db.execute("SELECT name, error FROM file WHERE error IS NOT NULL ORDER BY name")
+        return {name: error for name, error in rows}
+
+    def unclear(self) -> list[tuple[str, str]]:
+        """Products without a clear pixel, each with its file."""
+        rows = self.db.execute("SELECT product, file FROM unclear ORDER BY product, file")
+        return [(str(product), str(file)) for product, file in rows]

@@ -1,0 +1,82 @@
+"""The SQLite file of a ledger: its tables, and how it is opened.
+
+Write-ahead log with full synchronisation: a committed row survives the loss of power. The tables
+are made in one transaction together with the number of their format, so that a file either is a
+ledger of this format or holds nothing.
+
+Reference: SQLite, "Write-Ahead Logging", "PRAGMA synchronous" and "PRAGMA user_version".
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+from releo_da.types import InputError
+
+FORMAT = 2
+"""Number of the format, the ``user_version`` of the file."""
+
+TABLES = f"""
+BEGIN IMMEDIATE;
+CREATE TABLE acquisition (
+    identity TEXT PRIMARY KEY, time REAL NOT NULL, sensor TEXT NOT NULL, product TEXT NOT NULL,
+    file TEXT NOT NULL, clear INTEGER NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL,
+    kept INTEGER NOT NULL, withdrawn INTEGER NOT NULL, recorded TEXT NOT NULL);
+CREATE INDEX acquisition_pass ON acquisition (sensor, time);
+CREATE INDEX acquisition_order ON acquisition (status, time, sensor, product, identity);
+CREATE TABLE cycle (
+    number INTEGER PRIMARY KEY, identity TEXT NOT NULL REFERENCES acquisition (identity),
+    state TEXT NOT NULL, sha256 TEXT NOT NULL, scores TEXT NOT NULL, product TEXT NOT NULL,
+    product_sha256 TEXT NOT NULL, current INTEGER NOT NULL, retained INTEGER NOT NULL,
+    recorded TEXT NOT NULL);
+CREATE UNIQUE INDEX cycle_current ON cycle (identity) WHERE current;
+CREATE TABLE unclear (
+    file TEXT NOT NULL, product TEXT NOT NULL, recorded TEXT NOT NULL, PRIMARY KEY (file, product));
+CREATE TABLE file (
+    name TEXT PRIMARY KEY, size INTEGER NOT NULL, modified INTEGER NOT NULL, reader TEXT NOT NULL,
+    acquisitions INTEGER NOT NULL, known INTEGER NOT NULL, error TEXT, recorded TEXT NOT NULL);
+CREATE TABLE settings (
+    number INTEGER NOT NULL, said TEXT NOT NULL, recorded TEXT NOT NULL);
+PRAGMA user_version = {FORMAT};
+COMMIT;
+"""
+
+
+def opened(path: Path) -> sqlite3.Connection:
+    """A connection to a ledger; a file that is missing or empty is made one.
+
+    Raises:
+        InputError: the file is no ledger, or one of another format.
+    """
+    db = sqlite3.connect(path)
+    try:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
+        version = int(db.execute("PRAGMA user_version").fetchone()[0])
+        empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+        if version == 0 and empty:
+            db.executescript(TABLES)
+        elif version != FORMAT:
+            raise InputError(
+                f"{path}: a ledger of format {version}, and this version of releo_da writes format "
+                f"{FORMAT}; give another --out and deliver the acquisitions again"
+            )
+    except sqlite3.OperationalError:  # the disk, not the content
+        db.close()
+        raise
+    except sqlite3.DatabaseError as error:
+        db.close()
+        raise InputError(
+            f"{path}: not a ledger ({error}); restore it from a backup or give another --out"
+        ) from None
+    except InputError:
+        db.close()
+        raise
+    return db
+
+
+def now() -> str:
+    """The time of a row, for people; nothing depends on it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
