@@ -107,7 +107,8 @@ def impact_picture(rows: Mapping[str, Any], units: Mapping[str, str]) -> Picture
         "What each channel brought",
         "Mean change of the squared error of the ensemble mean by each channel, per analysed "
         "pixel. Blue, to the left: the channel took error away; orange, to the right: it added "
-        "some. The sum of a panel is the change by the sensor as far as the analysis is linear.",
+        "some. The sum of a panel is the change by the sensor as far as the operator is linear; "
+        "the table of channels has both, and where they are far apart the bars rank nothing.",
         judged.impact(rows, names, units),
     )
 

@@ -91,12 +91,15 @@ def impact_table(sensor: str, held: Mapping[str, Any]) -> Table:
         parts = [held[n]["channels"].get(channel, {}) for n in names]
         cells = [Cell(signed(number(part.get("impact")))) for part in parts]
         rows.append((channel, [*cells, Cell(str(max(part.get("n", 0) for part in parts)))]))
+    totals = [sum(number(one["impact"]) for one in held[n]["channels"].values()) for n in names]
+    rows.append(("all channels", [*(Cell(signed(total)) for total in totals), Cell("")]))
     told = [Cell(signed(number(held[n]["change"]))) for n in names]
     rows.append(("seen in the error", [*told, Cell("")]))
     note = (
         "Mean change of the squared error per analysed pixel: below 0 the channel took error away. "
-        "The last row is the change that the errors show; relaxation and a curved operator keep "
-        "the sum of the channels from meeting it."
+        "The last row is the change that the errors show. The sum above it would meet it if the "
+        "observation operator were linear: where the two are far apart, the channels of that "
+        "column are not to be ranked."
     )
     return Table(f"Channels of {sensor}", note, ["", *map(words, names), "n"], rows)
 

@@ -49,7 +49,7 @@ class Model:
         follow: ``follow(last, predicted, y, precision)``, sums by name that say whether innovations
             are white, and ``last`` for the next acquisition of the sensor, or None.
         impact: ``impact(quantity, analysed, predicted, y, precision, before, after)``, sums by name
-            that say what each channel did to quantities whose truth is known
+            that say what each channel did to quantities of the background whose truth is known
             (`releo_da.assimilation.impact.told`), or None.
         reasons: ``reasons(predicted, y, precision, used)``, how many values screening refused why.
         biases: the bias latents of its sensors, the last of the state, or None.

@@ -162,7 +162,7 @@ class TwinBlock:
             return {}
         values, truth = step.acquisition.values, self.known.targets[date]
         errors = prior.mean(1) - truth, posterior.mean(1) - truth
-        return self.model.impact(posterior, after, step.predicted, values, step.precision, *errors)
+        return self.model.impact(prior, after, step.predicted, values, step.precision, *errors)
 
     def _retrieve(self, date: int, free: Tensor, predicted: Tensor) -> None:
         """Tell what an acquisition says by itself, where it saw something.

@@ -1,4 +1,4 @@
-"""Information and impact of channels: closed forms of the linear-Gaussian case, exactly."""
+"""Impact of channels: closed forms of the linear-Gaussian case, exactly."""
 
 import math
 
@@ -6,14 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from releo_da.assimilation import etkf, inflated, whitened
+from releo_da.assimilation import etkf, inflated, multiple, relaxed, relaxed_spread, whitened
 from releo_da.assimilation.consistency import innovations
 from releo_da.assimilation.impact import (
+    gain,
     impact,
     impact_rows,
     impact_sums,
     observation_impact,
-    signal,
     told,
 )
 
@@ -28,11 +28,13 @@ def randn(*shape: int, seed: int) -> Tensor:
 class Case:
     """A linear operator, a truth, observations with gaps, and the analysis of a scheme."""
 
-    def __init__(self, correlation: float = 0.0, wrap=lambda scheme: scheme) -> None:
+    def __init__(
+        self, correlation: float = 0.0, wrap=lambda scheme: scheme, error: float = 1.0
+    ) -> None:
         self.h = randn(LATENTS, CHANNELS, seed=1)
         self.truth = randn(PIXELS, LATENTS, seed=2)
         self.prior = randn(PIXELS, MEMBERS, LATENTS, seed=3) + randn(PIXELS, 1, LATENTS, seed=4)
-        r = torch.tensor([0.3, 1.0, 0.5, 2.0], dtype=DOUBLE)
+        r = error * torch.tensor([0.3, 1.0, 0.5, 2.0], dtype=DOUBLE)
         eye = torch.eye(CHANNELS, dtype=DOUBLE)
         self.c = correlation + (1 - correlation) * eye
         noise = randn(PIXELS, CHANNELS, seed=5) @ torch.linalg.cholesky(self.c).T * r
@@ -41,8 +43,8 @@ class Case:
         self.precision[:10, 1] = 0.0
         self.precision[5:12, 3] = 0.0
         self.precision[0] = 0.0
-        scheme = whitened(etkf, correlation) if correlation else etkf
-        found = wrap(scheme)(self.prior, self.observe, self.y, self.precision, torch.zeros, {})
+        scheme = wrap(whitened(etkf, correlation) if correlation else etkf)
+        found = scheme(self.prior, self.observe, self.y, self.precision, torch.zeros, {})
         self.analysis, self.correlation = found.ensemble, correlation
         self.predicted, self.analysed = self.observe(self.prior), self.observe(self.analysis)
         self.before = self.prior.mean(1) - self.truth
@@ -54,26 +56,28 @@ class Case:
     def impact(self) -> Tensor:
         d = self.y - self.predicted.mean(1)
         return impact(
-            self.analysis, self.analysed, d, self.precision, self.before, self.after,
+            self.prior, self.predicted, d, self.precision, self.before, self.after,
             self.correlation,
         )  # fmt: skip
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.6])
-def test_information_is_the_trace_of_hk(correlation: float) -> None:
+def test_the_gain_is_the_kalman_gain_and_its_trace_the_information(correlation: float) -> None:
     case = Case(correlation)
-    found = signal(case.analysed, case.precision, correlation)
+    found = gain(case.prior, case.predicted, case.precision, correlation)
     for pixel in (0, 7, 20):
         seen = case.precision[pixel] > 0
-        s = torch.cov(case.predicted[pixel].T)[seen][:, seen]
+        h = case.h[:, seen].T
+        b = torch.cov(case.prior[pixel].T)
         root = case.precision[pixel, seen].rsqrt()
         r = root[:, None] * case.c[seen][:, seen] * root
-        expected = torch.zeros(CHANNELS, dtype=DOUBLE)
-        expected[seen] = (s @ torch.linalg.inv(s + r)).diagonal()
+        expected = torch.zeros(LATENTS, CHANNELS, dtype=DOUBLE)
+        expected[:, seen] = b @ h.T @ torch.linalg.inv(h @ b @ h.T + r)
         torch.testing.assert_close(found[pixel], expected)
+    seen_by = gain(case.predicted, case.predicted, case.precision, correlation)
     told = innovations(case.predicted, case.y, case.precision, correlation)
-    torch.testing.assert_close(found.sum(1), told.dfs)
-    torch.testing.assert_close(found, told.signal)
+    torch.testing.assert_close(seen_by.diagonal(dim1=-2, dim2=-1), told.signal)
+    torch.testing.assert_close(told.signal.sum(1), told.dfs)
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.6])
@@ -94,9 +98,10 @@ def test_one_channel_of_one_number_by_hand() -> None:
     y, precision = torch.tensor([[2.0]], dtype=DOUBLE), torch.ones(1, 1, dtype=DOUBLE)
     analysis = etkf(prior, lambda x: x, y, precision, torch.zeros, {}).ensemble
     after = analysis.mean(1) - 1.0
-    found = impact(analysis, analysis, y, precision, torch.full_like(y, -1.0), after)
+    found = impact(prior, prior, y, precision, torch.full_like(y, -1.0), after)
     torch.testing.assert_close(found, torch.full((1, 1, 1), -1.0, dtype=DOUBLE))
-    torch.testing.assert_close(signal(analysis, precision), torch.tensor([[0.5]], dtype=DOUBLE))
+    half = torch.full((1, 1, 1), 0.5, dtype=DOUBLE)
+    torch.testing.assert_close(gain(prior, prior, precision), half)
 
 
 def test_a_channel_whose_error_is_larger_than_said_does_harm() -> None:
@@ -113,7 +118,7 @@ def test_a_channel_whose_error_is_larger_than_said_does_harm() -> None:
     analysis = etkf(prior, observe, y, precision, torch.zeros, {}).ensemble
     before, after = prior.mean(1) - truth, analysis.mean(1) - truth
     d = y - observe(prior).mean(1)
-    found = impact(analysis, observe(analysis), d, precision, before, after)
+    found = impact(prior, observe(prior), d, precision, before, after)
     rows = impact_rows(impact_sums(found, before, after, precision), ["x"], ["a", "b", "c"])
     each = rows["x"]["channels"]
     assert each["a"]["impact"] < 0 and each["b"]["impact"] < 0 < each["c"]["impact"]
@@ -124,13 +129,32 @@ def test_a_channel_whose_error_is_larger_than_said_does_harm() -> None:
     assert math.isclose(rows["x"]["change"], float((after**2 - before**2).mean()))
 
 
-def test_inflation_leaves_a_remainder_that_is_told() -> None:
-    case = Case(wrap=lambda scheme: inflated(scheme, 1.2))
-    sums = impact_sums(case.impact(), case.before, case.after, case.precision)
+@pytest.mark.parametrize("correlation", [0.0, 0.6])
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda scheme: relaxed(scheme, 0.4),
+        lambda scheme: relaxed_spread(scheme, 0.7),
+        lambda scheme: inflated(scheme, 1.2),
+        lambda scheme: relaxed(multiple(scheme, 2), 0.4),
+    ],
+)
+def test_what_is_done_to_the_anomalies_afterwards_changes_no_impact(
+    wrap, correlation: float
+) -> None:
+    """Sharp observations, of which relaxation gives most of the spread back."""
+    case = Case(correlation, wrap, error=0.05)
+    plain = Case(correlation, error=0.05)
+    assert case.analysis.std(1).mean() > 1.05 * plain.analysis.std(1).mean()
+    found = case.impact()
+    torch.testing.assert_close(found, plain.impact())
+    sums = impact_sums(found, case.before, case.after, case.precision)
     names = [f"x{k}" for k in range(LATENTS)], [f"c{k}" for k in range(CHANNELS)]
-    rows = impact_rows(sums, *names)
-    for row in rows.values():
-        assert math.isclose(row["explained"], 1.44)
+    for row in impact_rows(sums, *names).values():
+        assert math.isclose(row["explained"], 1.0)
+    misfit = [(e.mean(1) - case.y) ** 2 * case.precision for e in (case.analysed, case.predicted)]
+    told = observation_impact(case.predicted, case.analysed, case.y, case.precision, correlation)
+    torch.testing.assert_close(told.sum(1), (misfit[0] - misfit[1]).sum(1))
 
 
 def test_parts_add_up_and_what_is_not_finite_counts_for_nothing() -> None:
