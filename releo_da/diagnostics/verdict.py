@@ -33,9 +33,15 @@ def verdict(scores: Mapping[str, Any]) -> list[str]:
     held = scores["analysis"]
     state = [name for name in held if not name[:1].isupper()]
     told = [name for name in FIRST if name in held] or state[:4]
-    said = [pays(scores, told)]
+    said = [
+        "Does assimilation pay? Error (RMSE) of the analysis against that of the same model "
+        f"without observations (below 0 it is smaller): {changes(scores, 'free_run', told)}."
+    ]
     if against.get("retrieval", {}).get("analysis"):
-        said.append(beside_retrieval(scores, told))
+        said.append(
+            "Against a retrieval from each date by itself, where it was clear: "
+            f"{changes(scores, 'retrieval', told)}. Under cloud there is no retrieval."
+        )
     said.append(without_gain(against["free_run"]["analysis"], state))
     said.append(honesty(held, told))
     lost = [n for n, row in scores.get("divergence", {}).get("analysis", {}).items()
@@ -48,31 +54,13 @@ def verdict(scores: Mapping[str, Any]) -> list[str]:
     return [sentence for sentence in said if sentence]
 
 
-def pays(scores: Mapping[str, Any], names: Sequence[str]) -> str:
-    """Against no observations at all."""
-    gains = scores["skill"]["free_run"]["analysis"]
-    parts = [
-        f"{words(n)} {changed(gains[n]['rmse'])}{over_seeds(scores, 'free_run', n)}"
+def changes(scores: Mapping[str, Any], rival: str, names: Sequence[str]) -> str:
+    """Change of the RMSE of the analysis against a rival, variable by variable."""
+    gains = scores["skill"][rival]["analysis"]
+    return ", ".join(
+        f"{words(n)} {changed(gains[n]['rmse'])}{over_seeds(scores, rival, n)}"
         for n in names
         if known(gains.get(n, {}).get("rmse"))
-    ]
-    return (
-        "Does assimilation pay? Error (RMSE) of the analysis against that of the same model "
-        f"without observations (below 0 it is smaller): {', '.join(parts)}."
-    )
-
-
-def beside_retrieval(scores: Mapping[str, Any], names: Sequence[str]) -> str:
-    """Against each acquisition by itself."""
-    gains = scores["skill"]["retrieval"]["analysis"]
-    parts = [
-        f"{words(n)} {changed(gains[n]['rmse'])}{over_seeds(scores, 'retrieval', n)}"
-        for n in names
-        if known(gains.get(n, {}).get("rmse"))
-    ]
-    return (
-        "Against a retrieval from each date by itself, where it was clear: "
-        f"{', '.join(parts)}. Under cloud there is no retrieval."
     )
 
 

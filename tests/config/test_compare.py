@@ -17,24 +17,7 @@ from releo_da.config import commands, compare
 from releo_da.config.options import Options
 from releo_da.types import InputError
 
-TWIN = {
-    "seed": 3,
-    "members": 8,
-    "period": ["2023-05-20", "2023-06-12"],
-    "source": {
-        "twin": {
-            "nature": {"name": "wofost", "years": "tuning"},
-            "pixels": [6, 6],
-            "place": [5.67, 51.97],
-            "satellites": [{"sensor": "sentinel2a", "channels": ["B03", "B04", "B08", "B11"]}],
-        }
-    },
-    "state": {"name": "prosail", "add": ["soil_moisture"]},
-    "observe": {"name": "prosail"},
-    "analyse": [{"name": "etkf"}],
-    "score": {"horizons": [5]},
-    "products": {"variables": ["lai", "soil_moisture", "ndvi"], "every_days": 5},
-}
+TWIN = yaml.safe_load((Path(__file__).parent / "land.yaml").read_text("utf-8"))
 MORE = "source.twin.satellites=[{sensor: sentinel2a, channels: [B03, B04, B08, B11]}, " + (
     "{sensor: sentinel2b, channels: [B03, B04, B08, B11]}]"
 )

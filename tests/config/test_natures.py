@@ -21,28 +21,11 @@ from releo_da.io.location import places_of
 from releo_da.nature.tables import SOURCES
 from releo_da.types import InputError
 
-CONFIG = {
-    "seed": 3,
-    "members": 8,
-    "period": ["2023-05-20", "2023-06-12"],
-    "source": {
-        "twin": {
-            "nature": {"name": "wofost", "years": "tuning"},
-            "pixels": [6, 6],
-            "place": [5.67, 51.97],
-            "satellites": [{"sensor": "sentinel2a", "channels": ["B03", "B04", "B08", "B11"]}],
-        }
-    },
-    "state": {"name": "prosail", "add": ["soil_moisture"]},
-    "observe": {"name": "prosail"},
-    "analyse": [{"name": "etkf"}],
-    "score": {"horizons": [5]},
-    "products": {"variables": ["lai", "soil_moisture", "ndvi"], "every_days": 10},
-}
+CONFIG = yaml.safe_load((Path(__file__).parent / "land.yaml").read_text("utf-8"))
 
 
 def written(folder: Path, **twin_options: object) -> Path:
-    values = {**CONFIG, "source": {"twin": {**CONFIG["source"]["twin"], **twin_options}}}  # type: ignore[index]
+    values = {**CONFIG, "source": {"twin": {**CONFIG["source"]["twin"], **twin_options}}}
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(values), encoding="utf-8")
     return path

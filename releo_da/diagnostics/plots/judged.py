@@ -10,17 +10,22 @@ from matplotlib.figure import Figure
 
 from releo_da.diagnostics.plots import style
 from releo_da.diagnostics.plots.skill import number
+from releo_da.diagnostics.reliability import intervals
 
-PIT_BINS = 40
-"""Of ``pit`` in scores.json."""
+WIDTHS = tuple((np.arange(20) + 1) / 20)
+"""Levels of the intervals of a reliability diagram."""
 
 
 def coverages(row: Mapping[str, Any]) -> tuple[style.Array, style.Array]:
     """Nominal and observed coverage (percent) of central intervals, from the bins of the PIT."""
-    mass, middle = np.asarray(row["pit"], float), PIT_BINS // 2
-    wide = np.arange(1, middle + 1)
-    inside = [mass[middle - w : middle + w].sum() for w in wide]
-    return 100.0 * wide / middle, 100.0 * np.array(inside)
+    nominal, observed = intervals(row["pit"], WIDTHS)
+    return 100.0 * nominal, 100.0 * observed
+
+
+def panels(names: Sequence[str], **options: Any) -> tuple[Figure, style.Array]:
+    """A figure with a panel per variable, three in a row."""
+    columns = min(len(names), 3)
+    return style.figure(-(-len(names) // columns), columns, 2.6, **options)
 
 
 def reliability(rows: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> Figure:
@@ -30,9 +35,7 @@ def reliability(rows: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> 
         rows: ``calibration`` of scores.json, by case.
         names: of the variables.
     """
-    columns = min(len(names), 3)
-    count = -(-len(names) // columns)
-    made, axes = style.figure(count, columns, 2.6, sharex=True, sharey=True)
+    made, axes = panels(names, sharex=True, sharey=True)
     for one, name in zip(axes.flat, names, strict=False):
         one.axhspan(85, 95, color="#000000", alpha=0.07, linewidth=0)
         one.plot([0, 100], [0, 100], "--", color=style.FAINT, linewidth=1)
@@ -59,9 +62,7 @@ def spread_skill(
         names: of the variables.
         units: of the variables, where known.
     """
-    columns = min(len(names), 3)
-    count = -(-len(names) // columns)
-    made, axes = style.figure(count, columns, 2.6)
+    made, axes = panels(names)
     for one, name in zip(axes.flat, names, strict=False):
         held = {case: said[name]["spread_skill"] for case, said in rows.items() if name in said}
         parts = [np.array([r["spread"], r["rmse"]], float) for r in held.values()]
@@ -71,11 +72,10 @@ def spread_skill(
         one.plot(ends, ends, "--", color=style.FAINT, linewidth=1)
         for case, row in held.items():
             n = np.asarray(row["n"], float)
-            size = 8 + 50 * n / n.sum()
-            colour, _ = style.colour(case, ["free_run"])
-            one.plot(row["spread"], row["rmse"], color=colour, linewidth=0.8)
-            text = style.words(case)
-            one.scatter(row["spread"], row["rmse"], size, color=colour, label=text, zorder=3)
+            line = row["spread"], row["rmse"]
+            paint: dict[str, Any] = {"color": style.colour(case, ["free_run"])[0]}
+            one.plot(*line, linewidth=0.8, **paint)
+            one.scatter(*line, 8 + 50 * n / n.sum(), label=style.words(case), zorder=3, **paint)
         one.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
         one.tick_params(which="minor", labelsize=0, labelcolor="none")
         unit = style.written(units.get(name, ""))
