@@ -62,6 +62,7 @@ class Cycling:
     inbox: str
     poll_seconds: float
     replay_days: float
+    thin_days: float
     accept_changes: bool
 
 
@@ -69,6 +70,7 @@ def cycle(
     inbox: str,
     poll_seconds: float = 60.0,
     replay_days: float = 10.0,
+    thin_days: float = 30.0,
     accept_changes: bool = False,
 ) -> Cycling:
     """Where acquisitions arrive.
@@ -78,13 +80,16 @@ def cycle(
         poll_seconds: how often a service that keeps running looks into it.
         replay_days: how far before the latest acquisition one may lie that arrives late; what came
             after it is then assimilated again.
+        thin_days: time between the states that are kept from before that window.
         accept_changes: go on from the last state with another configuration, version or weights.
     """
     if not poll_seconds > 0:
         raise InputError(f"cycle.poll_seconds is {poll_seconds}; give a positive number of seconds")
     if not 0.0 <= replay_days < float("inf"):
         raise InputError(f"cycle.replay_days is {replay_days}; give a number of days, 0 for none")
-    return Cycling(inbox, float(poll_seconds), float(replay_days), accept_changes)
+    if not thin_days > 0.0:
+        raise InputError(f"cycle.thin_days is {thin_days}; give a positive number of days")
+    return Cycling(inbox, float(poll_seconds), float(replay_days), float(thin_days), accept_changes)
 
 
 def source_of(document: Document) -> dict[str, Any]:
@@ -241,6 +246,7 @@ def command(
             record=record,
             device=device,
             replay_days=wanted.replay_days,
+            thin_days=wanted.thin_days,
         )
         refused = serve(service, wanted.poll_seconds, once, stop, say, warn)
     if store.state is None and refused:

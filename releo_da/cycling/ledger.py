@@ -17,7 +17,7 @@ undone, because an earlier or a corrected acquisition came later, stay for the r
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -126,6 +126,52 @@ class Ledger:
             self.db.execute(
                 "UPDATE acquisition SET status=? WHERE identity=?", (ASSIMILATED, identity)
             )
+
+    def retained(self) -> list[tuple[int, float]]:
+        """Number and time of the cycles of the chain whose states are kept, in order."""
+        rows = self.db.execute(
+            "SELECT number, time FROM cycle JOIN acquisition USING (identity) "
+            "WHERE current AND retained ORDER BY number"
+        )
+        return [(int(number), float(time)) for number, time in rows]
+
+    def needed(self) -> tuple[set[str], set[str]]:
+        """Names of the state files and of the products that the chain stands on."""
+        states = self.db.execute("SELECT state FROM cycle WHERE current AND retained")
+        products = self.db.execute("SELECT product FROM cycle WHERE current")
+        return {str(name) for (name,) in states}, {str(name) for (name,) in products}
+
+    def retire(self, numbers: Sequence[int], base: int | None) -> tuple[list[str], list[str]]:
+        """Mark states and copies as no longer kept, in one transaction; the files come after.
+
+        Args:
+            numbers: of cycles whose state is given up.
+            base: number of the cycle up to which nothing is assimilated again, or None.
+
+        Returns:
+            Names of the state files, and identities of the acquisitions.
+        """
+        marks = ",".join("?" * len(numbers))
+        rows = self.db.execute(f"SELECT state FROM cycle WHERE number IN ({marks})", numbers)
+        names = [str(name) for (name,) in rows]
+        copies = [] if base is None else self._before_base(base)
+        if names or copies:
+            with self.db:
+                self.db.execute(f"UPDATE cycle SET retained=0 WHERE number IN ({marks})", numbers)
+                self.db.executemany(
+                    "UPDATE acquisition SET kept=0 WHERE identity=?", [(one,) for one in copies]
+                )
+        return names, copies
+
+    def _before_base(self, base: int) -> list[str]:
+        """Acquisitions up to that of a cycle whose copies are still kept."""
+        rows = self.db.execute(
+            "SELECT identity FROM acquisition WHERE kept AND status<>'waiting' AND "
+            "(time, sensor, product, identity) <= (SELECT a.time, a.sensor, a.product, a.identity "
+            "FROM acquisition a JOIN cycle USING (identity) WHERE number=?)",
+            (base,),
+        )
+        return [str(identity) for (identity,) in rows]
 
     def counts(self) -> dict[str, int]:
         """How many cycles, files read and refused, and acquisitions by what became of them."""

@@ -41,6 +41,13 @@ class Queue:
         found = self._rows("WHERE identity=?", identity)
         return found[0] if found else None
 
+    def knows(self, digits: str) -> bool:
+        """Whether an acquisition is known whose identity begins with some digits."""
+        if not digits:
+            return False
+        query = "SELECT 1 FROM acquisition WHERE identity>=? AND identity<? LIMIT 1"
+        return self.db.execute(query, (digits, digits + "g")).fetchone() is not None
+
     def next(self) -> Arrival | None:
         """The first acquisition in the order of all that waits, or None."""
         found = self._rows(f"WHERE status=? {ORDER} LIMIT 1", WAITING)

@@ -26,12 +26,14 @@ CREATE TABLE acquisition (
     kept INTEGER NOT NULL, withdrawn INTEGER NOT NULL, recorded TEXT NOT NULL);
 CREATE INDEX acquisition_pass ON acquisition (sensor, time);
 CREATE INDEX acquisition_order ON acquisition (status, time, sensor, product, identity);
+CREATE INDEX acquisition_kept ON acquisition (time) WHERE kept;
 CREATE TABLE cycle (
     number INTEGER PRIMARY KEY, identity TEXT NOT NULL REFERENCES acquisition (identity),
     state TEXT NOT NULL, sha256 TEXT NOT NULL, scores TEXT NOT NULL, product TEXT NOT NULL,
     product_sha256 TEXT NOT NULL, current INTEGER NOT NULL, retained INTEGER NOT NULL,
     recorded TEXT NOT NULL);
 CREATE UNIQUE INDEX cycle_current ON cycle (identity) WHERE current;
+CREATE INDEX cycle_retained ON cycle (number) WHERE current AND retained;
 CREATE TABLE unclear (
     file TEXT NOT NULL, product TEXT NOT NULL, recorded TEXT NOT NULL, PRIMARY KEY (file, product));
 CREATE TABLE file (

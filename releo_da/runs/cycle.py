@@ -41,6 +41,7 @@ from releo_da.runs.judged import Judged
 from releo_da.runs.located import Locating, told
 from releo_da.runs.model import Model
 from releo_da.runs.outputs import Write
+from releo_da.runs.retention import retain, tidy
 from releo_da.runs.store import Store, ids_of
 from releo_da.runs.turn import Turn, prior, turn, widened
 from releo_da.types import Acquisition, State
@@ -79,6 +80,7 @@ class Service:
         record: ``record(judged, arrival)``, what the log says of an analysis, or None.
         device: where tensors live while a block is worked on.
         replay_days: how far before the latest acquisition one may come late.
+        thin_days: time between the states that are kept of the past (`releo_da.runs.retention`).
     """
 
     model: Model
@@ -93,6 +95,7 @@ class Service:
     record: Callable[[Judged, Arrival], dict[str, Any]] | None = None
     device: torch.device | str = "cpu"
     replay_days: float = 10.0
+    thin_days: float = 30.0
 
     @property
     def ledger(self) -> Ledger:
@@ -117,8 +120,15 @@ class Service:
         count = 0
         while (arrival := self.ledger.queue.next()) is not None and not stop():
             self._assimilate(arrival)
+            self._retain()
             count += 1
+        if arrival is None:
+            self._retain()  # a call that was killed may not have come to it
+            tidy(self.store.root, self.ledger)
         return Swept(count, found.empty, found.refused, found.undone)
+
+    def _retain(self) -> None:
+        retain(self.store.root, self.ledger, self.replay_days, self.thin_days)
 
     def _assimilate(self, arrival: Arrival) -> None:
         """Commit one cycle."""

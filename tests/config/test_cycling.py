@@ -229,6 +229,7 @@ def test_a_change_of_what_decides_is_refused(tmp_path: Path, run: Run, capsys) -
         ("cycle.inbox=nowhere", "nowhere"),
         ("cycle.poll_seconds=0", "poll_seconds"),
         ("cycle.replay_days=-1", "replay_days"),
+        ("cycle.thin_days=0", "thin_days"),
         ("cycle.pol_seconds=5", "poll_seconds"),
         ("source.0.valuse=x", "values"),
         ("source.0.channels=null", "channels"),
