@@ -1,4 +1,4 @@
-"""A sensor that changes is found within three of its scenes; seasons, snow and clouds are not one."""
+"""A sensor that changes is found within three scenes; seasons, snow and clouds are not one."""
 
 import copy
 

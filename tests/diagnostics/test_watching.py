@@ -13,7 +13,7 @@ RULES = Rules()
 
 
 def row(time: float, sensor: str = "b", ratio: float = 1.0, mean: float = 0.0, **more) -> Row:
-    """A cycle of 50 values with some error over expected deviation 0.03, around a mean innovation."""
+    """A cycle of 50 values, with some error over their expected deviation about a mean."""
     square = (ratio * 0.03) ** 2
     terms = [50, -50 * mean, 50 * (square + mean**2), 1.0, 1.0, 50 * 0.03**2, 45, 1.0, 0]
     return Row(time, sensor, {"B04": terms, "ndvi": terms}, **more)
