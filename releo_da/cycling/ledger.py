@@ -30,7 +30,7 @@ from releo_da.cycling.tables import now, opened
 __all__ = ["Arrival", "Cycle", "Ledger"]
 
 COLUMNS = (
-    "number, identity, time, sensor, acquisition.product, file, state, sha256, scores, "
+    "number, identity, cycle.time, sensor, acquisition.product, file, state, sha256, scores, "
     "cycle.product, product_sha256, current, retained"
 )
 
@@ -93,15 +93,14 @@ class Ledger:
         """The last cycle of the chain before a place in the order whose state is kept, or None."""
         rest = (
             "WHERE current AND retained "
-            "AND (time, sensor, acquisition.product, identity) < (?,?,?,?) "
+            "AND (cycle.time, sensor, acquisition.product, identity) < (?,?,?,?) "
             "ORDER BY number DESC LIMIT 1"
         )
         return next(self._cycles(rest, *key), None)
 
     def clock(self) -> float | None:
         """Time of the latest acquisition that was ever assimilated, or None before the first."""
-        query = "SELECT max(time) FROM cycle JOIN acquisition USING (identity)"
-        found = self.db.execute(query).fetchone()[0]
+        found = self.db.execute("SELECT max(time) FROM cycle").fetchone()[0]
         return None if found is None else float(found)
 
     def next_number(self) -> int:
@@ -122,7 +121,9 @@ class Ledger:
         files = (cycle.product, cycle.product_sha256, cycle.current, cycle.retained)
         values = (cycle.number, identity, cycle.state, cycle.sha256, scores, *files, now())
         with self.db:
-            self.db.execute("INSERT INTO cycle VALUES (?,?,?,?,?,?,?,?,?,?)", values)
+            self.db.execute(
+                "INSERT INTO cycle VALUES (?,?,?,?,?,?,?,?,?,?,?)", (*values, cycle.arrival.time)
+            )
             self.db.execute(
                 "UPDATE acquisition SET status=? WHERE identity=?", (ASSIMILATED, identity)
             )
@@ -130,8 +131,7 @@ class Ledger:
     def retained(self) -> list[tuple[int, float]]:
         """Number and time of the cycles of the chain whose states are kept, in order."""
         rows = self.db.execute(
-            "SELECT number, time FROM cycle JOIN acquisition USING (identity) "
-            "WHERE current AND retained ORDER BY number"
+            "SELECT number, time FROM cycle WHERE current AND retained ORDER BY number"
         )
         return [(int(number), float(time)) for number, time in rows]
 
@@ -165,11 +165,12 @@ class Ledger:
 
     def _before_base(self, base: int) -> list[str]:
         """Acquisitions up to that of a cycle whose copies are still kept."""
+        (last,) = self._cycles("WHERE number=?", base)
+        time = last.arrival.time
         rows = self.db.execute(
-            "SELECT identity FROM acquisition WHERE kept AND status<>'waiting' AND "
-            "(time, sensor, product, identity) <= (SELECT a.time, a.sensor, a.product, a.identity "
-            "FROM acquisition a JOIN cycle USING (identity) WHERE number=?)",
-            (base,),
+            "SELECT identity FROM acquisition WHERE kept AND status<>'waiting' "
+            "AND time<=? AND (time, sensor, product, identity) <= (?,?,?,?)",
+            (time, *last.arrival.key),
         )
         return [str(identity) for (identity,) in rows]
 

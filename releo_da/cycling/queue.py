@@ -81,7 +81,7 @@ class Queue:
         loses: Mapping[str, str] | None = None,
         withdrawn: Sequence[str] = (),
         after: int | None = None,
-    ) -> None:
+    ) -> int:
         """Accept an acquisition, with all that follows from it, in one transaction.
 
         Args:
@@ -91,7 +91,11 @@ class Queue:
             withdrawn: identities among them whose file holds another content by now.
             after: number of the cycle after which the chain is undone, 0 for all of it, or None to
                 leave it as it is.
+
+        Returns:
+            Number of cycles that were undone.
         """
+        undone = 0
         values = (*new.arrival, new.clear, new.status, new.reason, new.kept, new.withdrawn, now())
         with self.db:
             self.db.execute(
@@ -103,7 +107,8 @@ class Queue:
                     "(SELECT identity FROM cycle WHERE current AND number>?)",
                     (WAITING, after),
                 )
-                self.db.execute("UPDATE cycle SET current=0 WHERE current AND number>?", (after,))
+                query = "UPDATE cycle SET current=0 WHERE current AND number>?"
+                undone = self.db.execute(query, (after,)).rowcount
             for identity in wins:
                 self._say(identity, WAITING, "")
             for identity, reason in (loses or {}).items():
@@ -112,6 +117,7 @@ class Queue:
                 self._say(identity, DUPLICATE if before is None else REPLACED, reason)
             for identity in withdrawn:
                 self.db.execute("UPDATE acquisition SET withdrawn=1 WHERE identity=?", (identity,))
+        return undone
 
     def _say(self, identity: str, status: str, reason: str) -> None:
         self.db.execute(

@@ -31,7 +31,8 @@ CREATE TABLE cycle (
     number INTEGER PRIMARY KEY, identity TEXT NOT NULL REFERENCES acquisition (identity),
     state TEXT NOT NULL, sha256 TEXT NOT NULL, scores TEXT NOT NULL, product TEXT NOT NULL,
     product_sha256 TEXT NOT NULL, current INTEGER NOT NULL, retained INTEGER NOT NULL,
-    recorded TEXT NOT NULL);
+    recorded TEXT NOT NULL, time REAL NOT NULL);
+CREATE INDEX cycle_time ON cycle (time);
 CREATE UNIQUE INDEX cycle_current ON cycle (identity) WHERE current;
 CREATE INDEX cycle_retained ON cycle (number) WHERE current AND retained;
 CREATE TABLE unclear (

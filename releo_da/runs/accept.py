@@ -161,10 +161,10 @@ def accept(
             if not (kept and ledger.queue.all_kept(after)):
                 return _late(ledger, new)
     write_acquisition(copy_of(root, arrival.identity), acquisition, pixels)
-    before = ledger.counts()["cycles"]
-    ledger.queue.take(new, decision.wins, decision.loses, decision.withdrawn, after)
+    follows = (decision.wins, decision.loses, decision.withdrawn, after)
+    undone = ledger.queue.take(new, *follows)
     found = ledger.queue.find(arrival.identity) or new
-    return Taken(found.status, found.reason, after, before - ledger.counts()["cycles"])
+    return Taken(found.status, found.reason, after, undone)
 
 
 def _late(ledger: Ledger, new: Accepted) -> Taken:

@@ -64,16 +64,21 @@ def last_state(root: Path, ledger: Ledger) -> StateHead | None:
 
 
 def pixels_of(root: Path, state: StateHead) -> xr.Dataset:
-    """The pixel axis of a state.
+    """The pixel axis of a state, which may be a part of the one on file.
 
     Raises:
         InputError: the run directory holds no pixel axis, or not all pixels of the state.
     """
+    return _axis(root, state)[0]
+
+
+def _axis(root: Path, state: StateHead) -> tuple[xr.Dataset, bool]:
+    """The pixel axis of a state, and whether it is all of the one on file."""
     table = read_products(root / PIXELS)
     place = pd.Index(table["id"].values).get_indexer(state.pixels.numpy())
     if (place < 0).any():
         raise InputError(f"{root / PIXELS}: lacks pixels of the last state; restore it")
-    return table.isel(pixel=place)
+    return table.isel(pixel=place), len(place) == table.sizes["pixel"]
 
 
 class Store:
@@ -101,6 +106,7 @@ class Store:
         self.state: StateHead | None = None
         self.pixels: xr.Dataset | None = None
         self.number = 0
+        self.whole = False
         self.resume()
 
     def resume(self) -> None:
@@ -113,8 +119,9 @@ class Store:
         number = 0 if last is None else last.number
         if number != self.number:
             self.state = last_state(self.root, self.ledger)
-            self.pixels = None if self.state is None else pixels_of(self.root, self.state)
-            self.number = number
+            self.number, self.pixels, self.whole = number, None, False
+            if self.state is not None:  # the file may hold pixels of cycles that were undone
+                self.pixels, self.whole = _axis(self.root, self.state)
 
     def commit(self, arrival: Arrival, pixels: xr.Dataset, work: Work) -> tuple[Cycle, Turn]:
         """Write what a turn leaves as it comes; when this returns the cycle has happened.
@@ -127,7 +134,7 @@ class Store:
             work: makes it; called once.
         """
         number, count = self.ledger.next_number(), pixels.sizes["pixel"]
-        if self.pixels is None or not self.pixels.identical(pixels):
+        if self.pixels is None or not (self.whole and self.pixels.identical(pixels)):
             write_products(self.root / PIXELS, pixels)
         name = f"states/{number:06d}.safetensors"
         product = product_of(arrival)
@@ -145,7 +152,7 @@ class Store:
         cycle = Cycle(number, arrival, name, digests[0], scores, product, digests[1])
         state = state_head(self.root / name)
         self.ledger.commit(cycle)
-        self.number, self.state, self.pixels = number, state, pixels
+        self.number, self.state, self.pixels, self.whole = number, state, pixels, True
         return cycle, done
 
 

@@ -1,12 +1,16 @@
 """A season leaves the same chain, to the byte, in whatever order and portions it arrives."""
 
 import json
+import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 
+from releo_da.cycling.ledger import Ledger
+from releo_da.cycling.queue import Queue
 from releo_da.cycling.records import REPLACED
 
 from .linear import ALL, deliver, read, season
@@ -176,3 +180,57 @@ def test_a_file_that_was_written_over_replaces_whatever_the_rule(tmp_path, servi
     assert [c.arrival.product for c in two.ledger.cycles()] == list(
         map(str, data.time.values.astype("M8[s]")[:3])
     )
+
+
+class Killed(BaseException):
+    """Stands for a process that ends at this instant."""
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_order_with_corrections_copies_and_crashes(tmp_path, service, monkeypatch, seed):
+    """Everything at once, each sweep killed at a random step until one comes to its end."""
+    inbox, rng = tmp_path / "inbox", np.random.default_rng(seed)
+
+    def last(path: Path):
+        return read(path)._replace(duplicates="last")
+
+    parts = {"replay_days": WINDOW, "read": last}
+    files = {f"d{date}.nc": grown(date).isel(time=[date]) for date in ALL}
+    files |= {"again.nc": corrected(), "copy.nc": grown(4).isel(time=[4, 6])}
+    for name, data in files.items():
+        deliver(inbox, data, list(range(data.sizes["time"])), name)
+    whole = service("whole", **parts)
+    assert whole.sweep().assimilated == 7
+    expected = left(whole)
+
+    def fragile(step, life):
+        def run(*arguments, **options):
+            life[0] -= 1
+            if life[0] == 0:
+                raise Killed
+            return step(*arguments, **options)
+
+        return run
+
+    for path in inbox.iterdir():
+        path.unlink()
+    for portion in np.array_split(rng.permutation(list(files)), rng.integers(2, 6)):
+        for name in portion:
+            deliver(inbox, files[name], list(range(files[name].sizes["time"])), name)
+        for _ in range(2):
+            life = [int(rng.integers(1, 60))]
+            with monkeypatch.context() as patch, suppress(Killed):
+                for place, step in (
+                    *((os, step) for step in ("fsync", "replace", "unlink")),
+                    *((Ledger, step) for step in ("commit", "retire")),
+                    (Queue, "take"),
+                ):
+                    patch.setattr(place, step, fragile(getattr(place, step), life))
+                service(**parts).sweep()
+        service(**parts).sweep()
+        for path in inbox.iterdir():
+            path.unlink()
+    one = service(**parts)
+    assert left(one) == expected
+    needed = {c.product for c in one.ledger.cycles()}
+    assert {f"products/{path.name}" for path in (one.store.root / "products").iterdir()} == needed
