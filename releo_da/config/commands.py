@@ -45,6 +45,7 @@ from releo_da.config.toy import TOY_OPERATORS
 from releo_da.config.toy_source import TOYS, is_toy, toy_source
 from releo_da.cycling.fields import correlated
 from releo_da.io import write_json
+from releo_da.types import InputError
 
 
 def _tell(options: Options, text: str) -> None:
@@ -144,7 +145,13 @@ def experiment(name: str, options: Options) -> int | None:
 
 def plot(run: Path, options: Options) -> int | None:
     """Redraw the figures and the report of a finished run; says where they are."""
-    path = report(run)
+    try:
+        path = report(run)
+    except (KeyError, TypeError, AttributeError, IndexError, ZeroDivisionError) as error:
+        raise InputError(
+            f"{run}: its files do not fit together or were not written by this version "
+            f"({type(error).__name__}: {error}); make the run again"
+        ) from error
     _tell(options, f"figures: {(path.parent / 'figures').resolve()}")
     _tell(options, f"report: {path.resolve()}")
     return None

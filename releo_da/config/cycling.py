@@ -130,7 +130,7 @@ def reader_of(document: Document, source: Mapping[str, Any]) -> Callable[[Path],
         return READERS.bind({**source, "path": str(path)}, "source[0]", provided)
 
     bound(document.path)
-    return lambda path: bound(path)()
+    return lambda path: bound(document.permitted(path))()
 
 
 def settings_of(document: Document, source: Mapping[str, Any], device: str) -> dict[str, Any]:

@@ -9,7 +9,8 @@ or ``source[0].path=x.nc`` as messages write it); the value is YAML. They are ap
 checks, so that an override is held to the same rules as the file.
 
 Paths written in a configuration are looked up beside it and then under the data folder: the
-environment variable ``RELEO_DATA``, or ``../shared/data`` from the project root.
+environment variable ``RELEO_DATA`` (which may name several folders), or ``../shared/data`` from the
+project root. Neither ``..`` nor a link leads out of these and the working folder.
 """
 
 from __future__ import annotations
@@ -79,36 +80,54 @@ class Document:
     def resolve(self, text: str | Path) -> Path:
         """The existing file or folder that a path in this configuration means.
 
-        A relative path is looked up beside the configuration, then under the data folder, then in
+        A relative path is looked up beside the configuration, then under the data folders, then in
         the working folder, and may not climb out of these. An absolute path must lie in one of
-        the three.
+        them. A link may lead from one of them into another and nowhere else.
 
         Raises:
             InputError: nothing is there, with the places looked in, or the path leads elsewhere.
         """
         if not isinstance(text, str | Path) or not str(text) or "\0" in str(text):
             raise InputError(f"{self.path}: {text!r} is no path; write the name of a file")
-        beside, data = Path(os.path.abspath(self.path.parent)), data_folder()
-        if Path(text).is_absolute():
-            roots: tuple[Path, ...] = (beside, data, Path.cwd())
-            remedy = f"set RELEO_DATA to a folder that holds it (now {data}), or run beside it"
-        else:
-            roots = (beside, data, Path.cwd())
-            remedy = "correct the path or set RELEO_DATA to the folder that holds the data"
-        # Compared as written, links not followed: a data folder may well consist of links.
+        roots = self.roots
         places = [Path(os.path.normpath(root / text)) for root in roots]
         inside = [p for p, root in zip(places, roots, strict=True) if p.is_relative_to(root)]
         if not inside:
-            allowed = ", ".join(str(root) for root in roots)
-            raise InputError(
-                f"{self.path}: path '{text}' leads outside the folders it may be in ({allowed}); "
-                + remedy
-            )
+            raise self._outside(text)
         for place in inside:
-            if place.exists():
-                return place
+            if os.path.exists(place):
+                return self.permitted(place)
         looked = ", ".join(dict.fromkeys(str(place) for place in inside))
+        remedy = "correct the path or set RELEO_DATA to the folder that holds the data"
         raise InputError(f"{self.path}: no file '{text}'; looked for {looked}; {remedy}")
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """The folders that may be read: the configuration's, those of data, the working folder."""
+        return Path(os.path.abspath(self.path.parent)), *data_folders(), Path.cwd()
+
+    def permitted(self, place: Path) -> Path:
+        """A file or folder that is there, if it may be read.
+
+        Raises:
+            InputError: its links lead outside `roots`, or it is neither file nor folder.
+        """
+        real = Path(os.path.realpath(place))
+        if not any(real.is_relative_to(os.path.realpath(root)) for root in self.roots):
+            raise self._outside(place if real == place else f"{place} -> {real}")
+        if not (real.is_file() or real.is_dir()):
+            raise InputError(
+                f"{self.path}: {place} is neither a file nor a folder; give one of them"
+            )
+        return place
+
+    def _outside(self, text: str | Path) -> InputError:
+        allowed = ", ".join(dict.fromkeys(str(root) for root in self.roots))
+        return InputError(
+            f"{self.path}: path '{text}' leads outside the folders it may be in ({allowed}); add "
+            f"the folder that holds it to RELEO_DATA, which may name several with '{os.pathsep}' "
+            "between them"
+        )
 
     def resolve_all(self, option: object) -> Path | list[str]:
         """The files that a path, a pattern with ``*``, or a list of either means.
@@ -124,14 +143,15 @@ class Document:
         if not isinstance(option, str | Path) or not glob.has_magic(str(option)):
             return self.resolve(option)  # type: ignore[arg-type]
         text, matched = str(option), list[str]()
-        for root in (Path(os.path.abspath(self.path.parent)), data_folder(), Path.cwd()):
+        for root in self.roots:
             place = Path(os.path.normpath(root / text))
             if matched or not place.is_relative_to(root):
                 continue
-            if place.exists():  # brackets may also belong to a name
-                return place
+            if os.path.exists(place):  # brackets may also belong to a name
+                return self.permitted(place)
             within = str(place.relative_to(root))
-            matched = sorted(str(root / one) for one in glob.glob(within, root_dir=root))
+            there = sorted(root / one for one in glob.glob(within, root_dir=root))
+            matched = [str(self.permitted(one)) for one in there]
         if not matched:
             raise InputError(
                 f"{self.path}: no file matches '{text}', beside the configuration, under "
@@ -141,16 +161,22 @@ class Document:
 
 
 def data_folder() -> Path:
+    """The first of the data folders."""
+    return data_folders()[0]
+
+
+def data_folders() -> tuple[Path, ...]:
     """``RELEO_DATA``, or ``../shared/data`` from the project root (the working folder's if none).
 
-    The project root is the folder above the package in a checkout.
+    The variable may name several folders, with what separates those of PATH between them. The
+    project root is the folder above the package in a checkout.
     """
-    given = os.environ.get("RELEO_DATA")
+    given = [one for one in os.environ.get("RELEO_DATA", "").split(os.pathsep) if one]
     if given:
-        return Path(os.path.abspath(Path(given).expanduser()))
+        return tuple(Path(os.path.abspath(Path(one).expanduser())) for one in given)
     above = Path(__file__).resolve().parents[2]
     root = above if (above / "pyproject.toml").exists() else Path.cwd()
-    return root.parent / "shared" / "data"
+    return (root.parent / "shared" / "data",)
 
 
 def load(

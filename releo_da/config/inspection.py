@@ -16,15 +16,17 @@ import xarray as xr
 from torch import Tensor
 
 from releo_da.config.assemble import assemble
-from releo_da.config.auxiliary import weather_of, with_maps
+from releo_da.config.auxiliary import weather_of
 from releo_da.config.cycling import cycle, source_of
 from releo_da.config.document import Document
 from releo_da.config.inspection_tables import show
 from releo_da.config.maps import large_cubes
+from releo_da.config.nested_paths import with_files
 from releo_da.config.options import Options
 from releo_da.config.run_files import progress, run_root
 from releo_da.config.schemes import layers_of, name_of
 from releo_da.config.sections import field_tables, score, section
+from releo_da.config.sensor_paths import with_paths
 from releo_da.config.sources import (
     READERS,
     check_offsets,
@@ -151,11 +153,12 @@ def entries_of(document: Document) -> list[dict[str, Any]]:
         return resolved_sources(document)
     wanted = section(document, "cycle", cycle)
     folder, pattern = folder_and_pattern(wanted.inbox)
-    files = arrived(document.resolve(folder), pattern)
+    inbox = document.resolve(folder)
+    files = arrived(inbox, pattern)
     if not files:
         raise InputError(f"{document.path}: cycle.inbox: {wanted.inbox} holds no file yet")
-    source = with_maps(document, source_of(document))
-    return [{**source, "path": file.path} for file in files]
+    source = with_files(document, with_paths(document, source_of(document)), inbox)
+    return [{**source, "path": document.permitted(file.path)} for file in files]
 
 
 def _read(

@@ -10,14 +10,17 @@ libraries per worker.
 from __future__ import annotations
 
 import os
-import pickle
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass, replace
 from multiprocessing import get_context
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from releo_da.config.document import Document
 from releo_da.config.twin_setting import Prepared, prepared
@@ -75,7 +78,7 @@ def telling(
         def tell(k: int) -> Iterator[Told]:
             pending = deque(pool.submit(_work, k, some.tolist()) for some in ids)
             while pending:
-                told: Told = pickle.loads(pending.popleft().result())
+                told: Told = received(pending.popleft().result())
                 for _ in range(each):
                     tick(f"{len(pending)} blocks left")
                 yield told
@@ -94,13 +97,54 @@ def _begin(document: Document) -> None:
     _ready = prepared(document, torch.device("cpu"))
 
 
-def _work(k: int, ids: Sequence[int]) -> bytes:
-    """What a block tells, by value: tensors that a process shares would cost it a file each.
+class Sent(NamedTuple):
+    """A tensor on its way between two processes, by value.
 
-    The bytes go from a process of this run to its parent and never to or from a file.
+    Attributes:
+        array: its numbers.
+    """
+
+    array: NDArray[np.generic]
+
+
+def sent(value: Any) -> Any:
+    """A record with its tensors as arrays, which are copied on the way.
+
+    Tensors themselves would be shared between the processes, which costs an open file each.
+    """
+    return _each(value, lambda one: Sent(one.numpy()) if isinstance(one, torch.Tensor) else one)
+
+
+def received(value: Any) -> Any:
+    """A record that was `sent`, as it was."""
+    return _each(value, lambda one: torch.from_numpy(one.array) if isinstance(one, Sent) else one)
+
+
+def _each(value: Any, changed: Callable[[Any], Any]) -> Any:
+    """A record of records, lists and mappings with what they hold changed."""
+    if isinstance(value, Sent):
+        return changed(value)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(_each(one, changed) for one in value))
+    if type(value) in (list, tuple):
+        return type(value)(_each(one, changed) for one in value)
+    if type(value) is dict:
+        return {key: _each(one, changed) for key, one in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        held = {field.name: getattr(value, field.name) for field in fields(value)}
+        return replace(value, **{name: _each(one, changed) for name, one in held.items()})
+    return changed(value)
+
+
+def _work(k: int, ids: Sequence[int]) -> Told:
+    """What a block tells.
+
+    It goes through a pipe of `multiprocessing` to the process that started this one, never to or
+    from a file or another machine.
     """
     assert _ready is not None
-    return pickle.dumps(_ready.repeat(k).tell(torch.tensor(ids)))
+    told: Told = sent(_ready.repeat(k).tell(torch.tensor(ids)))
+    return told
 
 
 @contextmanager

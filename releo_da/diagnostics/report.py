@@ -62,6 +62,11 @@ def write_report(
     (run_dir / "figures").mkdir(exist_ok=True)
     embedded = []
     for picture in pictures:
+        if Path(picture.name).name != picture.name:  # of a variable of a file, it may be anything
+            raise InputError(
+                f"{run_dir}: {picture.name[:60]!r} cannot be the name of a figure; rename the "
+                "variable that it is drawn of"
+            )
         image = pixels(picture.figure)
         target = run_dir / "figures" / f"{picture.name}.png"
         if picture.figure != target:

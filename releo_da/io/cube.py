@@ -24,6 +24,7 @@ from releo_da.io.dates import TimeOption
 from releo_da.io.errors import ErrorOption
 from releo_da.io.grids import Positions, compact, land, narrowed
 from releo_da.io.layout import Layout
+from releo_da.io.limits import check_room
 from releo_da.io.masks import Rule
 from releo_da.io.missing import fills
 from releo_da.io.periods import CompositeOption
@@ -88,6 +89,7 @@ class Cube:
         Raises:
             InputError: as `open_cube`.
         """
+        self._check_room(len(self.rows))
         with self.opening() as (dataset, _):
             part = dataset.isel({dim: compact(kept) for dim, kept in self.positions.items()})
             return self.assembled(self._with_fields(part, self.rows), self.rows, self.columns, True)
@@ -103,6 +105,7 @@ class Cube:
             self._held = None
             strips = np.unique(rows // self.strip)
             self._rows = self.rows[np.isin(self.rows // self.strip, strips)]
+            self._check_room(len(self._rows))
             kept = {**self.positions, row_axis: self._rows}
             with self.opening() as (dataset, _):
                 used = _used(dataset, self.layout, self.content)
@@ -118,6 +121,10 @@ class Cube:
         row_axis, column_axis = self.layout.space
         place = np.searchsorted(self._rows, rows), np.searchsorted(self.columns, columns)
         return self._held.isel({row_axis: place[0], column_axis: place[1]})
+
+    def _check_room(self, rows: int) -> None:
+        times, columns = (self.positions[a].size for a in (self.layout.time, self.layout.space[1]))
+        check_room(self.layout.path, rows * times * columns * len(self.content.channels))
 
     def _with_fields(self, part: xr.Dataset, rows: NDArray[np.intp]) -> xr.Dataset:
         if not self.content.auxiliary:

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import netCDF4
 import xarray as xr
 
+from releo_da.io.limits import check_array, check_sizes
 from releo_da.types import InputError
 
 NETCDF = threading.RLock()
@@ -40,12 +42,15 @@ def opened(path: str | Path, chunks: dict[str, int] | None = None) -> Iterator[x
         )
     with NETCDF:
         try:
+            _check(path)
             dataset = xr.open_dataset(path, engine="netcdf4", chunks=chunks)
         except OSError as error:
             raise InputError(
                 f"{path}: not readable as netCDF ({error.strerror or error}); "
                 "check the file, and copy it again if the copy was cut short"
             ) from None
+        except InputError:
+            raise
         except ValueError as error:
             raise InputError(
                 f"{path}: its metadata cannot be decoded ({error}); correct the units attribute "
@@ -62,3 +67,13 @@ def opened(path: str | Path, chunks: dict[str, int] | None = None) -> Iterator[x
                     f"{path}: damaged, its numbers cannot be read ({error}); "
                     "copy or make the file again"
                 ) from None
+
+
+def _check(path: Path) -> None:
+    """Refuse a file that says it is larger than can be read; its coordinates are, at once."""
+    with netCDF4.Dataset(path) as file:
+        check_sizes(path, {name: len(dim) for name, dim in file.dimensions.items()})
+        for name, variable in file.variables.items():
+            chunking = variable.chunking()
+            chunk = chunking if isinstance(chunking, list) else ()
+            check_array(path, name, variable.shape, chunk, getattr(variable.dtype, "itemsize", 8))

@@ -18,11 +18,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from releo_da.io.limits import BYTES, CELLS, REMEDY
 from releo_da.strict_json import parse
 from releo_da.types import InputError
 
 ENDINGS = (".parquet", ".geoparquet", ".pq")
 MAGIC = b"PAR1"
+PART = 1 << 14
+"""Rows that are taken at once."""
 
 
 def is_parquet(path: Path) -> bool:
@@ -54,11 +57,13 @@ def read_parquet(path: Path, name: str) -> pd.DataFrame:
     """
     try:
         with pq.ParquetFile(path) as file:
-            table = file.read()
+            table = _read(file, name)
         columns = [_plain(column) for column in table.columns]
         frame = pa.table(columns, names=table.column_names)
         twice = [n for n in table.column_names if table.column_names.count(n) > 1]
         rows = None if twice else frame.to_pandas(date_as_object=False)
+    except InputError:
+        raise
     except (pa.ArrowException, OSError, ValueError) as error:
         text = " ".join(str(error).split())[:200]
         raise InputError(
@@ -74,6 +79,20 @@ def read_parquet(path: Path, name: str) -> pd.DataFrame:
             rows[column] = rows[column].dt.tz_convert("UTC").dt.tz_localize(None)
     rows.attrs |= {"numbered": False, "geometry": _geometries(table.schema.metadata, name)}
     return rows
+
+
+def _read(file: pq.ParquetFile, name: str) -> pa.Table:
+    """All rows, taken in parts that are counted: a repeated text takes no room in the file."""
+    cells = file.metadata.num_rows * max(file.metadata.num_columns, 1)
+    if cells > CELLS:
+        raise InputError(f"{name}: the table has {cells:,} cells, more than {CELLS:,}; {REMEDY}")
+    parts, held = [], 0
+    for part in file.iter_batches(batch_size=PART):
+        held += part.nbytes
+        if held > BYTES:
+            raise InputError(f"{name}: the table takes more than {BYTES:,} bytes; {REMEDY}")
+        parts.append(part)
+    return pa.Table.from_batches(parts, schema=file.schema_arrow)
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

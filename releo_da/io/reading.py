@@ -8,6 +8,7 @@ instrument's noise alone; representativeness and operator error are added where 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from releo_da.io.angles import Option, angles_of
 from releo_da.io.auxiliary import FieldOption, field_coordinates
 from releo_da.io.errors import ErrorOption, error_rules, stated_error
 from releo_da.io.layout import Layout, times_of, variable
+from releo_da.io.limits import check_room
 from releo_da.io.magnitude import check_magnitude
 from releo_da.io.masks import Rule
 from releo_da.io.names import listed
@@ -132,6 +134,8 @@ def assemble(
     """
     check_duplicates_rule(content.duplicates, layout.where("duplicates"))
     channels = tuple(content.channels)
+    entries = math.prod(dataset.sizes[axis] for axis in (layout.time, *layout.space))
+    check_room(layout.path, entries * len(channels))
     several = isinstance(content.values, Mapping)
     positions = (
         None if several else channel_positions(content.channels, dataset, layout, content.labels)

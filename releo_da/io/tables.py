@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from releo_da.io.limits import check_text
 from releo_da.io.names import require
 from releo_da.io.parquet import is_parquet, read_parquet
 from releo_da.io.selection import matches
@@ -96,11 +97,14 @@ def read_csv(path: str | Path, where: str = "", style: Style = CSV) -> pd.DataFr
         "decimal": style.decimal,
     }
     try:
+        check_text(path, name)
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             head = pd.read_csv(path, header=None, nrows=1, dtype=str, **options).iloc[0]
             _check_separator(head, style, name)
             table = pd.read_csv(path, header=0 if style.header is True else None, **options)
+    except InputError:
+        raise
     except (pd.errors.EmptyDataError, IndexError):
         raise InputError(f"{name}: the file is empty; it needs a header row and data") from None
     except UnicodeDecodeError:
@@ -109,8 +113,6 @@ def read_csv(path: str | Path, where: str = "", style: Style = CSV) -> pd.DataFr
         cut = "EOF inside string" in str(error)
         remedy = "the file seems cut short, copy it again" if cut else "correct that line"
         raise InputError(f"{name}: not a CSV table ({error}); {remedy}") from None
-    except InputError:
-        raise
     except DAMAGED as error:
         raise InputError(f"{name}: cannot be read ({error}); copy the file again") from None
     if table.empty:

@@ -13,6 +13,7 @@ References: Zarr core specification, version 3.0; Zarr storage specification, ve
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ import xarray as xr
 import zarr
 import zarr.storage
 
+from releo_da.io.limits import check_array, check_members, check_sizes
 from releo_da.types import InputError
 
 MARKS = ("zarr.json", ".zgroup", ".zmetadata", ".zarray")
@@ -53,6 +55,7 @@ def opened_zarr(path: Path, chunks: dict[str, int] | None = None) -> Iterator[xr
     """
     try:
         store, group = _store(path)
+        _check(path, zarr.open_group(store, mode="r", path=group or ""))
         options: dict[str, Any] = {"consolidated": False, "chunks": chunks, "group": group}
         dataset = xr.open_dataset(store, engine="zarr", decode_cf=False, **options)
         said = zarr.open_group(store, mode="r", path=group or "")
@@ -95,7 +98,9 @@ def _with_zeros(dataset: xr.Dataset, group: zarr.Group) -> xr.Dataset:
 def _store(path: Path) -> tuple[Any, str | None]:
     """A store for reading, and the group in it where a .zip holds the folder itself."""
     if path.is_dir():
+        _refuse_links(path)
         return zarr.storage.LocalStore(path, read_only=True), None
+    check_members(path)
     with zipfile.ZipFile(path) as packed:
         names = packed.namelist()
     tops = {name.split("/")[0] for name in names if "/" in name}
@@ -104,6 +109,24 @@ def _store(path: Path) -> tuple[Any, str | None]:
         raise InputError(f"{path}: the archive holds no Zarr store; pack the folder of one store")
     group = None if any(mark in names for mark in MARKS) else inside[0]
     return zarr.storage.ZipStore(path, mode="r", read_only=True), group
+
+
+def _check(path: Path, group: zarr.Group) -> None:
+    """Refuse a store that says it is larger than can be read; its coordinates are, at once."""
+    for name, array in group.arrays():
+        shape = array.shape
+        check_sizes(path, {f"{name}, axis {axis + 1}": size for axis, size in enumerate(shape)})
+        check_array(path, name, shape, array.chunks, getattr(array.dtype, "itemsize", 8))
+
+
+def _refuse_links(folder: Path) -> None:
+    """Refuse a store in which a link leads out of it: its bytes would be taken for numbers."""
+    root = os.path.realpath(folder)
+    for place, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            one = os.path.join(place, name)
+            if os.path.islink(one) and not os.path.realpath(one).startswith(root + os.sep):
+                raise InputError(f"{one}: is a link out of the store; copy what it leads to")
 
 
 def _raised_by(error: BaseException, libraries: tuple[str, ...]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from datetime import date
 from pathlib import Path
@@ -269,13 +270,40 @@ def test_paths_stay_in_their_folders(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert str(tmp_path / "data") in str(caught.value)
 
 
-def test_links_inside_the_data_folder_are_followed(
+def test_links_lead_from_one_declared_folder_to_another_and_nowhere_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "disk").mkdir()
+    for name in ("disk", "data", "config", "cwd"):
+        (tmp_path / name).mkdir()
     (tmp_path / "disk" / "x.nc").touch()
-    (tmp_path / "data").mkdir()
     (tmp_path / "data" / "set").symlink_to(tmp_path / "disk")
+    (tmp_path / "data" / "one.nc").symlink_to("set/x.nc")
+    (tmp_path / "data" / "gone.nc").symlink_to("nowhere")
+    (tmp_path / "data" / "round.nc").symlink_to("round.nc")
+    (tmp_path / "config" / "device.nc").symlink_to("/dev/zero")
+    (tmp_path / "config" / "up").symlink_to("..")
+    monkeypatch.chdir(tmp_path / "cwd")
+    document = load(write(tmp_path / "config", "seed: 1"))
     monkeypatch.setenv("RELEO_DATA", str(tmp_path / "data"))
-    document = load(write(tmp_path, "seed: 1"))
-    assert document.resolve("set/x.nc").exists()
+    for outside in ("set/x.nc", "one.nc", str(tmp_path / "data" / "one.nc"), "device.nc",
+                    "up/disk/x.nc", "set"):  # fmt: skip
+        with pytest.raises(InputError, match="leads outside the folders it may be in") as caught:
+            document.resolve(outside)
+        assert "add the folder that holds it to RELEO_DATA" in str(caught.value)
+    for pattern in ("set/*.nc", "one*", ["one.nc"], "u[p]/disk/*"):
+        with pytest.raises(InputError, match="leads outside the folders it may be in"):
+            document.resolve_all(pattern)
+    for absent in ("gone.nc", "round.nc", "x" * 5000):
+        with pytest.raises(InputError, match="no file"):
+            document.resolve(absent)
+    monkeypatch.setenv("RELEO_DATA", f"{tmp_path / 'data'}{os.pathsep}{tmp_path / 'disk'}")
+    assert document.resolve("set/x.nc") == tmp_path / "data" / "set" / "x.nc"
+    assert document.resolve("x.nc") == tmp_path / "disk" / "x.nc"
+    assert document.resolve_all("set/*.nc") == [str(tmp_path / "data" / "set" / "x.nc")]
+    assert document.resolve("up/disk/x.nc").exists()
+
+
+def test_what_is_neither_file_nor_folder_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.nc")
+    with pytest.raises(InputError, match=r"pipe\.nc is neither a file nor a folder"):
+        load(write(tmp_path, "seed: 1")).resolve("pipe.nc")

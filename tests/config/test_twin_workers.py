@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -12,7 +15,8 @@ import xarray as xr
 from releo_da.config import twin
 from releo_da.config.document import load
 from releo_da.config.options import Options
-from releo_da.config.twin_workers import workers_for
+from releo_da.config.twin_setting import prepared
+from releo_da.config.twin_workers import received, sent, workers_for
 
 CONFIG = """
 seed: 5
@@ -59,3 +63,33 @@ def test_few_blocks_and_accelerators_stay_in_one_process(monkeypatch: pytest.Mon
     assert [workers_for(n, cpu, None) for n in (1, 3, 4, 9, 64)] == [1, 1, 2, 4, 8]
     assert [workers_for(n, cpu, 3) for n in (1, 2, 9)] == [1, 2, 3]
     assert workers_for(64, torch.device("cuda"), 4) == 1
+
+
+@dataclass
+class Held:
+    tensor: torch.Tensor
+    numbers: dict[str, torch.Tensor]
+
+
+class Pair(NamedTuple):
+    held: Held
+    rest: list[tuple[int, torch.Tensor | None]]
+
+
+def test_records_go_between_processes_as_arrays() -> None:
+    told = Pair(
+        Held(torch.ones(2, 3).T, {"a": torch.tensor(1.5)}), [(1, torch.arange(3)), (2, None)]
+    )
+    way = ForkingPickler.dumps(sent(told))
+    assert b"torch" not in bytes(way)
+    back = received(ForkingPickler.loads(way))
+    assert torch.equal(back.held.tensor, told.held.tensor)
+    assert torch.equal(back.held.numbers["a"], told.held.numbers["a"])
+    assert torch.equal(back.rest[0][1], told.rest[0][1]) and back.rest[1] == (2, None)
+
+
+def test_a_block_holds_nothing_that_processes_would_share(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(CONFIG, encoding="utf-8")
+    ready = prepared(load(tmp_path / "config.yaml"), torch.device("cpu"))
+    told = ready.repeat(0).tell(ready.pixels[:3])
+    assert b"torch" not in bytes(ForkingPickler.dumps(sent(told)))
