@@ -12,6 +12,8 @@
     cycle       pixel acquisitions/s of a hindcast with everything on (records, smoother, withheld
                 dates, output variables), 128 members, and where its time goes; ``observe`` is
                 canopy physics, also that of output variables, ``bookkeeping`` what is left
+    tile        cycles of a tile of 64 x 64 and 128 x 128 pixels, from file to file: peak memory and
+                the part of the time that files take (`releo_da.config.benchmark_tile`)
     scaling     peak memory of an analysis in blocks at 256 to 25,600 pixels, and how its time grows
                 with pixels and members, scheme by scheme (`releo_da.config.benchmark_scaling`)
     gpu         update and operator on a CUDA device where there is one, by the wall clock
@@ -41,6 +43,7 @@ from releo_da.assimilation.etkf import update
 from releo_da.config import benchmark_emulator
 from releo_da.config.benchmark_cycle import LAND, SENSOR, assembly, cycle, geometry, seeded
 from releo_da.config.benchmark_scaling import scaling
+from releo_da.config.benchmark_tile import tile
 from releo_da.cycling.draws import BLOCK
 from releo_da.physics.optics import load_optics
 from releo_da.physics.prosail import prosail
@@ -60,6 +63,7 @@ def benchmark() -> dict[str, Any]:
             "simulator": simulator(REPEATS),
             "emulator": emulated(REPEATS),
             "cycle": cycle(),
+            "tile": tile(),
             "scaling": scaling(),
         }
         if torch.cuda.is_available():

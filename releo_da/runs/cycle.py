@@ -143,6 +143,7 @@ class Service:
         work = partial(self._turn, model, ids_of(joined.pixels), joined.acquisitions[0])
         cycle, done = store.commit(arrival, joined.pixels, work)
         about = arrival._asdict() | {"cycle": cycle.number, "rejected": done.rejected}
+        about["seconds"] = round(done.seconds, 3)
         self.log.write({"kind": "cycle", **about})
         if done.judged is not None and self.record is not None:
             self.log.write({**self.record(done.judged, arrival), "cycle": cycle.number})

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +33,7 @@ from releo_da.runs.joined import statistics
 from releo_da.runs.judged import Judged, joined_judged, judge
 from releo_da.runs.model import Model, on
 from releo_da.runs.timeline import where_seen
+from releo_da.runs.timing import Clock
 from releo_da.types import Acquisition, State, Step
 
 Take = Callable[[Tensor], State]
@@ -47,6 +49,8 @@ class Turn(NamedTuple):
         diverged: number of pixels whose ensemble was not finite and was recovered.
         recovered: the same by what they went on from, ``background`` or ``prior``.
         judged: what the analysis said of its innovations, or None.
+        seconds: by the wall clock, of forecast, analysis and output variables alone, without what
+            takes, keeps and writes.
     """
 
     sums: dict[str, list[float]]
@@ -54,6 +58,7 @@ class Turn(NamedTuple):
     diverged: int
     recovered: dict[str, int]
     judged: Judged | None
+    seconds: float
 
 
 def prior(
@@ -144,6 +149,10 @@ def turn(
     scored, refused = np.zeros((len(names), TERMS)), np.zeros(len(names) - 1, int)
     recovered: Counter[str] = Counter()
     judged: list[Judged] = []
+    clock = Clock(perf_counter)
+    take = clock.timed("files", take)
+    keep, write = clock.timed("files", keep), clock.timed("files", write)
+    start = perf_counter()
     with torch.no_grad():
         for rows in blocks(pixels):
             step, numbers = _block_turn(model, take(rows), on(acquisition, device, rows), seed)
@@ -159,7 +168,8 @@ def turn(
     counted = {name: terms.tolist() for name, terms in zip(names, scored, strict=True) if terms[0]}
     lost_by = {name: int(n) for name, n in zip(names, refused, strict=False) if n}
     said = joined_judged([[one] for one in judged])[0] if judged else None
-    return Turn(counted, lost_by, recovered.total(), dict(recovered), said)
+    seconds = perf_counter() - start - clock.spent.get("files", 0.0)
+    return Turn(counted, lost_by, recovered.total(), dict(recovered), said, seconds)
 
 
 def _judged(model: Model, step: Step) -> list[Judged]:

@@ -13,7 +13,7 @@ import torch
 from releo_da.assimilation.etkf import update
 from releo_da.cli import main
 from releo_da.config import benchmark as parts
-from releo_da.config import benchmark_cycle, benchmark_emulator, benchmark_scaling
+from releo_da.config import benchmark_cycle, benchmark_emulator, benchmark_scaling, benchmark_tile
 from releo_da.config.benchmark_cycle import LAND, assembly, synthetic
 
 
@@ -27,6 +27,7 @@ def test_the_file_holds_the_figures_of_the_contract(
     monkeypatch.setattr(parts, "cycle", lambda: small(pixels=8, members=16, dates=6))
     grown = benchmark_scaling.scaling
     monkeypatch.setattr(parts, "scaling", lambda: grown(("etkf",), (256, 512), (8, 16)))
+    monkeypatch.setattr(parts, "tile", lambda: benchmark_tile.measured((4, 6), 8, 1))
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     threads = torch.get_num_threads()
     with pytest.raises(SystemExit) as ended:
@@ -35,7 +36,9 @@ def test_the_file_holds_the_figures_of_the_contract(
     assert capsys.readouterr().out == ""
     assert torch.get_num_threads() == threads
     found = json.loads((tmp_path / "b.json").read_text())
-    assert set(found) == {"machine", "analysis", "simulator", "emulator", "cycle", "scaling"}
+    assert set(found) == {
+        "machine", "analysis", "simulator", "emulator", "cycle", "tile", "scaling",
+    }  # fmt: skip
     assert set(found["analysis"]) == {
         "pixels_per_s", "filterpy_pixels_per_s", "ratio", "ratio_256", "compiled_ratio",
         "floor_pixels_per_s",
@@ -53,6 +56,11 @@ def test_the_file_holds_the_figures_of_the_contract(
     assert sum(cycle["share"].values()) == pytest.approx(1.0)
     assert min(cycle["share"].values()) > 0.0
     assert cycle["pixel_acquisitions_per_s"] > 0.0
+    assert set(found["tile"]) == {"16", "36"}
+    for one in found["tile"].values():
+        assert set(one) == {"latents", "peak_mib", "seconds", "files"}
+        assert one["latents"] == 34
+        assert 0.0 < one["files"] < 1.0
     (etkf,) = found["scaling"].values()
     assert set(etkf) == {"peak_mib", "pixels_per_s", "slope_pixels", "slope_members"}
     assert set(etkf["peak_mib"]) == {"256", "512"}
