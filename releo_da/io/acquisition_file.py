@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 import xarray as xr
-from safetensors.torch import save
+from safetensors.numpy import save
 from torch import Tensor
 
 from releo_da.io.archive import plain
@@ -63,7 +63,9 @@ def write_acquisition(path: str | Path, acquisition: Acquisition, pixels: xr.Dat
         "product": acquisition.product,
         "axis": json.dumps(axis, sort_keys=True),
     }
-    data = save(tensors, {**metadata, "sha256": _digest(metadata, tensors)})
+    # As arrays: of tensors the library keeps two types of ctypes for every size it has met, 9 kB.
+    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    data = save(arrays, {**metadata, "sha256": _digest(metadata, tensors)})
     body = data[8 + int.from_bytes(data[:8], "little") :]
     write_bytes_atomic(path, packed(header_of(data)) + body)
 
