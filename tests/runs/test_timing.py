@@ -47,9 +47,9 @@ def test_short_pieces_fill_a_turn() -> None:
     assert found["a"] == pytest.approx(300.0)
 
 
-def test_shares_leave_out_what_is_spent_inside(monkeypatch: pytest.MonkeyPatch) -> None:
-    winding, clock = Winding(), timing.Clock()
-    monkeypatch.setattr(timing, "process_time", winding)
+def test_shares_leave_out_what_is_spent_inside() -> None:
+    winding = Winding()
+    clock = timing.Clock(winding)
 
     def physics(x: int) -> int:
         winding.forward(6.0)
@@ -72,9 +72,9 @@ def test_shares_leave_out_what_is_spent_inside(monkeypatch: pytest.MonkeyPatch) 
     assert clock.shares() == {"observe": 0.75, "analyse": 0.0625, "bookkeeping": 0.1875}
 
 
-def test_what_fails_is_counted_and_still_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    winding, clock = Winding(), timing.Clock()
-    monkeypatch.setattr(timing, "process_time", winding)
+def test_what_fails_is_counted_and_still_fails() -> None:
+    winding = Winding()
+    clock = timing.Clock(winding)
 
     def broken() -> None:
         winding.forward(2.0)
