@@ -17,6 +17,7 @@ from releo_da.config.finished import (
     published,
     sampled_pixels,
 )
+from releo_da.config.natures import field_size_of
 from releo_da.diagnostics.comparison import Estimates
 from releo_da.diagnostics.comparison_tables import Rows, rows_by_case
 from releo_da.diagnostics.differences import Units, grid_units
@@ -187,11 +188,18 @@ def units_of(one: Opened, ids: np.ndarray) -> Units:
         ids: ``[pixel]``.
     """
     if one.width:
-        return grid_units(*np.divmod(ids, one.width))
+        return grid_units(*np.divmod(ids, one.width), field_width(one))
     if one.analysis is not None and "replicate" in one.analysis.coords:
         at = np.searchsorted(one.analysis.point.values, ids)
         return Units(one.analysis.replicate.values[at], "replicates")
     return Units(np.arange(len(ids)), "points")
+
+
+def field_width(one: Opened) -> float:
+    """Mean width of a field in pixels, of a twin over a land; 0 of others."""
+    source = one.values.get("source")
+    twin = source.get("twin") if isinstance(source, Mapping) else None
+    return field_size_of(twin.get("nature")) if isinstance(twin, Mapping) else 0.0
 
 
 def place_units(one: Opened) -> Units:
@@ -199,5 +207,5 @@ def place_units(one: Opened) -> Units:
     assert one.analysis is not None
     if one.width:
         row, column = np.indices((one.analysis.sizes["y"], one.analysis.sizes["x"]))
-        return grid_units(row.ravel(), column.ravel())
+        return grid_units(row.ravel(), column.ravel(), field_width(one))
     return units_of(one, one.analysis.point.values)

@@ -51,6 +51,7 @@ from releo_da.diagnostics.comparison_tables import (
 from releo_da.diagnostics.differences import (
     ALIKE,
     BETTER,
+    FEWEST,
     UNSURE,
     WORSE,
     Difference,
@@ -170,16 +171,23 @@ def paired(
             listed += paired_products(
                 estimates[name], estimates[first], place_units(one), generator
             )
-        share = float("nan")
+        share, other_truths = float("nan"), ()
         if ours is not None and theirs is not None:
-            records, share = paired_records(
-                ours, theirs, units_of(one, theirs.pixel.values), generator
+            units = units_of(one, theirs.pixel.values)
+            records, share, other_truths = paired_records(
+                ours, theirs, units, generator, "free_run" in one.run.scores
             )
             notes += record_notes(name, first, ours, theirs, share)
             listed += records
             if not estimates:
                 kept[name] = ours
-        better = paired_seeds(other.run.scores, one.run.scores)
+        better = paired_seeds(other.run.scores, one.run.scores, other_truths) if listed else []
+        if not listed and paired_seeds(other.run.scores, one.run.scores):
+            notes.append(
+                f"Seeds of {name} and {first} are not paired: the first seeds of the two are not "
+                "of one truth, as far as their files say. A ratio of two landscapes says nothing "
+                "of the runs; give both the same land and the same first seed"
+            )
         if share == 1.0 and scored_from(one.values) == scored_from(other.values):
             better += paired_replicates(other.run.scores, one.run.scores, generator)
         found[name] = instead(listed, better)
@@ -237,6 +245,13 @@ def over_notes(name: str, listed: Sequence[Difference]) -> list[str]:
         notes.append(
             f"Intervals of {name} over {held} hold for this truth and period; how much another "
             "season or landscape would change them is said by repeats over seeds alone"
+        )
+    large = [one.over for one in listed if one.over.startswith("blocks") and one.verdict == UNSURE]
+    if large:
+        notes.append(
+            f"{name}: no interval over {' and '.join(dict.fromkeys(large))}, of which there are "
+            f"fewer than {FEWEST}: pixels of a field are no independent samples. Repeat both runs "
+            "over seeds (score.repeats), or take a larger landscape"
         )
     if "seeds" in over:
         notes.append(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -160,6 +161,20 @@ def _check(field_size: float, discrepancy: float) -> None:
         raise InputError(f"field_size is {field_size}; give a positive number of pixels")
     if not 0.0 <= discrepancy < 1.0:
         raise InputError(f"discrepancy is {discrepancy}; give a share from 0 to below 1")
+
+
+def field_size_of(entry: Mapping[str, Any] | str | None) -> float:
+    """Mean width of a field of a land, in pixels; 0 where nothing is said of a land.
+
+    Args:
+        entry: ``source.twin.nature`` of a configuration, which may be another version's.
+    """
+    name = entry.get("name") if isinstance(entry, Mapping) else entry
+    if name not in NATURES.entries:
+        return 0.0
+    usual = signature(NATURES.entries[name]).parameters["field_size"].default
+    told = entry.get("field_size", usual) if isinstance(entry, Mapping) else usual
+    return float(told) if isinstance(told, int | float) else float(usual)
 
 
 def tuned(entry: Mapping[str, Any] | str, where: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@ r"""The table of a study of twins: every run pooled over seeds, and pairs of run
 Scores of a run are those of all comparisons of all seeds together. How sure they are is told by the
 seeds, each of which is a whole experiment: a ratio of two RMSEs, r_s of seed s, has the interval
 
-    mean r +- t(0.975, n - 1) sd r / sqrt(n)
+    exp(mean log r +- t(0.975, n - 1) sd log r / sqrt(n))
 
 over n seeds, taken as independent, which those over a land are not quite
 (`releo_da.diagnostics.repeats`). Such ratios stand in the columns "against", as a
@@ -22,7 +22,7 @@ import numpy as np
 
 from releo_da.config.table_text import markdown
 from releo_da.diagnostics.plots.style import words
-from releo_da.diagnostics.repeats import interval, repeated
+from releo_da.diagnostics.repeats import interval_of_ratios, repeated
 from releo_da.diagnostics.scores import Array
 from releo_da.runs.sums import Sums
 from releo_da.runs.twin_scores import free_ahead
@@ -134,7 +134,8 @@ def pair(ours: Sequence[Found], theirs: Sequence[Found], case: str) -> dict[str,
         case: an estimate.
 
     Returns:
-        for each variable ``[mean, lower, upper]`` of our RMSE as a share of theirs, less 1.
+        for each variable ``[mean, lower, upper]`` of our RMSE as a share of theirs, less 1, the
+        mean a geometric one.
 
     Raises:
         ValueError: the runs have other seeds.
@@ -145,8 +146,11 @@ def pair(ours: Sequence[Found], theirs: Sequence[Found], case: str) -> dict[str,
     pairs = [(one, rivals[one.seed]) for one in ours]
     both = [(_shared(a, b, case), _shared(b, a, case)) for a, b in pairs]
     names = [n for n in both[0][0] if all(n in one for pair_ in both for one in pair_)]
-    ratios = {n: [np.sqrt(_square(a[n]) / _square(b[n])) - 1 for a, b in both] for n in names}
-    return {name: interval(values) for name, values in ratios.items()}
+    ratios = {n: [np.sqrt(_square(a[n]) / _square(b[n])) for a, b in both] for n in names}
+    return {
+        name: [bound - 1.0 for bound in interval_of_ratios(values)]
+        for name, values in ratios.items()
+    }
 
 
 def _shared(mine: Found, other: Found, case: str) -> dict[str, Array]:

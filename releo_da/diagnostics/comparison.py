@@ -1,8 +1,9 @@
 """What two runs said of the same values: records of verification.nc, products of twins.
 
 Two runs are compared where both said something of the same value: the same case, variable, pixel
-and date, and the same truth or observation there (equal up to 1e-5 of it, which leaves out every
-value of another truth). `differences` makes intervals of their losses.
+and date, and the same truth or observation there (equal up to 1e-5 of it). Two truths agree by
+chance where a variable stands at a bound or is a constant of its crop, so of twins a variable is
+compared whole or not at all (`of_one_truth`). `differences` makes intervals of their losses.
 
 Runs with other acquisitions have few dates of verification.nc in common, and these are dates on
 which both saw something. Products stand on dates that do not depend on acquisitions, so twins are
@@ -30,6 +31,9 @@ USED = ("observed", "mean", "sd", "crps")
 SAME, TINY = 1e-5, 1e-7
 """Up to which share of it, and how much, two values are the same."""
 
+WHOLE = 0.99
+"""Share of its values from which on a variable of two runs has one truth."""
+
 NEAR = 0.05
 """Share of its deviation by which a truth may move with the angles of the acquisitions."""
 
@@ -40,9 +44,48 @@ def same_values(first: Array, second: Array) -> Array:
         return np.abs(first - second) <= SAME * np.abs(second) + TINY
 
 
+def of_one_truth(alike: Array, known: Array, names: Sequence[str]) -> Array:
+    """Which variables and channels of two twins have one truth, ``[channel]`` bool.
+
+    Those of which `WHOLE` of the values are the same; and none where this holds for less than half
+    of the variables, since what agrees then is a constant of both.
+
+    Args:
+        alike: ``[time, pixel, channel]`` bool, where the values are the same.
+        known: likewise, where both have one.
+        names: ``[channel]``.
+    """
+    number = known.sum((0, 1))
+    same = (alike & known).sum((0, 1)) >= WHOLE * number
+    some = number > 0
+    decide = some & np.array([not name[:1].isupper() for name in names], bool)
+    if not decide.any():
+        decide = some
+    one = decide.any() and same[decide].mean() >= 0.5
+    return some & same & one
+
+
+class PairedRecords(NamedTuple):
+    """What two runs say of the same values.
+
+    Attributes:
+        differences: of all cases and variables.
+        share: of the values at common dates and pixels that are compared, NaN where there is none.
+        other: variables and channels of which nothing is, since their truths differ.
+    """
+
+    differences: list[Difference]
+    share: float
+    other: tuple[str, ...] = ()
+
+
 def paired_records(
-    ours: xr.Dataset, theirs: xr.Dataset, units: Units, generator: np.random.Generator
-) -> tuple[list[Difference], float]:
+    ours: xr.Dataset,
+    theirs: xr.Dataset,
+    units: Units,
+    generator: np.random.Generator,
+    truths: bool = False,
+) -> PairedRecords:
     """Differences of all cases and variables that two runs have records of.
 
     Args:
@@ -50,23 +93,25 @@ def paired_records(
         theirs: of the rival.
         units: of the pixels of ``theirs``.
         generator: of the draws.
-
-    Returns:
-        The differences, and the share of the values at common dates and pixels that are the same
-        in both, NaN where there is none.
+        truths: what was observed is the truth of a twin (`of_one_truth`), and not an observation.
     """
     axes = ("case", "time", "pixel", "channel")
     held = {x: np.intersect1d(ours[x], theirs[x], return_indices=True) for x in axes}
     if not all(len(values) for values, *_ in held.values()):
-        return [], float("nan")
+        return PairedRecords([], float("nan"))
     a = ours.isel({axis: at for axis, (_, at, _) in held.items()})
     b = theirs.isel({axis: at for axis, (_, _, at) in held.items()})
     kept = part(units, held["pixel"][2])
     seen = a.observed.values, b.observed.values
     alike = same_values(*seen)
     known = np.isfinite(seen[0]) & np.isfinite(seen[1])
-    share = float(alike[known].mean()) if known.any() else float("nan")
     names = [str(name) for name in a.channel.values]
+    other: tuple[str, ...] = ()
+    if truths:
+        one_truth = of_one_truth(alike, known, names)
+        alike = known & one_truth
+        other = tuple(n for n, same in zip(names, one_truth, strict=True) if not same)
+    share = float(alike[known].mean()) if known.any() else float("nan")
     columns = [(name, score) for score in SCORES for name in names]
     root = np.repeat([True, False], len(names))
     found = []
@@ -74,7 +119,7 @@ def paired_records(
         pair = [losses_of(one.sel(case=case), alike) for one in (a, b)]
         one = Losses(pair[0], pair[1], root, columns)
         found += differences(str(case), one, kept, generator)
-    return found, share
+    return PairedRecords(found, share, other)
 
 
 def losses_of(said: xr.Dataset, kept: Array) -> Array:
@@ -136,12 +181,15 @@ def paired_products(
     ]
     if not names or not theirs.analysis.sizes["time"]:
         return []
+    held = {name: [flat(run.truth[name]) for run in (ours, theirs)] for name in names}
+    names = [name for name, true in held.items() if same_truth(*true)]
+    if len(names) < 0.5 * len(held):  # constants of two truths
+        return []
     columns = []
     for name in names:
-        true = [flat(run.truth[name]) for run in (ours, theirs)]
-        alike = same_truth(*true) | same_values(*true)
+        true = held[name]
         error = [flat(run.analysis[name]) - true[k] for k, run in enumerate((ours, theirs))]
-        columns.append([np.where(alike, e**2, np.nan) for e in error])
+        columns.append([e**2 for e in error])
     stacked = [np.stack(one, -1) for one in zip(*columns, strict=True)]
     titles = [(name, "rmse") for name in names]
     losses = Losses(stacked[0], stacked[1], np.ones(len(names), bool), titles)

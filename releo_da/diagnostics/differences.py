@@ -6,25 +6,36 @@ With the losses l_a and l_b of the same values the difference is
 
 below 0 where a is better. Its 95 % interval redraws whole units (`paired`), because values of one
 pixel, and of its neighbours, are not independent: square blocks of neighbouring pixels of a grid,
-points, replicates of a toy model. Where both runs were repeated over the same seeds, the unit is
-the seed, with Student's interval of the ratios of single seeds (`repeats`). An interval over pixels
-says how sure the difference is for this truth; only one over seeds says so of other truths.
+points, replicates of a toy model. Crop, sowing date and soil are those of a field, and so are most
+errors: of a landscape whose fields are known blocks are never smaller than `FIELDS` times their
+width, and where fewer than `FEWEST` are left there is no interval. Where both runs were repeated
+over the same seeds, the unit is the seed, with Student's interval of the ratios of single seeds
+(`repeats`). An interval over pixels says how sure the difference is for this truth; only one over
+seeds says so of other truths.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from releo_da.diagnostics.paired import paired_intervals
-from releo_da.diagnostics.repeats import interval, rows_of
+from releo_da.diagnostics.repeats import interval_of_ratios, rows_of
 from releo_da.diagnostics.scores import Array
 
 SCORES = ("rmse", "crps")
 BETTER, WORSE, ALIKE, UNSURE = "better", "worse", "no difference shown", "no interval"
-BLOCKS, LARGEST = 30, 10
+BLOCKS = 30
+"""Blocks that a grid is divided into, where its fields leave so many."""
+
+FIELDS = 1.5
+"""Width of a block by that of a field, beyond which errors have nothing of a field in common."""
+
+FEWEST = 8
+"""With fewer blocks a redrawn sample does not show how much a mean varies."""
 
 
 class Units(NamedTuple):
@@ -33,10 +44,12 @@ class Units(NamedTuple):
     Attributes:
         label: ``[pixel]`` unit of each pixel, 0, 1, ...
         words: what a unit is.
+        fewest: with fewer units there is no interval.
     """
 
     label: Array
     words: str
+    fewest: int = 2
 
 
 class Difference(NamedTuple):
@@ -47,7 +60,7 @@ class Difference(NamedTuple):
         variable: or channel.
         score: "rmse" or "crps".
         change: negative where the run is better.
-        lower: of the 95 % interval; NaN with fewer than two units.
+        lower: of the 95 % interval; NaN with too few units.
         upper: of the 95 % interval.
         units: number of units that were redrawn.
         over: what a unit is.
@@ -74,18 +87,22 @@ class Difference(NamedTuple):
         return WORSE if self.lower > 0.0 else ALIKE
 
 
-def grid_units(row: Array, column: Array) -> Units:
-    """Square blocks of neighbouring pixels, at least `BLOCKS` of them if there are so many pixels.
+def grid_units(row: Array, column: Array, field: float = 0.0) -> Units:
+    """Square blocks of neighbouring pixels, `BLOCKS` of them unless fields ask for larger ones.
 
     Args:
-        row: ``[pixel]`` any numbers that grow with the row.
-        column: ``[pixel]``.
+        row: ``[pixel]`` of the grid, of which every so many rows may be there.
+        column: ``[pixel]`` likewise.
+        field: mean width of a field in pixels of the grid; 0 where it is not known.
     """
-    rows, columns = (np.unique(one, return_inverse=True)[1] for one in (row, column))
-    side = int(np.clip(np.sqrt(len(rows) / BLOCKS), 1, LARGEST))
-    corner = np.stack([rows // side, columns // side], 1)
+    held = [np.unique(one, return_inverse=True) for one in (row, column)]
+    apart = max(float(np.median(np.diff(values))) if len(values) > 1 else 1.0 for values, _ in held)
+    side = max(1, int(np.sqrt(len(row) / BLOCKS)), math.ceil(FIELDS * field / apart))
+    corner = np.stack([at // side for _, at in held], 1)
     label = np.unique(corner, axis=0, return_inverse=True)[1].reshape(-1)
-    return Units(label, f"blocks of {side} × {side} pixels" if side > 1 else "pixels")
+    if side == 1:
+        return Units(label, "pixels")
+    return Units(label, f"blocks of {side} × {side} pixels", FEWEST)
 
 
 def part(units: Units, kept: Array) -> Units:
@@ -128,7 +145,9 @@ def differences(
         if not n[k] or not np.isfinite(found.change[k]):
             continue
         several = int(counted[:, k].sum())
-        low, high = (found.lower[k], found.upper[k]) if several > 1 else (np.nan, np.nan)
+        low, high = (found.lower[k], found.upper[k])
+        if several < kept.fewest:
+            low = high = np.nan
         numbers = (float(found.change[k]), float(low), float(high))
         result.append(Difference(case, name, score, *numbers, several, kept.words, int(n[k])))
     return result
@@ -141,12 +160,18 @@ def summed(loss: Array, label: Array, size: int) -> Array:
     return total
 
 
-def paired_seeds(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[Difference]:
+def paired_seeds(
+    ours: Mapping[str, Any], theirs: Mapping[str, Any], other: Collection[str] = ()
+) -> list[Difference]:
     """Differences over the seeds that both runs were repeated with; none with fewer than two.
+
+    Runs of which a seed is not the same truth must not be given: a ratio would be that of two
+    landscapes.
 
     Args:
         ours: scores.json.
         theirs: of the rival.
+        other: variables and channels that are left out, since their truths differ.
     """
     tables = [
         {one["seed"]: dict(rows_of(one)) for one in run.get("repeats", {}).get("per_seed", [])}
@@ -158,13 +183,15 @@ def paired_seeds(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[Dif
     pairs = [(tables[0][seed], tables[1][seed]) for seed in seeds]
     found = []
     for place in pairs[0][1]:
-        if place[0] == "seen" or not all(place in table for pair in pairs for table in pair):
+        if place[0] == "seen" or place[-1] in other:
+            continue
+        if not all(place in table for pair in pairs for table in pair):
             continue
         case = "_".join(place[:-1])
         for score in SCORES:
             ratios = [ratio(a[place].get(score), b[place].get(score)) for a, b in pairs]
             if all(np.isfinite(ratios)):
-                change, low, high = interval([one - 1.0 for one in ratios])
+                change, low, high = (bound - 1.0 for bound in interval_of_ratios(ratios))
                 numbers = (change, low, high, len(seeds), "seeds", float("nan"))
                 found.append(Difference(case, place[-1], score, *numbers))
     return found

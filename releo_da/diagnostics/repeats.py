@@ -8,6 +8,12 @@ seeds the 95 % interval of the mean is Student's
 and the same is done with ratios of errors, seed by seed, so that what makes one truth harder than
 another cancels: the RMSE of an estimate as a share of that of the free run (of a forecast, on the
 dates that it was made for), and, where the acquisition saw something, of that of the retrieval.
+Ratios r_s are averaged as logarithms,
+
+    exp(mean log r +- t(0.975, n - 1) sd log r / sqrt(n)),
+
+so that bounds stay above 0, and those of A against B are the inverse of those of B against A. The
+centre is the geometric mean of the ratios of single seeds, not the ratio of RMSEs over all seeds.
 
 The interval takes seeds as independent. Identical twins are. Over a land they share the growth
 model and its few years of weather (six test years of WOFOST, three of AquaCrop, taken in turn), so
@@ -38,8 +44,8 @@ def repeated(parts: Sequence[Mapping[str, Any]], seeds: Sequence[int]) -> dict[s
 
     Returns:
         ``per_seed``: rows of each, of a few scores; ``intervals``: ``[mean, lower, upper]`` of them
-        over seeds; ``ratio``: the same of the ratios of RMSE, ``{rival: {case: {variable: ..}}}``,
-        below 1 where the estimate is better than the rival.
+        over seeds; ``ratio``: the same of the ratios of RMSE (`interval_of_ratios`),
+        ``{rival: {case: {variable: ..}}}``, below 1 where the estimate is better than the rival.
     """
     tables = [dict(rows_of(part)) for part in parts]
     found: dict[str, Any] = {
@@ -90,10 +96,21 @@ def interval(values: Sequence[float]) -> list[float]:
     return [float(held.mean()), float(held.mean() - half), float(held.mean() + half)]
 
 
+def interval_of_ratios(values: Sequence[float]) -> list[float]:
+    """Geometric mean and 95 % interval of it; NaN as bounds of a single value.
+
+    Args:
+        values: ratios, above 0; where one of them is 0 the mean is, and has no bounds.
+    """
+    if min(values) <= 0.0:
+        return [0.0, float("nan"), float("nan")]
+    return [float(np.exp(one)) for one in interval(np.log(values).tolist())]
+
+
 def over_seeds(each: Sequence[Mapping[tuple[str, ...], float]]) -> dict[str, Any]:
-    """Intervals, nested by place, of numbers that all seeds have."""
+    """Intervals, nested by place, of ratios that all seeds have."""
     shared = [place for place in each[0] if all(place in one for one in each)]
-    return nested({place: interval([one[place] for one in each]) for place in shared})
+    return nested({place: interval_of_ratios([one[place] for one in each]) for place in shared})
 
 
 def ratios(scores: Mapping[str, Any], rival: str) -> dict[tuple[str, ...], float]:

@@ -85,7 +85,9 @@ def test_twins_of_other_acquisitions(
             error.append(float(np.sqrt(((ours.lai - true.lai) ** 2).mean())))
     lai = listed["products", "lai", "rmse"]
     assert lai["change"] == pytest.approx(error[0] / error[1] - 1.0, rel=1e-5)
-    assert (lai["n"], lai["units"], lai["over"]) == (5 * 36, 36, "pixels")
+    assert (lai["n"], lai["units"]) == (5 * 36, 1)  # less than one field
+    assert (lai["over"], lai["verdict"]) == ("blocks of 21 × 21 pixels", "no interval")
+    assert any("fewer than 8" in note for note in found["notes"])
     assert {"products", "analysis", "background", "forecast_5"} <= {case for case, *_ in listed}
     assert listed["products", "ndvi", "rmse"]["n"] == 5 * 36  # under other angles
 
@@ -136,6 +138,23 @@ def test_another_truth_is_told_and_not_paired(
     assert found["differences"]["spoilt"] == []
     assert any("another truth" in note for note in found["notes"])
     assert "nothing could be paired" in (tmp_path / "out" / "report.html").read_text("utf-8")
+
+
+def test_another_land_is_not_paired_over_seeds_either(
+    twins: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Constants of the crops and values at bounds are the same in any two landscapes."""
+    first = Path(shutil.copytree(twins[0], tmp_path / "first"))
+    other = made(tmp_path, TWIN, "other", "source.twin.seed=11")
+    for root in (first, other):
+        scores = json.loads((root / "scores.json").read_text("utf-8"))
+        row = {"rmse": 1.0, "crps": 1.0, "coverage_90": 1.0}
+        rows = [{"seed": s, "analysis": {"lai": row}} for s in (3, 4, 5)]
+        scores["repeats"] = {"per_seed": rows}
+        (root / "scores.json").write_text(json.dumps(scores), encoding="utf-8")
+    found = compared(first, other, out=tmp_path / "out")
+    assert found["differences"]["other"] == []
+    assert any("Seeds of other and first are not paired" in note for note in found["notes"])
 
 
 def test_repeats_are_compared_over_seeds(

@@ -72,7 +72,7 @@ def test_a_rival_that_does_not_vary_gives_the_interval_of_a_mean() -> None:
 
 
 def test_a_run_does_not_differ_from_itself(run_verification: xr.Dataset) -> None:
-    found, share = paired_records(
+    found, share, _ = paired_records(
         run_verification, run_verification, singles(run_verification), generator()
     )
     assert share == 1.0
@@ -85,7 +85,7 @@ def test_errors_of_two_thirds_are_a_third_less(run_verification: xr.Dataset) -> 
     less = run_verification.copy()
     less["mean"] = less.observed + (less["mean"] - less.observed) * 2 / 3
     less["crps"] = less.crps * 1.5
-    found, _ = paired_records(less, run_verification, singles(less), generator())
+    found, *_ = paired_records(less, run_verification, singles(less), generator())
     for one in found:
         expected = -1 / 3 if one.score == "rmse" else 0.5
         assert [one.change, one.lower, one.upper] == pytest.approx([expected] * 3, abs=1e-5)
@@ -101,7 +101,7 @@ def test_only_what_both_have_of_one_truth_is_paired(run_verification: xr.Dataset
     )
     ours["mean"] += 0.05
     ours["observed"][{"pixel": 2}] += 1.0  # the pixel 30 is of another land
-    found, share = paired_records(ours, run_verification, singles(run_verification), generator())
+    found, share, _ = paired_records(ours, run_verification, singles(run_verification), generator())
     assert 0.6 < share < 0.9
     assert {one.variable for one in found} == {"B08", "ndvi"}
     here = {"time": ours.time, "pixel": [10, 20, 50], "channel": "ndvi", "case": "analysis"}
@@ -111,13 +111,51 @@ def test_only_what_both_have_of_one_truth_is_paired(run_verification: xr.Dataset
     assert one.change == pytest.approx(np.sqrt(squares[0] / squares[1]) - 1.0, rel=1e-5)
     assert (one.n, one.units) == (int(a["mean"].notnull().sum()), 3)
     other = ours.assign(observed=ours.observed + 1.0)
-    assert paired_records(other, run_verification, singles(run_verification), generator()) == (
-        [],
-        0.0,
-    )
+    apart = paired_records(other, run_verification, singles(run_verification), generator())
+    assert (apart.differences, apart.share) == ([], 0.0)
     later = ours.assign_coords(time=ours.time + np.timedelta64(1, "h"))
-    apart, share = paired_records(later, run_verification, singles(run_verification), generator())
+    apart, share, _ = paired_records(
+        later, run_verification, singles(run_verification), generator()
+    )
     assert apart == [] and np.isnan(share)
+
+
+def truths(seed: int, names: tuple[str, ...], constant: tuple[str, ...] = ()) -> xr.Dataset:
+    """Records of a twin, of which a third of the values stand at a bound."""
+    rng = np.random.default_rng(seed)
+    shape = (6, 25, len(names))
+    true = np.where(rng.random(shape) < 1 / 3, 0.0, rng.random(shape))
+    for name in constant:
+        true[..., names.index(name)] = 0.4
+    error = np.random.default_rng(9).normal(0.0, 1.0 + seed, (1, *shape))
+    axes = ("case", "time", "pixel", "channel")
+    held = {"observed": (axes[1:], true), "mean": (axes, true + error),
+            "sd": (axes, np.ones_like(error)), "crps": (axes, np.abs(error))}  # fmt: skip
+    coords = {"case": ["analysis"], "pixel": np.arange(25), "channel": list(names),
+              "time": np.datetime64("2020-01-01", "ns") + np.arange(6) * np.timedelta64(1, "D")}  # fmt: skip
+    return xr.Dataset(held, coords)
+
+
+def test_two_truths_that_agree_by_chance_are_not_paired() -> None:
+    """At a bound one value in nine is the same, a constant of all crops everywhere."""
+    names = ("lai", "cbrown", "hspot", "B04")
+    one, other = (truths(k, names, ("hspot",)) for k in (0, 1))
+    by_value = paired_records(one, other, singles(one), generator())
+    assert {d.variable for d in by_value.differences} == set(names)  # what chance would pair
+    found = paired_records(one, other, singles(one), generator(), truths=True)
+    assert (found.differences, found.share, set(found.other)) == ([], 0.0, set(names))
+
+
+def test_a_variable_of_another_truth_is_left_out_whole() -> None:
+    """Another discrepancy moves the channels of the truth, and not its variables."""
+    names = ("lai", "cab", "B04")
+    one = truths(0, names)
+    other = one.copy(deep=True)
+    other["observed"][..., 2] = truths(1, names).observed[..., 2]
+    other["observed"][0, 0, 0] += 1.0  # one value in 150
+    found = paired_records(one, other, singles(one), generator(), truths=True)
+    assert {d.variable for d in found.differences} == {"lai", "cab"} and found.other == ("B04",)
+    assert {d.n for d in found.differences} == {150}
 
 
 def test_a_single_unit_has_no_interval() -> None:
@@ -135,6 +173,29 @@ def test_blocks_of_a_grid_are_square_and_thirty_or_more() -> None:
     assert np.bincount(found.label).tolist() == [64] * 36
     small = grid_units(*np.divmod(np.arange(20), 5))
     assert (small.words, len(set(small.label))) == ("pixels", 20)
+
+
+def test_blocks_are_larger_than_fields_and_too_few_have_no_interval() -> None:
+    """Loss that is one number per field of 8 pixels: pixels would be sure of what chance made."""
+    row, column = np.divmod(np.arange(48 * 48), 48)
+    found = grid_units(row, column, field=8.0)
+    assert found.words == "blocks of 12 × 12 pixels" and np.bincount(found.label).max() == 144
+    sampled = grid_units(4 * row, 4 * column, field=8.0)
+    assert sampled.words == "blocks of 8 × 8 pixels"  # 32 of the grid, wider than a field
+    label = row // 8 * 6 + column // 8
+    ours, theirs = np.random.default_rng(4).gamma(2.0, 1.0, (2, 36))[:, label][:, None, :, None]
+    losses = Losses(ours, theirs, np.array([False]), [("lai", "crps")])
+    widths = []
+    for units in (grid_units(row, column), found, Units(label, "fields")):
+        (one,) = differences("analysis", losses, units, generator())
+        widths.append(one.upper - one.lower)
+    assert widths[1] == pytest.approx(widths[2], rel=0.35)
+    (alone,) = differences(
+        "analysis", Losses(ours, theirs, np.array([False]), [("lai", "crps")]),
+        grid_units(row, column, field=14.0)._replace(fewest=10), generator(),
+    )  # fmt: skip
+    assert (alone.units, alone.verdict) == (9, "no interval") and np.isnan(alone.lower)
+    assert grid_units(row, column, field=14.0).fewest == 8
 
 
 def estimates(error: float, dates: list[int], quantiles: bool = True) -> Estimates:
@@ -185,12 +246,17 @@ def test_seeds_have_student_s_interval_of_their_ratios() -> None:
     assert set(found) == {
         (c, "lai", s) for c in ("analysis", "forecast_10") for s in ("rmse", "crps")
     }
-    change = np.array([-0.1, -0.2, 0.3])
-    known = stats.t.interval(0.95, 2, change.mean(), stats.sem(change))
+    logs = np.log([0.9, 0.8, 1.3])
+    known = np.exp(stats.t.interval(0.95, 2, logs.mean(), stats.sem(logs))) - 1.0
     for one in found.values():
-        assert one.change == pytest.approx(0.0, abs=1e-12)
+        assert one.change == pytest.approx(np.exp(logs.mean()) - 1.0)
         assert (one.lower, one.upper) == pytest.approx(known)
         assert (one.units, one.over) == (3, "seeds")
+    back = by_place(paired_seeds(theirs, ours))["analysis", "lai", "rmse"]
+    assert [1 / (1 + back.upper), 1 / (1 + back.lower)] == pytest.approx(1.0 + known)
+    wild = by_place(paired_seeds(seeds({1: 0.1, 2: 8.0}), seeds({1: 1.0, 2: 1.0})))
+    assert wild["analysis", "lai", "rmse"].lower > -1.0
+    assert paired_seeds(ours, theirs, other=("lai",)) == []
     assert paired_seeds(ours, seeds({1: 1.0})) == []
     assert paired_seeds(ours, {}) == []
 

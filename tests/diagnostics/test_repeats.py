@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from releo_da.diagnostics.repeats import ratios, repeated
+from releo_da.diagnostics.repeats import interval_of_ratios, ratios, repeated
 
 
 def rows(rmse: float) -> dict[str, Any]:
@@ -40,10 +40,19 @@ def test_a_forecast_is_divided_by_the_free_run_on_its_own_dates() -> None:
 def test_ratios_over_seeds_have_students_interval() -> None:
     parts = [scores(2.0, 3.0, 1.0), scores(4.0, 2.0, 1.0), scores(2.5, 3.0, 1.0)]
     found = repeated(parts, [5, 6, 7])
-    told = [0.5, 0.25, 0.4]
+    told = np.log([0.5, 0.25, 0.4])
     bounds = stats.t.interval(0.95, 2, np.mean(told), stats.sem(told))
     against = found["ratio"]["free_run"]
-    assert against["analysis"]["lai"] == pytest.approx([np.mean(told), *bounds])
-    assert against["forecast"]["10"]["lai"][0] == pytest.approx(np.mean([0.5, 0.75, 0.5]))
+    assert against["analysis"]["lai"] == pytest.approx(np.exp([np.mean(told), *bounds]))
+    ahead = against["forecast"]["10"]["lai"][0]
+    assert ahead == pytest.approx(np.cbrt(0.5 * 0.75 * 0.5))
     assert set(against["forecast"]) == {"10"} and "skill" not in found
     assert [one["seed"] for one in found["per_seed"]] == [5, 6, 7]
+
+
+def test_no_share_of_an_error_is_below_nothing() -> None:
+    """Ratios that differ by a factor of ten have a lower bound above 0."""
+    mean, low, high = interval_of_ratios([0.5, 5.0, 1.0])
+    assert 0.0 < low < mean < high and mean == pytest.approx(np.cbrt(2.5))
+    assert interval_of_ratios([0.0, 1.0])[0] == 0.0 and np.isnan(interval_of_ratios([0.0, 1.0])[1])
+    assert np.isnan(interval_of_ratios([2.0])[1:]).all()
