@@ -171,7 +171,8 @@ def paired(
             listed += paired_products(
                 estimates[name], estimates[first], place_units(one), generator
             )
-        share, other_truths = float("nan"), ()
+        share = float("nan")
+        other_truths: tuple[str, ...] = ()
         if ours is not None and theirs is not None:
             units = units_of(one, theirs.pixel.values)
             records, share, other_truths = paired_records(

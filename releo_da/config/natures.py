@@ -170,7 +170,7 @@ def field_size_of(entry: Mapping[str, Any] | str | None) -> float:
         entry: ``source.twin.nature`` of a configuration, which may be another version's.
     """
     name = entry.get("name") if isinstance(entry, Mapping) else entry
-    if name not in NATURES.entries:
+    if not isinstance(name, str) or name not in NATURES.entries:
         return 0.0
     usual = signature(NATURES.entries[name]).parameters["field_size"].default
     told = entry.get("field_size", usual) if isinstance(entry, Mapping) else usual

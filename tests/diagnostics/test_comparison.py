@@ -131,8 +131,8 @@ def truths(seed: int, names: tuple[str, ...], constant: tuple[str, ...] = ()) ->
     axes = ("case", "time", "pixel", "channel")
     held = {"observed": (axes[1:], true), "mean": (axes, true + error),
             "sd": (axes, np.ones_like(error)), "crps": (axes, np.abs(error))}  # fmt: skip
-    coords = {"case": ["analysis"], "pixel": np.arange(25), "channel": list(names),
-              "time": np.datetime64("2020-01-01", "ns") + np.arange(6) * np.timedelta64(1, "D")}  # fmt: skip
+    coords = {"case": ["analysis"], "pixel": np.arange(25), "channel": list(names)}
+    coords["time"] = np.datetime64("2020-01-01", "ns") + np.arange(6) * np.timedelta64(1, "D")
     return xr.Dataset(held, coords)
 
 
