@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -211,6 +212,25 @@ def command(
         InputError: the configuration is wrong, it has windows, or no file of a first sweep is
             readable.
     """
+    wanted = section(document, "cycle", cycle)
+    root = run_root(document, options, "cycle")
+    with service_of(document, options, root) as service, stopping() as stop:
+        refused = serve(service, wanted.poll_seconds, once, stop, say, warn)
+        store = service.store
+    if store.state is None and refused:
+        raise InputError(
+            f"no file of the inbox {wanted.inbox} can be read ({len(refused)} refused); the first: "
+            f"{refused[0]}"
+        )
+    return None if store.state is None else root / "report.html"
+
+
+def checked_source(document: Document) -> dict[str, Any]:
+    """The source of a cycling run, of a configuration that a service can run.
+
+    Raises:
+        InputError: it has windows, copies of products, or not one source.
+    """
     refuse_windows(document)
     copies = section(document, "products", products).copies
     if copies:
@@ -218,7 +238,30 @@ def command(
             f"{document.path}: products.format: a cycling run writes netCDF only, as a product and "
             f"its state are committed together; remove {', '.join(copies)}"
         )
-    wanted, source = section(document, "cycle", cycle), source_of(document)
+    return source_of(document)
+
+
+@contextmanager
+def service_of(
+    document: Document,
+    options: Options,
+    root: Path,
+    seen: Callable[[Series, Path], Series] = lambda series, path: series,
+) -> Iterator[Service]:
+    """The service of a configuration in a run directory, which is locked for as long.
+
+    Args:
+        document: the configuration.
+        options: where, and on which device.
+        root: the run directory; made where the configuration is sound.
+        seen: is given every file that was read and its path, and says how it goes on; an error of
+            it refuses the file.
+
+    Raises:
+        BlockingIOError: another process holds the run directory.
+        InputError: the configuration is wrong, or another than that of the run.
+    """
+    wanted, source = section(document, "cycle", cycle), checked_source(document)
     folder, pattern = folder_and_pattern(wanted.inbox)
     inbox, device = document.resolve(folder), options.torch_device()
     settings = settings_of(document, source, device.type)
@@ -226,20 +269,20 @@ def command(
     channels = configured_channels(source, f"{document.path}: source[0]")
     read = reader_of(document, source)
     model = assemble(document, channels, device=device).model
-    root = create_run_directory(run_root(document, options, "cycle"), FOLDERS)
-    with locked(root), Ledger(root / LEDGER) as ledger, stopping() as stop:
+    create_run_directory(root, FOLDERS)
+    with locked(root), Ledger(root / LEDGER) as ledger:
         guard(root, ledger, settings, wanted.accept_changes)
         _, log, made = open_run(document, options, "cycle", settings["seed"])
         log.write({"kind": "channels", "channels": channels})
         store = Store(root, ledger, model.described, _attributes(made))
         fits(root, model, store.state, settings["members"])
-        service = Service(
+        yield Service(
             model=model,
             seed=settings["seed"],
             members=settings["members"],
             start=None if document.period is None else days(document.period[0]),
             inbox=lambda: arrived(inbox, pattern),
-            read=read,
+            read=lambda path: seen(read(path), path),
             reader=json.dumps([settings[key] for key in ("source", "period", "version")]),
             store=store,
             log=log,
@@ -248,13 +291,6 @@ def command(
             replay_days=wanted.replay_days,
             thin_days=wanted.thin_days,
         )
-        refused = serve(service, wanted.poll_seconds, once, stop, say, warn)
-    if store.state is None and refused:
-        raise InputError(
-            f"no file of the inbox {inbox} can be read ({len(refused)} refused); the first: "
-            f"{refused[0]}"
-        )
-    return None if store.state is None else root / "report.html"
 
 
 def serve(
@@ -306,7 +342,13 @@ def published(root: Path) -> str | None:
 
 def publish(service: Service) -> Path:
     """scores.json and report of the cycles so far; returns the path of the report."""
-    root, model, state = service.store.root, service.model, service.store.state
+    write_json(service.store.root / "scores.json", scores_of(service))
+    return report(service.store.root)
+
+
+def scores_of(service: Service) -> dict[str, Any]:
+    """scores.json of the cycles so far, of which there is one at least."""
+    model, state = service.model, service.store.state
     cycles = list(service.ledger.cycles())
     said = [one.scores for one in cycles]
     judged = [restored(s["innovations"], k) for k, s in enumerate(said) if "innovations" in s]
@@ -330,5 +372,4 @@ def publish(service: Service) -> Path:
             parts = [moments(model.biases, held.take(r).ensemble) for r in blocks(state.pixels)]
         means, variances = (torch.cat(part) for part in zip(*parts, strict=True))
         found["biases"] = rows_of(model.biases, means, variances)
-    write_json(root / "scores.json", found)
-    return report(root)
+    return found

@@ -16,6 +16,7 @@ import xarray as xr
 from releo_da.diagnostics.scores import Array
 from releo_da.io import products_dataset, write_products
 from releo_da.io.map_file import writing_map
+from releo_da.io.tiles import cut
 from releo_da.runs.compare import QUANTILES
 from releo_da.runs.joined import products
 
@@ -41,8 +42,13 @@ def writing_outputs(
         attributes: global ones.
     """
     if pixels.attrs["kind"] != "point":
-        with writing_map(path, times, pixels, described, QUANTILES, attributes) as write:
-            yield write
+        small, mine = cut(pixels)  # of a tile, its own rows and columns
+
+        def place(some: Array, values: Mapping[str, Array]) -> None:
+            write(mine[np.searchsorted(pixels["id"].values, some)], values)
+
+        with writing_map(path, times, small, described, QUANTILES, attributes) as write:
+            yield write if small is pixels else place
         return
     ids: list[Array] = []
     parts: list[dict[str, Array]] = []
