@@ -44,11 +44,11 @@ def writing_outputs(
     if pixels.attrs["kind"] != "point":
         small, mine = cut(pixels)  # of a tile, its own rows and columns
 
-        def place(some: Array, values: Mapping[str, Array]) -> None:
+        def write_cut(some: Array, values: Mapping[str, Array]) -> None:
             write(mine[np.searchsorted(pixels["id"].values, some)], values)
 
         with writing_map(path, times, small, described, QUANTILES, attributes) as write:
-            yield write if small is pixels else place
+            yield write if small is pixels else write_cut
         return
     ids: list[Array] = []
     parts: list[dict[str, Array]] = []
