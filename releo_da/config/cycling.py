@@ -1,59 +1,56 @@
 """`releo-da cycle`: a document becomes a service over an inbox; what it depends on is guarded.
 
 The source of a hindcast says how a file is read; in a cycling run its ``path`` is each file of the
-inbox in turn. What the results depend on is recorded with the cycles, and a change of it is refused
-unless it is asked for, because a state must not silently become that of another system.
+inbox in turn. What the results depend on is guarded by `releo_da.config.cycle_settings`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from releo_da import __version__
 from releo_da.config.assemble import assemble
+from releo_da.config.cycle_settings import (
+    configured_channels,
+    fits,
+    guard,
+    reader_of,
+    settings_of,
+    source_of,
+)
 from releo_da.config.document import Document
-from releo_da.config.hindcast import MEMBERS, SEED
 from releo_da.config.innovations import of_sensors, record
 from releo_da.config.nested_paths import with_files
 from releo_da.config.options import Options
 from releo_da.config.report import report
-from releo_da.config.run_files import emulator_of, open_run, run_root, weights_of
+from releo_da.config.run_files import open_run, run_root
 from releo_da.config.schemes import refuse_windows
 from releo_da.config.sections import days, products, section
-from releo_da.config.sensor_paths import sensor_files, with_paths
-from releo_da.config.sources import READERS
+from releo_da.config.sensor_paths import with_paths
 from releo_da.cycling.ledger import Ledger
 from releo_da.diagnostics.streaming import row, total
 from releo_da.io import create_run_directory, write_json
-from releo_da.io.archive import plain
 from releo_da.io.inbox import arrived, folder_and_pattern
 from releo_da.io.lock import locked
 from releo_da.io.series import Series
-from releo_da.io.state_rows import StateHead, reading_state
+from releo_da.io.state_rows import reading_state
 from releo_da.io.times import isoformat
 from releo_da.runs.cycle import Service, Swept
 from releo_da.runs.hindcast import blocks
 from releo_da.runs.judged import reasons_in_all, restored
-from releo_da.runs.model import Model
 from releo_da.runs.stopping import stopping, wait
 from releo_da.runs.store import Store
-from releo_da.runs.turn import prior
 from releo_da.state.bias import moments, rows_of
 from releo_da.types import InputError
 
 LEDGER = "ledger.sqlite"
 FOLDERS = ("figures", "products", "states", "acquisitions")
-DECIDING = ("seed", "members", "period", "source", "state", "forecast", "observe", "analyse")
-"""Keys of a configuration that the states depend on."""
 
 
 @dataclass(frozen=True)
@@ -91,104 +88,6 @@ def cycle(
     if not thin_days > 0.0:
         raise InputError(f"cycle.thin_days is {thin_days}; give a positive number of days")
     return Cycling(inbox, float(poll_seconds), float(replay_days), float(thin_days), accept_changes)
-
-
-def source_of(document: Document) -> dict[str, Any]:
-    """The one source of a cycling run, without its path.
-
-    Raises:
-        InputError: there are several, or none.
-    """
-    source = document.require("source")
-    entries = source if isinstance(source, list) else [source]
-    if len(entries) != 1 or not isinstance(entries[0], dict):
-        raise InputError(
-            f"{document.path}: source: a cycling run reads its inbox by one source, got "
-            f"{len(entries)}; keep the one that describes the files of the inbox"
-        )
-    return {key: value for key, value in entries[0].items() if key != "path"}
-
-
-def configured_channels(source: Mapping[str, Any], where: str) -> dict[str, tuple[str, ...]]:
-    """For each sensor that a source may deliver, its channels."""
-    sensor, channels = source.get("sensor"), source.get("channels")
-    if channels is None and isinstance(source.get("values"), Mapping):
-        channels = source["values"]  # a variable for each channel
-    if not isinstance(channels, Mapping) or not channels:
-        raise InputError(f"{where}: needs 'channels', {{name: name in the file}}")
-    if isinstance(sensor, Mapping):
-        names = sorted({str(name) for key, name in sensor.items() if key != "from"})
-    else:
-        names = [str(sensor)]
-    return {name: tuple(map(str, channels)) for name in names}
-
-
-def reader_of(document: Document, source: Mapping[str, Any]) -> Callable[[Path], Series]:
-    """A function that reads a file of the inbox; the options are checked now."""
-    provided = {"period": document.period}
-
-    def bound(path: Path) -> partial[Any]:
-        return READERS.bind({**source, "path": str(path)}, "source[0]", provided)
-
-    bound(document.path)
-    return lambda path: bound(document.permitted(path))()
-
-
-def settings_of(document: Document, source: Mapping[str, Any], device: str) -> dict[str, Any]:
-    """What the states of a run depend on, as plain values."""
-    said = {key: document.values.get(key) for key in DECIDING}
-    said |= {"seed": document.values.get("seed", SEED), "source": source}
-    said["members"] = document.values.get("members", MEMBERS)
-    files = sensor_files(document)
-    if files:
-        said["sensors"] = {n: hashlib.sha256(f.read_bytes()).hexdigest() for n, f in files.items()}
-    path = weights_of(document)
-    if path is not None:
-        said["weights"] = hashlib.sha256(path.read_bytes()).hexdigest()
-        said["forecast"] = {k: v for k, v in document.values["forecast"].items() if k != "weights"}
-    path = emulator_of(document)
-    if path is not None:
-        said["emulator"] = hashlib.sha256(path.read_bytes()).hexdigest()
-        said["observe"] = {k: v for k, v in document.values["observe"].items() if k != "weights"}
-    said |= {"version": __version__, "torch": str(torch.__version__), "device": device}
-    made: dict[str, Any] = json.loads(json.dumps(plain(said)))
-    return made
-
-
-def guard(root: Path, ledger: Ledger, settings: dict[str, Any], accept: bool) -> None:
-    """Record what the coming cycles depend on.
-
-    Raises:
-        InputError: it differs from that of the last cycle and the change was not asked for.
-    """
-    before = ledger.settings()
-    if before == settings:
-        return
-    if before is not None and ledger.last() is not None and not accept:
-        keys = sorted(k for k in {*before, *settings} if before.get(k) != settings.get(k))
-        told = "; ".join(f"{k} was {before.get(k)}, is {settings.get(k)}" for k in keys)
-        raise InputError(
-            f"{root}: the run was made otherwise ({told}); undo the change, give another --out, "
-            "or go on from the last state with --set cycle.accept_changes=true"
-        )
-    ledger.accept(settings)
-
-
-def fits(root: Path, model: Model, state: StateHead | None, members: int) -> None:
-    """Refuse to go on from a state of another size.
-
-    Raises:
-        InputError: members or latents differ.
-    """
-    if state is None:
-        return
-    first = prior(model, state.time, state.pixels[:1], members, 0)(torch.arange(1))
-    wanted = first.ensemble.shape[1:]
-    if state.shape[1:] != wanted:
-        raise InputError(
-            f"{root}: the last state has [member, latent] = {list(state.shape[1:])}, the "
-            f"configuration wants {list(wanted)}; give another --out"
-        )
 
 
 def command(

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from releo_da.config.assemble import assemble
 from releo_da.config.auxiliary import weather_of
-from releo_da.config.cycling import cycle, source_of
+from releo_da.config.cycle_settings import source_of
+from releo_da.config.cycling import cycle
 from releo_da.config.document import Document
 from releo_da.config.inspection_tables import show
 from releo_da.config.maps import large_cubes

@@ -71,6 +71,27 @@ def test_any_order_in_any_portions_leaves_the_same_bytes(tmp_path, service, expe
     assert (kinds.count("undone") > 0) == (undone > 0)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_any_order_within_a_window_that_is_shorter_than_the_season(
+    tmp_path, service, expected, seed
+):
+    """One a sweep, each up to 6 days late, while states and copies of the past are given up."""
+    days = np.array([0, 3, 5, 5, 10, 18, 20])
+    arrives = days + np.random.default_rng(seed).uniform(0.0, 6.0, len(days))
+    inbox, undone = tmp_path / "inbox", 0
+    for date in np.argsort(arrives):
+        deliver(inbox, grown(int(date)), [int(date)])
+        undone += service(replay_days=6.0, thin_days=9.0).sweep().undone
+        next(inbox.iterdir()).unlink()
+    one = service()
+    assert left(one) == expected
+    assert one.ledger.counts()["late"] == 0 and undone > 0
+    states = [c.state for c in one.ledger.cycles() if c.retained]
+    assert len(states) <= 5
+    found = {f"states/{path.name}" for path in (one.store.root / "states").iterdir()}
+    assert found == set(states)
+
+
 def test_one_before_the_first_cycle_starts_the_run_again(tmp_path, service, expected):
     inbox = tmp_path / "inbox"
     for date in ALL[1:]:
