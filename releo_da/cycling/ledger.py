@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any
 
@@ -26,8 +26,12 @@ from releo_da.cycling.queue import Queue
 from releo_da.cycling.read_files import ReadFiles
 from releo_da.cycling.records import ASSIMILATED, Arrival, Cycle, Key
 from releo_da.cycling.tables import now, opened
+from releo_da.strict_json import parse
+from releo_da.types import InputError
 
 __all__ = ["Arrival", "Cycle", "Ledger"]
+
+RESTORE = "restore the run directory from a backup"
 
 COLUMNS = (
     "number, identity, cycle.time, sensor, acquisition.product, file, state, sha256, scores, "
@@ -63,7 +67,7 @@ class Ledger:
     """
 
     def __init__(self, path: Path) -> None:
-        self.db = opened(path)
+        self.path, self.db = path, opened(path)
         self.queue, self.files = Queue(self.db), ReadFiles(self.db)
 
     def __enter__(self) -> Ledger:
@@ -110,7 +114,10 @@ class Ledger:
     def _cycles(self, rest: str, *values: object) -> Iterator[Cycle]:
         tables = "cycle JOIN acquisition USING (identity)"
         for row in self.db.execute(f"SELECT {COLUMNS} FROM {tables} {rest}", values):
-            scores = json.loads(row[8])
+            scores = self._said(row[8], f"scores of cycle {row[0]}")
+            for name in (row[6], row[9]):
+                if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
+                    raise InputError(f"{self.path}: cycle {row[0]} names {name!r}; {RESTORE}")
             files = (row[9], row[10], bool(row[11]), bool(row[12]))
             yield Cycle(row[0], Arrival(*row[1:6]), row[6], row[7], scores, *files)
 
@@ -182,7 +189,14 @@ class Ledger:
         """What the last cycles depended on, or None in a new ledger."""
         query = "SELECT said FROM settings ORDER BY rowid DESC LIMIT 1"
         found = self.db.execute(query).fetchone()
-        return None if found is None else json.loads(found[0])
+        return None if found is None else self._said(found[0], "settings")
+
+    def _said(self, text: object, what: str) -> dict[str, Any]:
+        """A mapping that was written as JSON."""
+        found = parse(str(text), f"{self.path}: {what}", RESTORE)
+        if not isinstance(found, dict):
+            raise InputError(f"{self.path}: {what} is no mapping; {RESTORE}")
+        return found
 
     def accept(self, settings: dict[str, Any]) -> None:
         """Record what the coming cycles depend on."""

@@ -66,10 +66,12 @@ def opened(path: Path) -> sqlite3.Connection:
                 f"{path}: a ledger of format {version}, and this version of releo_da writes format "
                 f"{FORMAT}; give another --out and deliver the acquisitions again"
             )
+        else:
+            _check(db)
     except sqlite3.OperationalError:  # the disk, not the content
         db.close()
         raise
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         db.close()
         raise InputError(
             f"{path}: not a ledger ({error}); restore it from a backup or give another --out"
@@ -78,6 +80,27 @@ def opened(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _check(db: sqlite3.Connection) -> None:
+    """Refuse a damaged file, or one whose tables and indices are not those of this module.
+
+    Triggers and views run within the statements of others, so that a ledger may have none.
+
+    Raises:
+        sqlite3.DatabaseError: in words.
+    """
+    found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise sqlite3.DatabaseError(str(found)[:100])
+    fresh = sqlite3.connect(":memory:")
+    try:
+        fresh.executescript(TABLES)
+        query = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
+        if db.execute(query).fetchall() != fresh.execute(query).fetchall():
+            raise sqlite3.DatabaseError("its tables are not those of a ledger")
+    finally:
+        fresh.close()
 
 
 def now() -> str:
