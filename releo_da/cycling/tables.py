@@ -68,11 +68,11 @@ def opened(path: Path) -> sqlite3.Connection:
             )
         else:
             _check(db)
-    except sqlite3.OperationalError:  # the disk, not the content
-        db.close()
-        raise
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         db.close()
+        code = getattr(error, "sqlite_errorcode", None)
+        if isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR:
+            raise  # the disk, not the content
         raise InputError(
             f"{path}: not a ledger ({error}); restore it from a backup or give another --out"
         ) from None

@@ -88,6 +88,7 @@ def _read(file: pq.ParquetFile, name: str) -> pa.Table:
         raise InputError(f"{name}: the table has {cells:,} cells, more than {CELLS:,}; {REMEDY}")
     parts, held = [], 0
     for part in file.iter_batches(batch_size=PART):
+        part.validate(full=True)  # texts are UTF-8, which the format leaves to the reader
         held += part.nbytes
         if held > BYTES:
             raise InputError(f"{name}: the table takes more than {BYTES:,} bytes; {REMEDY}")

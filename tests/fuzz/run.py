@@ -67,9 +67,9 @@ def run(name: str, seconds: int, findings: Path) -> bool:
     count = re.findall(r"number_of_executed_units: *(\d+)", ended.stderr)
     branches = re.findall(r" cov: (\d+)", ended.stderr)
     found = sorted(path.name for path in kept.iterdir())
+    done, seen = (numbers[-1] if numbers else "?" for numbers in (count, branches))
     print(
-        f"{name:16} {count[-1] if count else '?':>9} executions, {branches[-1] if branches else '?'}"
-        f" branches, {len(found)} findings",
+        f"{name:16} {done:>9} executions, {seen} branches, {len(found)} findings",
         flush=True,
     )
     if ended.returncode or found:

@@ -232,7 +232,7 @@ TARGETS: dict[str, Target] = {
     "yaml": Target(lambda f, d: strict_yaml.parse(text(d), "c.yaml"), lambda f: list(YAML)),
     "document": Target(written("c.yaml", document), lambda f: list(YAML)),
     "override": Target(override, lambda f: [b"source.0.path=y.nc", b"train={a: [1, 2]}"]),
-    "json": Target(lambda f, d: strict_json.parse(text(d), "s.json"), lambda f: LOG.split(b"\n")[:2]),
+    "json": Target(lambda f, d: strict_json.parse(text(d), "s.json"), lambda f: LOG.splitlines()),
     "run_files": Target(run_files, lambda f: [LOG]),
     "sensor_rows": Target(written("s.csv", read_sensor), lambda f: [SENSOR]),
     "sensor_table": Target(written("s.csv", read_sensor), lambda f: [TABLE]),

@@ -22,7 +22,7 @@ from releo_da.types import InputError
 from .targets import TARGETS
 
 MARKS = [b"", b"\0" * 8, b"\xff" * 8, b"nan", b"-1", b"1e999", b"{", b"[" * 80, b"\n", b",", b'"',
-         b"9" * 30, b"\x89HDF", b"PAR1", b"*a", b"!!x", b"../", "ä\u2028".encode(), b"%"]  # fmt: skip
+         b"9" * 30, b"\x89HDF", b"PAR1", b"*a", b"!!x", b"../", b"\xe2\x80\xa8", b"%"]  # fmt: skip
 SLOWEST = 20.0
 """Seconds that one content may take on a busy machine."""
 
