@@ -207,6 +207,27 @@ def test_scores_do_not_depend_on_how_a_run_was_cut(tmp_path: Path, run: Run) -> 
     assert (tmp_path / "whole" / "figures" / "departures.png").is_file()
 
 
+def test_scores_do_not_depend_on_the_order_of_arrival(tmp_path: Path, run: Run, capsys) -> None:
+    scores = {}
+    for name, calls in (("whole", [(0, 1, 2)]), ("late", [(1,), (2,), (0,)])):
+        for path in (tmp_path / "inbox").glob("*.nc"):
+            path.unlink()
+        for dates in calls:
+            deliver(tmp_path / "inbox", *dates)
+            assert run("cycle", "c.yaml", "--once", "--out", name) == 0
+        scores[name] = json.loads((tmp_path / name / "scores.json").read_text("utf-8"))
+    assert scores["whole"] == scores["late"]
+    assert "3 acquisitions assimilated, 2 cycles undone before" in capsys.readouterr().out
+    assert run("status", "late") == 0
+    told = capsys.readouterr().out
+    assert "cycles: 3" in told and "waiting: 0" in told
+    assert "cycles undone for what came late or corrected: 2" in told
+    assert "states/000005.safetensors" in told
+    assert run("forecast", "late", "--until", "2020-06-02", "--quiet") == 0
+    ahead = read_products(tmp_path / "late" / "forecast.nc")
+    assert str(ahead.time.values[0])[:10] == "2020-05-11"
+
+
 def test_a_change_of_what_decides_is_refused(tmp_path: Path, run: Run, capsys) -> None:
     deliver(tmp_path / "inbox", 0)
     assert run(*CYCLE) == 0
