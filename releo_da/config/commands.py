@@ -34,6 +34,7 @@ from releo_da.config.document import load
 from releo_da.config.observing import OPERATORS
 from releo_da.config.options import Options
 from releo_da.config.report import report
+from releo_da.config.run_files import warn
 from releo_da.config.schema import component
 from releo_da.config.schema import options as options_schema
 from releo_da.config.schemes import SCHEMES, SMOOTHERS
@@ -51,11 +52,6 @@ from releo_da.types import InputError
 def _tell(options: Options, text: str) -> None:
     if not options.quiet:
         Console().print(text, soft_wrap=True, highlight=False, markup=False)
-
-
-def _warn(text: str) -> None:
-    """A line on the error stream, also of a quiet command: what a log of cron should hold."""
-    Console(stderr=True).print(text, soft_wrap=True, highlight=False, markup=False)
 
 
 def _finished(options: Options, path: Path) -> None:
@@ -97,7 +93,7 @@ def inspect(config: Path, options: Options) -> int | None:
 def cycle(config: Path, options: Options, once: bool) -> int | None:
     """Assimilate what has arrived in the inbox; without ``once``, until a signal ends it."""
     document = load(config, options.settings)
-    path = cycling.command(document, options, once, lambda text: _tell(options, text), _warn)
+    path = cycling.command(document, options, once, lambda text: _tell(options, text), warn)
     if path is not None:
         _finished(options, path)
     return None

@@ -130,7 +130,7 @@ def opened_runs(roots: Sequence[Path], out: Path) -> dict[str, Opened]:
     for root in roots:
         if root.resolve() in seen:
             raise InputError(
-                f"{root}: is the same directory as {seen[root.resolve()]}; give it once"
+                f"{root} is the same directory as {seen[root.resolve()]}; give it once"
             )
         seen[root.resolve()] = root
     if out.resolve() in seen or (out / "scores.json").is_file():

@@ -47,7 +47,7 @@ class Land(NamedTuple):
 def wofost(
     calendar: Sequence[int],
     seed: int,
-    crops: Sequence[str] = (),
+    crops: Sequence[str] | None = None,
     years: Years = "test",
     field_size: float = 14.0,
     discrepancy: float = 0.05,
@@ -71,7 +71,7 @@ def aquacrop(
     calendar: Sequence[int],
     seed: int,
     climate: Literal["brussels", "champion"] = "brussels",
-    crops: Sequence[str] = (),
+    crops: Sequence[str] | None = None,
     years: Years = "test",
     field_size: float = 14.0,
     discrepancy: float = 0.05,
@@ -107,8 +107,7 @@ def phenology(
         field_size: as in `wofost`.
         discrepancy: as in `wofost`.
     """
-    if not crops:
-        raise InputError(f"crops: the list is empty; name covers, of {', '.join(KINDS)}")
+    _check_named(crops, f"name covers, of {', '.join(KINDS)}")
     _check(field_size, discrepancy)
     seasons = tuple(covers(tuple(crops), (year,), seed=seed) for year in calendar)
     return Land(seasons, field_size, discrepancy, seed)
@@ -125,13 +124,15 @@ def _tabled(
     name: str,
     calendar: Sequence[int],
     seed: int,
-    crops: Sequence[str],
+    crops: Sequence[str] | None,
     years: Years,
     field_size: float,
     discrepancy: float,
 ) -> Land:
     """The seasons of a packaged table, with covers beside its crops where they are named."""
     _check(field_size, discrepancy)
+    if crops is not None:
+        _check_named(crops, "name crops, or leave it out for all of the table")
     if isinstance(years, str):
         listed = getattr(tables.SOURCES[name], years)
         chosen = [listed[(seed + k) % len(listed)] for k in range(len(calendar))]
@@ -139,20 +140,43 @@ def _tabled(
         chosen = list(years)
     if len(chosen) != len(calendar):
         raise InputError(
-            f"source.twin.nature.years: {len(chosen)} years of weather for the {len(calendar)} "
+            f"years: {len(chosen)} years of weather for the {len(calendar)} "
             f"calendar years {calendar[0]} to {calendar[-1]}; give one for each"
         )
-    wanted = [crop for crop in crops if crop not in KINDS]
-    others = tuple(crop for crop in crops if crop in KINDS)
+    wanted = [crop for crop in crops or () if crop not in KINDS]
+    others = tuple(crop for crop in crops or () if crop in KINDS)
     seasons = []
     for year, weather in zip(calendar, chosen, strict=True):
         grown = tables.growth(name, (weather,), year)
+        missing = [crop for crop in wanted if crop not in grown.crop]
+        if missing:
+            raise InputError(_unknown(name, missing, grown.crop))
         parts = [select(grown, wanted) if wanted else grown] if wanted or not others else []
         if others:
             under = tables.weather(name, (weather,), year)
             parts.append(covers(others, (year,), seed=seed, weather=under))
         seasons.append(join(parts))
     return Land(tuple(seasons), field_size, discrepancy, seed)
+
+
+def _unknown(name: str, missing: Sequence[str], have: Sequence[str]) -> str:
+    """What to say of crops that a table lacks: what it has, and which other table has them."""
+    elsewhere = []
+    for other in tables.SOURCES:
+        year = tables.SOURCES[other].test[0]
+        if other != name and set(missing) <= set(tables.growth(other, (year,), None).crop):
+            elsewhere.append(other.replace("_", " of climate "))
+    return (
+        f"crops: no growth of {', '.join(missing)}; there is {', '.join(dict.fromkeys(have))}, and "
+        f"beside crops {', '.join(KINDS)}"
+        + (f"; {' and '.join(elsewhere)} would have it" if elsewhere else "")
+    )
+
+
+def _check_named(crops: Sequence[str], remedy: str) -> None:
+    """Refuse an empty list."""
+    if not crops:
+        raise InputError(f"crops: the list is empty; {remedy}")
 
 
 def _check(field_size: float, discrepancy: float) -> None:

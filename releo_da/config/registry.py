@@ -154,10 +154,7 @@ class Registry:
             )
         if set(self.call) & set(inspect.signature(function).parameters):
             return bound
-        try:
-            return bound()
-        except InputError as error:
-            raise InputError(f"{where}: {error}") from error
+        return placed(bound, where)
 
 
 def options_of(function: Function, hidden: Collection[str] = ()) -> dict[str, Option]:
@@ -217,6 +214,34 @@ def bind(
     parameters = inspect.signature(function).parameters
     given = {name: value for name, value in provided.items() if name in parameters}
     return partial(function, **arguments, **given)
+
+
+def made(function: Function, options: Mapping[str, Any] | None, where: str) -> Any:
+    """What a function makes of the options of a configuration.
+
+    Args:
+        function: see `bind`.
+        options: see `bind`.
+        where: see `bind`.
+
+    Raises:
+        InputError: see `bind`; or what the function refuses, with its place.
+    """
+    return placed(bind(function, options, where), where)
+
+
+def placed(bound: Callable[[], Any], where: str) -> Any:
+    """What a bound function makes; what it refuses is told with its place in the configuration.
+
+    Raises:
+        InputError: of the function, which names the place itself or is given it.
+    """
+    try:
+        return bound()
+    except InputError as error:
+        if str(error).startswith(where):
+            raise
+        raise InputError(f"{where}: {error}") from error
 
 
 def description(function: Function) -> str:

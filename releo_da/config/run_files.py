@@ -115,6 +115,12 @@ def open_run(
     return Opened(root, log, made)
 
 
+def warn(text: str, quiet: bool = False) -> None:
+    """A line on the error stream, which results and redirected output do not mix with."""
+    if not quiet:
+        Console(stderr=True).print(text, soft_wrap=True, highlight=False, markup=False)
+
+
 @contextmanager
 def progress(total: int, label: str, quiet: bool) -> Iterator[Tick]:
     """A progress bar on a terminal, a plain line every tenth otherwise, nothing when quiet.

@@ -13,7 +13,7 @@ from releo_da.config.document import Document
 from releo_da.config.innovations import impacts, ledger, of_sensors
 from releo_da.config.options import Options
 from releo_da.config.report import report
-from releo_da.config.run_files import open_run, progress
+from releo_da.config.run_files import open_run, progress, warn
 from releo_da.config.sections import products, score, section
 from releo_da.config.toy_source import is_toy
 from releo_da.config.twin_files import write_estimates, writing
@@ -61,6 +61,9 @@ def performed(
     root, log, provenance = open_run(document, options, "twin", task.seed)
     for record in told(ours.model, ready.ground):
         log.write(record)
+    for message in ready.silent:
+        log.write({"kind": "left_out", "message": message})
+        warn(message, options.quiet)
     held = None if ready.sample is None or len(made.shape) == 1 else pixels_of(made.shape)
     length = wanted.repeats * turns(len(looks), task, ready.pixels)
     outcomes = []

@@ -17,12 +17,12 @@ from releo_da.config.document import Document
 from releo_da.config.hindcast import MEMBERS, SEED
 from releo_da.config.sections import horizons_of, products, score, section
 from releo_da.config.simulation import simulation
+from releo_da.config.twin_passes import passes, silent
 from releo_da.config.twin_pixels import ground_of, sample_of
 from releo_da.config.twin_source import (
     Twin,
     channels_of,
     offsets,
-    passes,
     period_of,
     source_of,
     true_biases,
@@ -46,6 +46,7 @@ class Prepared:
     Attributes:
         made: what is simulated.
         looks: the passes.
+        silent: of each satellite that never passes, a sentence.
         task: what is asked of every block.
         ours: the system that assimilates.
         theirs: that of the truth.
@@ -58,6 +59,7 @@ class Prepared:
 
     made: Twin
     looks: list[Acquisition]
+    silent: list[str]
     task: Task
     ours: Assembly
     theirs: Assembly
@@ -117,7 +119,9 @@ def prepared(document: Document, device: torch.device) -> Prepared:
     task = replace(task, rows=rows_of(ours, looks, task))
     known = known_biases(ours, made)
     sample = sample_of(made.shape, comparisons(ours, looks, task))
-    return Prepared(made, looks, task, ours, theirs, known, ground, sample, seed, device)
+    return Prepared(
+        made, looks, silent(document, made), task, ours, theirs, known, ground, sample, seed, device
+    )
 
 
 def one_run(

@@ -6,22 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import torch
-
 from releo_da.config.assemble import FORECASTERS
 from releo_da.config.document import Document
 from releo_da.config.natures import NATURES
-from releo_da.config.registry import bind
+from releo_da.config.registry import made, placed
 from releo_da.config.sections import as_date, days
 from releo_da.config.sensor_paths import with_paths
 from releo_da.config.twin_errors import clouds
 from releo_da.config.twin_errors import instrument as instrument_errors
 from releo_da.config.twin_satellites import Satellite, satellite
-from releo_da.io.geometry import relative_azimuth, sun_position
 from releo_da.nature.clouds import Clouds
 from releo_da.nature.instrument import Instrument
 from releo_da.state.bias import bias_name
-from releo_da.types import Acquisition, InputError
+from releo_da.types import InputError
 
 Said = TypeVar("Said")
 
@@ -33,9 +30,6 @@ SATELLITES = ({"sensor": "sentinel2a"}, {"sensor": "sentinel2b"})
 
 LANDSCAPE, POINTS = (48, 48), 256
 """Pixels of a land, and of a truth that is drawn from a forecaster, unless they are told."""
-
-LOWEST_SUN = 85.0
-"""Passes with a larger sun zenith (degrees) are left out: it is night, or as good as."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +99,7 @@ def twin_source(
     if seed is not None and seed < 0:
         raise InputError(f"seed is {seed}; give 0 or a positive number")
     bound = tuple(
-        bind(satellite, entry, f"source.twin.satellites[{k}]")()
-        for k, entry in enumerate(satellites)
+        made(satellite, entry, f"source.twin.satellites[{k}]") for k, entry in enumerate(satellites)
     )
     sky, probability = _sky(cloud, nature is not None)
     errors = _errors(instrument, nature is not None, sky is not None)
@@ -117,8 +110,8 @@ def twin_source(
 def _sky(cloud: float | dict[str, Any] | None, land: bool) -> tuple[Clouds | None, float]:
     """Clouds, or none and the probability of independent ones."""
     if isinstance(cloud, Mapping) or (cloud is None and land):
-        made: Clouds = bind(clouds, cloud or {}, "source.twin.cloud")()
-        return made, 0.0
+        sky: Clouds = made(clouds, cloud or {}, "source.twin.cloud")
+        return sky, 0.0
     probability = 0.5 if cloud is None else cloud
     if not 0.0 <= probability < 1.0:
         raise InputError(f"cloud is {cloud}; give a probability from 0 to below 1")
@@ -130,8 +123,8 @@ def _errors(told: dict[str, Any] | None, land: bool, clouded: bool) -> Instrumen
     if told is None and not land and not clouded:
         return None
     given = PERFECT if told is None and not land else told or {}
-    made: Instrument = bind(instrument_errors, given, "source.twin.instrument")()
-    return made
+    errors: Instrument = made(instrument_errors, given, "source.twin.instrument")
+    return errors
 
 
 def is_twin(document: Document) -> bool:
@@ -161,8 +154,8 @@ def source_of(document: Document) -> Twin:
         satellites = options["satellites"]
         named = [with_paths(document, s) if isinstance(s, Mapping) else s for s in satellites]
         options = {**options, "satellites": named}
-    made: Twin = bind(twin_source, options, "source.twin")()
-    return made
+    found: Twin = placed(lambda: made(twin_source, options, "source.twin"), str(document.path))
+    return found
 
 
 def period_of(document: Document) -> tuple[float, float]:
@@ -173,32 +166,6 @@ def period_of(document: Document) -> tuple[float, float]:
     """
     first, last = document.require("period")
     return days(as_date(first, "period")), days(as_date(last, "period"), end=True)
-
-
-def passes(document: Document, made: Twin, device: torch.device) -> list[Acquisition]:
-    """Time, sensor and angles (one row for all pixels) of every pass of the period, in time order.
-
-    Raises:
-        InputError: the period is missing, or no satellite passes in it by day.
-    """
-    start, end = period_of(document)
-    found = []
-    for s in made.satellites:
-        for time, view_zenith, view_azimuth in s.calendar.looks(start, end, made.place):
-            zenith, azimuth = sun_position(time, *made.place)
-            if zenith > LOWEST_SUN:
-                continue
-            relative = float(relative_azimuth(azimuth, view_azimuth))
-            angles = torch.tensor([float(zenith), view_zenith, relative], device=device)
-            nothing = torch.zeros(1, len(s.channels), device=device)
-            found.append(Acquisition(time, s.sensor, nothing, nothing, angles[None], s.sensor))
-    if not found:
-        raise InputError(
-            f"{document.path}: no satellite passes by day in the period; "
-            "check period, place, the years in which the satellites work (orbit: lifts that), and "
-            "first and hour where they are given"
-        )
-    return sorted(found, key=lambda a: a.time)
 
 
 def channels_of(made: Twin) -> dict[str, tuple[str, ...]]:

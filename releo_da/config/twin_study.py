@@ -27,6 +27,7 @@ from releo_da.config import twin
 from releo_da.config.document import load
 from releo_da.config.options import Options
 from releo_da.config.report import report
+from releo_da.config.run_files import warn
 from releo_da.config.sections import score, section
 from releo_da.config.side_by_side import side_by_side
 from releo_da.config.study import Run, study
@@ -115,7 +116,10 @@ def _check(unit: Unit, asked: Run, path: Path) -> None:
         raise InputError(f"{where}: folds and fitted_on belong to hindcasts; remove them")
     if section(document, "score", score).repeats > 1:
         raise InputError(f"{where}: score.repeats: a study repeats by its seeds; remove it")
-    if prepared(document, unit.options.torch_device()).made.seed is not None:
+    ready = prepared(document, unit.options.torch_device())
+    for message in ready.silent:
+        warn(f"{unit.run}: {message}")
+    if ready.made.seed is not None:
         raise InputError(
             f"{where}: source.twin.seed: every seed of a study has a truth of its own; remove it"
         )

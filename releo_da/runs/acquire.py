@@ -12,12 +12,14 @@ our latents. What arrives has by default the noise of the full R, ``y = c + R^1/
 Everything is a function of seed, pixel ids and time, so that a block is simulated alone, when it is
 needed, and memory holds one block. Truth, clouds and noise have a seed of their own, and their
 draws labels of their own: even with the seed of its truth a run has no member that is the truth.
+Those of clouds and noise name the sensor: a pass is the same whatever else flies.
 Shapes: truth ``[pixel, 1, latent]``, where a latent of a prescribed truth is a variable.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -106,9 +108,13 @@ def nature(
     draws = block_draws(seed, pixels, here[0].angles)
     states = truth.states(sorted({*others, *(a.time for a in here)}), pixels)
     acquisitions, exact = [], []
-    for number, a in enumerate(here):
+    known: Counter[tuple[float, str]] = Counter()
+    for a in here:
         clean = truth.observe(states[a.time], a)[:, 0]
-        acquisitions.append(deliver(a, clean, pixels, draws, f"{a.sensor} {number}"))
+        twice = known[a.time, a.sensor]  # not its number in the run: others may fly or not
+        known[a.time, a.sensor] += 1
+        label = f"{a.sensor} {twice}" if twice else a.sensor
+        acquisitions.append(deliver(a, clean, pixels, draws, label))
         exact.append(clean)
     return Nature(truth, states, acquisitions, exact)
 

@@ -298,7 +298,7 @@ def test_bad_command_lines_end_with_2(
     (tmp_path / "link").symlink_to(twins[0])
     for line, message in (
         ((twins[0], *out), "two run directories or more"),
-        ((*twins, tmp_path / "link", *out), "link: is the same directory as"),
+        ((*twins, tmp_path / "link", *out), "link is the same directory as"),
         ((twins[0], tmp_path / "nowhere", *out), "nowhere: no such directory"),
         ((*twins, "--out", twins[1]), "is the directory of a run; give another"),
     ):

@@ -179,3 +179,32 @@ def test_a_pass_is_the_same_whatever_else_flies(tmp_path: Path) -> None:
         for a, b in zip(alone.acquisitions, common, strict=True):
             assert torch.equal(a.values, b.values)
             assert torch.equal(a.error, b.error)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"name": "wofost", "crops": []}, "nature: crops: the list is empty; name crops, or leave"),
+        ({"name": "wofost", "crops": ["vine"]}, "no growth of vine.*grassland"),
+        ({"name": "aquacrop", "crops": ["maize"]}, "aquacrop of climate champion would have it"),
+        ({"name": "wofost", "years": [1993, 1994]}, r"source.twin.nature: years: 2 years of weath"),
+    ],
+)
+def test_bad_natures_are_refused_in_one_message(
+    tmp_path: Path, options: dict, message: str
+) -> None:
+    held = ready(tmp_path, nature=options)
+    with pytest.raises(InputError, match=message) as told:
+        held.simulate(held.pixels)
+    assert str(told.value).count("source.twin.nature") == 1
+
+
+def test_what_is_wrong_is_told_with_file_and_key(tmp_path: Path) -> None:
+    for options, key in (
+        ({"cloud": {"cover": 1.5}}, "source.twin.cloud: cover is 1.5"),
+        ({"place": [6.8, 95.0]}, "source.twin: place is"),
+        ({"satellites": []}, "source.twin: satellites: the list is empty"),
+    ):
+        with pytest.raises(InputError) as told:
+            ready(tmp_path, **options)
+        assert str(told.value).startswith(f"{tmp_path / 'config.yaml'}: {key}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -11,8 +12,9 @@ import torch
 
 from releo_da.config.document import load
 from releo_da.config.twin_errors import clouds, instrument
+from releo_da.config.twin_passes import passes, silent
 from releo_da.config.twin_satellites import land_channels, satellite
-from releo_da.config.twin_source import passes, source_of
+from releo_da.config.twin_source import source_of
 from releo_da.nature.clouds import Clouds
 from releo_da.types import Acquisition, InputError
 
@@ -92,9 +94,37 @@ def test_bad_satellites_are_refused(options: dict, message: str) -> None:
 
 def test_a_schedule_without_acquisitions_is_refused(tmp_path: Path) -> None:
     only = "source.twin.satellites=[{sensor: sentinel2c}]"
-    with pytest.raises(InputError, match=r"no satellite passes by day.*orbit: lifts that"):
+    message = r"no satellite passes by day.*sentinel2c .*begin on 2025-01-21.*orbit: lifts that"
+    with pytest.raises(InputError, match=message):
         looks(tmp_path, only)
     assert looks(tmp_path, "source.twin.satellites=[{sensor: sentinel2c, orbit: sentinel2a}]")
+
+
+@pytest.mark.parametrize(
+    ("entry", "settings", "message"),
+    [
+        ("{sensor: sentinel2c}", (), r"sentinel2c \(source.twin.satellites\[1\]\).*2025-01-21"),
+        ("{sensor: sentinel2a}", ("period=[2025-02-01, 2025-03-31]",), "data end on 2025-01-20"),
+        ("{sensor: landsat8}", ("period=[2022-03-01, 2022-03-02]",), "repeats every 16 days"),
+        ("{sensor: modis_terra, hour: 1.0}", (), "first, every_days or hour"),
+    ],
+)
+def test_a_satellite_that_never_passes_is_told(
+    tmp_path: Path, entry: str, settings: tuple[str, ...], message: str
+) -> None:
+    (tmp_path / "config.yaml").write_text(CONFIG, encoding="utf-8")
+    both = f"source.twin.satellites=[{{sensor: sentinel2b, every_days: 1}}, {entry}]"
+    document = load(tmp_path / "config.yaml", (both, *settings))
+    (said,) = silent(document, source_of(document))
+    assert re.search(message, said)
+    found = looks(tmp_path, both, *settings)
+    assert {a.sensor for a in found} == {"sentinel2b"}
+
+
+def test_satellites_that_pass_are_not_told(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(CONFIG, encoding="utf-8")
+    document = load(tmp_path / "config.yaml")
+    assert silent(document, source_of(document)) == []
 
 
 def test_clouds_and_instruments_are_checked() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from releo_da.config import twin_setting, twin_source
+from releo_da.config import twin_passes, twin_setting, twin_source
 from releo_da.config.assemble import Assembly
 from releo_da.config.compared import comparing
 from releo_da.config.document import load
@@ -47,7 +47,7 @@ def joined(
     document, device = load(path), torch.device("cpu")
     made = twin_source.source_of(document)
     ours, theirs = twin_setting.assemblies(document, made, device)
-    looks = twin_source.passes(document, made, device)
+    looks = twin_passes.passes(document, made, device)
     task = twin_setting.task_of(document, made)
     return simulation(made, theirs, looks, (task.start, *task.asked), 7, {}), ours, task, looks
 
@@ -119,7 +119,43 @@ def test_what_arrives_is_for_the_caller_to_say(tmp_path: Path) -> None:
 
     simple = prescribed_season(ours.model, looks, [])(torch.arange(4)).truth
     found = nature(simple, looks, (), torch.arange(256, 260), 3, deliver)
-    assert asked == [(f"sentinel2a {k}", 256) for k in range(len(looks))]
+    assert asked == [("sentinel2a", 256)] * len(looks)
     for a, exact in zip(found.acquisitions, found.exact, strict=True):
         assert torch.equal(a.values, 1.1 * exact)
         assert a.seen[:, 0].tolist() == [False, True, False, True]
+
+
+def test_a_pass_is_the_same_whatever_else_flies(tmp_path: Path) -> None:
+    """Clouds and noise go by time and sensor, of independent clouds and the noise of R as well."""
+    simulate, *_ = joined(tmp_path)
+    path = tmp_path / "config.yaml"
+    both = (
+        "source.twin.satellites=[{sensor: sentinel2a, channels: [B03, B04, B08, B11], "
+        "every_days: 8}, {sensor: sentinel2b, channels: [B03, B04, B08, B11], every_days: 3}]"
+    )
+    document, device = load(path, (both,)), torch.device("cpu")
+    made = twin_source.source_of(document)
+    ours, theirs = twin_setting.assemblies(document, made, device)
+    looks = twin_passes.passes(document, made, device)
+    task = twin_setting.task_of(document, made)
+    others = simulation(made, theirs, looks, (task.start, *task.asked), 7, {})
+    one, more = (made(torch.arange(20)).acquisitions for made in (simulate, others))
+    again = [a for a in more if a.sensor == "sentinel2a"]
+    assert len(more) > len(again) == len(one)
+    for a, b in zip(one, again, strict=True):
+        assert torch.equal(a.seen, b.seen)
+
+
+def test_two_passes_of_one_sensor_and_time_have_their_own_noise(tmp_path: Path) -> None:
+    simulate, ours, _, looks = joined(tmp_path)
+    labels: list[str] = []
+
+    def deliver(
+        a: Acquisition, clean: Tensor, pixels: Tensor, draws: Draws, label: str
+    ) -> Acquisition:
+        labels.append(label)
+        return a
+
+    truth = simulate(torch.arange(2)).truth
+    nature(truth, [looks[0], looks[0], looks[1]], (0.0,), torch.arange(2), 7, deliver)
+    assert labels == ["sentinel2a", "sentinel2a 1", "sentinel2a"]
