@@ -30,6 +30,7 @@ from typing import Any, NamedTuple
 import torch
 
 from releo_da.cycling.ledger import Arrival, Ledger
+from releo_da.diagnostics.alarms import Rules
 from releo_da.io import JsonLines, merge
 from releo_da.io.acquisition_file import read_acquisition
 from releo_da.io.inbox import Arrived
@@ -44,6 +45,7 @@ from releo_da.runs.outputs import Write
 from releo_da.runs.retention import retain, tidy
 from releo_da.runs.store import Store, ids_of
 from releo_da.runs.turn import Turn, prior, turn, widened
+from releo_da.runs.watched import Watching
 from releo_da.types import Acquisition, State
 
 
@@ -81,6 +83,7 @@ class Service:
         device: where tensors live while a block is worked on.
         replay_days: how far before the latest acquisition one may come late.
         thin_days: time between the states that are kept of the past (`releo_da.runs.retention`).
+        rules: of alarms, and of what is done with a sensor that has changed.
     """
 
     model: Model
@@ -96,6 +99,7 @@ class Service:
     device: torch.device | str = "cpu"
     replay_days: float = 10.0
     thin_days: float = 30.0
+    rules: Rules = Rules()
 
     @property
     def ledger(self) -> Ledger:
@@ -112,6 +116,11 @@ class Service:
         """What accepts the files of the inbox."""
         parts = (self.store.root, self.ledger, self.replay_days, self.read, self.reader, self.log)
         return Intake(*parts)
+
+    @cached_property
+    def watching(self) -> Watching:
+        """What looks after the health of the run."""
+        return Watching(self.ledger, self.rules, self.log)
 
     def sweep(self, stop: Callable[[], bool] = lambda: False) -> Swept:
         """Assimilate what has arrived; ``stop`` is asked before each file and each acquisition."""
@@ -140,7 +149,9 @@ class Service:
         if store.state is None:
             for record in told(model, joined.pixels):
                 self.log.write(record)
-        work = partial(self._turn, model, ids_of(joined.pixels), joined.acquisitions[0])
+        before, clock = store.number, self.ledger.clock()
+        factor = self.watching.factor(before, arrival.sensor)
+        work = partial(self._turn, model, ids_of(joined.pixels), joined.acquisitions[0], factor)
         cycle, done = store.commit(arrival, joined.pixels, work)
         about = arrival._asdict() | {"cycle": cycle.number, "rejected": done.rejected}
         about["seconds"] = round(done.seconds, 3)
@@ -149,12 +160,14 @@ class Service:
             self.log.write({**self.record(done.judged, arrival), "cycle": cycle.number})
         if done.recovered:
             self.log.write({"kind": "recovered", "cycle": cycle.number, "pixels": done.recovered})
+        self.watching.add(cycle, before, clock)
 
     def _turn(
         self,
         model: Model,
         ids: torch.Tensor,
         acquisition: Acquisition,
+        factor: float,
         keep: Callable[[State], None],
         write: Write,
     ) -> Turn:
@@ -164,6 +177,7 @@ class Service:
         begin, members = (start, self.members) if last is None else (last.time, last.shape[1])
         fresh = prior(model, begin, ids, members, self.seed, self.device)
         go = partial(turn, model, pixels=ids, acquisition=acquisition, seed=self.seed)
+        go = partial(go, factor=factor, stale_days=self.rules.stale_days)
         if last is None:
             return go(fresh, keep=keep, write=write, device=self.device)
         with reading_state(last.path) as held:

@@ -147,6 +147,7 @@ class Store:
         ):
             done = work(keep, write)
         scores = {"sums": done.sums, "rejected": done.rejected, "diverged": done.diverged}
+        scores |= {"pixels": done.pixels, "stale": done.stale, "factor": done.factor}
         scores |= {} if done.judged is None else {"innovations": plain(done.judged)}
         digests = checksum(self.root / name), checksum(self.root / product)
         cycle = Cycle(number, arrival, name, digests[0], scores, product, digests[1])

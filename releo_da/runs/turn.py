@@ -36,6 +36,10 @@ from releo_da.runs.timeline import where_seen
 from releo_da.runs.timing import Clock
 from releo_da.types import Acquisition, State, Step
 
+LAST_SEEN = "last_seen"
+"""In the memory of a state of a cycling run: when each pixel was seen clear, ``[pixel]`` days. It
+counts from when a pixel joined the run, and is rewound with the state. Schemes do not meet it."""
+
 Take = Callable[[Tensor], State]
 """``take(rows)``, the state of some rows of the pixel axis."""
 
@@ -51,6 +55,9 @@ class Turn(NamedTuple):
         judged: what the analysis said of its innovations, or None.
         seconds: by the wall clock, of forecast, analysis and output variables alone, without what
             takes, keeps and writes.
+        pixels: number of pixels of the state.
+        stale: number of those that were not seen clear for so many days.
+        factor: by which the errors of the acquisition were multiplied.
     """
 
     sums: dict[str, list[float]]
@@ -59,6 +66,9 @@ class Turn(NamedTuple):
     recovered: dict[str, int]
     judged: Judged | None
     seconds: float
+    pixels: int
+    stale: int
+    factor: float
 
 
 def prior(
@@ -132,6 +142,8 @@ def turn(
     keep: Callable[[State], None],
     write: Callable[[np.ndarray, dict[str, np.ndarray]], None],
     device: torch.device | str = "cpu",
+    factor: float = 1.0,
+    stale_days: float = 60.0,
 ) -> Turn:
     """Forecast a state to an acquisition and assimilate it, block by block.
 
@@ -144,6 +156,9 @@ def turn(
         keep: takes the analysis of the next pixels.
         write: ``write(ids, {name: [statistic, 1, pixel]})``, takes their output variables.
         device: where a block lives while it is worked on.
+        factor: by which the errors of the acquisition are multiplied, 1 for a sensor that is
+            believed (`releo_da.diagnostics.health`).
+        stale_days: days after which a pixel that was not seen clear is counted as stale.
     """
     names = (*model.labels[acquisition.sensor], "ndvi")
     scored, refused = np.zeros((len(names), TERMS)), np.zeros(len(names) - 1, int)
@@ -153,15 +168,21 @@ def turn(
     take = clock.timed("files", take)
     keep, write = clock.timed("files", keep), clock.timed("files", write)
     start = perf_counter()
+    stale = 0
     with torch.no_grad():
         for rows in blocks(pixels):
-            step, numbers = _block_turn(model, take(rows), on(acquisition, device, rows), seed)
+            held, part = take(rows), on(acquisition, device, rows)
+            before = held.memory.pop(LAST_SEEN, None)
+            step, numbers = _block_turn(model, held, part, seed, factor)
+            seen = last_seen(before, part)
+            stale += int((acquisition.time - seen > stale_days).sum())
             scored += sums(numbers)
             lost = (step.acquisition.precision > 0) & (step.precision == 0)
             refused += lost.sum(0).cpu().numpy()
             recovered += recoveries(step)
             judged += _judged(model, step)
-            keep(step.analysis)
+            remembered = {**step.analysis.memory, LAST_SEEN: seen}
+            keep(step.analysis._replace(memory=remembered))
             derived = model.derive(step.analysis.ensemble, step.acquisition.angles)
             found = {n: statistics(m[None].float().cpu().numpy()) for n, m in derived.items()}
             write(pixels[rows].numpy(), found)
@@ -169,7 +190,22 @@ def turn(
     lost_by = {name: int(n) for name, n in zip(names, refused, strict=False) if n}
     said = joined_judged([[one] for one in judged])[0] if judged else None
     seconds = perf_counter() - start - clock.spent.get("files", 0.0)
-    return Turn(counted, lost_by, recovered.total(), dict(recovered), said, seconds)
+    lost_pixels = recovered.total(), dict(recovered)
+    return Turn(counted, lost_by, *lost_pixels, said, seconds, len(pixels), stale, factor)
+
+
+def last_seen(before: Tensor | None, acquisition: Acquisition) -> Tensor:
+    """When each pixel was seen clear, ``[pixel]`` float64 days, on the CPU.
+
+    Args:
+        before: the same before the acquisition; None, or 0, of a pixel that joins the run with it.
+        acquisition: of these pixels.
+    """
+    seen = acquisition.seen.any(-1).cpu()
+    if before is None:
+        return torch.full(seen.shape, acquisition.time, dtype=torch.float64)
+    before = before.cpu()
+    return before.masked_fill(seen | (before == 0), acquisition.time)
 
 
 def _judged(model: Model, step: Step) -> list[Judged]:
@@ -182,10 +218,12 @@ def _judged(model: Model, step: Step) -> list[Judged]:
 
 
 def _block_turn(
-    model: Model, state: State, acquisition: Acquisition, seed: int
+    model: Model, state: State, acquisition: Acquisition, seed: int, factor: float
 ) -> tuple[Step, np.ndarray]:
     """The step of one block, and its comparison with what was about to be assimilated."""
     part = model.error(acquisition)
+    if factor != 1.0:
+        part = part._replace(error=part.error * factor)
     device = part.values.device
     held = state._replace(
         ensemble=state.ensemble.to(device),
