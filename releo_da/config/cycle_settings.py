@@ -17,11 +17,13 @@ import torch
 
 from releo_da import __version__
 from releo_da.config.document import Document
+from releo_da.config.health import deciding
 from releo_da.config.hindcast import MEMBERS, SEED
 from releo_da.config.run_files import emulator_of, weights_of
 from releo_da.config.sensor_paths import sensor_files
 from releo_da.config.sources import READERS
 from releo_da.cycling.ledger import Ledger
+from releo_da.diagnostics.alarms import Rules
 from releo_da.io.archive import plain
 from releo_da.io.series import Series
 from releo_da.io.state_rows import StateHead
@@ -74,9 +76,11 @@ def reader_of(document: Document, source: Mapping[str, Any]) -> Callable[[Path],
     return lambda path: bound(document.permitted(path))()
 
 
-def settings_of(document: Document, source: Mapping[str, Any], device: str) -> dict[str, Any]:
+def settings_of(
+    document: Document, source: Mapping[str, Any], rules: Rules, device: str
+) -> dict[str, Any]:
     """What the states of a run depend on, as plain values."""
-    said = {key: document.values.get(key) for key in DECIDING}
+    said = {key: document.values.get(key) for key in DECIDING} | {"health": deciding(rules)}
     said |= {"seed": document.values.get("seed", SEED), "source": source}
     said["members"] = document.values.get("members", MEMBERS)
     files = sensor_files(document)

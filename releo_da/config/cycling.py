@@ -25,15 +25,17 @@ from releo_da.config.cycle_settings import (
     source_of,
 )
 from releo_da.config.document import Document
+from releo_da.config.health import rules_of
 from releo_da.config.innovations import of_sensors, record
 from releo_da.config.nested_paths import with_files
 from releo_da.config.options import Options
-from releo_da.config.report import report
+from releo_da.config.report import LEDGER, report
 from releo_da.config.run_files import open_run, run_root
 from releo_da.config.schemes import refuse_windows
 from releo_da.config.sections import days, products, section
 from releo_da.config.sensor_paths import with_paths
 from releo_da.cycling.ledger import Ledger
+from releo_da.diagnostics.alarms import Rules
 from releo_da.diagnostics.streaming import row, total
 from releo_da.io import create_run_directory, write_json
 from releo_da.io.inbox import arrived, folder_and_pattern
@@ -49,7 +51,6 @@ from releo_da.runs.store import Store
 from releo_da.state.bias import moments, rows_of
 from releo_da.types import InputError
 
-LEDGER = "ledger.sqlite"
 FOLDERS = ("figures", "products", "states", "acquisitions")
 
 
@@ -62,6 +63,7 @@ class Cycling:
     replay_days: float
     thin_days: float
     accept_changes: bool
+    rules: Rules
 
 
 def cycle(
@@ -70,6 +72,7 @@ def cycle(
     replay_days: float = 10.0,
     thin_days: float = 30.0,
     accept_changes: bool = False,
+    health: Mapping[str, Any] | None = None,
 ) -> Cycling:
     """Where acquisitions arrive.
 
@@ -80,6 +83,7 @@ def cycle(
             after it is then assimilated again.
         thin_days: time between the states that are kept from before that window.
         accept_changes: go on from the last state with another configuration, version or weights.
+        health: when alarms are raised (`releo_da.config.health.health`).
     """
     if not poll_seconds > 0:
         raise InputError(f"cycle.poll_seconds is {poll_seconds}; give a positive number of seconds")
@@ -87,7 +91,8 @@ def cycle(
         raise InputError(f"cycle.replay_days is {replay_days}; give a number of days, 0 for none")
     if not thin_days > 0.0:
         raise InputError(f"cycle.thin_days is {thin_days}; give a positive number of days")
-    return Cycling(inbox, float(poll_seconds), float(replay_days), float(thin_days), accept_changes)
+    numbers = float(poll_seconds), float(replay_days), float(thin_days)
+    return Cycling(inbox, *numbers, accept_changes, rules_of(health, "cycle.health"))
 
 
 def command(
@@ -163,7 +168,7 @@ def service_of(
     wanted, source = section(document, "cycle", cycle), checked_source(document)
     folder, pattern = folder_and_pattern(wanted.inbox)
     inbox, device = document.resolve(folder), options.torch_device()
-    settings = settings_of(document, source, device.type)
+    settings = settings_of(document, source, wanted.rules, device.type)
     source = with_files(document, with_paths(document, source), inbox)
     channels = configured_channels(source, f"{document.path}: source[0]")
     read = reader_of(document, source)
@@ -189,6 +194,7 @@ def service_of(
             device=device,
             replay_days=wanted.replay_days,
             thin_days=wanted.thin_days,
+            rules=wanted.rules,
         )
 
 

@@ -12,12 +12,11 @@ from pathlib import Path
 
 from releo_da.config.assemble import assemble
 from releo_da.config.copies import check_table, copied
-from releo_da.config.cycling import LEDGER
 from releo_da.config.document import load
 from releo_da.config.finished import LOG, parsed, text_of
 from releo_da.config.hindcast import SEED
 from releo_da.config.options import Options
-from releo_da.config.report import CLIMATOLOGY, FORECAST, report
+from releo_da.config.report import CLIMATOLOGY, FORECAST, LEDGER, report
 from releo_da.config.run_files import weights_of
 from releo_da.config.sections import days, products, section
 from releo_da.config.sensor_paths import kept_sensor

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from releo_da.config.finished import finished, published
+from releo_da.config.health import health_pictures, line, run_rules, standing
+from releo_da.cycling.ledger import Ledger
 from releo_da.diagnostics.ahead import forecast_pictures
 from releo_da.diagnostics.gallery import gallery
 from releo_da.diagnostics.picture import FieldPairs
@@ -24,6 +26,9 @@ from releo_da.observation.derived import described
 from releo_da.runs.field import measurement_error
 from releo_da.state.variables import variables as state_variables
 
+LEDGER = "ledger.sqlite"
+"""What a cycling run has committed."""
+
 FORECAST, CLIMATOLOGY = "forecast.nc", "climatology.nc"
 """What `releo-da forecast` leaves in a run directory."""
 
@@ -35,6 +40,7 @@ def report(root: Path) -> Path:
         InputError: the directory holds no finished run.
     """
     _, scores, text, log, made = finished(root)
+    raised: list[str] = []
     kept = {name: root / f"{name}.nc" for name in ("analysis", "verification")}
     said = read_products(kept["verification"]) if kept["verification"].is_file() else None
     sampled = said.pixel.values if "sampled" in scores and said is not None else ()
@@ -48,6 +54,10 @@ def report(root: Path) -> Path:
         pictures = twin_pictures(scores, said, found, truth, made.get("seed", 0), units)
     else:
         pictures = gallery(scores, said, found, field, made.get("seed", 0))
+    if (root / LEDGER).is_file():
+        with Ledger(root / LEDGER) as ledger:
+            pictures += health_pictures(ledger, run_rules(root))
+            raised = [line(one) for one in standing(ledger, run_rules(root))]
     if (root / FORECAST).is_file():
         usual = None
         if (root / CLIMATOLOGY).is_file():
@@ -58,7 +68,7 @@ def report(root: Path) -> Path:
         "title": f"releo_da {made.get('command', 'run')}: {root.name}",
         "summary": summary(scores),
         "run": {k: v for k, v in made.items() if k != "kind"},
-        "warnings": warnings(log, scores),
+        "warnings": raised + warnings(log, scores),
         "scores": scores,
         "config": text,
     }

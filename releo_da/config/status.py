@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from releo_da.config.cycling import LEDGER
+from releo_da.config.health import line, run_rules, standing
+from releo_da.config.report import LEDGER
 from releo_da.cycling.ledger import Ledger
 from releo_da.cycling.records import DUPLICATE, LATE, REPLACED, WAITING
 from releo_da.io.times import isoformat
@@ -40,6 +41,8 @@ def status(root: Path) -> dict[str, Any]:
     acquisitions in the order of all with the reason, ``unclear`` products, ``refused`` files with
     their errors.
 
+    ``alarms``, those that stand, by the clock of the acquisitions and by today's.
+
     Raises:
         InputError: the directory holds no ledger.
     """
@@ -54,6 +57,7 @@ def status(root: Path) -> dict[str, Any]:
                 "state": str(root / last.state),
                 "diverged": last.scores["diverged"],
             }
+        found["alarms"] = standing(ledger, run_rules(root))
         for status in (WAITING, DUPLICATE, REPLACED, LATE):
             listed = ledger.queue.listed(status)
             found[status] = [{**_told(one.arrival), "reason": one.reason} for one in listed]
@@ -80,6 +84,7 @@ def lines(found: dict[str, Any]) -> list[str]:
             f"state: {last['state']}",
             f"pixels that diverged then, and were recovered: {last['diverged']}",
         ]
+    told += [line(one) for one in found["alarms"]]
     for kind, words in {
         **dict.fromkeys((WAITING, DUPLICATE, REPLACED, LATE), ACQUISITION),
         "unclear": "{product} ({file})",

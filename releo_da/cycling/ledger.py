@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any
@@ -106,6 +107,12 @@ class Ledger:
         """Time of the latest acquisition that was ever assimilated, or None before the first."""
         found = self.db.execute("SELECT max(time) FROM cycle").fetchone()[0]
         return None if found is None else float(found)
+
+    def recorded(self) -> datetime | None:
+        """When the last cycle of the chain was committed (UTC), or None before the first."""
+        query = "SELECT recorded FROM cycle WHERE current ORDER BY number DESC LIMIT 1"
+        found = self.db.execute(query).fetchone()
+        return None if found is None else datetime.fromisoformat(found[0])
 
     def next_number(self) -> int:
         """Number of the next cycle."""

@@ -321,7 +321,7 @@ def test_status_names_what_was_left_out(tmp_path: Path, run: Run, capsys) -> Non
 def test_long_lists_of_status_are_cut() -> None:
     late = [dict(time=f"t{k}", sensor="s", product="p", file="f") for k in range(20)]
     counts = dict.fromkeys(LABELS, 0) | {"late": 20}
-    kinds = ("waiting", "duplicate", "replaced", "unclear", "refused")
+    kinds = ("alarms", "waiting", "duplicate", "replaced", "unclear", "refused")
     empty: dict[str, list] = {kind: [] for kind in kinds}
     told = lines({"counts": counts, "last": None, "late": late, **empty})
     assert "late: 20 in all, --json lists them; the last 12:" in told

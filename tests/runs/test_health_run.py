@@ -1,0 +1,157 @@
+"""A cycling run with a sensor that changes, or stops, against a truth that is known."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from releo_da.diagnostics.alarms import Rules
+from releo_da.diagnostics.watching import alarms
+from releo_da.io import read_products, read_state
+from releo_da.runs.turn import LAST_SEEN
+from releo_da.runs.watched import health_of
+
+from .linear import Open, linear_model, states
+
+POINTS, PASSES, ONSET = 30, 66, 44  # b brings the odd passes, one every 5 days
+SHIFT = np.array([0.0, 0.05])
+
+
+def truth(seed: int, passes: int = PASSES) -> np.ndarray:
+    """``[pass, point, channel]``, a draw of the dynamics of the linear model."""
+    rng, kept = np.random.default_rng(seed), 0.95**2.5
+    found = [0.3 + 0.1 * rng.standard_normal((POINTS, 2))]
+    for _ in range(passes - 1):
+        drawn = 0.05 * (1.0 - kept) * rng.standard_normal((POINTS, 2))
+        found.append(0.3 + kept * (found[-1] - 0.3) + drawn)
+    return np.stack(found)
+
+
+def passes(seed: int, shift: np.ndarray | float = 0.0, number: int = PASSES) -> xr.Dataset:
+    """What two satellites see of it; b is off by a shift from the pass ``ONSET`` on."""
+    rng, b = np.random.default_rng([seed, 1]), np.arange(number) % 2 == 1
+    values = truth(seed, number) + 0.01 * rng.standard_normal((number, POINTS, 2))
+    values[b & (np.arange(number) >= ONSET)] += shift
+    cloud = rng.uniform(size=(number, POINTS)) < 0.3
+    times = np.datetime64("2020-03-01T10:50", "ns") + np.arange(number) * np.timedelta64(60, "h")
+    return xr.Dataset(
+        {
+            "reflectance": (("time", "point", "band"), values),
+            "cloud": (("time", "point"), cloud.astype(np.uint8)),
+        },
+        {
+            "time": times,
+            "band": ["red", "nir"],
+            "platform": ("time", np.where(b, "S2B", "S2A")),
+            "x": ("point", 1.0 + 0.01 * np.arange(POINTS)),
+            "y": ("point", 43.0 + 0.01 * np.arange(POINTS)),
+        },
+        {"crs": "EPSG:4326"},
+    ).transpose("point", "time", "band")
+
+
+def put(tmp_path: Path, data: xr.Dataset, name: str = "all.nc") -> None:
+    (tmp_path / "inbox").mkdir(exist_ok=True)
+    data.to_netcdf(tmp_path / "inbox" / name)
+
+
+def error(tmp_path: Path, name: str, seed: int) -> float:
+    """RMSE of the analysed difference of both channels, ``lai``, after the onset."""
+    found = sorted((tmp_path / name / "products").glob("*.nc"))[ONSET:]
+    known = truth(seed)[ONSET:]
+    said = np.stack([read_products(path)["lai"].values[0] for path in found])
+    return float(np.sqrt(np.mean((said - (known[..., 1] - known[..., 0])) ** 2)))
+
+
+def test_a_biased_sensor_is_found_and_counts_for_less(tmp_path: Path, service: Open) -> None:
+    model = linear_model()
+    put(tmp_path, passes(0, SHIFT))
+    one = service("treated", model=model, members=32)
+    one.sweep()
+    (alarm,) = alarms(health_of(one.ledger, one.rules)[0], one.rules)
+    assert (alarm.kind, alarm.sensor, alarm.channel) == ("biased", "sentinel2b", "B08")
+    factors = [cycle.scores["factor"] for cycle in one.ledger.cycles()]
+    first = factors.index(5.0)
+    assert ONSET < first <= ONSET + 7  # after at most three passes of b
+    assert set(factors[0::2]) == {1.0}, "the other sensor goes on"
+    assert set(factors[first + 2 :][0::2]) == {5.0} or set(factors[first::2]) == {5.0}
+    log = [json.loads(line) for line in (tmp_path / "treated" / "log.jsonl").open()]
+    told = [(r["alarm"], r["state"], r["sensor"]) for r in log if r["kind"] == "alarm"]
+    assert told == [("biased", "raised", "sentinel2b")]
+    again = service("untreated", model=model, members=32, rules=Rules(factor=1.0))
+    again.sweep()
+    treated, untreated = error(tmp_path, "treated", 0), error(tmp_path, "untreated", 0)
+    assert treated < 0.8 * untreated
+
+
+def test_a_replayed_chain_has_the_factors_of_one_in_order(tmp_path: Path, service: Open) -> None:
+    data = passes(1, SHIFT)
+    put(tmp_path, data)
+    rules = {"members": 8, "replay_days": 400.0}
+    service("ordered", **rules).sweep()
+    (tmp_path / "inbox" / "all.nc").unlink()
+    late = [k for k in range(PASSES) if k % 7 == 3]
+    rest = [k for k in range(PASSES) if k % 7 != 3]
+    for name, dates in (("rest.nc", rest), ("late.nc", late)):
+        put(tmp_path, data.isel(time=dates), name)
+        last = service("replayed", **rules)
+        asked = iter([False] * 30 + [True] * 99)
+        last.sweep(lambda asked=asked: next(asked))  # ends on the way, and goes on anew
+        last = service("replayed", **rules)
+        last.sweep()
+    ordered = states(tmp_path / "ordered")
+    replayed = states(tmp_path / "replayed")
+    for name in ordered:
+        if name.startswith("products"):
+            assert ordered[name] == replayed[name]
+    assert [n for n in ordered if n.startswith("products")] == [
+        n for n in replayed if n.startswith("products")
+    ]
+    factors = [cycle.scores["factor"] for cycle in last.ledger.cycles()]
+    assert factors.count(5.0) > 3
+    path = tmp_path / "replayed" / last.ledger.last().state
+    final = service("ordered", **rules)
+    whole = read_state(tmp_path / "ordered" / final.ledger.last().state)
+    assert torch.equal(whole.ensemble, read_state(path).ensemble)
+    assert torch.equal(whole.memory[LAST_SEEN], read_state(path).memory[LAST_SEEN])
+
+
+@pytest.mark.parametrize("seed", [2, 3, 4])
+def test_no_alarm_in_an_unbiased_season(tmp_path: Path, service: Open, seed: int) -> None:
+    put(tmp_path, passes(seed, number=60))
+    one = service("quiet", members=16)
+    assert one.sweep().assimilated == 60
+    log = [json.loads(line) for line in (tmp_path / "quiet" / "log.jsonl").open()]
+    assert [record for record in log if record["kind"] == "alarm"] == []
+    assert {cycle.scores["factor"] for cycle in one.ledger.cycles()} == {1.0}
+
+
+def test_a_sensor_that_stops_and_comes_back(tmp_path: Path, service: Open) -> None:
+    kept = [k for k in range(44) if not (k % 2 and 20 <= k < 36)]
+    put(tmp_path, passes(5, number=44).isel(time=kept))
+    one = service("gone", members=8)
+    one.sweep()
+    log = [json.loads(line) for line in (tmp_path / "gone" / "log.jsonl").open()]
+    told = [(r["alarm"], r["state"], r["sensor"]) for r in log if r["kind"] == "alarm"]
+    assert told == [("silent", state, "sentinel2b") for state in ("raised", "cleared")]
+
+
+def test_when_each_pixel_was_seen_is_part_of_the_state(tmp_path: Path, service: Open) -> None:
+    data = passes(6, number=30)
+    data["cloud"][:10, 8:] = 1  # a third of the points is never seen again
+    put(tmp_path, data)
+    one = service("stale", members=8, rules=Rules(stale_days=20.0, stale_share=0.2))
+    one.sweep()
+    cycles = list(one.ledger.cycles())
+    held = read_state(tmp_path / "stale" / cycles[-1].state).memory[LAST_SEEN].numpy()
+    days = (data.time.values - np.datetime64("1970-01-01", "ns")) / np.timedelta64(1, "D")
+    clear = np.where(data["cloud"].values == 0, days, days[0]).max(1)
+    np.testing.assert_allclose(held, clear, atol=1e-9)
+    counted = [int((days[k] - np.where(data["cloud"].values[:, : k + 1] == 0, days[: k + 1],
+               days[0]).max(1) > 20.0).sum()) for k in range(30)]  # fmt: skip
+    assert [cycle.scores["stale"] for cycle in cycles] == counted and counted[-1] == 10
+    (found,) = alarms(health_of(one.ledger, one.rules)[0], one.rules)
+    assert found.kind == "stale" and found.figure == pytest.approx(1 / 3)
