@@ -15,6 +15,7 @@ from pathlib import Path
 import netCDF4
 import xarray as xr
 
+from releo_da.io.classic import check_classic
 from releo_da.io.limits import check_array, check_sizes
 from releo_da.types import InputError
 
@@ -44,9 +45,9 @@ def opened(path: str | Path, chunks: dict[str, int] | None = None) -> Iterator[x
         try:
             _check(path)
             dataset = xr.open_dataset(path, engine="netcdf4", chunks=chunks)
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             raise InputError(
-                f"{path}: not readable as netCDF ({error.strerror or error}); "
+                f"{path}: not readable as netCDF ({getattr(error, 'strerror', None) or error}); "
                 "check the file, and copy it again if the copy was cut short"
             ) from None
         except InputError:
@@ -71,6 +72,7 @@ def opened(path: str | Path, chunks: dict[str, int] | None = None) -> Iterator[x
 
 def _check(path: Path) -> None:
     """Refuse a file that says it is larger than can be read; its coordinates are, at once."""
+    check_classic(path)
     with netCDF4.Dataset(path) as file:
         check_sizes(path, {name: len(dim) for name, dim in file.dimensions.items()})
         for name, variable in file.variables.items():

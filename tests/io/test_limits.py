@@ -204,3 +204,26 @@ def test_parquet_of_many_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(parquet, "CELLS", 10**5)
     with refused("the table has 1,000,000 cells, more than 100,000"):
         read_rows(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("kind", ["NETCDF3_CLASSIC", "NETCDF3_64BIT", "NETCDF3_64BIT_DATA"])
+def test_the_header_of_a_classic_file_is_walked(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.nc"
+    data = xr.Dataset({"v": ("t", np.arange(3.0), {"units": "m", "n": 1})}, attrs={"x": "y"})
+    if kind == "NETCDF3_64BIT_DATA":
+        with netCDF4.Dataset(path, "w", format=kind) as file:
+            file.createDimension("t", 3)
+            file.createVariable("v", "f8", ("t",))[:] = np.arange(3.0)
+            file.note = "abc"
+    else:
+        data.to_netcdf(path, format=kind)
+    with opened(path) as found:
+        assert found["v"].values.tolist() == [0.0, 1.0, 2.0]
+    sound = path.read_bytes()
+    for length in range(4, 60, 7):
+        path.write_bytes(sound[:length])
+        with refused("not readable as netCDF"), opened(path):
+            pass
+    path.write_bytes(sound[:12] + b"\x7f\xff\xff\xff" + sound[16:])
+    with refused("its header is damaged"), opened(path):
+        pass
