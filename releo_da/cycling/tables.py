@@ -70,8 +70,8 @@ def opened(path: Path) -> sqlite3.Connection:
             _check(db)
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         db.close()
-        code = getattr(error, "sqlite_errorcode", None)
-        if isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR:
+        ours = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+        if isinstance(error, sqlite3.OperationalError) and not ours and "decode" not in str(error):
             raise  # the disk, not the content
         raise InputError(
             f"{path}: not a ledger ({error}); restore it from a backup or give another --out"

@@ -173,11 +173,16 @@ def _date_in(path: Path, pattern: str) -> np.datetime64:
     """The date in the name of a file."""
     where = f"{path}: key 'time', file"
     codes = re.findall(r"%.", pattern)
-    if not codes or not set(codes) <= set(CODES):
+    if not codes or not set(codes) <= set(CODES) or len(set(codes)) < len(codes):
         raise InputError(f"{where}: '{pattern}' is no pattern; write such as %Y%m%d or %Y%j")
     looks = "".join(CODES.get(part, re.escape(part)) for part in re.split(r"(%.)", pattern))
     for found in re.finditer(looks, path.name):
-        stamp = pd.to_datetime(found[0], format=pattern, errors="coerce")
+        try:
+            stamp = pd.to_datetime(found[0], format=pattern, errors="coerce")
+        except ValueError:  # codes that do not go together
+            raise InputError(
+                f"{where}: '{pattern}' is no pattern; write such as %Y%m%d or %Y%j"
+            ) from None
         if stamp is not pd.NaT:
             return np.datetime64(stamp)
     raise InputError(f"{where}: no date such as {pattern} in the name; correct the pattern")
