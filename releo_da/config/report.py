@@ -12,6 +12,7 @@ import pandas as pd
 from releo_da.config.finished import finished, published
 from releo_da.config.health import health_pictures, line, run_rules, standing
 from releo_da.cycling.ledger import Ledger
+from releo_da.config.truth_line import truth_line
 from releo_da.diagnostics.ahead import forecast_pictures
 from releo_da.diagnostics.gallery import gallery
 from releo_da.diagnostics.picture import FieldPairs
@@ -25,6 +26,7 @@ from releo_da.io.times import to_days
 from releo_da.observation.derived import described
 from releo_da.runs.field import measurement_error
 from releo_da.state.variables import variables as state_variables
+from releo_da.strict_yaml import parse
 
 LEDGER = "ledger.sqlite"
 """What a cycling run has committed."""
@@ -64,12 +66,19 @@ def report(root: Path) -> Path:
             usual = read_thinned(root / CLIMATOLOGY, sampled)
         ahead = read_thinned(root / FORECAST, sampled)
         pictures += forecast_pictures(ahead, found, usual, said, field)
+    members = None if said is None else int(said.attrs["members"])
+    told = summary(scores, members)
+    if scores.get("free_run") and said is not None:
+        values = parse(text, str(root / "config.yaml"))
+        whose = truth_line(values, said) if isinstance(values, dict) else ""
+        told = [*([whose] if whose else []), *told]
     content = {
         "title": f"releo_da {made.get('command', 'run')}: {root.name}",
-        "summary": summary(scores),
+        "summary": told,
         "run": {k: v for k, v in made.items() if k != "kind"},
         "warnings": raised + warnings(log, scores),
         "scores": scores,
+        "members": members,
         "config": text,
     }
     return write_report(root, content, pictures)
@@ -92,10 +101,10 @@ def field_pairs(path: Path, ids: np.ndarray) -> FieldPairs:
     )
 
 
-def summary(scores: dict[str, Any]) -> list[str]:
-    """What a hurried reader should take home."""
+def summary(scores: dict[str, Any], members: int | None = None) -> list[str]:
+    """What a hurried reader should take home; ``members`` is the size of the ensemble."""
     if scores.get("free_run"):
-        return twin_summary(scores)
+        return twin_summary(scores, members)
     said = []
     smoothed = scores.get("smoothed", {}).get("ndvi")
     linear = scores.get("baselines", {}).get("linear", {}).get("smoothed", {}).get("ndvi")
@@ -129,9 +138,9 @@ def summary(scores: dict[str, Any]) -> list[str]:
     return said
 
 
-def twin_summary(scores: dict[str, Any]) -> list[str]:
+def twin_summary(scores: dict[str, Any], members: int | None = None) -> list[str]:
     """The same of a twin experiment."""
-    said = verdict(scores)
+    said = verdict(scores, members)
     if said:
         return said
     for name in ("lai", "cab", "ndvi"):

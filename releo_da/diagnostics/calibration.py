@@ -80,6 +80,11 @@ def rank_places(members: int, bins: int = 17) -> Array:
     return np.arange(members + 1) * bins // (members + 1)
 
 
+def widest(members: int) -> float:
+    """The level of the interval from the first to the last member: (N - 1) / (N + 1)."""
+    return (members - 1) / (members + 1)
+
+
 def histogram(counts: Array, members: int, bins: int = 17) -> Histogram:
     """The histogram of counted ranks: what is expected of them, and its band.
 

@@ -69,7 +69,7 @@ class Calibrations:
         """
         found: dict[str, dict[str, dict[str, Any]]] = {}
         for (case, name), terms in self.terms.items():
-            told = row(terms)
+            told = row(terms, self.members)
             if told["n"]:
                 ranks = self.ranks[case, name]
                 said = flatness(histogram(ranks, self.members))._asdict()

@@ -131,7 +131,7 @@ def verification_pictures(found: xr.Dataset, generator: np.random.Generator) -> 
             "Reliability of intervals",
             "Share of observations inside central intervals of the ensemble, all channels "
             "together. Below the diagonal the intervals are too narrow.",
-            plots.reliability_diagram(transforms),
+            plots.reliability_diagram(transforms, members),
         ),
     ]
     if int((found.rejected > 0).sum()):

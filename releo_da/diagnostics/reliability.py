@@ -8,7 +8,9 @@ equal bins of [0, 1] (Czado, Gneiting and Held 2009, doi:10.1111/j.1541-0420.200
 **Intervals.** The central interval of level p holds the mass between (1 - p) / 2 and (1 + p) / 2.
 Both are edges of bins where p is a multiple of 0.05, so the coverage of all these intervals is read
 off the same 40 numbers. It is the expectation of `calibration.reliability` over the random numbers
-of `calibration.pit`.
+of `calibration.pit`. Members say nothing beyond the interval from the first to the last of them, of
+level (N - 1) / (N + 1) (`calibration.widest`): coverage there would be that of mass spread evenly
+to both ends of the PIT, and is NaN in `row`.
 
 **Spread and error.** In bins of the predicted standard deviation s, four to a factor of ten between
 1e-5 and 1e3 of the variable's unit (what lies outside counts in the first or last),
@@ -30,7 +32,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from releo_da.diagnostics.calibration import LEVELS, Histogram, counted, whole_ranks
+from releo_da.diagnostics.calibration import LEVELS, Histogram, counted, whole_ranks, widest
 from releo_da.diagnostics.scores import Array
 from releo_da.diagnostics.verification import FIELDS
 
@@ -159,16 +161,22 @@ def slope(found: SpreadSkill) -> float:
     return float((weight * x) @ y / ((weight * x) @ x))
 
 
-def row(terms: Array) -> dict[str, Any]:
+def row(terms: Array, members: int) -> dict[str, Any]:
     """What scores.json says of the calibration of a channel.
 
+    Args:
+        terms: ``[136]`` as `sums` adds them up.
+        members: size of the ensemble.
+
     Returns:
-        ``intervals``: coverage by nominal level in percent; ``pit``: share of values in each of the
-        40 bins, to five decimals; ``spread_skill``: ``spread`` and ``rmse``, to five digits, and
-        ``n`` by bin; ``spread_skill_slope``; ``n``, the number of values.
+        ``intervals``: coverage by nominal level in percent, NaN for levels above
+        `calibration.widest`; ``pit``: share of values in each of the 40 bins, to five decimals;
+        ``spread_skill``: ``spread`` and ``rmse``, to five digits, and ``n`` by bin;
+        ``spread_skill_slope``; ``n``, the number of values.
     """
     histogram, found = pit_histogram(terms), spread_skill(terms)
     nominal, observed = intervals(terms, TOLD)
+    observed = np.where(nominal > widest(members) + 1e-9, np.nan, observed)
     total = int(found.n.sum())
     return {
         "intervals": {f"{100 * p:g}": float(c) for p, c in zip(nominal, observed, strict=True)},

@@ -46,6 +46,7 @@ def write_report(
             ``warnings``: list of sentences (values refused and why, offsets found, ...);
             ``noted``: what the warnings are, one line;
             ``scores``: scores.json;
+            ``members``: size of the ensemble;
             ``tables``: tables to show instead of those of the scores;
             ``config``: the text of config.yaml.
         pictures: in the order in which they are shown.
@@ -85,7 +86,11 @@ def render(content: Mapping[str, Any], pictures: Sequence[Mapping[str, Any]] = (
         content: as in `write_report`.
         pictures: with ``name``, ``title``, ``caption`` and ``data`` (PNG in base64).
     """
-    made = content["tables"] if "tables" in content else tables(content.get("scores", {}))
+    made = (
+        content["tables"]
+        if "tables" in content
+        else tables(content.get("scores", {}), content.get("members"))
+    )
     parts = {
         "run": True,
         "data": content.get("data") or content.get("warnings"),

@@ -30,10 +30,15 @@ DEPARTURES = {
 MATRIX = 3  # from this many variables on, baselines are shown as one matrix
 
 
-def tables(scores: Mapping[str, Any]) -> list[Table]:
-    """Every table of scores.json, in reading order; empty parts give none."""
+def tables(scores: Mapping[str, Any], members: int | None = None) -> list[Table]:
+    """Every table of scores.json, in reading order; empty parts give none.
+
+    Args:
+        scores: scores.json.
+        members: size of the ensemble, where it is known.
+    """
     if scores.get("free_run"):
-        told = truth_tables(scores) + twin_tables(scores)
+        told = truth_tables(scores) + twin_tables(scores, members)
         return told + innovation_tables(scores) + bias_tables(scores)
     found: list[Table] = []
     if scores.get("analysis"):
@@ -97,27 +102,42 @@ def bias_tables(scores: Mapping[str, Any]) -> list[Table]:
 
 
 def truth_tables(scores: Mapping[str, Any]) -> list[Table]:
-    """A twin experiment: variables down, estimates and lead times across."""
-    held = {case: scores[case] for case in TWIN if scores.get(case)}
+    """A twin experiment: variables down, estimates and lead times across.
+
+    A forecast is of fewer dates than an estimate, so each has the free run on its own dates beside
+    it, and the best of a row is that of the estimates alone.
+    """
+    held = [(words(case), scores[case]) for case in TWIN if scores.get(case)]
+    estimates = len(held)
     unit = "" if "replicates" in scores else "days "
-    held |= {f"{lead} {unit}ahead": rows for lead, rows in scores.get("forecast", {}).items()}
+    free = scores.get("baselines", {}).get("free_run", {}).get("forecast", {})
+    for lead, rows in scores.get("forecast", {}).items():
+        held.append((f"{lead} {unit}ahead", rows))
+        if lead in free:
+            held.append(("free run then", free[lead]))
     names = ordered(list(scores["free_run"]))
+    note = "Against the truth. Estimates: at every pixel of every acquisition, clear or not."
+    if len(held) > estimates:
+        note += (
+            " Forecasts: at those acquisitions alone that have one so much older, so compare each "
+            "with the free run of the same dates, which stands beside it, and not across."
+        )
     found = []
     for score in ("rmse", "crps_fair", "coverage_90"):
         rows, marked = [], score in LOWEST
         text = plain if marked else partial(written, column=score)
         for name in names:
-            values = [number(rows_.get(name, {}).get(score)) for rows_ in held.values()]
-            least = min((v for v in values if v == v), default=float("nan"))
-            rows.append((words(name), [Cell(text(v), marked and v == least) for v in values]))
+            values = [number(rows_.get(name, {}).get(score)) for _, rows_ in held]
+            least = min((v for v in values[:estimates] if v == v), default=float("nan"))
+            cells_ = [
+                Cell(text(v), marked and k < estimates and v == least) for k, v in enumerate(values)
+            ]
+            rows.append((words(name), cells_))
         if not any(score in row for row in scores["free_run"].values()):
             continue  # runs of a time before there was a fair CRPS
-        note = "Against the truth, at every pixel of every acquisition, clear or not."
-        found.append(
-            Table(
-                f"Estimates against the truth: {words(score)}", note, ["", *map(words, held)], rows
-            )
-        )
+        bold = " Bold: the best of the estimates." if marked else ""
+        title = f"Estimates against the truth: {words(score)}"
+        found.append(Table(title, note + bold, ["", *(told for told, _ in held)], rows))
     return found
 
 

@@ -172,6 +172,6 @@ def calibration(found: xr.Dataset, generator: np.random.Generator) -> list[Pictu
             "Reliability of intervals",
             "Share of truths inside central intervals of the ensemble, all variables of the state "
             "together. Below the diagonal the intervals are too narrow.",
-            plots.reliability_diagram(transforms),
+            plots.reliability_diagram(transforms, members),
         ),
     ]

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from releo_da.diagnostics import plots
-from releo_da.diagnostics.calibration import histogram
+from releo_da.diagnostics.calibration import histogram, widest
 from releo_da.diagnostics.departures import departure_pictures
 from releo_da.diagnostics.picture import Picture
 from releo_da.diagnostics.plots import judged, landscape, style
@@ -83,8 +83,9 @@ def calibration_pictures(
             "Reliability of intervals",
             "Share of truths inside central intervals, of all pixels and dates. On the dashed "
             "diagonal intervals hold what they promise; below it they are too narrow. The black "
-            "mark is what an honest 90 % interval may hold, 85 to 95 %.",
-            judged.reliability(held, names),
+            "mark is what an honest 90 % interval may hold, 85 to 95 %. Curves end at the interval "
+            f"from the first to the last of {members} members, {100 * widest(members):.0f} %.",
+            judged.reliability(held, names, members),
         ),
         Picture(
             "spread_skill",
@@ -160,7 +161,7 @@ def map_picture(
     place = np.searchsorted(verification.pixel.values, np.where(held, ids, ids[held].min()))
     one = verification.sel(channel=name)
     moved = one["mean"].sel(case="analysis") != one["mean"].sel(case="background")
-    share = moved.mean("pixel").values  # dates under cloud show no increment
+    share = moved.mean("pixel").values  # where no value was used there is no increment
     clear = np.flatnonzero(share >= 0.5 * share.max())
     one = one.isel(time=clear[spaced(one.time.values[clear], count)])
 
@@ -182,8 +183,31 @@ def map_picture(
         f"map_{name}",
         f"Maps of {style.words(name)} beside the truth",
         "At clear acquisitions of the run: the truth and the analysis (one scale), the error "
-        "(analysis minus truth), the increment (what this acquisition changed; zero where cloud "
-        "hid the ground) and the spread of the ensemble, which should be large where the error "
-        "is. Arrows at a colour bar: a few values lie beyond its ends.",
+        "(analysis minus truth), the increment (what this acquisition changed; zero where no value "
+        "was used: under cloud, or refused by the screening) and the spread of the ensemble, which "
+        "should be large where the error is. Arrows at a colour bar: a few values lie beyond its "
+        f"ends.{beside_refused(verification, name, moved)}",
         landscape.beside_truth(grids, one.time.values, unit, x[columns], y[rows], named),
+    )
+
+
+def beside_refused(verification: xr.Dataset, name: str, moved: xr.DataArray) -> str:
+    """The error where all values were refused, in a sentence; empty where none was.
+
+    Args:
+        verification: verification.nc.
+        name: of the variable.
+        moved: ``[time, pixel]`` bool, where the analysis is another than the background.
+    """
+    refused = (verification.rejected > 0).any("channel") & ~moved
+    if not refused.any():
+        return ""
+    one = verification.sel(channel=name)
+    square = (one["mean"].sel(case="analysis") - one.observed) ** 2
+    alone, used = (float(square.where(at).mean() ** 0.5) for at in (refused, moved))
+    number = int(refused.sum())
+    return (
+        f" Over all dates screening refused all that was seen at {number} "
+        f"pixel{'' if number == 1 else 's'}: RMSE {alone:.3g} there, {used:.3g} where values were "
+        "used."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from releo_da.diagnostics.calibration import widest
 from releo_da.diagnostics.cells import Cell, Table
 from releo_da.diagnostics.plots.skill import number
 from releo_da.diagnostics.plots.style import words
@@ -13,15 +14,16 @@ SHOWN = ("lai", "cab", "cw", "soil_moisture")
 """Variables of the table of channels."""
 
 
-def twin_tables(scores: Mapping[str, Any]) -> list[Table]:
-    """Those that scores.json has the parts of."""
+def twin_tables(scores: Mapping[str, Any], members: int | None = None) -> list[Table]:
+    """Those that scores.json has the parts of; ``members`` is the size of the ensemble."""
     found = []
     if "retrieval" in scores.get("seen", {}):
         found.append(seen_table(scores["seen"]))
     if scores.get("repeats"):
         found.append(repeats_table(scores["repeats"]))
     if scores.get("calibration", {}).get("analysis"):
-        found.append(calibration_table(scores["calibration"]["analysis"]))
+        held = scores["calibration"]["analysis"]
+        found.append(calibration_table(held, scores.get("analysis", {}), members))
     return found + [impact_table(name, rows) for name, rows in scores.get("impact", {}).items()]
 
 
@@ -56,19 +58,32 @@ def repeats_table(held: Mapping[str, Any]) -> Table:
     note = (
         f"Of {len(held['per_seed'])} seeds, each with a truth of its own: mean and 95 % interval "
         "(Student's t), which takes seeds as independent: over a land they share a few years of "
-        "weather. Shares are of the RMSE; below 1 the analysis is better."
+        "weather. Shares are of the RMSE, geometric means over seeds with intervals of their "
+        "logarithms; below 1 the analysis is better."
     )
     columns = ["", "RMSE of the analysis", "share of the free run", "share of the retrieval"]
     return Table("The analysis over seeds", note, columns, rows)
 
 
-def calibration_table(held: Mapping[str, Any]) -> Table:
-    """Coverage at four levels, and whether spread and ranks mean something."""
+def calibration_table(
+    held: Mapping[str, Any], scored: Mapping[str, Any], members: int | None = None
+) -> Table:
+    """Coverage at four levels, and whether spread and ranks mean something.
+
+    Args:
+        held: ``calibration`` of an estimate in scores.json.
+        scored: rows of the same estimate, whose ``coverage_90`` is that of all tables.
+        members: size of the ensemble; levels beyond its first and last member are left out.
+    """
     levels = ("50", "80", "90", "95")
+    most = 1.0 if members is None else widest(members) + 1e-9
     rows = []
     for name in ordered(list(held)):
         row, flat = held[name], held[name]["flatness"]
-        cells = [Cell(f"{100 * number(row['intervals'][p]):.0f} %") for p in levels]
+        shares = {p: number(row["intervals"][p]) if float(p) <= 100 * most else float("nan")
+                  for p in levels}  # fmt: skip
+        shares["90"] = number(scored.get(name, {}).get("coverage_90", shares["90"]))
+        cells = [Cell(share_text(shares[p])) for p in levels]
         cells.append(Cell(f"{number(row['spread_skill_slope']):.2f}"))
         cells += [Cell(f"{number(flat[k]):.2f}") for k in ("reliability_index", "expected")]
         rows.append((words(name), [*cells, Cell(str(flat["n"]))]))
@@ -77,6 +92,12 @@ def calibration_table(held: Mapping[str, Any]) -> Table:
         "spread (1 good, 0 the spread says nothing); reliability index of the ranks of a thinned "
         "sample of n values, beside what chance gives a calibrated ensemble."
     )
+    if members is not None and most < 0.9:
+        note += (
+            f" {members} members end at {100 * most:.0f} %: their 90 % interval runs from the "
+            f"first to the last of them and is honest where it holds {100 * most:.0f} %; of wider "
+            "ones they say nothing."
+        )
     columns = ["", *(f"{p} % interval" for p in levels), "slope", "index", "by chance", "n"]
     return Table("Calibration of the analysis", note, columns, rows)
 
@@ -102,6 +123,11 @@ def impact_table(sensor: str, held: Mapping[str, Any]) -> Table:
         "column are not to be ranked."
     )
     return Table(f"Channels of {sensor}", note, ["", *map(words, names), "n"], rows)
+
+
+def share_text(share: float) -> str:
+    """A share in per cent, a dash for nothing."""
+    return "–" if share != share else f"{100 * share:.0f} %"
 
 
 def plain(value: float) -> str:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from releo_da.diagnostics.calibration import LEVELS, pit, rank_histogram, reliability
+from releo_da.diagnostics.calibration import LEVELS, pit, rank_histogram, reliability, widest
 from releo_da.diagnostics.reliability import (
     BINS,
     TERMS,
@@ -128,7 +128,7 @@ def test_what_lies_outside_the_bins_counts_in_the_last():
 
 def test_the_row_holds_plain_numbers(rng):
     terms = sums(records(rng, 300, 20), 20)[0]
-    told = row(terms)
+    told = row(terms, 20)
     assert set(told["intervals"]) == {"50", "80", "90", "95"}
     assert told["n"] == 300 == sum(told["spread_skill"]["n"])
     np.testing.assert_allclose(told["pit"], terms[:40] / 300, atol=5e-6)
@@ -136,7 +136,25 @@ def test_the_row_holds_plain_numbers(rng):
     whole = spread_skill(terms)
     np.testing.assert_allclose(told["spread_skill"]["spread"], whole.spread, rtol=5e-5)
     np.testing.assert_allclose(told["spread_skill"]["rmse"], whole.rmse, rtol=5e-5)
-    nothing = row(np.zeros(TERMS))
+    nothing = row(np.zeros(TERMS), 20)
     assert nothing["n"] == 0 and nothing["pit"] == [] and np.isnan(nothing["intervals"]["90"])
     with pytest.raises(ValueError, match="multiples of 0.05"):
         intervals(np.zeros(TERMS), (0.93,))
+
+
+@pytest.mark.parametrize(("members", "least"), [(8, "80"), (16, "90"), (19, "95"), (39, None)])
+def test_members_say_nothing_beyond_the_first_and_the_last(rng, members, least):
+    told = row(sums(records(rng, 300, members), members)[0], members)["intervals"]
+    unsaid = [level for level, share in told.items() if np.isnan(share)]
+    assert unsaid == ([] if least is None else [p for p in told if float(p) >= float(least)])
+
+
+def test_a_narrow_ensemble_holds_what_its_members_enclose(rng):
+    """Mass of the outer ranks, spread evenly, put 58 % into 90 % intervals of 16 members."""
+    numbers = records(rng, 20_000, 16, truth_sd=2.5)
+    rank = numbers[:, 0, FIELDS.index("rank")]
+    enclosed = float(((rank > 0) & (rank < 16)).mean())
+    nominal, found = intervals(sums(numbers, 16)[0][:BINS], (0.85, 0.9))
+    assert found[0] < enclosed + 0.02 and found[1] > enclosed + 0.02
+    assert np.isnan(row(sums(numbers, 16)[0], 16)["intervals"]["90"])
+    assert widest(16) == pytest.approx(15 / 17)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from releo_da.diagnostics.calibration import Histogram, reliability
+from releo_da.diagnostics.calibration import Histogram, reliability, widest
 from releo_da.diagnostics.plots import style
 from releo_da.diagnostics.plots.style import Array
 
@@ -39,11 +39,12 @@ def rank_histograms(histograms: Mapping[str, Histogram], columns: int = 3) -> Fi
     return made
 
 
-def reliability_diagram(transforms: Mapping[str, Array]) -> Figure:
+def reliability_diagram(transforms: Mapping[str, Array], members: int | None = None) -> Figure:
     """Observed against nominal coverage of central intervals, one curve per name.
 
     Args:
         transforms: ``{name: PIT}``, any shape, NaN absent.
+        members: size of the ensemble, at whose widest interval curves end; None of a distribution.
     """
     made, axes = style.figure(1, 1, 3.6, width=4.4)
     one = axes[0, 0]
@@ -51,6 +52,9 @@ def reliability_diagram(transforms: Mapping[str, Array]) -> Figure:
     names = [n for n in transforms if n not in style.COLOURS]
     for name, transform in transforms.items():
         nominal, observed = reliability(transform)
+        if members is not None:
+            told = nominal <= widest(members) + 1e-9
+            nominal, observed = nominal[told], observed[told]
         colour, marker = style.colour(name, names)
         count = int(np.isfinite(transform).sum())
         text = f"{style.words(name)} (n = {count})"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from releo_da.diagnostics.calibration import widest
 from releo_da.diagnostics.plots import style
 from releo_da.diagnostics.plots.skill import number
 from releo_da.diagnostics.reliability import intervals
@@ -16,9 +17,13 @@ WIDTHS = tuple((np.arange(20) + 1) / 20)
 """Levels of the intervals of a reliability diagram."""
 
 
-def coverages(row: Mapping[str, Any]) -> tuple[style.Array, style.Array]:
-    """Nominal and observed coverage (percent) of central intervals, from the bins of the PIT."""
-    nominal, observed = intervals(row["pit"], WIDTHS)
+def coverages(row: Mapping[str, Any], members: int) -> tuple[style.Array, style.Array]:
+    """Nominal and observed coverage (percent) of central intervals, from the bins of the PIT.
+
+    Levels end at the interval from the first to the last member, (N - 1) / (N + 1).
+    """
+    told = tuple(level for level in WIDTHS if level <= widest(members) + 1e-9)
+    nominal, observed = intervals(row["pit"], told)
     return 100.0 * nominal, 100.0 * observed
 
 
@@ -28,12 +33,15 @@ def panels(names: Sequence[str], **options: Any) -> tuple[Figure, style.Array]:
     return style.figure(-(-len(names) // columns), columns, 2.6, **options)
 
 
-def reliability(rows: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> Figure:
+def reliability(
+    rows: Mapping[str, Mapping[str, Any]], names: Sequence[str], members: int
+) -> Figure:
     """Observed against nominal coverage: a panel per variable, a curve per estimate.
 
     Args:
         rows: ``calibration`` of scores.json, by case.
         names: of the variables.
+        members: size of the ensemble, at whose widest interval curves end.
     """
     made, axes = panels(names, sharex=True, sharey=True)
     for one, name in zip(axes.flat, names, strict=False):
@@ -43,7 +51,7 @@ def reliability(rows: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> 
             if name in held:
                 colour, _ = style.colour(case, ["free_run"])
                 text = style.words(case)
-                one.plot(*coverages(held[name]), color=colour, linewidth=1.6, label=text)
+                one.plot(*coverages(held[name], members), color=colour, linewidth=1.6, label=text)
         one.plot([90, 90], [85, 95], color=style.INK, linewidth=2.2)
         one.set(xlim=(0, 100), ylim=(0, 100))
         style.name_axes(one, title=style.words(name))
