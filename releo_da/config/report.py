@@ -11,8 +11,8 @@ import pandas as pd
 
 from releo_da.config.finished import finished, published
 from releo_da.config.health import health_pictures, line, run_rules, standing
-from releo_da.cycling.ledger import Ledger
 from releo_da.config.truth_line import truth_line
+from releo_da.cycling.ledger import Ledger
 from releo_da.diagnostics.ahead import forecast_pictures
 from releo_da.diagnostics.gallery import gallery
 from releo_da.diagnostics.picture import FieldPairs
@@ -66,7 +66,7 @@ def report(root: Path) -> Path:
             usual = read_thinned(root / CLIMATOLOGY, sampled)
         ahead = read_thinned(root / FORECAST, sampled)
         pictures += forecast_pictures(ahead, found, usual, said, field)
-    members = None if said is None else int(said.attrs["members"])
+    members = None if said is None or "members" not in said.attrs else int(said.attrs["members"])
     told = summary(scores, members)
     if scores.get("free_run") and said is not None:
         values = parse(text, str(root / "config.yaml"))
