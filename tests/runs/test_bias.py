@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from releo_da.config import toy, twin_setting, twin_source
+from releo_da.config import toy, twin_passes, twin_setting, twin_source
 from releo_da.config import twin as twins
 from releo_da.config.compared import comparing
 from releo_da.config.document import Document, load
@@ -185,7 +185,7 @@ def estimated(folder: Path, *settings: str) -> tuple[dict[str, Any], Any]:
     device, made = torch.device("cpu"), twin_source.source_of(document)
     ours, theirs = twin_setting.assemblies(document, made, device)
     task = twin_setting.task_of(document, made)
-    looks, pixels = twin_source.passes(document, made, device), torch.arange(30)
+    looks, pixels = twin_passes.passes(document, made, device), torch.arange(30)
     known = twin_setting.known_biases(ours, made)
     simulate = simulation(made, theirs, looks, (task.start, *task.asked), 1, known)
     outcome = twin(ours.model, simulate, comparing(ours), task, pixels, device)

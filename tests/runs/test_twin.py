@@ -15,7 +15,7 @@ import xarray as xr
 from scipy import stats
 
 from releo_da.config import twin as twins
-from releo_da.config import twin_pixels, twin_setting, twin_source
+from releo_da.config import twin_passes, twin_pixels, twin_setting, twin_source
 from releo_da.config.compared import comparing
 from releo_da.config.document import Document, load
 from releo_da.config.options import Options
@@ -73,7 +73,7 @@ def simulated(folder: Path, seed: int, cloud: float, pixels: int) -> Any:
     document: Document = load(written(folder), ("source.twin.pixels=400",))
     made = twin_source.source_of(document)
     ours, _ = twin_setting.assemblies(document, made, torch.device("cpu"))
-    passes = twin_source.passes(document, made, torch.device("cpu"))
+    passes = twin_passes.passes(document, made, torch.device("cpu"))
     task = replace(twin_setting.task_of(document, made), asked=())
     made = replace(made, independent=cloud)
     simulate = simulation(made, ours, passes, (task.start,), seed, {})
@@ -341,7 +341,7 @@ def test_bad_input_is_refused_with_a_remedy(tmp_path: Path, setting: str, messag
 @pytest.mark.parametrize("setting", ["first=2024-01-01", "hour=23.0"])
 def test_passes_at_night_or_after_the_period_are_left_out(tmp_path: Path, setting: str) -> None:
     document = load(written(tmp_path), (f"source.twin.satellites.0.{setting}",))
-    found = twin_source.passes(document, twin_source.source_of(document), torch.device("cpu"))
+    found = twin_passes.passes(document, twin_source.source_of(document), torch.device("cpu"))
     assert [a.sensor for a in found] == ["landsat8"] * 3
     assert [round(a.time % 1 * 24, 1) for a in found] == [10.2] * 3
     assert np.diff([a.time for a in found]).tolist() == [16.0, 16.0]
@@ -353,7 +353,7 @@ def test_no_pass_by_day_is_refused(tmp_path: Path) -> None:
         ("source.twin.satellites.0.hour=23.0", "source.twin.satellites.1.hour=1.0"),
     )
     with pytest.raises(InputError, match="no satellite passes by day"):
-        twin_source.passes(document, twin_source.source_of(document), torch.device("cpu"))
+        twin_passes.passes(document, twin_source.source_of(document), torch.device("cpu"))
 
 
 def test_a_sensor_has_one_list_of_channels(tmp_path: Path) -> None:
