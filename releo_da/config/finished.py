@@ -97,6 +97,11 @@ def parsed(path: Path, text: str) -> dict[str, Any]:
 def another_format(run: Finished, name: str, lacks: str) -> InputError:
     """What to say of a file that a run of another version wrote in another form."""
     wrote = run.made.get("version", "an unknown version")
+    if wrote == __version__:
+        return InputError(
+            f"{run.root / name}: holds no {lacks}, so it was written in another format by an "
+            f"earlier state of releo_da {wrote}, or changed since; repeat the run"
+        )
     return InputError(
         f"{run.root / name}: holds no {lacks}, so it was written in another format (by releo_da "
         f"{wrote}, this is {__version__}); repeat the run with this version"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from releo_da.config.drawable import changed_since, check_drawable
 from releo_da.config.finished import finished, published
 from releo_da.config.health import health_pictures, line, run_rules, standing
 from releo_da.config.truth_line import truth_line
@@ -39,13 +40,15 @@ def report(root: Path) -> Path:
     """Draw the figures of a run directory and write its report; returns the report's path.
 
     Raises:
-        InputError: the directory holds no finished run.
+        InputError: the directory holds no finished run, or one written in another form.
     """
-    _, scores, text, log, made = finished(root)
+    run = finished(root)
+    _, scores, text, log, made = run
     raised: list[str] = []
     kept = {name: root / f"{name}.nc" for name in ("analysis", "verification")}
     said = read_products(kept["verification"]) if kept["verification"].is_file() else None
     sampled = said.pixel.values if "sampled" in scores and said is not None else ()
+    check_drawable(run, said)
     whole = kept["analysis"].is_file()
     found = read_thinned(kept["analysis"], sampled) if whole else published(root)
     ids = np.empty(0, int) if said is None else said.pixel.values
@@ -76,7 +79,7 @@ def report(root: Path) -> Path:
         "title": f"releo_da {made.get('command', 'run')}: {root.name}",
         "summary": told,
         "run": {k: v for k, v in made.items() if k != "kind"},
-        "warnings": raised + warnings(log, scores),
+        "warnings": raised + changed_since(run) + warnings(log, scores),
         "scores": scores,
         "members": members,
         "config": text,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from releo_da.config.registry import bind
 from releo_da.strict_text import bounded_text
 from releo_da.strict_yaml import LARGEST, parse
 from releo_da.types import InputError
+
+KEYS = ("seeds", "runs", "label")
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,15 @@ def study(path: Path) -> tuple[list[int], dict[str, Run]]:
     """
     values = contents(path)
     for key in values:
-        if key not in ("seeds", "runs"):
-            raise InputError(f"{path}: unknown key '{key}'; {nearest(key, ('seeds', 'runs'))}")
+        if key not in KEYS:
+            raise InputError(f"{path}: unknown key '{key}'; {nearest(key, KEYS)}")
+    listed = values.get("runs") or {}
+    if not isinstance(listed, dict):
+        raise InputError(f"{path}: runs: wants {{name: {{config: ...}}}}, got {listed!r}")
     runs = {}
-    for name, options in values.get("runs", {}).items():
+    for name, options in listed.items():
+        if not isinstance(options, dict):
+            raise InputError(f"{path}: runs.{name}: wants {{config: ...}}, got {options!r}")
         options = dict(options)
         split = options.pop("folds", None)
         where = f"{path}: runs.{name}"
@@ -72,4 +80,30 @@ def study(path: Path) -> tuple[list[int], dict[str, Run]]:
                 f"{path}: runs.{name}.against: unknown run '{run.against}'; "
                 f"{nearest(run.against, others)}"
             )
-    return [int(s) for s in values.get("seeds", [0, 1, 2])], runs
+    return seeds_of(path, values), runs
+
+
+def seeds_of(path: Path, values: Mapping[str, Any]) -> list[int]:
+    """The seeds of a study.
+
+    Raises:
+        InputError: none, one that is no number of a generator, or one twice.
+    """
+    found = values.get("seeds", [0, 1, 2])
+    right = isinstance(found, list) and all(
+        isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in found
+    )
+    if not right or not found:
+        raise InputError(f"{path}: seeds: wants whole numbers from 0, as [0, 1, 2]; got {found!r}")
+    twice = sorted({seed for seed in found if found.count(seed) > 1})
+    if twice:
+        raise InputError(
+            f"{path}: seeds: {', '.join(map(str, twice))} stands there twice and would count twice;"
+            " remove one"
+        )
+    return found
+
+
+def label_of(path: Path) -> str:
+    """What the runs of a study differ in, with its unit, for the axis of its figure."""
+    return str(contents(path).get("label") or "")

@@ -21,14 +21,23 @@ from releo_da.runs.twin import Sinks, TwinOutcome
 
 STATE = "state.safetensors"
 
+MEANING = {
+    "smoothed": "estimated from all simulated acquisitions (smoothed)",
+    "analysis": "estimated from simulated acquisitions up to each date",
+    "truth": "as they truly were",
+}
+"""What a file of output variables holds, by its ``estimate``."""
+
 
 def attributes_of(provenance: Mapping[str, Any], estimate: str) -> dict[str, str]:
     """Global attributes of a product; ``estimate`` is "smoothed", "analysis" or "truth"."""
     return {
-        "title": "twin experiment: land-surface variables estimated from simulated reflectances",
+        "title": f"twin experiment: land-surface variables, {MEANING[estimate]}",
         "source": f"releo_da {provenance['version']} {provenance['commit'] or ''}".strip(),
         "history": f"{provenance['written']} releo-da {provenance['command']}",
         "estimate": estimate,
+        "seed": str(provenance["seed"]),
+        "configuration_sha256": str(provenance.get("configuration_sha256", "")),
     }
 
 

@@ -6,6 +6,7 @@
     runs:
       s2a: {config: config.yaml, settings: ["source.twin.satellites=[{sensor: sentinel2a}]"]}
       s2ab: {config: config.yaml, against: s2a}
+    label: satellites     # optional, under the axis of the figure
 
 Every (run, seed) is a whole experiment, truth and all, whose seed is that of the run and, one
 higher, of the truth: two runs with one seed have the same land, clouds and instruments where both
@@ -30,7 +31,7 @@ from releo_da.config.report import report
 from releo_da.config.run_files import warn
 from releo_da.config.sections import score, section
 from releo_da.config.side_by_side import side_by_side
-from releo_da.config.study import Run, study
+from releo_da.config.study import Run, label_of, study
 from releo_da.config.toy_source import is_toy
 from releo_da.config.twin_setting import one_run, prepared
 from releo_da.config.twin_source import is_twin
@@ -98,7 +99,8 @@ def run(folder: Path, options: Options, out: Path) -> tuple[str, dict[str, Any],
         lambda unit: f"{unit.run} seed {unit.options.seed}",
     )
     text, scores = table(found, {name: one.against for name, one in runs.items() if one.against})
-    return text, scores, draw(scores, out / f"{folder.name}.png")
+    label = label_of(folder / "experiment.yaml")
+    return text, scores, draw(scores, out / f"{folder.name}.png", label)
 
 
 def _check(unit: Unit, asked: Run, path: Path) -> None:

@@ -14,16 +14,27 @@ from releo_da.observation.derived import described
 DRAWN = 4
 """Panels of a figure."""
 
-CASES = ("free_run", "retrieval", "analysis", "smoothed")
+CASES = {
+    "free_run": "free_run",
+    "retrieval (clear)": "seen_retrieval",
+    "analysis (clear)": "seen_analysis",
+    "analysis": "analysis",
+    "smoothed": "smoothed",
+}
+"""What is drawn, by its name in the legend. A retrieval exists where something was seen only, so
+that the analysis stands beside it on the same values, and as it is everywhere."""
+
+PARTS = ("forecast", "seen")
 MISSING = (float("nan"),) * 3
 
 
-def draw(scores: Mapping[str, Any], path: Path) -> list[Path]:
+def draw(scores: Mapping[str, Any], path: Path, label: str = "") -> list[Path]:
     """Draw the runs side by side, or the estimates of the only one.
 
     Args:
         scores: of `releo_da.config.twin_study_table.table`.
         path: of the PNG.
+        label: of the axis of the runs.
 
     Returns:
         ``path``, in a list.
@@ -33,24 +44,35 @@ def draw(scores: Mapping[str, Any], path: Path) -> list[Path]:
     names = [name for name in SHOWN if name in first["analysis"]][:DRAWN]
     if len(runs) == 1:
         ahead = sorted(first.get("forecast", {}), key=float, reverse=True)
-        cases = ["free_run", *(f"forecast_{h}" for h in ahead), *CASES[1:]]
-        labels = ["free run", *(f"{h} days ahead" for h in ahead), "retrieval (clear)", *CASES[2:]]
-        panels = {n: {"analysis": [rmse(first, case, n) for case in cases]} for n in names}
+        early, *rest = CASES.items()
+        columns = dict([early, *((f"{h} days ahead", f"forecast_{h}") for h in ahead), *rest])
+        labels = [name for name, case in columns.items() if there(first, case)]
+        panels = {n: {"analysis": [rmse(first, columns[c], n) for c in labels]} for n in names}
     else:
         labels = list(runs)
-        cases = [case for case in CASES if case in first or case in first["seen"]]
-        panels = {n: {c: [rmse(runs[r], c, n) for r in labels] for c in cases} for n in names}
+        cases = {name: case for name, case in CASES.items() if there(first, case)}
+        panels = {
+            n: {name: [rmse(runs[r], case, n) for r in labels] for name, case in cases.items()}
+            for n in names
+        }
     units = {name: unit for name, (unit, _) in described(tuple(names)).items()}
-    write_bytes_atomic(path, plots.png(plots.by_run(labels, panels, units)))
+    write_bytes_atomic(path, plots.png(plots.by_run(labels, panels, units, label)))
     return [path]
 
 
 def rmse(intervals: Mapping[str, Any], case: str, name: str) -> tuple[float, ...]:
-    """Mean and bounds over seeds; of a retrieval where something was seen, else of all pixels."""
-    if case == "retrieval":
-        found = intervals["seen"].get(case, {})
-    elif case.startswith("forecast_"):
-        found = intervals.get("forecast", {}).get(case.removeprefix("forecast_"), {})
-    else:
-        found = intervals.get(case, {})
+    """Mean and bounds over seeds of a variable; NaN where there is none."""
+    found = rows_of(intervals, case)
     return tuple(found[name]["rmse"]) if name in found else MISSING
+
+
+def rows_of(intervals: Mapping[str, Any], case: str) -> Mapping[str, Any]:
+    """Rows of ``forecast_30``, of ``seen_analysis``, or of a case of all pixels and dates."""
+    part, _, rest = case.partition("_")
+    found = intervals.get(part, {}).get(rest, {}) if part in PARTS else intervals.get(case, {})
+    return dict(found)
+
+
+def there(intervals: Mapping[str, Any], case: str) -> bool:
+    """Whether a run has a case."""
+    return bool(rows_of(intervals, case))

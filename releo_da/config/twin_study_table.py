@@ -191,8 +191,8 @@ def _runs_text(runs: Mapping[str, Scores]) -> str:
     first = next(iter(runs.values()))
     shown = [n for n in SHOWN if n in first["analysis"]]
     ahead = [f"forecast_{h}" for h in sorted(first.get("forecast", {}), key=float)]
-    # Of runs that differ in these too, the first says which there are.
-    smooth = ["smoothed"] if "smoothed" in first else []
+    # Of runs that differ in horizons too, the first says which there are.
+    smooth = ["smoothed"] if any("smoothed" in scores for scores in runs.values()) else []
     clear, everywhere = ["free_run", "retrieval", "analysis"], ["free_run", "analysis", *smooth]
     head = [
         *(f"clear: {words(c)}" for c in clear),
@@ -226,14 +226,15 @@ def _runs_text(runs: Mapping[str, Scores]) -> str:
 def _pairs_text(pairs: Mapping[str, Scores]) -> str:
     """Runs beside their rivals, a line for each variable."""
     body = []
+    cases = [case for case in PAIRED if any(found[case] for found in pairs.values())]
     for run, found in pairs.items():
         for name in (n for n in SHOWN if n in found["analysis"]):
             cells = []
-            for case in PAIRED:
+            for case in cases:
                 change = found[case].get(name)
                 cells += ["", ""] if change is None else [percent(change), verdict(change)]
             body.append([run, found["against"], words(name), *cells])
-    columns = [column for case in PAIRED for column in (f"RMSE, {case}", "harm above 1 %")]
+    columns = [column for case in cases for column in (f"RMSE, {case}", "harm above 1 %")]
     return markdown(["run", "against", "variable", *columns], body)
 
 

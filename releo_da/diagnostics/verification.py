@@ -143,6 +143,20 @@ def meaning(field: str) -> str:
     return MEANING.get(field, field)
 
 
+def beside_truth(found: xr.Dataset) -> xr.Dataset:
+    """The records of a twin under their true names: no observation, and no error of one, is in.
+
+    Args:
+        found: of `verification`, whose ``observed`` is the truth.
+    """
+    told = found.assign_attrs(title="estimates of a twin experiment beside the truth")
+    told["observed"].attrs["long_name"] = "truth"
+    for name in (n for n in FIELDS if n != "observed"):
+        text = meaning(name).replace("predicted observation", "estimate")
+        told[name].attrs["long_name"] = text.replace(", observation error included", "")
+    return told
+
+
 def summaries(found: xr.Dataset, case: str) -> dict[str, dict[str, float]]:
     """Rows of scores.json per channel, ``{channel: row}``; channels without values are left out.
 

@@ -34,7 +34,12 @@ import xarray as xr
 from torch import Tensor
 
 from releo_da.diagnostics.scores import Array
-from releo_da.diagnostics.verification import Record, summaries, verification
+from releo_da.diagnostics.verification import (
+    Record,
+    beside_truth,
+    summaries,
+    verification,
+)
 from releo_da.io.products import Product
 from releo_da.io.times import from_days
 from releo_da.runs.acquire import Derive, Simulate
@@ -191,7 +196,9 @@ def gathered(
     states, estimated, true = (list(part) for part in zip(*held, strict=True))
     described = {} if sinks is not None else model.described
     return TwinOutcome(
-        verification(times, sensors, pixels[mine.sort().values].numpy(), joined, task.members),
+        beside_truth(
+            verification(times, sensors, pixels[mine.sort().values].numpy(), joined, task.members)
+        ),
         products(estimated, place, described),
         "analysis" if model.smooth is None else "smoothed",
         {

@@ -114,6 +114,8 @@ class TwinBlock:
             if said is not None:
                 impact = self._impact(step, date, after, prior, posterior)
                 found.judged.append(said._replace(impact=impact))
+            if self.model.smooth is None:
+                continue  # a copy of the analysis would read as a smoother that brings nothing
             if late is analysis:
                 nowhere = torch.zeros_like(moved)
                 self.truth.compare("smoothed", date, late, after, None, nowhere, posterior)

@@ -46,6 +46,12 @@ def test_settings_of_a_run_reach_its_configuration() -> None:
         ("runs: {}", "runs is empty"),
         ("runs: {a: {config: a.yaml}}\nseed: 1", "did you mean 'seeds'"),
         ("[1]", "wants keys at top level"),
+        ("runs: [a]", r"runs: wants \{name: \{config"),
+        ("runs: {a: config.yaml}", r"runs.a: wants \{config: ...\}, got 'config.yaml'"),
+        ("runs: {a: {config: a.yaml}}\nseeds: []", "seeds: wants whole numbers"),
+        ("runs: {a: {config: a.yaml}}\nseeds: 3", "seeds: wants whole numbers"),
+        ("runs: {a: {config: a.yaml}}\nseeds: [0, x]", "seeds: wants whole numbers"),
+        ("runs: {a: {config: a.yaml}}\nseeds: [0, 1, 0]", "seeds: 0 stands there twice"),
     ],
 )
 def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:

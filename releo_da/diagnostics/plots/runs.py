@@ -20,13 +20,16 @@ SHORT = 8
 """Characters of a label that stay on one line."""
 
 
-def by_run(labels: Sequence[str], panels: Mapping[str, Series], units: Mapping[str, str]) -> Figure:
+def by_run(
+    labels: Sequence[str], panels: Mapping[str, Series], units: Mapping[str, str], x: str = ""
+) -> Figure:
     """RMSE with its intervals, one panel per variable.
 
     Args:
         labels: of the runs, or of the estimates of one run, from left to right.
         panels: variable -> estimate -> a ``[mean, lower, upper]`` per label.
         units: of the variables.
+        x: what the labels are, under the lowest panels.
     """
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
@@ -48,6 +51,8 @@ def by_run(labels: Sequence[str], panels: Mapping[str, Series], units: Mapping[s
         style.name_axes(panel, "", "RMSE", style.label(style.words(name), units.get(name, "")))
     for panel in axes.flat[len(panels) :]:
         panel.set_visible(False)
+    if x:
+        made.supxlabel(x, fontsize=8.5, color=style.INK)
     if any(len(series) > 1 for series in panels.values()):
         style.legend_above(made, axes.flat[: len(panels)])
     return made
