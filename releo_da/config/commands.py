@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from releo_da.config import experiment as studies
 from releo_da.config import forecast as forecasts
 from releo_da.config import hindcast as hindcasts
 from releo_da.config import status as standing
+from releo_da.config import tiles as tiling
 from releo_da.config import twin as twins
 from releo_da.config.assemble import (
     FORECASTERS,
@@ -93,10 +95,14 @@ def inspect(config: Path, options: Options) -> int | None:
 def cycle(config: Path, options: Options, once: bool) -> int | None:
     """Assimilate what has arrived in the inbox; without ``once``, until a signal ends it."""
     document = load(config, options.settings)
-    path = cycling.command(document, options, once, lambda text: _tell(options, text), warn)
+    status = None
+    if tiling.wanted(document):
+        path, status = tiling.command(document, options, once, partial(_tell, options), warn)
+    else:
+        path = cycling.command(document, options, once, partial(_tell, options), warn)
     if path is not None:
         _finished(options, path)
-    return None
+    return status
 
 
 def forecast(run: Path, until: date, options: Options) -> int | None:

@@ -24,9 +24,10 @@ from releo_da.config.cycle_settings import (
     settings_of,
     source_of,
 )
+from releo_da.config.cycle_sums import scores_from, sums_of
 from releo_da.config.document import Document
 from releo_da.config.health import rules_of
-from releo_da.config.innovations import of_sensors, record
+from releo_da.config.innovations import record
 from releo_da.config.nested_paths import with_files
 from releo_da.config.options import Options
 from releo_da.config.report import LEDGER, report
@@ -36,16 +37,15 @@ from releo_da.config.sections import days, products, section
 from releo_da.config.sensor_paths import with_paths
 from releo_da.cycling.ledger import Ledger
 from releo_da.diagnostics.alarms import Rules
-from releo_da.diagnostics.streaming import row, total
 from releo_da.io import create_run_directory, write_json
 from releo_da.io.inbox import arrived, folder_and_pattern
 from releo_da.io.lock import locked
 from releo_da.io.series import Series
 from releo_da.io.state_rows import reading_state
+from releo_da.io.tile_plan import PLAN
 from releo_da.io.times import isoformat
 from releo_da.runs.cycle import Service, Swept
 from releo_da.runs.hindcast import blocks
-from releo_da.runs.judged import reasons_in_all, restored
 from releo_da.runs.stopping import stopping, wait
 from releo_da.runs.store import Store
 from releo_da.state.bias import moments, rows_of
@@ -64,6 +64,7 @@ class Cycling:
     thin_days: float
     accept_changes: bool
     rules: Rules
+    tiles: Mapping[str, Any] | None = None
 
 
 def cycle(
@@ -73,6 +74,7 @@ def cycle(
     thin_days: float = 30.0,
     accept_changes: bool = False,
     health: Mapping[str, Any] | None = None,
+    tiles: Mapping[str, Any] | None = None,
 ) -> Cycling:
     """Where acquisitions arrive.
 
@@ -84,6 +86,7 @@ def cycle(
         thin_days: time between the states that are kept from before that window.
         accept_changes: go on from the last state with another configuration, version or weights.
         health: when alarms are raised (`releo_da.config.health.health`).
+        tiles: how a map is cut, and who works on the parts (`releo_da.config.tiles.tiles`).
     """
     if not poll_seconds > 0:
         raise InputError(f"cycle.poll_seconds is {poll_seconds}; give a positive number of seconds")
@@ -92,7 +95,7 @@ def cycle(
     if not thin_days > 0.0:
         raise InputError(f"cycle.thin_days is {thin_days}; give a positive number of days")
     numbers = float(poll_seconds), float(replay_days), float(thin_days)
-    return Cycling(inbox, *numbers, accept_changes, rules_of(health, "cycle.health"))
+    return Cycling(inbox, *numbers, accept_changes, rules_of(health, "cycle.health"), tiles)
 
 
 def command(
@@ -118,6 +121,8 @@ def command(
     """
     wanted = section(document, "cycle", cycle)
     root = run_root(document, options, "cycle")
+    if (root / PLAN).is_file():
+        raise InputError(f"{root}: holds a run in tiles; give cycle.tiles, or another --out")
     with service_of(document, options, root) as service, stopping() as stop:
         refused = serve(service, wanted.poll_seconds, once, stop, say, warn)
         store = service.store
@@ -247,31 +252,14 @@ def published(root: Path) -> str | None:
 
 def publish(service: Service) -> Path:
     """scores.json and report of the cycles so far; returns the path of the report."""
-    write_json(service.store.root / "scores.json", scores_of(service))
+    write_json(service.store.root / "scores.json", scores_of(service, sums_of(service)))
     return report(service.store.root)
 
 
-def scores_of(service: Service) -> dict[str, Any]:
-    """scores.json of the cycles so far, of which there is one at least."""
+def scores_of(service: Service, sums: Mapping[str, Any]) -> dict[str, Any]:
+    """scores.json of the cycles so far, from their sums (`releo_da.config.cycle_sums`)."""
     model, state = service.model, service.store.state
-    cycles = list(service.ledger.cycles())
-    said = [one.scores for one in cycles]
-    judged = [restored(s["innovations"], k) for k, s in enumerate(said) if "innovations" in s]
-    rejected: dict[str, int] = {}
-    for scores in said:
-        for name, count in scores["rejected"].items():
-            rejected[name] = rejected.get(name, 0) + count
-    background = {name: row(terms) for name, terms in total([s["sums"] for s in said]).items()}
-    found = {
-        "background": background,
-        "rejected": rejected,
-        "rejected_by_reason": reasons_in_all(judged),
-        "innovations": of_sensors(judged, [one.arrival for one in cycles], model.labels),
-        "diverged": sum(s["diverged"] for s in said),
-        "cycles": len(said),
-        "state_sha256": cycles[-1].sha256,
-        "seeds": [service.seed],
-    }
+    found = scores_from([sums]) | {"state_sha256": sums["state_sha256"]}
     if model.biases is not None and state is not None:
         with reading_state(state.path) as held:
             parts = [moments(model.biases, held.take(r).ensemble) for r in blocks(state.pixels)]

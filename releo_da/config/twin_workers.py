@@ -23,6 +23,7 @@ import torch
 from numpy.typing import NDArray
 
 from releo_da.config.document import Document
+from releo_da.config.threads import one_thread
 from releo_da.config.twin_setting import Prepared, prepared
 from releo_da.runs.block import Tick
 from releo_da.runs.hindcast import blocks
@@ -69,7 +70,7 @@ def telling(
     ids = [pixels[rows] for rows in blocks(pixels)]
     number = workers_for(len(ids), ready.device, asked)
     if number == 1:
-        with _one_thread(len(ids) > 1 and ready.device.type == "cpu"):
+        with one_thread(len(ids) > 1 and ready.device.type == "cpu"):
             yield lambda k: (ready.repeat(k).tell(some, tick) for some in ids)
         return
     each = turns(len(ready.looks), ready.task, ids[0])
@@ -145,14 +146,3 @@ def _work(k: int, ids: Sequence[int]) -> Told:
     assert _ready is not None
     told: Told = sent(_ready.repeat(k).tell(torch.tensor(ids)))
     return told
-
-
-@contextmanager
-def _one_thread(wanted: bool) -> Iterator[None]:
-    """Sums of a tensor that several threads share may round in another order."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1 if wanted else before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -1,0 +1,268 @@
+"""Processes that work on tiles: of this machine, of a scheduler, or of a batch system.
+
+    {workers: 4}                                          LocalCluster, one process each
+    {scheduler: "tcp://host:8786"}                        whatever workers that scheduler has
+    {jobqueue: {system: slurm, cores: 1, memory: 4GB}}    one batch job per worker
+
+A task is a function of this package, by its import path, with plain texts and numbers; so are its
+results. At most as many tasks are under way as there are threads of workers, so that the time of a
+task is counted from about when it begins. A task whose worker ended is begun again on another, a
+given number of times; one that takes too long is given up and its worker restarted. Either way the
+others go on, and it is reported.
+
+Reference: Rocklin 2015, Dask: parallel computation with blocked algorithms and task scheduling,
+Proc. 14th Python in Science Conf., doi:10.25080/Majora-7b98e3ed-013.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+from uuid import uuid4
+
+import dask
+from distributed import Client, Future, KilledWorker, LocalCluster, wait
+
+from releo_da.config.document import nearest
+from releo_da.runs.stopping import TICK
+from releo_da.types import InputError
+
+SYSTEMS = {
+    "htcondor": "HTCondorCluster",
+    "lsf": "LSFCluster",
+    "moab": "MoabCluster",
+    "oar": "OARCluster",
+    "pbs": "PBSCluster",
+    "sge": "SGECluster",
+    "slurm": "SLURMCluster",
+}
+"""Batch systems that dask-jobqueue knows, by the name in a configuration."""
+
+PASSED = (
+    "account",
+    "cores",
+    "death_timeout",
+    "interface",
+    "job_cpu",
+    "job_extra_directives",
+    "job_mem",
+    "job_name",
+    "local_directory",
+    "log_directory",
+    "memory",
+    "processes",
+    "project",
+    "queue",
+    "walltime",
+)
+"""Options of a batch job; what runs commands, as a prologue does, stands in dask's own file."""
+
+PLAIN = re.compile(r"[\w./:@=,+%~-]*")
+DIRECTIVE = re.compile(r"[\w./:@=,+%~\- \[\]]*")
+"""Characters of a text that becomes part of a job script; none of them begins a command."""
+
+ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), 1)
+"""Of a worker: one thread each, because several threads in several processes hinder each other."""
+
+GRACE = 20
+"""Seconds that a worker is given to start again."""
+
+PATIENCE = 60.0
+"""Seconds without any worker after which this is said."""
+
+Plain = dict[str, Any]
+Work = Callable[..., Plain]
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Where tasks run.
+
+    Attributes:
+        number: processes, or batch jobs.
+        scheduler: address of one that runs already, or None.
+        jobqueue: the batch system and the options of a job, or None.
+        seconds: longest time of a task.
+        retries: how often a task is begun again whose worker ended.
+    """
+
+    number: int
+    scheduler: str | None
+    jobqueue: Mapping[str, Any] | None
+    seconds: float
+    retries: int
+
+
+def checked_jobqueue(options: Mapping[str, Any]) -> None:
+    """Refuse options of a batch job that are none.
+
+    Raises:
+        InputError: no batch system, an unknown option, or a value that could be a command.
+    """
+    where = "cycle.tiles.jobqueue"
+    system = options.get("system")
+    if system not in SYSTEMS:
+        raise InputError(f"{where}.system is {system!r}; {nearest(str(system), SYSTEMS)}")
+    for key, value in options.items():
+        if key == "system":
+            continue
+        if key not in PASSED:
+            raise InputError(f"{where}: unknown option '{key}'; {nearest(key, PASSED)}")
+        listed = value if isinstance(value, list) else [value]
+        allowed = DIRECTIVE if key == "job_extra_directives" else PLAIN
+        for one in listed:
+            if isinstance(one, bool) or not isinstance(one, int | float | str):
+                raise InputError(f"{where}.{key} is {one!r}; give a number or a text")
+            if isinstance(one, str) and not allowed.fullmatch(one):
+                raise InputError(
+                    f"{where}.{key}: {one!r} holds characters that a job script could run; "
+                    "write such options into dask's own jobqueue.yaml"
+                )
+
+
+def batch_cluster(options: Mapping[str, Any]) -> Any:
+    """A cluster of batch jobs, none of them asked for yet.
+
+    Raises:
+        InputError: dask-jobqueue is not installed, or refuses the options.
+    """
+    checked_jobqueue(options)
+    try:
+        systems = importlib.import_module("dask_jobqueue")
+    except ImportError:
+        raise InputError(
+            "cycle.tiles.jobqueue: needs the package dask-jobqueue; install releo-da[cluster]"
+        ) from None
+    made = getattr(systems, SYSTEMS[options["system"]])
+    given = {"cores": 1, "memory": "4GB", **options}
+    del given["system"]
+    try:
+        return made(**given)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"cycle.tiles.jobqueue: {options['system']} refuses it: {error}") from None
+
+
+@contextmanager
+def client_of(wanted: Workers, tasks: int) -> Iterator[Client]:
+    """A client of the workers, which end with the block unless they are another scheduler's.
+
+    Args:
+        wanted: where tasks run.
+        tasks: how many there are; no more processes are started.
+
+    Raises:
+        InputError: the scheduler does not answer, or the batch system cannot be used.
+    """
+    settings = {
+        "distributed.scheduler.allowed-failures": wanted.retries,
+        "distributed.nanny.pre-spawn-environ": ENVIRONMENT,
+    }
+    number = max(1, min(wanted.number, tasks))
+    with dask.config.set(settings):
+        if wanted.scheduler is not None:
+            try:
+                client = Client(wanted.scheduler, set_as_default=False)
+            except (OSError, ValueError) as error:
+                raise InputError(
+                    f"cycle.tiles.scheduler: {wanted.scheduler} does not answer ({error}); start "
+                    "it, or leave the key out to work on this machine"
+                ) from None
+            with client:
+                yield client
+            return
+        if wanted.jobqueue is not None:
+            cluster = batch_cluster(wanted.jobqueue)
+            cluster.scale(number)
+        else:
+            cluster = LocalCluster(
+                n_workers=number,
+                threads_per_worker=1,
+                processes=True,
+                memory_limit=None,
+                dashboard_address=None,
+                silence_logs=50,
+            )
+        with cluster, Client(cluster, set_as_default=False) as client:
+            yield client
+
+
+def outcomes(
+    client: Client,
+    work: Work,
+    tasks: Mapping[str, Sequence[Any]],
+    seconds: float,
+    stop: Callable[[], bool] = lambda: False,
+    warn: Callable[[str], None] = lambda text: None,
+) -> Iterator[tuple[str, Plain]]:
+    """What each task gave, as they end; ``{outcome: lost, error: ..}`` of one that has no result.
+
+    Args:
+        client: of the workers.
+        work: a function of a module that workers can import.
+        tasks: name -> arguments.
+        seconds: longest time of one.
+        stop: whether to end; what is under way is given up.
+        warn: told once where no worker is there for a minute.
+    """
+    waiting, running = deque(tasks.items()), dict[Future, tuple[str, float]]()
+    alone: float | None = monotonic()
+    while waiting or running:
+        threads = sum(client.ncores().values())
+        if threads:
+            alone = None
+        elif alone is not None and monotonic() - alone > PATIENCE:
+            warn("releo-da: no worker has come yet; tiles wait for one")
+            alone = None
+        while waiting and len(running) < threads:
+            name, arguments = waiting.popleft()
+            key = f"tile-{name}-{uuid4().hex}"
+            running[client.submit(work, *arguments, key=key, pure=False)] = name, monotonic()
+        done = _finished(list(running))
+        if stop():
+            client.cancel(list(running), force=True)
+            return
+        for future in done:
+            yield running.pop(future)[0], _result(future)
+        for future in [f for f, (_, began) in running.items() if monotonic() - began > seconds]:
+            name, _ = running.pop(future)
+            _give_up(client, future)
+            error = f"took more than {seconds / 60:g} minutes; its worker was restarted"
+            yield name, {"outcome": "lost", "error": error}
+
+
+def _finished(running: list[Future]) -> list[Future]:
+    """Those that ended, after waiting a little for one to end."""
+    try:
+        wait(running, timeout=TICK, return_when="FIRST_COMPLETED")
+    except TimeoutError:
+        return []
+    return [future for future in running if future.done()]
+
+
+def _result(future: Future) -> Plain:
+    """What a task gave, or why there is nothing."""
+    if future.status == "finished":
+        found: Plain = future.result()
+        return found
+    error = future.exception() if future.status == "error" else future.status
+    if isinstance(error, KilledWorker):
+        error = "its worker ended under it (killed, or out of memory)"
+    return {"outcome": "lost", "error": str(error)}
+
+
+def _give_up(client: Client, future: Future) -> None:
+    """Forget a task and restart the worker that it hangs in."""
+    places = [place for place, keys in client.processing().items() if future.key in keys]
+    client.cancel([future], force=True)
+    if not places:
+        return
+    try:
+        client.restart_workers(places, timeout=GRACE, raise_for_error=False)
+    except ValueError:  # nobody watches over it
+        client.retire_workers(places, close_workers=True)

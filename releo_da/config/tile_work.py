@@ -1,0 +1,97 @@
+"""The task of a tile: what ``releo-da cycle CONFIG --once`` does, over a window.
+
+A worker process is told the configuration and the window by plain texts and numbers and tells what
+it did in the same way. All else is on the disk: the directory of the tile is that of a run, with a
+lock, a ledger and states of its own, so a task may be killed at any instant and begun again.
+"""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from releo_da.config.cycle_sums import SUMS, kept_sums, sums_of
+from releo_da.config.cycling import scores_of, service_of
+from releo_da.config.document import Document, load
+from releo_da.config.options import Options
+from releo_da.config.threads import one_thread
+from releo_da.io import write_json
+from releo_da.io.series import Series
+from releo_da.io.tile_plan import TILES
+from releo_da.io.tiles import Tile, of_tile
+from releo_da.types import InputError
+
+
+def sweep_tile(
+    config: str,
+    settings: Sequence[str],
+    device: str,
+    root: str,
+    tile: Sequence[Any],
+    grid: dict[str, Any],
+) -> dict[str, Any]:
+    """Assimilate what has arrived for one tile; never raises but for an end from outside.
+
+    Args:
+        config: path of the configuration, absolute.
+        settings: overrides ``key.sub=value``.
+        device: ``cpu``, ``cuda`` or ``auto``.
+        root: the run directory of all tiles, absolute.
+        tile: rows, columns and number of pixels of `releo_da.io.tiles.Tile`.
+        grid: of the run, `releo_da.io.tiles.grid_facts`.
+
+    Returns:
+        ``outcome`` is ``done``, ``busy`` (another process holds the tile), ``input`` (its input or
+        its files are wrong) or ``defect``; with ``error`` where it is not done. Of one that is
+        done: ``assimilated`` and ``undone``, numbers of cycles, ``refused``, errors of files, and
+        where it stands by ``cycles`` and ``time``.
+    """
+    one = Tile(tuple(tile[0]), tuple(tile[1]), tile[2])
+    try:
+        with one_thread(device == "cpu"):
+            return {"outcome": "done", **_swept(config, settings, device, Path(root), one, grid)}
+    except BlockingIOError as error:
+        return {"outcome": "busy", "error": f"{error.filename}: another process holds it"}
+    except InputError as error:
+        return {"outcome": "input", "error": str(error)}
+    except Exception as error:  # whatever it is, the other tiles go on
+        return {"outcome": "defect", "error": repr(error), "trace": traceback.format_exc()}
+
+
+def document_of(config: str | Path, settings: Sequence[str], tile: Tile) -> Document:
+    """The configuration of a tile: that of the run, with the tile as window of the source."""
+    source = load(config, settings).values.get("source")
+    key = "source.0" if isinstance(source, list) else "source"
+    window = f"{key}.window={json.dumps(tile.window)}"
+    return load(config, [*settings, window, "cycle.tiles=null"])
+
+
+def _swept(
+    config: str,
+    settings: Sequence[str],
+    device: str,
+    root: Path,
+    tile: Tile,
+    grid: dict[str, Any],
+) -> dict[str, Any]:
+    """One sweep, and the scores of the tile where it changed something."""
+    out = root / TILES / tile.name
+    document = document_of(config, settings, tile)
+
+    def seen(series: Series, path: Path) -> Series:
+        return series._replace(pixels=of_tile(series.pixels, tile, grid, str(path)))
+
+    options = Options(out=out, device=device, quiet=True)
+    with service_of(document, options, out, seen) as service:
+        swept = service.sweep()
+        last = service.ledger.last()
+        before = kept_sums(out)
+        if last is not None and (before is None or before["state_sha256"] != last.sha256):
+            before = sums_of(service)
+            write_json(out / "scores.json", scores_of(service, before))
+            write_json(out / SUMS, before)
+    found = {"assimilated": swept.assimilated, "undone": swept.undone, "refused": swept.refused}
+    return found | ({key: before[key] for key in ("cycles", "time")} if before else {})

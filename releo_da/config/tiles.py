@@ -1,0 +1,333 @@
+"""`releo-da cycle` of a map in tiles: the same sweep, once per tile, shared out to workers.
+
+    RUN/  tiles.json  standing.json  config.yaml  scores.json  report.html  log.jsonl
+          tiles/r00000_c00512/   a run directory of its own, with ledger, states and products
+
+This process holds the lock of the run, cuts the map once, gives the tiles that have something to do
+to the workers and adds up what they tell. The work of a tile is that of an untiled run over a
+window, so the states and products of a tiled run are those of the untiled one, bit for bit; what a
+tile has done is on its own disk and survives whatever happens to worker, scheduler or this process.
+
+A tile has nothing to do when the files of the inbox and the configuration are those with which its
+last sweep came to its end. That is noted in ``standing.json``; without it every tile is asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from releo_da.config.cluster import Workers, checked_jobqueue, client_of, outcomes
+from releo_da.config.cycle_sums import kept_sums, scores_from
+from releo_da.config.cycling import (
+    LEDGER,
+    checked_source,
+    configured_channels,
+    cycle,
+    settings_of,
+)
+from releo_da.config.document import Document
+from releo_da.config.finished import parsed, text_of
+from releo_da.config.nested_paths import with_files
+from releo_da.config.options import Options
+from releo_da.config.registry import bind
+from releo_da.config.report import report
+from releo_da.config.run_files import open_run, run_root
+from releo_da.config.sections import section
+from releo_da.config.sensor_paths import with_paths
+from releo_da.config.tile_plan import chosen, kept_plan, made_plan
+from releo_da.config.tile_work import sweep_tile
+from releo_da.io import JsonLines, create_run_directory, write_json
+from releo_da.io.inbox import Arrived, arrived, folder_and_pattern
+from releo_da.io.lock import locked
+from releo_da.io.tile_plan import TILES, Plan
+from releo_da.runs.stopping import stopping, wait
+from releo_da.strict_json import LARGEST
+from releo_da.types import InputError
+
+STANDING = "standing.json"
+DONE, BUSY, INPUT, DEFECT, LOST = "done", "busy", "input", "defect", "lost"
+FAILED = (INPUT, DEFECT, LOST)
+
+Plain = dict[str, Any]
+Share = Callable[[Mapping[str, Sequence[Any]]], Iterator[tuple[str, Plain]]]
+"""``share(tasks)``: what each task gave, by name, as they end."""
+
+
+def tiles(
+    size: int = 512,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    jobqueue: dict[str, Any] | None = None,
+    timeout_minutes: float = 60.0,
+    retries: int = 1,
+) -> tuple[int, Workers]:
+    """How the map is cut, and who works on the tiles.
+
+    Args:
+        size: pixels along a side.
+        workers: processes of this machine, one per core unless given; or batch jobs.
+        scheduler: address of a dask scheduler, as in ``tcp://host:8786``, whose workers are used.
+        jobqueue: ``{system: slurm, ..}``, batch jobs through dask-jobqueue (`cluster.PASSED`).
+        timeout_minutes: after which a tile is given up until the next sweep.
+        retries: how often a tile is begun again whose worker ended under it.
+    """
+    where = "cycle.tiles"
+    if size < 1:
+        raise InputError(f"{where}.size is {size}; give 1 or more pixels, such as 512")
+    if workers is not None and workers < 1:
+        raise InputError(f"{where}.workers is {workers}; give 1 or more")
+    if not 0.0 < timeout_minutes < float("inf"):
+        raise InputError(f"{where}.timeout_minutes is {timeout_minutes}; give a positive number")
+    if retries < 0:
+        raise InputError(f"{where}.retries is {retries}; give 0 or more")
+    if scheduler is not None and jobqueue is not None:
+        raise InputError(f"{where}: give scheduler or jobqueue, not both")
+    if jobqueue is not None:
+        checked_jobqueue(jobqueue)
+    number = workers or len(os.sched_getaffinity(0))
+    return size, Workers(number, scheduler, jobqueue, 60.0 * timeout_minutes, retries)
+
+
+def wanted(document: Document) -> bool:
+    """Whether a configuration asks for tiles."""
+    given = document.values.get("cycle")
+    return isinstance(given, Mapping) and given.get("tiles") is not None
+
+
+class Told(NamedTuple):
+    """What a sweep over the tiles did.
+
+    Attributes:
+        tasks: number of tiles that had something to do.
+        outcomes: how many of them ended how.
+        assimilated: number of cycles committed, over all tiles.
+        refused: error of a file -> number of tiles that refused it.
+    """
+
+    tasks: int
+    outcomes: Counter[str]
+    assimilated: int
+    refused: Counter[str]
+
+    @property
+    def status(self) -> int:
+        """Exit status: 1 after a defect or a lost worker, 2 after a wrong input, else 0."""
+        if self.outcomes[DEFECT] or self.outcomes[LOST]:
+            return 1
+        return 2 if self.outcomes[INPUT] else 0
+
+
+@dataclass
+class Tiled:
+    """A run in tiles, while this process holds its lock.
+
+    Attributes:
+        document: the configuration.
+        root: the run directory.
+        source: with the paths inside its options found.
+        arguments: of every task: configuration, overrides, device and run directory.
+        depends: digest of what results depend on, beside the files.
+        chosen: `releo_da.config.tile_plan.chosen`.
+        inbox: lists the files that are there.
+        log: of the run.
+    """
+
+    document: Document
+    root: Path
+    source: Mapping[str, Any]
+    arguments: tuple[Any, ...]
+    depends: str
+    chosen: Plain
+    inbox: Callable[[], Sequence[Arrived]]
+    log: JsonLines
+
+    def plan(self, files: Sequence[Arrived]) -> tuple[Plan | None, list[str]]:
+        """The tiles, cut now where they are not yet, and errors of files that say no grid."""
+        plan = kept_plan(self.root, self.chosen)
+        if plan is not None:
+            return plan, []
+        plan, refused = made_plan(self.document, self.source, self.chosen, files, self.root)
+        if plan is not None:
+            self.log.write({"kind": "tiles", "count": len(plan.tiles), "grid": plan.grid})
+        return plan, refused
+
+    def sweep(self, share: Share, warn: Callable[[str], None]) -> Told:
+        """Share out the tiles that have something to do, and note what came of them."""
+        files = self.inbox()
+        plan, unread = self.plan(files)
+        told = Told(0, Counter(), 0, Counter(unread))
+        if plan is None:
+            return told
+        listing = _digest([[file[1:] for file in files], self.depends])
+        standing = read_standing(self.root)
+        named = {tile.name: tile for tile in plan.tiles}
+        held = {name: about for name, about in standing.items() if name in named}
+        todo = [name for name in named if held.get(name, {}).get("listing") != listing]
+        config, settings, device, root = self.arguments
+        tasks = {n: (config, settings, device, root, list(named[n]), plan.grid) for n in todo}
+        told = told._replace(tasks=len(tasks))
+        try:
+            for name, found in share(tasks) if tasks else ():
+                told = told._replace(assimilated=told.assimilated + found.get("assimilated", 0))
+                told.outcomes[found["outcome"]] += 1
+                told.refused.update(found.get("refused", ()))
+                held[name] = _noted(held.get(name, {}), found, listing)
+                self._tell(name, found, warn)
+        finally:
+            if tasks:
+                write_json(self.root / STANDING, {"listing": listing, "tiles": held})
+        return told
+
+    def _tell(self, name: str, found: Plain, warn: Callable[[str], None]) -> None:
+        if found["outcome"] == DONE:
+            if found["assimilated"] or found["undone"]:
+                self.log.write({"kind": "tile", "tile": name, **found})
+            return
+        self.log.write({"kind": "tile", "tile": name, **found})
+        warn(f"releo-da: tile {name}: {' '.join(found['error'].split())}")
+
+
+def _noted(before: Plain, found: Plain, listing: str) -> Plain:
+    """What is kept of a task: with the digest of what it dealt with where it came to its end."""
+    if found["outcome"] == DONE:
+        return {"outcome": DONE, "listing": listing, **_stand(before, found)}
+    return {"outcome": found["outcome"], "error": found["error"], **_stand(before, found)}
+
+
+def _stand(before: Plain, found: Plain) -> Plain:
+    return {key: found.get(key, before.get(key)) for key in ("cycles", "time")}
+
+
+def read_standing(root: Path) -> dict[str, Plain]:
+    """How the last task of each tile ended; nothing where that is not known."""
+    try:
+        path = root / STANDING
+        tiles = parsed(path, text_of(path, LARGEST)).get("tiles")
+        return tiles if isinstance(tiles, dict) else {}
+    except (OSError, InputError):  # a note, not a fact: every tile is asked again
+        return {}
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value).encode("utf-8")).hexdigest()
+
+
+@contextmanager
+def tiled(document: Document, options: Options) -> Iterator[Tiled]:
+    """The run in tiles of a configuration, locked for as long.
+
+    Raises:
+        BlockingIOError: another process holds the run directory.
+        InputError: the configuration is wrong, or the run directory that of an untiled run.
+    """
+    service = section(document, "cycle", cycle)
+    size, _ = bind(tiles, service.tiles, "cycle.tiles")()
+    source = checked_source(document)
+    if source.get("reader") != "cube":
+        raise InputError(
+            f"{document.path}: cycle.tiles: only a map is cut into tiles, the source has the "
+            f"reader {source.get('reader')!r}; use 'cube', or leave the key out"
+        )
+    folder, pattern = folder_and_pattern(service.inbox)
+    inbox = document.resolve(folder)
+    settings = settings_of(document, source, options.torch_device().type)
+    source = with_files(document, with_paths(document, source), inbox)
+    channels = configured_channels(source, f"{document.path}: source[0]")
+    root = run_root(document, options, "cycle")
+    if (root / LEDGER).is_file():
+        raise InputError(f"{root}: holds a run without tiles; give another --out")
+    create_run_directory(root, (TILES, "figures"))
+    with locked(root):
+        decided = chosen(source, size)
+        kept_plan(root, decided)  # before anything is written
+        _, log, _ = open_run(document, options, "cycle", settings["seed"])
+        log.write({"kind": "channels", "channels": channels})
+        config, told = str(document.path.resolve()), list(options.settings)
+        yield Tiled(
+            document,
+            root,
+            source,
+            (config, told, options.device, str(root.resolve())),
+            _digest(settings),
+            decided,
+            lambda: arrived(inbox, pattern),
+            log,
+        )
+
+
+def command(
+    document: Document,
+    options: Options,
+    once: bool,
+    say: Callable[[str], None],
+    warn: Callable[[str], None],
+) -> tuple[Path | None, int]:
+    """Run the service over all tiles.
+
+    Args:
+        document: the configuration, with ``cycle.tiles``.
+        options: where, and on which device.
+        once: one sweep instead of a service.
+        say: told of every sweep.
+        warn: told of every tile that failed and every file that was refused.
+
+    Returns:
+        The path of the report, None before the first cycle, and the exit status.
+
+    Raises:
+        BlockingIOError: another process holds the run directory.
+        InputError: the configuration is wrong, or no file of a first sweep is readable.
+    """
+    service = section(document, "cycle", cycle)
+    _, workers = bind(tiles, service.tiles, "cycle.tiles")()
+    with tiled(document, options) as run, stopping() as stop:
+
+        def share(tasks: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, Plain]]:
+            with client_of(workers, len(tasks)) as client:
+                yield from outcomes(client, sweep_tile, tasks, workers.seconds, stop, warn)
+
+        while True:
+            told = run.sweep(share, warn)
+            for error, count in told.refused.items():
+                warn(f"releo-da: refused (tiles: {count}): {' '.join(error.split())}")
+            say(line(told))
+            path = publish(run.root, run.chosen, told.tasks > 0)
+            if once or stop():
+                break
+            wait(service.poll_seconds, stop)
+    if path is None and told.refused:
+        raise InputError(
+            f"no file of the inbox {service.inbox} can be read ({len(told.refused)} refused); the "
+            f"first: {next(iter(told.refused))}"
+        )
+    return path, told.status
+
+
+def line(told: Told) -> str:
+    """A sweep in one line."""
+    ended = ", ".join(f"{told.outcomes[k]} {k}" for k in (DONE, BUSY, *FAILED) if told.outcomes[k])
+    what = f"{told.tasks} tiles had something to do" + (f" ({ended})" if ended else "")
+    return f"{what}, {told.assimilated} cycles committed"
+
+
+def publish(root: Path, decided: Mapping[str, Any], changed: bool) -> Path | None:
+    """scores.json and report of all tiles; returns its path, None before the first cycle."""
+    if not changed and (root / "report.html").is_file():
+        return root / "report.html"
+    plan = kept_plan(root, decided)
+    if plan is None:
+        return None
+    sums = [kept_sums(plan.folder(root, tile)) for tile in plan.tiles]
+    present = [one for one in sums if one is not None]
+    if not present:
+        return None
+    write_json(root / "scores.json", scores_from(present))
+    return report(root)

@@ -1,0 +1,213 @@
+"""The laws of a run in tiles, with the tasks worked on in this process."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from releo_da import open_products
+from releo_da.cli import main
+from releo_da.config import cycling, tile_work
+from releo_da.config.document import load
+from releo_da.config.options import Options
+from releo_da.config.tiles import line, publish
+from releo_da.cycling.ledger import Ledger
+from releo_da.io import read_products, read_state
+from releo_da.io.lock import locked
+from releo_da.types import InputError, State
+
+from .tiled import HEIGHT, NAMES, WIDTH, backwards, deliver, opened, sweep, workplace
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return workplace(tmp_path)
+
+
+def untiled(config: Path) -> Path:
+    """The same run without tiles; returns its directory."""
+    settings = ("cycle.tiles=null",)
+    options = Options(out=config.parent / "whole", overrides=settings, quiet=True)
+    cycling.command(load(config, settings), options, True, lambda t: None, lambda t: None)
+    return config.parent / "whole"
+
+
+def last_state(root: Path) -> State:
+    with Ledger(root / "ledger.sqlite") as ledger:
+        return read_state(root / ledger.last().state)
+
+
+def test_a_run_in_tiles_is_the_untiled_run_bit_for_bit(config: Path) -> None:
+    deliver(config.parent, 0, 1)
+    assert sweep(config, backwards).assimilated == 2 * len(NAMES)
+    deliver(config.parent, 2)
+    told = sweep(config)
+    assert told.assimilated == len(NAMES) and told.status == 0
+    assert sweep(config).tasks == 0  # nothing is new
+    tiled, whole = config.parent / "tiled", untiled(config)
+    assert sorted(path.name for path in (tiled / "tiles").iterdir()) == sorted(NAMES)
+
+    state = last_state(whole)
+    parts = [last_state(tiled / "tiles" / name) for name in NAMES]
+    ids = torch.cat([part.pixels for part in parts])
+    assert torch.equal(ids.sort().values, state.pixels)
+    assert torch.equal(torch.cat([p.ensemble for p in parts])[ids.argsort()], state.ensemble)
+
+    mine, theirs = open_products(tiled), open_products(whole)
+    assert mine.lai.chunks == ((1, 1, 1), (4, 2), (4, 4, 2))
+    mine, theirs = mine.load(), theirs.load()
+    for name in ("time", "sensor", "y", "x", "quantile", "lai", "lai_spread", "lai_quantile"):
+        xr.testing.assert_identical(mine[name], theirs[name])
+    assert mine.attrs == theirs.attrs and mine.crs.attrs["crs_wkt"] == theirs.crs.attrs["crs_wkt"]
+    # Where the file of a date never saw a pixel, the sun is the mean over those that it saw.
+    seen = np.isnan(theirs.lai.values) | np.stack([saw(config, 0), saw(config, 0), saw(config, 2)])
+    a, b = mine.ndvi.values, theirs.ndvi.values
+    np.testing.assert_array_equal(a[seen], b[seen])
+    np.testing.assert_allclose(a, b, atol=2e-6)
+    with Ledger(whole / "ledger.sqlite") as ledger:
+        paths = [whole / cycle.product for cycle in ledger.cycles()]
+    for place, path in enumerate(paths):
+        np.testing.assert_array_equal(theirs.lai.values[place], read_products(path).lai.values[0])
+
+    publish(tiled, json.loads((tiled / "tiles.json").read_text("utf-8"))["chosen"], True)
+    said, other = (json.loads((root / "scores.json").read_text("utf-8")) for root in (tiled, whole))
+    assert said["background"]["B04"]["n"] == other["background"]["B04"]["n"]
+    assert said["background"]["B04"]["crps"] == pytest.approx(other["background"]["B04"]["crps"])
+    row = said["innovations"]["sentinel2a"]
+    assert row["reduced_chi2"] == pytest.approx(other["innovations"]["sentinel2a"]["reduced_chi2"])
+    assert said["cycles"] == 3 * len(NAMES)
+
+
+def saw(config: Path, date: int) -> np.ndarray:
+    """Pixels that the file of a date saw at least once, ``[y, x]``."""
+    with xr.open_dataset(config.parent / "inbox" / f"{date}.nc") as data:
+        return (data.cloud == 0).any("time").values
+
+
+def test_points_and_empty_runs_open_or_say_why(config: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no cycling run"):
+        open_products(tmp_path)
+    deliver(tmp_path, 0)
+    sweep(config)
+    found = open_products(tmp_path / "tiled")
+    assert found.lai.shape == (1, HEIGHT, WIDTH)
+    assert np.isnan(found.lai.values[0, 4:, 4:8]).all() and np.isnan(found.lai.values[0, 1, 1])
+
+
+def test_a_damaged_tile_ends_with_2_and_the_others_go_on(config: Path) -> None:
+    deliver(config.parent, 0)
+    sweep(config)
+    (broken,) = (config.parent / "tiled" / "tiles" / NAMES[1] / "states").iterdir()
+    data = bytearray(broken.read_bytes())
+    data[-5] ^= 4
+    broken.write_bytes(data)
+    deliver(config.parent, 1)
+    told = sweep(config)
+    assert told.status == 2 and told.outcomes == {"done": 4, "input": 1}
+    standing = json.loads((config.parent / "tiled" / "standing.json").read_text("utf-8"))["tiles"]
+    assert "restore the run directory" in standing[NAMES[1]]["error"]
+    assert standing[NAMES[1]]["cycles"] == 1 and standing[NAMES[0]]["cycles"] == 2
+    data[-5] ^= 4
+    broken.write_bytes(data)
+    told = sweep(config)  # the failed tile alone is tried again
+    assert (told.tasks, told.assimilated, told.status) == (1, 1, 0)
+
+
+def test_a_defect_in_a_tile_ends_with_1(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deliver(config.parent, 0)
+    original = tile_work._swept
+
+    def poisoned(config, settings, device, root, tile, grid):
+        if tile.name == NAMES[2]:
+            raise RuntimeError("poison")
+        return original(config, settings, device, root, tile, grid)
+
+    monkeypatch.setattr(tile_work, "_swept", poisoned)
+    told = sweep(config)
+    assert told.status == 1 and told.outcomes == {"done": 4, "defect": 1}
+    assert "1 defect" in line(told)
+    log = (config.parent / "tiled" / "log.jsonl").read_text("utf-8")
+    assert "poison" in log and "Traceback" in log
+
+
+def test_a_busy_tile_waits_for_the_next_sweep(config: Path) -> None:
+    deliver(config.parent, 0)
+    held = config.parent / "tiled" / "tiles" / NAMES[0]
+    held.mkdir(parents=True)
+    with locked(held):
+        told = sweep(config)
+    assert told.outcomes == {"done": 4, "busy": 1} and told.status == 0
+    assert sweep(config).tasks == 1
+
+
+def test_files_are_refused_once_and_grids_by_name(config: Path) -> None:
+    (config.parent / "inbox" / "0bad.nc").write_bytes(b"no product")
+    told = sweep(config)  # nothing says the grid
+    assert told.tasks == 0 and "0bad.nc" in next(iter(told.refused))
+    deliver(config.parent, 0)
+    deliver(config.parent, 1, shift=5.0, name="other.nc")
+    told = sweep(config)
+    assert told.assimilated == len(NAMES) and told.status == 0
+    (other,) = (text for text in told.refused if "other.nc" in text)
+    assert "lies on another grid" in other and told.refused[other] == len(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("cycle.tiles.size=5", "size was 4, is 5"),
+        ("source.0.stride=2", "stride was None, is 2"),
+        ("source.0.mask=null", "mask was"),
+        ("source.0.window={rows: [0, 3]}", "window was"),
+    ],
+)
+def test_another_cut_is_refused(config: Path, setting: str, message: str) -> None:
+    deliver(config.parent, 0)
+    sweep(config)
+    with pytest.raises(InputError, match=message), opened(config, setting):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("cycle.tiles.size=0", "size"),
+        ("cycle.tiles.workers=0", "workers"),
+        ("cycle.tiles.timeout_minutes=0", "timeout_minutes"),
+        ("cycle.tiles.retries=-1", "retries"),
+        ("cycle.tiles.sise=3", "size"),
+        ("cycle.tiles.jobqueue={system: slurn}", "slurm"),
+        ("cycle.tiles.jobqueue={system: slurm, prologue: x}", "unknown option"),
+        ("cycle.tiles.jobqueue={system: slurm, queue: 'a; rm b'}", "job script"),
+        ("cycle.tiles={scheduler: 'tcp://a:1', jobqueue: {system: pbs}}", "not both"),
+        ("source.0.reader=points", "only a map"),
+    ],
+)
+def test_a_wrong_section_is_refused_at_once(config: Path, setting: str, message: str) -> None:
+    with pytest.raises(InputError, match=message), opened(config, setting):
+        pass
+    assert not (config.parent / "tiled").exists()
+
+
+def test_a_second_process_ends_with_75(config: Path, capsys) -> None:
+    (config.parent / "tiled").mkdir()
+    with locked(config.parent / "tiled"), pytest.raises(SystemExit) as ended:
+        main(["cycle", "c.yaml", "--once", "--out", "tiled", "--quiet"])
+    assert ended.value.code == 75
+    assert not (config.parent / "tiled" / "config.yaml").exists()
+
+
+def test_a_run_keeps_its_kind(config: Path, capsys) -> None:
+    deliver(config.parent, 0)
+    sweep(config)
+    whole = untiled(config)
+    with pytest.raises(InputError, match="holds a run in tiles"):
+        settings = ("cycle.tiles=null",)
+        options = Options(out=config.parent / "tiled", overrides=settings)
+        cycling.command(load(config, settings), options, True, print, print)
+    with pytest.raises(InputError, match="without tiles"):
+        sweep(config, out=whole.name)
