@@ -1,7 +1,7 @@
 """Data assimilation for land-surface monitoring from satellites.
 
 `simulate` is the physical simulator on labelled arrays, `open_products` opens the products of a
-cycling run; they are imported when they are first used, so that the package costs nothing to import.
+cycling run; they are imported when they are first used, so that importing this costs nothing.
 """
 
 from typing import TYPE_CHECKING, Any

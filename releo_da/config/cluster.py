@@ -5,9 +5,10 @@
     {jobqueue: {system: slurm, cores: 1, memory: 4GB}}    one batch job per worker
 
 A task is a function of this package, by its import path, with plain texts and numbers; so are its
-results. At most as many tasks are under way as there are threads of workers, so that the time of a
-task is counted from about when it begins. A task whose worker ended is begun again on another, a
-given number of times; one that takes too long is given up and its worker restarted. Either way the
+results. At most as many tasks are under way as there are threads of workers. A task that takes too
+long ends its own process, by a timer that needs neither the interpreter nor the network, with the
+traceback of where it hung on the error stream; dask starts another worker in its place. One whose
+worker ended sooner (killed, out of memory) is begun again, a given number of times. Either way the
 others go on, and it is reported.
 
 Reference: Rocklin 2015, Dask: parallel computation with blocked algorithms and task scheduling,
@@ -16,18 +17,19 @@ Proc. 14th Python in Science Conf., doi:10.25080/Majora-7b98e3ed-013.
 
 from __future__ import annotations
 
+import faulthandler
 import importlib
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from time import monotonic
-from typing import Any
+from time import monotonic, sleep
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import dask
-from distributed import Client, Future, KilledWorker, LocalCluster, wait
+from distributed import CancelledError, Client, Future, KilledWorker, LocalCluster, wait
 
 from releo_da.config.document import nearest
 from releo_da.runs.stopping import TICK
@@ -70,8 +72,10 @@ DIRECTIVE = re.compile(r"[\w./:@=,+%~\- \[\]]*")
 ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), 1)
 """Of a worker: one thread each, because several threads in several processes hinder each other."""
 
-GRACE = 20
-"""Seconds that a worker is given to start again."""
+GRACE = 30.0
+"""Seconds beyond its time after which a task is given up whose worker says nothing."""
+
+TOO_LONG = "took more than cycle.tiles.timeout_minutes and was ended"
 
 PATIENCE = 60.0
 """Seconds without any worker after which this is said."""
@@ -160,7 +164,7 @@ def client_of(wanted: Workers, tasks: int) -> Iterator[Client]:
         InputError: the scheduler does not answer, or the batch system cannot be used.
     """
     settings = {
-        "distributed.scheduler.allowed-failures": wanted.retries,
+        "distributed.scheduler.allowed-failures": 0,  # retries are counted in `outcomes`
         "distributed.nanny.pre-spawn-environ": ENVIRONMENT,
     }
     number = max(1, min(wanted.number, tasks))
@@ -185,18 +189,26 @@ def client_of(wanted: Workers, tasks: int) -> Iterator[Client]:
                 threads_per_worker=1,
                 processes=True,
                 memory_limit=None,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",
                 silence_logs=50,
             )
         with cluster, Client(cluster, set_as_default=False) as client:
             yield client
 
 
+class Running(NamedTuple):
+    """A task under way: its name, when it was submitted, and how often before."""
+
+    name: str
+    began: float
+    tries: int
+
+
 def outcomes(
     client: Client,
     work: Work,
     tasks: Mapping[str, Sequence[Any]],
-    seconds: float,
+    wanted: Workers,
     stop: Callable[[], bool] = lambda: False,
     warn: Callable[[str], None] = lambda text: None,
 ) -> Iterator[tuple[str, Plain]]:
@@ -206,11 +218,11 @@ def outcomes(
         client: of the workers.
         work: a function of a module that workers can import.
         tasks: name -> arguments.
-        seconds: longest time of one.
+        wanted: the longest time of a task, and how often one is begun again.
         stop: whether to end; what is under way is given up.
         warn: told once where no worker is there for a minute.
     """
-    waiting, running = deque(tasks.items()), dict[Future, tuple[str, float]]()
+    waiting, running = deque((name, 0) for name in tasks), dict[Future, Running]()
     alone: float | None = monotonic()
     while waiting or running:
         threads = sum(client.ncores().values())
@@ -220,49 +232,59 @@ def outcomes(
             warn("releo-da: no worker has come yet; tiles wait for one")
             alone = None
         while waiting and len(running) < threads:
-            name, arguments = waiting.popleft()
+            name, tries = waiting.popleft()
             key = f"tile-{name}-{uuid4().hex}"
-            running[client.submit(work, *arguments, key=key, pure=False)] = name, monotonic()
-        done = _finished(list(running))
+            future = client.submit(limited, work, wanted.seconds, *tasks[name], key=key, pure=False)
+            running[future] = Running(name, monotonic(), tries)
+        done = _finished(client, list(running))
         if stop():
-            client.cancel(list(running), force=True)
+            client.cancel(list(running))
             return
         for future in done:
-            yield running.pop(future)[0], _result(future)
-        for future in [f for f, (_, began) in running.items() if monotonic() - began > seconds]:
-            name, _ = running.pop(future)
-            _give_up(client, future)
-            error = f"took more than {seconds / 60:g} minutes; its worker was restarted"
-            yield name, {"outcome": "lost", "error": error}
+            one = running.pop(future)
+            late = monotonic() - one.began >= wanted.seconds
+            if _killed(future) and not late and one.tries < wanted.retries:
+                waiting.append((one.name, one.tries + 1))
+            else:
+                yield one.name, _result(future, late)
+        given_up = monotonic() - wanted.seconds - GRACE
+        for future in [f for f, one in running.items() if one.began < given_up]:
+            client.cancel([future])  # its worker does not answer, or has begun it once more
+            yield running.pop(future).name, {"outcome": "lost", "error": TOO_LONG}
 
 
-def _finished(running: list[Future]) -> list[Future]:
-    """Those that ended, after waiting a little for one to end."""
+def limited(work: Work, seconds: float, *arguments: Any) -> Plain:
+    """What a task gives, in a process that ends when the task takes too long."""
+    faulthandler.dump_traceback_later(seconds, exit=True, file=2)
     try:
-        wait(running, timeout=TICK, return_when="FIRST_COMPLETED")
-    except TimeoutError:
-        return []
+        return work(*arguments)
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _finished(client: Client, running: list[Future]) -> list[Future]:
+    """Those that ended, after waiting a little for one to end."""
+    if not running:
+        sleep(TICK)
+    try:
+        with client.as_current():
+            wait(running, timeout=TICK, return_when="FIRST_COMPLETED")
+    except (TimeoutError, CancelledError):  # a scheduler that went away cancels
+        pass
     return [future for future in running if future.done()]
 
 
-def _result(future: Future) -> Plain:
+def _killed(future: Future) -> bool:
+    """Whether the worker of a task ended under it."""
+    return future.status == "error" and isinstance(future.exception(), KilledWorker)
+
+
+def _result(future: Future, late: bool) -> Plain:
     """What a task gave, or why there is nothing."""
     if future.status == "finished":
         found: Plain = future.result()
         return found
-    error = future.exception() if future.status == "error" else future.status
-    if isinstance(error, KilledWorker):
-        error = "its worker ended under it (killed, or out of memory)"
-    return {"outcome": "lost", "error": str(error)}
-
-
-def _give_up(client: Client, future: Future) -> None:
-    """Forget a task and restart the worker that it hangs in."""
-    places = [place for place, keys in client.processing().items() if future.key in keys]
-    client.cancel([future], force=True)
-    if not places:
-        return
-    try:
-        client.restart_workers(places, timeout=GRACE, raise_for_error=False)
-    except ValueError:  # nobody watches over it
-        client.retire_workers(places, close_workers=True)
+    error = str(future.exception() if future.status == "error" else future.status)
+    if _killed(future):
+        error = TOO_LONG if late else "its worker ended under it (killed, or out of memory)"
+    return {"outcome": "lost", "error": error}

@@ -114,6 +114,6 @@ def opened_cube(document: Document, source: Mapping[str, Any], path: Path) -> Cu
     Raises:
         InputError: the source is no cube, or as `releo_da.io.cube.open_cube`.
     """
-    given = {**source, "path": str(path)}
+    given = {**source, "path": str(document.permitted(path))}
     bound: partial[Any] = READERS.bind(given, "source[0]", {"period": document.period})
     return open_cube(**{k: option for k, option in bound.keywords.items() if k != "accept"})

@@ -25,20 +25,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from releo_da.config.cluster import Workers, checked_jobqueue, client_of, outcomes
+from releo_da.config.cycle_settings import configured_channels, settings_of
 from releo_da.config.cycle_sums import kept_sums, scores_from
-from releo_da.config.cycling import (
-    LEDGER,
-    checked_source,
-    configured_channels,
-    cycle,
-    settings_of,
-)
+from releo_da.config.cycling import checked_source, cycle
 from releo_da.config.document import Document
 from releo_da.config.finished import parsed, text_of
 from releo_da.config.nested_paths import with_files
 from releo_da.config.options import Options
 from releo_da.config.registry import bind
-from releo_da.config.report import report
+from releo_da.config.report import LEDGER, report
 from releo_da.config.run_files import open_run, run_root
 from releo_da.config.sections import section
 from releo_da.config.sensor_paths import with_paths
@@ -238,7 +233,7 @@ def tiled(document: Document, options: Options) -> Iterator[Tiled]:
         )
     folder, pattern = folder_and_pattern(service.inbox)
     inbox = document.resolve(folder)
-    settings = settings_of(document, source, options.torch_device().type)
+    settings = settings_of(document, source, service.rules, options.torch_device().type)
     source = with_files(document, with_paths(document, source), inbox)
     channels = configured_channels(source, f"{document.path}: source[0]")
     root = run_root(document, options, "cycle")
@@ -292,7 +287,7 @@ def command(
 
         def share(tasks: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, Plain]]:
             with client_of(workers, len(tasks)) as client:
-                yield from outcomes(client, sweep_tile, tasks, workers.seconds, stop, warn)
+                yield from outcomes(client, sweep_tile, tasks, workers, stop, warn)
 
         while True:
             told = run.sweep(share, warn)
