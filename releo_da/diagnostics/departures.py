@@ -27,7 +27,8 @@ def departure_pictures(scores: Mapping[str, Any]) -> list[Picture]:
             "deviation; that of O-B should reach the black mark, what spread and observation error "
             "together expect. Beyond it the run is too sure of a channel, below too careful. O-A "
             "is shorter the more an analysis follows a channel. Right: the observation error that "
-            "both suggest (Desroziers et al. 2005); at the line it is the assumed one.",
+            "both suggest (Desroziers et al. 2005); at the line it is the assumed one, and a "
+            "cross stands where they suggest none, a variance below 0.",
             plots.departures(said),
         )
     ]

@@ -123,7 +123,7 @@ def truth_tables(scores: Mapping[str, Any]) -> list[Table]:
             "with the free run of the same dates, which stands beside it, and not across."
         )
     found = []
-    for score in ("rmse", "crps_fair", "coverage_90"):
+    for score in ("rmse", "bias", "crps_fair", "coverage_90"):
         rows, marked = [], score in LOWEST
         text = plain if marked else partial(written, column=score)
         for name in names:

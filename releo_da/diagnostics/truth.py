@@ -54,6 +54,8 @@ def twin_pictures(
             skill(scores),
         )
     )
+    named = {str(name): str(one.attrs.get("units", "")) for name, one in analysis.data_vars.items()}
+    every = {**(units or {}), **named}
     ahead = {name for rows in scores.get("forecast", {}).values() for name in rows}
     for name in [n for n in ("lai", "ndvi", TOY) if n in ahead]:
         title = f"Forecasts of {style.words(name)} by lead time"
@@ -61,15 +63,20 @@ def twin_pictures(
         text = f"Against the truth, from acquisitions at least so many {unit} older."
         if "free_run" in scores.get("baselines", {}):
             text += " The free run saw none; where the lines meet, the observations are forgotten."
-        picture = plots.by_horizon(scores, name)
+        picture = plots.by_horizon(scores, name, every.get(name, ""))
         found.append(Picture(f"skill_forecast_{name}", title, text, picture))
-    named = {str(name): str(one.attrs.get("units", "")) for name, one in analysis.data_vars.items()}
-    found += judged_pictures(scores, {**(units or {}), **named}, int(verification.attrs["members"]))
+    found += judged_pictures(scores, every, int(verification.attrs["members"]))
     if not scores.get("calibration"):
         found += calibration(verification, np.random.default_rng(seed))
     if {"x", "y"} <= set(analysis.dims):
         found += landscape_pictures(verification, analysis, truth)
-    return found
+    return [of_first_seed(one) for one in found] if scores.get("repeats") else found
+
+
+def of_first_seed(one: Picture) -> Picture:
+    """A picture that is drawn from files, which are those of the first seed, says so."""
+    drawn = one.name.startswith(("series", "map_", "hovmoeller_", "tracking"))
+    return one._replace(caption=f"{one.caption} Of the first seed.") if drawn else one
 
 
 def series_beside_truth(analysis: xr.Dataset, truth: xr.Dataset) -> list[Picture]:
@@ -127,7 +134,7 @@ def skill(scores: Mapping[str, Any]) -> Figure:
     """RMSE of each estimate relative to the free run, one line per variable."""
     free = scores["free_run"]
     names = ordered([name for name in free if free[name].get("rmse")])
-    made, axes = style.figure(1, 1, 0.6 + 0.19 * len(names))
+    made, axes = style.figure(1, 1, max(1.3, 0.6 + 0.19 * len(names)))
     one = axes[0, 0]
     for case, marker in zip(ESTIMATES, "so^", strict=True):
         if case not in scores:

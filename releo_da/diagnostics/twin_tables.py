@@ -24,6 +24,8 @@ def twin_tables(scores: Mapping[str, Any], members: int | None = None) -> list[T
     if scores.get("calibration", {}).get("analysis"):
         held = scores["calibration"]["analysis"]
         found.append(calibration_table(held, scores.get("analysis", {}), members))
+    if scores.get("multivariate"):
+        found.append(vector_table(scores["multivariate"]))
     return found + [impact_table(name, rows) for name, rows in scores.get("impact", {}).items()]
 
 
@@ -100,6 +102,24 @@ def calibration_table(
         )
     columns = ["", *(f"{p} % interval" for p in levels), "slope", "index", "by chance", "n"]
     return Table("Calibration of the analysis", note, columns, rows)
+
+
+def vector_table(held: Mapping[str, Any]) -> Table:
+    """Energy and variogram score of all variables of a pixel together, of each estimate."""
+    ahead = {f"{lead} days ahead": row for lead, row in held.get("forecast", {}).items()}
+    parts = {words(case): row for case, row in held.items() if case != "forecast"} | ahead
+    keys = ("energy", "variogram")
+    rows = [
+        (name, [*(Cell(plain(number(row[key]))) for key in keys), Cell(str(row["n"]))])
+        for name, row in parts.items()
+    ]
+    note = (
+        "Of the variables of a pixel as one vector, each in units of the deviation of its prior; "
+        "lower is better. Energy score: the CRPS of a vector. Variogram score: whether members "
+        "vary together as the truth does. Of a thinned sample of n vectors; forecasts are of fewer "
+        "dates, so compare estimates with each other."
+    )
+    return Table("Variables together", note, ["", "energy score", "variogram score", "n"], rows)
 
 
 def impact_table(sensor: str, held: Mapping[str, Any]) -> Table:

@@ -1,6 +1,7 @@
 """Figures show the numbers they are given, with units, and leave nothing global behind."""
 
 import sys
+import warnings
 
 import matplotlib
 import numpy as np
@@ -218,6 +219,32 @@ def test_products_of_analysis(point_analysis: xr.Dataset, grid_analysis: xr.Data
     places = spread_places(grid_analysis, "lai", 4)
     assert len(places) == 4
     assert all(np.isfinite(grid_analysis.lai.isel(place)).all() for place in places)
+    wide = xr.Dataset({"lai": (("time", "y", "x"), np.zeros((1, 9, 9)))})
+    assert [(p["y"], p["x"]) for p in spread_places(wide, "lai", 6)] == [
+        (2, 1), (2, 4), (2, 7), (6, 1), (6, 4), (6, 7)
+    ]  # fmt: skip
+    assert len(spread_places(wide, "lai", 10**6)) == 81
+
+
+def test_a_channel_without_an_estimated_error_is_marked() -> None:
+    """Where Desroziers' product is negative there is no deviation to draw."""
+    row = {"assumed": 0.02, "estimated": 0.03, "bias": 0.0, "sd": 0.02, "expected": 0.02,
+           "residual_bias": 0.0, "residual_sd": 0.01, "n": 9}  # fmt: skip
+    errors = {"B04": row, "B05": {**row, "estimated": None}}
+    figure = plots.departures({"sentinel2a": {"errors": errors}})
+    (cross,) = [line for line in figure.axes[2].lines if line.get_marker() == "x"]
+    assert cross.get_xydata().tolist() == [[1.0, 0.0]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # such as of a layout that collapses
+        plots.png(figure)
+
+
+def test_forecasts_have_a_unit_and_whole_markers(run_scores: dict) -> None:
+    figure = plots.by_horizon(run_scores, "ndvi", "m2 m-2")
+    one = figure.axes[0]
+    assert one.get_ylabel().endswith("(m² m⁻²)") and one.get_xlabel() == "days ahead"
+    top = max(max(line.get_ydata()) for line in one.lines)
+    assert one.get_ylim()[0] == 0.0 and one.get_ylim()[1] > 1.02 * top
 
 
 def test_figures_leave_no_global_state_and_are_reproducible() -> None:

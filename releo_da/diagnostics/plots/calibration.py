@@ -29,9 +29,11 @@ def rank_histograms(histograms: Mapping[str, Histogram], columns: int = 3) -> Fi
         width = np.diff(found.edges)
         one.bar(found.edges[:-1], density, width, align="edge", color=style.COLOURS["analysis"],
                 edgecolor="white", linewidth=0.6)  # fmt: skip
-        one.stairs(band[1], found.edges, baseline=band[0], fill=True, color="#000000", alpha=0.18)
+        one.stairs(band[1], found.edges, baseline=band[0], fill=True, color="#000000", alpha=0.18,
+                   zorder=0.6)  # fmt: skip
         one.axhline(1, color=style.INK, linewidth=0.8)
         one.set_xlim(0, 1)
+        one.tick_params(labelbottom=True)  # also above a panel that is hidden
         title = f"{style.words(name)}, n = {int(found.counts.sum())}"
         style.name_axes(one, "rank / (members + 1)", "density", title)
     for one in axes.flat[len(histograms) :]:

@@ -7,11 +7,18 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from releo_da.diagnostics.calibration import widest
 from releo_da.diagnostics.plots import style
 from releo_da.diagnostics.plots.skill import number
 from releo_da.diagnostics.reliability import intervals
+
+FEWEST = 10
+"""Values of a bin of the spread that is drawn."""
+
+NARROW = 60.0
+"""Ratio of the ends of a logarithmic axis up to which more than powers of ten are labelled."""
 
 WIDTHS = tuple((np.arange(20) + 1) / 20)
 """Levels of the intervals of a reliability diagram."""
@@ -72,7 +79,9 @@ def spread_skill(
     """
     made, axes = panels(names)
     for one, name in zip(axes.flat, names, strict=False):
-        held = {case: said[name]["spread_skill"] for case, said in rows.items() if name in said}
+        held = {
+            case: filled(said[name]["spread_skill"]) for case, said in rows.items() if name in said
+        }
         parts = [np.array([r["spread"], r["rmse"]], float) for r in held.values()]
         known = np.concatenate(parts, 1)
         known = known[np.isfinite(known) & (known > 0)]
@@ -85,12 +94,24 @@ def spread_skill(
             one.plot(*line, linewidth=0.8, **paint)
             one.scatter(*line, 8 + 50 * n / n.sum(), label=style.words(case), zorder=3, **paint)
         one.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
-        one.tick_params(which="minor", labelsize=0, labelcolor="none")
+        for axis in (one.xaxis, one.yaxis):
+            # 1, 2 and 5 of each power of ten, so that less than a power has a scale as well.
+            near = ends[1] / ends[0] < NARROW
+            axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if near else (1.0,)))
+            axis.set_major_formatter("{x:g}")
+            axis.set_minor_formatter(NullFormatter())
         unit = style.written(units.get(name, ""))
         style.name_axes(one, title=style.label(style.words(name), unit))
     finish(axes, len(names), "predicted spread", "RMSE")
     style.legend_above(made, axes.flat[:1])
     return made
+
+
+def filled(row: Mapping[str, Any]) -> dict[str, style.Array]:
+    """Bins of a spread-skill relation that hold enough values to say something."""
+    n = np.asarray(row["n"], float)
+    enough = n >= min(FEWEST, n.max(initial=0.0))
+    return {key: np.array(row[key], float)[enough] for key in ("spread", "rmse", "n")}
 
 
 def impact(
@@ -115,7 +136,8 @@ def impact(
             one.axvline(0, color=style.INK, linewidth=0.8)
             one.grid(False, axis="y")
             one.tick_params(labelsize=7)
-            one.locator_params(axis="x", nbins=4)
+            one.ticklabel_format(axis="x", style="sci", scilimits=(-2, 3))
+            one.locator_params(axis="x", nbins=3)
             unit = style.written(units.get(name, ""))
             title = f"{sensor}: {style.words(name)}" if k == 0 else style.words(name)
             style.name_axes(one, title=title)

@@ -55,11 +55,24 @@ def band(found: xr.Dataset, name: str, place: Mapping[str, int], role: str = "")
 
 
 def spread_places(found: xr.Dataset, name: str, count: int) -> list[dict[str, int]]:
-    """At most `count` of the places where a variable was estimated, evenly spaced."""
+    """At most `count` of the places where a variable was estimated, evenly spaced.
+
+    Of a map they are those next to the centres of equal parts, as 2 x 3 of them, so that no place
+    is a corner of it.
+    """
     space = [str(d) for d in found[name].dims if d != "time"]
     where = np.argwhere(found[name].notnull().any("time").transpose(*space).values)
     if not len(where):
         return []
+    if len(space) == 2 and count < len(where):
+        rows = max(1, int(count**0.5))
+        parts = rows, -(-count // rows)
+        ends = [found.sizes[axis] for axis in space]
+        at = [(np.arange(n) + 0.5) / n * end - 0.5 for n, end in zip(parts, ends, strict=True)]
+        centres = np.stack(np.meshgrid(*at, indexing="ij"), -1).reshape(-1, 2)[:count]
+        apart = ((where[None] - centres[:, None]) ** 2).sum(-1)
+        chosen = dict.fromkeys(apart.argmin(1).tolist())  # each once, in reading order
+        return [dict(zip(space, map(int, where[i]), strict=True)) for i in chosen]
     kept = np.linspace(0, len(where) - 1, min(count, len(where))).round().astype(int)
     return [dict(zip(space, map(int, where[i]), strict=True)) for i in kept]
 

@@ -15,22 +15,30 @@ from releo_da.diagnostics.plots import style
 OURS = "assimilation"
 SCORES = ("rmse", "crps")
 
+TOY = "state"
+"""The one variable of a toy model, whose time has no unit."""
 
-def by_horizon(scores: Mapping[str, Any], variable: str) -> Figure:
+
+def by_horizon(scores: Mapping[str, Any], variable: str, unit: str = "") -> Figure:
     """RMSE and CRPS of forecasts against the horizon, the assimilation and every baseline.
 
     Args:
         scores: as in scores.json.
         variable: a variable of its ``forecast``.
+        unit: of the variable.
     """
     lines = forecasts(scores, variable)
     names = [name for name in lines if name != OURS]
     paints = {style.words(name): paint(name, names) for name in lines}
-    return by_lead({style.words(name): rows for name, rows in lines.items()}, variable, paints)
+    named = {style.words(name): rows for name, rows in lines.items()}
+    return by_lead(named, variable, paints, unit)
 
 
 def by_lead(
-    lines: Mapping[str, Mapping[str, Any]], variable: str, paints: Mapping[str, tuple[str, str]]
+    lines: Mapping[str, Mapping[str, Any]],
+    variable: str,
+    paints: Mapping[str, tuple[str, str]],
+    unit: str = "",
 ) -> Figure:
     """RMSE and CRPS against the lead time, one line per method or run.
 
@@ -38,6 +46,7 @@ def by_lead(
         lines: rows of scores.json by lead time, ``{name: {days: row}}``; names as they are read.
         variable: that they are of.
         paints: colour and marker of each; `OURS` is drawn thicker.
+        unit: of the variable.
     """
     made, axes = style.figure(1, 2, 3.0)
     for panel, score in zip(axes[0], SCORES, strict=True):
@@ -50,11 +59,12 @@ def by_lead(
             panel.plot(days, values, marker=marker, markersize=5 if ours else 3.8, color=colour,
                        linewidth=2.2 if ours else 1.0, zorder=4 if ours else 2,
                        label=name)  # fmt: skip
-        panel.set_ylim(bottom=0)
+        panel.set_ylim(0.0, 1.04 * panel.get_ylim()[1])  # so that no marker is cut
         ticks = sorted({lead for rows in lines.values() for lead in rows}, key=middle)
         panel.set_xticks([middle(lead) for lead in ticks], ticks)
         variable_score = f"{style.words(score)} of {style.words(variable)}"
-        style.name_axes(panel, "days ahead", variable_score)
+        ahead = "model time ahead" if variable == TOY else "days ahead"
+        style.name_axes(panel, ahead, style.label(variable_score, unit))
     style.legend_above(made, axes[0, :1])
     return made
 
