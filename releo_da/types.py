@@ -144,6 +144,8 @@ class Weather(NamedTuple):
         pixels: ``[pixel]`` int64, global ids, ascending.
         site: ``[pixel, k]`` int64.
         weight: ``[pixel, k]``, each row sums to 1.
+        latitude: ``[site]`` degrees north, NaN where unknown; None where all are.
+        normal: of a scenario the record as it was, at the same sites; what is usual is told by it.
     """
 
     first: int
@@ -152,6 +154,8 @@ class Weather(NamedTuple):
     pixels: Tensor
     site: Tensor
     weight: Tensor
+    latitude: Tensor | None = None
+    normal: Weather | None = None
 
 
 class Forecaster(Protocol):

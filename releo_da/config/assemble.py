@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ import torch
 from releo_da.assimilation.sequence import followed
 from releo_da.config.bias import biased, biases_of, with_biases
 from releo_da.config.document import Document
+from releo_da.config.forecasters import FORECASTERS, forecaster_entry
 from releo_da.config.observing import Observation, observation_of
 from releo_da.config.registry import Registry, bind
 from releo_da.config.schemes import (
@@ -34,6 +35,7 @@ from releo_da.config.sensor_paths import refuse_namesakes
 from releo_da.config.weights import fitted_knots, load_weights
 from releo_da.cycling.fields import Correlated, correlated
 from releo_da.dynamics.drifting import Drifting
+from releo_da.dynamics.hybrid import Hybrid
 from releo_da.dynamics.mean_reverting import MeanReverting
 from releo_da.observation.derived import derive, described
 from releo_da.observation.error import ObservationError
@@ -41,7 +43,7 @@ from releo_da.observation.estimates import EstimateOperator, SplitOperator, spli
 from releo_da.observation.prosail import ProsailOperator
 from releo_da.runs.model import Model
 from releo_da.sensors import load_sensor
-from releo_da.state.layout import RESIDUAL, Layout
+from releo_da.state.layout import Layout
 from releo_da.state.variables import OPTIONAL, variables
 from releo_da.types import InputError, ObservationOperator, Weather
 
@@ -101,61 +103,7 @@ def _prior(name: str, given: Sequence[float], estimated: Sequence[str]) -> tuple
     return given[0], given[1]
 
 
-def mean_reverting(
-    layout: Layout,
-    kernel: Literal["matern32", "ou", "matern32+ou"] = "matern32",
-    harmonics: int = 2,
-    days: float = 20.0,
-    residual_days: float = 150.0,
-    residual_sd: float = 0.015,
-    own: Sequence[str] = (),
-    own_harmonics: int = 2,
-    own_years: float = 30.0,
-) -> MeanReverting:
-    """A seasonal mean, a process about it, slow residuals.
-
-    Args:
-        layout: the latent axis.
-        kernel: ``matern32`` (position and velocity), ``ou`` (first order), or their sum.
-        harmonics: of the seasonal mean.
-        days: e-folding time of the variables where no fitted weights give it.
-        residual_days: e-folding time of the residuals, likewise.
-        residual_sd: deviation of the residuals (reflectance), likewise.
-        own: variables of which each place has a season of its own, learned there year by year;
-            ``residual`` stands for the residuals of all channels.
-        own_harmonics: of that season, 0 for a level only.
-        own_years: how long it is remembered, e-folding time in years.
-
-    Raises:
-        InputError: ``own`` names what is not estimated, or a number is out of range.
-    """
-    known = (*layout.names, RESIDUAL)
-    for name in own:
-        if name not in known:
-            raise InputError(
-                f"forecast.own: {name!r} is not estimated; choose from {', '.join(known)}"
-            )
-    if own_harmonics < 0 or not own_years > 0:
-        raise InputError(
-            f"forecast: own_harmonics is {own_harmonics} and own_years {own_years}; give 0 or more "
-            "harmonics, and a positive number of years"
-        )
-    chosen = tuple(name for name in dict.fromkeys(own) if name != RESIDUAL)
-    shaped = replace(
-        layout,
-        velocities=kernel != "ou",
-        rough=kernel == "matern32+ou",
-        own=chosen,
-        own_harmonics=own_harmonics if own else 0,
-        own_residual=RESIDUAL in own,
-    )
-    return MeanReverting(shaped, harmonics, days, residual_days, residual_sd, own_years)
-
-
 STATES = Registry("state", {"prosail": prosail_state})
-FORECASTERS = Registry(
-    "forecaster", {"mean_reverting": mean_reverting}, supplied=("layout", "weather")
-)
 
 
 @dataclass(frozen=True)
@@ -171,10 +119,10 @@ class Assembly:
     """
 
     model: Model
-    forecaster: MeanReverting
+    forecaster: MeanReverting | Hybrid
     error: ObservationError
     layout: Layout
-    dynamics: MeanReverting | Drifting
+    dynamics: MeanReverting | Hybrid | Drifting
 
 
 def knots_of(channels: Mapping[str, tuple[str, ...]]) -> tuple[float, ...]:
@@ -264,7 +212,7 @@ def _dynamics(
     spec = document.values.get("forecast", "mean_reverting")
     if not isinstance(spec, dict):
         return spec, weights, None
-    rest = {key: value for key, value in spec.items() if key not in ("weights", "correlated")}
+    rest = forecaster_entry(document)
     if weights is None and "weights" in spec:
         weights = document.resolve(spec["weights"])
     if spec.get("correlated") is None:

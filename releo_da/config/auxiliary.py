@@ -12,12 +12,19 @@ from typing import Any
 import xarray as xr
 
 from releo_da.config.document import Document
+from releo_da.config.forecasters import uses_weather
 from releo_da.config.registry import bind
 from releo_da.io import Series
 from releo_da.io.auxiliary import WEATHER
 from releo_da.io.times import parse_period
 from releo_da.io.weather import joined_weather, read_weather
 from releo_da.types import InputError, Weather
+
+UNDRIVEN = {
+    "kind": "no_weather",
+    "message": "no source names weather, which the forecaster uses: it follows the season alone",
+}
+"""What the log says where a forecaster goes without its weather."""
 
 
 def with_maps(document: Document, entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,7 +68,7 @@ def weather_of(
         pixels: the pixel axis of the joined series.
 
     Returns:
-        None where no source names weather.
+        None where no source names weather; the record says so where the forecaster uses it.
 
     Raises:
         InputError: sources name different weather, or as `releo_da.io.weather.read_weather`.
@@ -75,7 +82,7 @@ def weather_of(
             placed = with_maps(document, entry)["auxiliary"][WEATHER]
             found.append((f"source[{position}].auxiliary.{WEATHER}", placed))
     if not found:
-        return None, []
+        return None, [UNDRIVEN] if uses_weather(document) else []
     where, option = found[0]
     for other, held in found[1:]:
         if held != option:

@@ -28,11 +28,9 @@ from releo_da.config import hindcast as hindcasts
 from releo_da.config import status as standing
 from releo_da.config import tiles as tiling
 from releo_da.config import twin as twins
-from releo_da.config.assemble import (
-    FORECASTERS,
-    STATES,
-)
+from releo_da.config.assemble import STATES
 from releo_da.config.document import load
+from releo_da.config.forecasters import FORECASTERS
 from releo_da.config.observing import OPERATORS
 from releo_da.config.options import Options
 from releo_da.config.report import report

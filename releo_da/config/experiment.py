@@ -30,6 +30,8 @@ import xarray as xr
 
 from releo_da.config import hindcast as hindcasts
 from releo_da.config import published, twin_study
+from releo_da.config.assemble import assemble
+from releo_da.config.auxiliary import weather_of
 from releo_da.config.document import load
 from releo_da.config.options import Options
 from releo_da.config.sections import Score, products, section
@@ -118,6 +120,11 @@ def work(unit: Unit) -> Found:
     assembly, _ = fitted(source_document, source, unit.options, training_rows.tolist())
     weights = unit.out / f"{unit.run}-{unit.fold}-{unit.options.seed}.safetensors"
     save_weights(weights, assembly)
+    if unit.fitted_on is not None:  # another place has other weather
+        weather, _ = weather_of(document, series.pixels)
+        if weather is not None:
+            device = unit.options.torch_device()
+            assembly = assemble(document, series.channels, weights, device, weather)
     scored = subset(series, rows)
     task = hindcasts.task_of(document, scored)
     outcome = hindcasts.run(document, scored, assembly, unit.options)

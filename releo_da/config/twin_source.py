@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from releo_da.config.assemble import FORECASTERS
 from releo_da.config.document import Document
+from releo_da.config.forecasters import FORECASTERS
 from releo_da.config.natures import NATURES
 from releo_da.config.registry import made, placed
 from releo_da.config.sections import as_date, days

@@ -29,7 +29,7 @@ gap between Sentinel-2's land channels, 865 to 1614 nm, leaves every wavelength 
 
 REMEDY = "make one with `releo-da train`"
 
-UNTOLD = {"priors": ""}
+UNTOLD = {"priors": "", "physics": ""}
 """What files mean that were written before they told it; others have told it from the start."""
 
 
@@ -43,9 +43,11 @@ def parameters(forecaster: nn.Module, error: nn.Module) -> dict[str, torch.Tenso
     }
 
 
-def meaning(layout: Layout) -> dict[str, str]:
-    """The latent axis in words, as it is written beside the parameters."""
+def meaning(layout: Layout, forecaster: nn.Module) -> dict[str, str]:
+    """The latent axis and the physics in words, as they are written beside the parameters."""
+    told = getattr(forecaster, "meaning", {})
     return {
+        **(told if isinstance(told, dict) else {}),
         "variables": " ".join(layout.names),
         "order": "second" if layout.velocities else "first",
         "channels": " ".join(f"{knot:g}" for knot in layout.knots),
@@ -57,7 +59,9 @@ def meaning(layout: Layout) -> dict[str, str]:
 def write_weights(path: Path, layout: Layout, forecaster: nn.Module, error: nn.Module) -> None:
     """Write fitted parameters, whole or not at all."""
     with replacing(path) as temporary:
-        save_file(parameters(forecaster, error), str(temporary), metadata=meaning(layout))
+        save_file(
+            parameters(forecaster, error), str(temporary), metadata=meaning(layout, forecaster)
+        )
 
 
 def _opened(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
@@ -111,7 +115,9 @@ def load_weights(path: Path, layout: Layout, forecaster: nn.Module, error: nn.Mo
     wrong = [n for n in wanted if n not in alike or held[n].dtype != wanted[n].dtype]
     wrong += [n for n in held if n not in wanted]
     wrong += [
-        key for key, text in meaning(layout).items() if told.get(key, UNTOLD.get(key, text)) != text
+        key
+        for key, text in meaning(layout, forecaster).items()
+        if told.get(key, UNTOLD.get(key, text)) != text
     ]
     if wrong:
         raise InputError(

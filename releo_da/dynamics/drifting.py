@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from releo_da.dynamics.hybrid import Hybrid
 from releo_da.dynamics.mean_reverting import MeanReverting, centred
 from releo_da.dynamics.stepped import Stepped
 from releo_da.state.bias import Biases
@@ -35,7 +36,9 @@ class Drifting:
         biases: of the run.
     """
 
-    def __init__(self, forecaster: MeanReverting | Stepped, start: Initial, biases: Biases) -> None:
+    def __init__(
+        self, forecaster: MeanReverting | Hybrid | Stepped, start: Initial, biases: Biases
+    ) -> None:
         self.forecaster, self.start, self.biases = forecaster, start, biases
         self.deviations = torch.tensor(biases.deviations, dtype=torch.float64)
 

@@ -110,7 +110,22 @@ def at_pixels(weather: Weather, element: str, pixels: Tensor, first: int, last: 
             f"weather: it covers {_date(weather.first)} to {_date(end)} and {_date(first)} to "
             f"{_date(last)} is asked for; add the missing days to its file"
         )
-    known = weather.pixels
+    row = rows_of(weather.pixels, pixels)
+    days = slice(first - weather.first, last + 1 - weather.first)
+    values = weather.values[days, :, weather.elements.index(element)]
+    return (values[:, weather.site[row]] * weather.weight[row]).sum(-1)
+
+
+def rows_of(known: Tensor, pixels: Tensor) -> Tensor:
+    """Rows of pixels among the ids that weather is bound to, ``[pixel]``.
+
+    Args:
+        known: those ids, ascending.
+        pixels: ``[pixel]`` global ids.
+
+    Raises:
+        InputError: one is not there.
+    """
     ids = pixels.to(known.device)
     row = torch.searchsorted(known, ids).clamp_max(len(known) - 1)
     lost = known[row] != ids
@@ -118,9 +133,7 @@ def at_pixels(weather: Weather, element: str, pixels: Tensor, first: int, last: 
         raise InputError(
             f"weather: it is not bound to pixel {int(ids[lost][0])} ({int(lost.sum())} in all)"
         )
-    days = slice(first - weather.first, last + 1 - weather.first)
-    values = weather.values[days, :, weather.elements.index(element)]
-    return (values[:, weather.site[row]] * weather.weight[row]).sum(-1)
+    return row
 
 
 def _between(

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 import xarray as xr
+from numpy.typing import NDArray
 
 from releo_da.io.dates import TimeOption
 from releo_da.io.elements import ElementOption, check_element, check_order, origins
@@ -158,6 +159,9 @@ def _bound(daily: Daily, elements: tuple[str, ...], pixels: xr.Dataset) -> Weath
     """The record in float32, pixels by ascending id."""
     ids = pixels["id"].values
     order = np.argsort(ids, kind="stable")
+    latitude = None
+    if "lat" in pixels.coords:
+        latitude = torch.from_numpy(site_latitude(daily, pixels["lat"].values))
     return Weather(
         int(daily.first),
         elements,
@@ -165,7 +169,24 @@ def _bound(daily: Daily, elements: tuple[str, ...], pixels: xr.Dataset) -> Weath
         torch.from_numpy(ids[order].astype(np.int64)),
         torch.from_numpy(daily.stencil.cell[order].astype(np.int64)),
         torch.from_numpy(daily.stencil.weight[order].astype(np.float32)),
+        latitude,
     )
+
+
+def site_latitude(daily: Daily, latitude: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean latitude of the pixels of each site by their weights, ``[site]``; NaN where none is.
+
+    Args:
+        daily: weather with the sites of each pixel.
+        latitude: ``[pixel]`` degrees north, NaN where unknown.
+    """
+    cell, weight = daily.stencil.cell, daily.stencil.weight
+    known = np.where(np.isfinite(latitude)[:, None], weight, 0.0)
+    counts = daily.values.shape[1]
+    total = np.bincount(cell.ravel(), known.ravel(), counts)
+    degrees = np.nan_to_num(latitude)[:, None] * known
+    summed = np.bincount(cell.ravel(), degrees.ravel(), counts)
+    return np.where(total > 0, summed / np.where(total > 0, total, 1.0), np.nan)
 
 
 def _refuse(where: str, kind: str, **given: Mapping[str, object] | str | None) -> None:

@@ -7,7 +7,8 @@ starting value, and its negative logarithm is added to the loss (maximum a poste
     penalty = 1/2 sum_p ((p - p_0) / s_p)^2
 
 with the scales s_p below: in prior standard deviations for the seasonal mean, in natural logarithms
-for rates and deviations, in reflectance for residual means.
+for rates, deviations and responses to weather, in reflectance for residual means. Of a parameter of
+a part of a module the last part of its name counts.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ SCALES = {
     "residual_log_sigma": 0.3,
     "residual_coupling": 0.5,
     "log_representativeness": 0.7,
+    "log_response": 1.0,
 }
 """Standard deviation of each parameter's prior about its starting value."""
 
@@ -52,7 +54,7 @@ def anchored(
         KeyError: a parameter has no scale.
     """
     anchors = [
-        (parameter, parameter.detach().clone(), scales[name])
+        (parameter, parameter.detach().clone(), scales[name.rpartition(".")[2]])
         for module in modules
         for name, parameter in module.named_parameters()
     ]

@@ -13,6 +13,7 @@ import torch
 import xarray as xr
 
 from releo_da.config import assemble as assembling
+from releo_da.config import forecasters
 from releo_da.config.auxiliary import weather_of
 from releo_da.config.document import load
 from releo_da.config.sources import read_sources
@@ -102,9 +103,9 @@ def test_a_forecaster_that_asks_for_weather_gets_it(
 
     def driven(layout: Layout, weather: Weather) -> MeanReverting:
         given.append(weather)
-        return assembling.mean_reverting(layout)
+        return forecasters.mean_reverting(layout)
 
-    registry = replace(assembling.FORECASTERS, entries={"driven": driven})
+    registry = replace(forecasters.FORECASTERS, entries={"driven": driven})
     monkeypatch.setattr(assembling, "FORECASTERS", registry)
 
     def configure(config: dict[str, Any]) -> None:

@@ -54,12 +54,12 @@ def test_weights_of_a_forecaster(case: str, tmp_path: Path) -> None:
     write_weights(path, layout, forecaster, error)
     held = load_file(path)
     before = {n: t.clone() for n, t in forecaster.state_dict().items()}
-    save_file(CHANGES[case](held), path, metadata=meaning(layout))
+    save_file(CHANGES[case](held), path, metadata=meaning(layout, forecaster))
     with pytest.raises(InputError, match=r"w\.safetensors: .*releo-da train"):
         load_weights(path, layout, forecaster, error)
     for name, tensor in forecaster.state_dict().items():
         assert torch.equal(tensor, before[name])
-    save_file(held, path, metadata=meaning(layout) | {"channels": "665 red"})
+    save_file(held, path, metadata=meaning(layout, forecaster) | {"channels": "665 red"})
     with pytest.raises(InputError, match="its channels are '665 red', no wavelengths"):
         fitted_knots(path, {})
 
