@@ -17,6 +17,8 @@ from releo_da.config import (
     emulation,
     inspection,
     maps,
+    tile_forecast,
+    tile_status,
     toy_training,
     training,
     twin_source,
@@ -46,6 +48,7 @@ from releo_da.config.toy import TOY_OPERATORS
 from releo_da.config.toy_source import TOYS, is_toy, toy_source
 from releo_da.cycling.fields import correlated
 from releo_da.io import write_json
+from releo_da.io.tile_plan import PLAN
 from releo_da.types import InputError
 
 
@@ -105,6 +108,10 @@ def cycle(config: Path, options: Options, once: bool) -> int | None:
 
 def forecast(run: Path, until: date, options: Options) -> int | None:
     """Ensemble forecast from the last state of a run to a date."""
+    if (run / PLAN).is_file():
+        done, status = tile_forecast.command(run, until, options, warn)
+        _tell(options, f"forecast: {forecasts.FORECAST} of {done} tiles under {run.resolve()}")
+        return status
     path = forecasts.command(run, until, options)
     _tell(options, f"forecast: {(run / forecasts.FORECAST).resolve()}")
     _tell(options, f"report: {path.resolve()}")
@@ -113,8 +120,11 @@ def forecast(run: Path, until: date, options: Options) -> int | None:
 
 def status(run: Path, as_json: bool) -> int | None:
     """Where a cycling run stands."""
-    found = standing.status(run)
-    told = [json.dumps(found, indent=2)] if as_json else standing.lines(found)
+    if (run / PLAN).is_file():
+        found, lines = tile_status.tiled_status(run), tile_status.tiled_lines
+    else:
+        found, lines = standing.status(run), standing.lines
+    told = [json.dumps(found, indent=2)] if as_json else lines(found)
     for line in told:
         Console().print(line, soft_wrap=True, highlight=False, markup=False)
     return None

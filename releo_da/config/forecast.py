@@ -77,6 +77,16 @@ def command(root: Path, until: date, options: Options) -> Path:
     """
     if options.out is not None:
         raise InputError("--out: a forecast is written into the directory of its run; leave it out")
+    write_forecast(root, until, options)
+    try:
+        with locked(root):
+            return report(root)
+    except BlockingIOError:
+        return root / "report.html"  # a service is at work and draws the forecast with its next
+
+
+def write_forecast(root: Path, until: date, options: Options) -> None:
+    """Write forecast and climatology into the directory of a run; raises as `command`."""
     state = state_of(root)
     last = days(until)
     if last <= state.time:
@@ -112,8 +122,3 @@ def command(root: Path, until: date, options: Options) -> Path:
     write(FORECAST, ahead(), "forecast of land-surface variables from the last state of a run")
     write(CLIMATOLOGY, expected, "what the forecaster expects without any observation")
     copied(root / FORECAST, output)
-    try:
-        with locked(root):
-            return report(root)
-    except BlockingIOError:
-        return root / "report.html"  # a service is at work and draws the forecast with its next

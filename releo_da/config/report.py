@@ -12,6 +12,7 @@ import pandas as pd
 from releo_da.config.drawable import changed_since, check_drawable
 from releo_da.config.finished import finished, published
 from releo_da.config.health import health_pictures, line, run_rules, standing
+from releo_da.config.tile_report import tile_pictures, tile_table
 from releo_da.config.truth_line import truth_line
 from releo_da.cycling.ledger import Ledger
 from releo_da.diagnostics.ahead import forecast_pictures
@@ -19,10 +20,12 @@ from releo_da.diagnostics.gallery import gallery
 from releo_da.diagnostics.picture import FieldPairs
 from releo_da.diagnostics.plots.style import words
 from releo_da.diagnostics.report import write_report
+from releo_da.diagnostics.tables import tables
 from releo_da.diagnostics.truth import twin_pictures
 from releo_da.diagnostics.verdict import verdict
 from releo_da.io import read_products
 from releo_da.io.products import read_thinned
+from releo_da.io.tile_plan import PLAN
 from releo_da.io.times import to_days
 from releo_da.observation.derived import described
 from releo_da.runs.field import measurement_error
@@ -63,6 +66,8 @@ def report(root: Path) -> Path:
         with Ledger(root / LEDGER) as ledger:
             pictures += health_pictures(ledger, run_rules(root))
             raised = [line(one) for one in standing(ledger, run_rules(root))]
+    if (root / PLAN).is_file():
+        pictures += tile_pictures(root)
     if (root / FORECAST).is_file():
         usual = None
         if (root / CLIMATOLOGY).is_file():
@@ -75,7 +80,7 @@ def report(root: Path) -> Path:
         values = parse(text, str(root / "config.yaml"))
         whose = truth_line(values, said) if isinstance(values, dict) else ""
         told = [*([whose] if whose else []), *told]
-    content = {
+    content: dict[str, Any] = {
         "title": f"releo_da {made.get('command', 'run')}: {root.name}",
         "summary": told,
         "run": {k: v for k, v in made.items() if k != "kind"},
@@ -84,6 +89,8 @@ def report(root: Path) -> Path:
         "members": members,
         "config": text,
     }
+    if (root / PLAN).is_file():
+        content["tables"] = [tile_table(root), *tables(scores, members)]
     return write_report(root, content, pictures)
 
 

@@ -29,7 +29,6 @@ from releo_da.config.cycle_settings import configured_channels, settings_of
 from releo_da.config.cycle_sums import kept_sums, scores_from
 from releo_da.config.cycling import checked_source, cycle
 from releo_da.config.document import Document
-from releo_da.config.finished import parsed, text_of
 from releo_da.config.nested_paths import with_files
 from releo_da.config.options import Options
 from releo_da.config.registry import bind
@@ -37,6 +36,16 @@ from releo_da.config.report import LEDGER, report
 from releo_da.config.run_files import open_run, run_root
 from releo_da.config.sections import section
 from releo_da.config.sensor_paths import with_paths
+from releo_da.config.standing import (
+    BUSY,
+    DEFECT,
+    DONE,
+    FAILED,
+    INPUT,
+    LOST,
+    read_standing,
+    write_standing,
+)
 from releo_da.config.tile_plan import chosen, kept_plan, made_plan
 from releo_da.config.tile_work import sweep_tile
 from releo_da.io import JsonLines, create_run_directory, write_json
@@ -44,12 +53,7 @@ from releo_da.io.inbox import Arrived, arrived, folder_and_pattern
 from releo_da.io.lock import locked
 from releo_da.io.tile_plan import TILES, Plan
 from releo_da.runs.stopping import stopping, wait
-from releo_da.strict_json import LARGEST
 from releo_da.types import InputError
-
-STANDING = "standing.json"
-DONE, BUSY, INPUT, DEFECT, LOST = "done", "busy", "input", "defect", "lost"
-FAILED = (INPUT, DEFECT, LOST)
 
 Plain = dict[str, Any]
 Share = Callable[[Mapping[str, Sequence[Any]]], Iterator[tuple[str, Plain]]]
@@ -162,7 +166,7 @@ class Tiled:
         if plan is None:
             return told
         listing = _digest([[file[1:] for file in files], self.depends])
-        standing = read_standing(self.root)
+        standing = read_standing(self.root)["tiles"]
         named = {tile.name: tile for tile in plan.tiles}
         held = {name: about for name, about in standing.items() if name in named}
         todo = [name for name in named if held.get(name, {}).get("listing") != listing]
@@ -178,7 +182,7 @@ class Tiled:
                 self._tell(name, found, warn)
         finally:
             if tasks:
-                write_json(self.root / STANDING, {"listing": listing, "tiles": held})
+                write_standing(self.root, listing, held)
         return told
 
     def _tell(self, name: str, found: Plain, warn: Callable[[str], None]) -> None:
@@ -199,16 +203,6 @@ def _noted(before: Plain, found: Plain, listing: str) -> Plain:
 
 def _stand(before: Plain, found: Plain) -> Plain:
     return {key: found.get(key, before.get(key)) for key in ("cycles", "time")}
-
-
-def read_standing(root: Path) -> dict[str, Plain]:
-    """How the last task of each tile ended; nothing where that is not known."""
-    try:
-        path = root / STANDING
-        tiles = parsed(path, text_of(path, LARGEST)).get("tiles")
-        return tiles if isinstance(tiles, dict) else {}
-    except (OSError, InputError):  # a note, not a fact: every tile is asked again
-        return {}
 
 
 def _digest(value: Any) -> str:

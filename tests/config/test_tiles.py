@@ -1,6 +1,7 @@
 """The laws of a run in tiles, with the tasks worked on in this process."""
 
 import json
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ import xarray as xr
 
 from releo_da import open_products
 from releo_da.cli import main
-from releo_da.config import cycling, tile_work
+from releo_da.config import cycling, tile_forecast, tile_work
 from releo_da.config.document import load
 from releo_da.config.options import Options
+from releo_da.config.tile_status import tiled_lines, tiled_status
 from releo_da.config.tiles import line, publish
 from releo_da.cycling.ledger import Ledger
 from releo_da.io import read_products, read_state
@@ -211,3 +213,57 @@ def test_a_run_keeps_its_kind(config: Path, capsys) -> None:
         cycling.command(load(config, settings), options, True, print, print)
     with pytest.raises(InputError, match="without tiles"):
         sweep(config, out=whole.name)
+
+
+def test_status_and_report_tell_the_tiles(config: Path, capsys) -> None:
+    deliver(config.parent, 0)
+    root = config.parent / "tiled"
+    held = root / "tiles" / NAMES[3]
+    held.mkdir(parents=True)
+    with locked(held):
+        sweep(config)
+    found = tiled_status(root)
+    assert found["summary"] == {"done": 4, "failed": 0, "behind": 1}
+    assert found["counts"]["cycles"] == 4 and found["last"] == "2020-05-01T10:50:00"
+    assert found["tiles"][NAMES[3]]["stands"] == "behind"
+    assert "another process" in found["tiles"][NAMES[3]]["error"]
+    deliver(config.parent, 1)
+    (root / "tiles" / NAMES[0] / "states" / "000001.safetensors").write_bytes(b"damaged")
+    sweep(config)
+    found = tiled_status(root)
+    assert found["summary"] == {"done": 4, "failed": 1, "behind": 0}
+    assert found["lag_days"] == found["tiles"][NAMES[0]]["lag_days"] == 5.0
+    told = tiled_lines(found)
+    assert told[0] == "tiles: 5 (4 done, 1 failed, 0 behind)"
+    assert any(one.startswith(f"failed: {NAMES[0]}: ") for one in told)
+
+    path = publish(root, json.loads((root / "tiles.json").read_text("utf-8"))["chosen"], True)
+    page = path.read_text("utf-8")
+    assert "4 done, 1 failed, 0 behind." in page and NAMES[0] in page
+    assert (root / "figures" / "tiles.png").is_file()
+    with pytest.raises(SystemExit) as ended:
+        main(["status", "tiled", "--json"])
+    assert not ended.value.code
+    assert json.loads(capsys.readouterr().out)["summary"]["failed"] == 1
+
+
+def test_a_forecast_goes_over_all_tiles(config: Path) -> None:
+    deliver(config.parent, 0, 1)
+    sweep(config)
+    root, whole = config.parent / "tiled", untiled(config)
+
+    def share(tasks):
+        return ((name, tile_forecast.forecast_tile(*a)) for name, a in tasks.items())
+
+    until, told = date(2020, 6, 1), []
+    assert tile_forecast.command(root, until, Options(), told.append, share) == (5, 0)
+    with pytest.raises(SystemExit) as ended:
+        main(["forecast", str(whole), "--until", "2020-06-01", "--quiet"])
+    assert not ended.value.code
+    theirs = read_products(whole / "forecast.nc").lai
+    for name in NAMES:
+        mine = read_products(root / "tiles" / name / "forecast.nc").lai
+        part = theirs.sel(y=mine.y, x=mine.x)
+        np.testing.assert_array_equal(mine.values, part.values)
+    assert tile_forecast.command(root, date(2020, 5, 1), Options(), told.append, share) == (0, 2)
+    assert len(told) == 5 and "give a later day" in told[0]
