@@ -299,7 +299,12 @@ def told(one: Opened) -> str:
 
 
 def summary(name: str, first: str, listed: Sequence[Difference]) -> list[str]:
-    """What a hurried reader should take home of a run, about RMSE in the case that matters most."""
+    """What a hurried reader should take home of a run, about RMSE in the case that matters most.
+
+    Of runs with several seeds in common it is one that is of them all: products are of the first.
+    """
+    seeded = [one for one in listed if one.over == "seeds" and one.case in MAIN]
+    listed = seeded or listed
     cases = {one.case for one in listed}
     case = next((c for c in MAIN if c in cases), None)
     if case is None:
@@ -312,9 +317,8 @@ def summary(name: str, first: str, listed: Sequence[Difference]) -> list[str]:
               for told in (BETTER, WORSE, ALIKE, UNSURE)}  # fmt: skip
     of = ", ".join(f"{n} {told}" for told, n in counts.items() if n)
     counted = f" Of {len(held)} variables and channels: {of}." if len(held) > 1 else ""
-    return [
-        f"{name} against {first}, change of RMSE ({case_words(case)}): {'; '.join(shown)}.{counted}"
-    ]
+    told = f"{case_words(case)}, {seeded[0].units} seeds" if seeded else case_words(case)
+    return [f"{name} against {first}, change of RMSE ({told}): {'; '.join(shown)}.{counted}"]
 
 
 def numbers(

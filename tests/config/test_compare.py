@@ -14,7 +14,9 @@ import xarray as xr
 import yaml
 
 from releo_da.config import commands, compare
+from releo_da.config.compare import summary
 from releo_da.config.options import Options
+from releo_da.diagnostics.differences import Difference
 from releo_da.types import InputError
 
 TWIN = yaml.safe_load((Path(__file__).parent / "land.yaml").read_text("utf-8"))
@@ -176,6 +178,15 @@ def test_repeats_are_compared_over_seeds(
     assert (lai["over"], lai["units"]) == ("seeds", 3)
     assert [lai["change"], lai["lower"], lai["upper"]] == pytest.approx([-0.5] * 3)
     assert lai["verdict"] == "better"
+
+
+def test_the_headline_of_repeated_runs_is_of_all_seeds() -> None:
+    """Products are those of the first seed, where chance may say the opposite."""
+    first = Difference("products", "lai", "rmse", 0.2, 0.1, 0.3, 12, "pixels", 60)
+    every = Difference("smoothed", "lai", "rmse", -0.15, -0.22, -0.08, 3, "seeds", float("nan"))
+    (said,) = summary("two", "one", [first, every])
+    assert said == "two against one, change of RMSE (smoothed, 3 seeds): LAI −15 %, better."
+    assert "products against the truth" in summary("two", "one", [first])[0]
 
 
 def test_toy_models_are_compared_over_replicates(tmp_path: Path) -> None:

@@ -16,6 +16,9 @@ APART = 0.14
 """Width of a label that each estimate takes, so that intervals do not hide each other."""
 
 
+MANY = 6
+"""Labels below a panel up to which they are written in full size."""
+
 SHORT = 8
 """Characters of a label that stay on one line."""
 
@@ -44,7 +47,7 @@ def by_run(
             panel.errorbar(place, mean, bars, fmt=marker, markersize=4.5, color=colour,
                            elinewidth=1.2, capsize=2, label=style.words(case))  # fmt: skip
         panel.set_xticks(range(len(labels)), [folded(n) for n in labels])
-        panel.tick_params(axis="x", labelsize=7.5)
+        panel.tick_params(axis="x", labelsize=7.5 if len(labels) <= MANY else 6)
         panel.set_xlim(-0.6, len(labels) - 0.4)
         panel.set_ylim(bottom=0)
         panel.grid(False, axis="x")
