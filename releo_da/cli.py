@@ -3,6 +3,7 @@
     0  done
     1  a defect of the program, with its traceback
     2  the input or the configuration is wrong: one message that names the place and the remedy
+   74  the disk is full, fails or cannot be written (sysexits.h): a later call goes on from there
    75  another process holds the run directory (the temporary failure of sysexits.h)
   130  interrupted
 
@@ -11,7 +12,9 @@ Nothing heavy is imported before a command runs, so that ``--help`` answers at o
 
 from __future__ import annotations
 
+import errno
 import functools
+import sqlite3
 import sys
 from collections.abc import Callable
 from datetime import date, datetime
@@ -32,6 +35,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES)
+ROOM = "see to the disk, then call again: what was committed is there, the rest is made again"
 
 
 class Device(StrEnum):
@@ -220,6 +227,19 @@ def status(
     commands.status(run, as_json)
 
 
+@app.command()
+def verify(
+    run: Run,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for programs.")] = False,
+) -> None:
+    """Check every file of a cycling run against its ledger; changes nothing."""
+    from releo_da.config import commands
+
+    status = commands.verify(run, as_json)
+    if status:
+        raise typer.Exit(status)
+
+
 @run_command
 def benchmark(
     options: Options,
@@ -321,6 +341,14 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         app(args=arguments, prog_name="releo-da")
     except BlockingIOError as error:
         fail(f"{error.filename or error}: another process holds it; wait or give another --out", 75)
+    except OSError as error:
+        if error.errno not in STORAGE:
+            raise
+        fail(f"{error.filename or 'a file'}: {error.strerror}; {ROOM}", 74)
+    except sqlite3.OperationalError as error:
+        fail(f"the ledger: {error}; {ROOM}", 74)
+    except sqlite3.DatabaseError as error:
+        fail(f"the ledger is damaged ({error}); `releo-da verify` tells more; restore a backup", 2)
     except ValueError as error:
         # Imported here because it brings torch with it, which would slow --help down.
         from releo_da.types import InputError

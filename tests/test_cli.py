@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 from datetime import date
@@ -59,7 +60,15 @@ def run(monkeypatch: pytest.MonkeyPatch, commands: Any, *arguments: str) -> int:
 
 def test_every_command_of_the_contract_is_there() -> None:
     names = {command.callback.__name__ for command in app.registered_commands if command.callback}
-    assert names == {*RUN_COMMANDS, "simulate", "sensors", "variables", "schema", "status"}
+    assert names == {
+        *RUN_COMMANDS,
+        "simulate",
+        "sensors",
+        "variables",
+        "schema",
+        "status",
+        "verify",
+    }
 
 
 @pytest.mark.parametrize("name", RUN_COMMANDS)
@@ -105,6 +114,17 @@ def test_arguments_of_single_commands(monkeypatch: pytest.MonkeyPatch) -> None:
         (3, 3, ""),
         (InputError("c.yaml: no such key; add it"), 2, "releo-da: c.yaml: no such key; add it\n"),
         (BlockingIOError(11, "busy", "runs/a"), 75, "runs/a: another process holds it; wait or"),
+        (
+            OSError(28, "No space left on device", "runs/a/x"),
+            74,
+            "runs/a/x: No space left on device;",
+        ),
+        (sqlite3.OperationalError("disk I/O error"), 74, "the ledger: disk I/O error; see to"),
+        (
+            sqlite3.DatabaseError("file is malformed"),
+            2,
+            "the ledger is damaged (file is malformed)",
+        ),
         (KeyboardInterrupt(), 130, ""),
     ],
 )

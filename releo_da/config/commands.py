@@ -30,6 +30,7 @@ from releo_da.config import hindcast as hindcasts
 from releo_da.config import status as standing
 from releo_da.config import tiles as tiling
 from releo_da.config import twin as twins
+from releo_da.config import verify as verifying
 from releo_da.config.assemble import STATES
 from releo_da.config.document import load
 from releo_da.config.forecasters import FORECASTERS
@@ -128,6 +129,15 @@ def status(run: Path, as_json: bool) -> int | None:
     for line in told:
         Console().print(line, soft_wrap=True, highlight=False, markup=False)
     return None
+
+
+def verify(run: Path, as_json: bool) -> int | None:
+    """Whether a cycling run is sound; 2 where it is damaged."""
+    found = verifying.found(run)
+    told = [json.dumps(found, indent=2)] if as_json else verifying.lines(found)
+    for line in told:
+        Console().print(line, soft_wrap=True, highlight=False, markup=False)
+    return None if found["sound"] else 2
 
 
 def train(config: Path, options: Options) -> int | None:

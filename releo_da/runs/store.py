@@ -37,6 +37,9 @@ Work = Callable[[Callable[[State], None], Write], Turn]
 
 PIXELS = "pixels.nc"
 
+DIGITS = 12
+"""Of an identity, how many digits are in the name of a product."""
+
 
 def checksum(path: Path) -> str:
     """SHA-256 of a file."""
@@ -165,7 +168,7 @@ def product_of(arrival: Arrival) -> str:
     """
     time = isoformat(arrival.time).replace(":", "")
     sensor = re.sub(r"[^A-Za-z0-9-]", "-", PurePath(arrival.sensor).stem)
-    return f"products/{time}_{sensor}_{arrival.identity[:12]}.nc"
+    return f"products/{time}_{sensor}_{arrival.identity[:DIGITS]}.nc"
 
 
 def ids_of(pixels: xr.Dataset) -> torch.Tensor:
