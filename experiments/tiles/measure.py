@@ -1,7 +1,7 @@
 """Times a cycle over a synthetic map in tiles: `python measure.py FOLDER TILES SIZE WORKERS...`.
 
 The map is TILES tiles of SIZE x SIZE pixels in a row, two dates, four channels, no cloud. For
-each number of WORKERS one sweep over both dates from nothing, into ``FOLDER/run-TILES-WORKERS``;
+each number of WORKERS one sweep over both dates from nothing, into ``FOLDER/run-TILES-SIZE-WORKERS``;
 workers are started before the clock, and one small task each has imported what they need. A line of
 JSON per sweep: seconds, tiles per hour, and the largest memory of a worker process (MiB).
 """
@@ -67,7 +67,7 @@ def main(folder: Path, tiles: int, size: int, workers: Sequence[int]) -> None:
                 yield from outcomes(client, sweep_tile, tasks, wanted)
                 seconds[0] = perf_counter() - begin
 
-        options = Options(out=folder / f"run-{tiles}-{number}", overrides=settings)
+        options = Options(out=folder / f"run-{tiles}-{size}-{number}", overrides=settings)
         with tiled(document, options) as run:
             told = run.sweep(share, print)
         found = {
