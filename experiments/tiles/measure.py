@@ -1,7 +1,7 @@
 """Times a cycle over a synthetic map in tiles: `python measure.py FOLDER TILES SIZE WORKERS...`.
 
 The map is TILES tiles of SIZE x SIZE pixels in a row, two dates, four channels, no cloud. For
-each number of WORKERS one sweep over both dates from nothing, into ``FOLDER/run-TILES-SIZE-WORKERS``;
+each number of WORKERS one sweep over both dates from nothing, into a run directory of its own;
 workers are started before the clock, and one small task each has imported what they need. A line of
 JSON per sweep: seconds, tiles per hour, and the largest memory of a worker process (MiB).
 """
