@@ -168,12 +168,16 @@ def forecast(
         typer.Option(metavar="DATE", formats=["%Y-%m-%d"], help="Last day, YYYY-MM-DD."),
     ],
     options: Options,
+    weather: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A scenario: daily weather after the run's last state."),
+    ] = None,
 ) -> int | None:
     """Ensemble forecast from the last state of a run."""
     from releo_da.config import commands
 
     day: date = until.date()
-    return commands.forecast(run, day, options)
+    return commands.forecast(run, day, options, weather)
 
 
 @run_command

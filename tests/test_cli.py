@@ -97,11 +97,13 @@ def test_arguments_of_single_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     run(monkeypatch, commands, "twin", "my runs/c.yaml")
     run(monkeypatch, commands, "cycle", "c.yaml", "--once")
     run(monkeypatch, commands, "forecast", "a", "--until", "2018-06-30")
+    run(monkeypatch, commands, "forecast", "a", "--until", "2018-06-30", "--weather", "dry.csv")
     run(monkeypatch, commands, "benchmark", "--output", "b.json")
     assert [call[1:] for call in commands.calls] == [
         (Path("my runs/c.yaml"), Options(), None),
         (Path("c.yaml"), Options(), True),
-        (Path("a"), date(2018, 6, 30), Options()),
+        (Path("a"), date(2018, 6, 30), Options(), None),
+        (Path("a"), date(2018, 6, 30), Options(), Path("dry.csv")),
         (Options(), Path("b.json")),
     ]
 

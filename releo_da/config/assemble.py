@@ -17,7 +17,7 @@ import torch
 from releo_da.assimilation.sequence import followed
 from releo_da.config.bias import biased, biases_of, with_biases
 from releo_da.config.document import Document
-from releo_da.config.forecasters import FORECASTERS, forecaster_entry
+from releo_da.config.forecasters import FORECASTERS, forecaster_entry, uses_weather
 from releo_da.config.observing import Observation, observation_of
 from releo_da.config.registry import Registry, bind
 from releo_da.config.schemes import (
@@ -189,8 +189,16 @@ def assemble(
         gathers=gathers(document),
         correlated=fields,
         biases=biases,
+        covers=covered(weather) if uses_weather(document, FORECASTERS) else None,
     )
     return Assembly(model, forecaster, error, layout, dynamics)
+
+
+def covered(weather: Weather | None) -> tuple[float, float] | None:
+    """The first and the last instant of a record of weather (days)."""
+    if weather is None:
+        return None
+    return float(weather.first), float(weather.first + len(weather.values))
 
 
 def _wanted(document: Document, known: Sequence[str]) -> tuple[str, ...]:

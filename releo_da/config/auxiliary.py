@@ -58,14 +58,25 @@ def with_weather(document: Document, series: Series) -> tuple[Series, Weather | 
     return series._replace(log=[*series.log, *told]), weather
 
 
+def weather_entry(document: Document) -> Any:
+    """The option ``weather`` of the first source that has one, as written; None without any."""
+    source = document.values.get("source")
+    for entry in source if isinstance(source, list) else [source]:
+        given = entry.get("auxiliary") if isinstance(entry, Mapping) else None
+        if isinstance(given, Mapping) and given.get(WEATHER) is not None:
+            return given[WEATHER]
+    return None
+
+
 def weather_of(
-    document: Document, pixels: xr.Dataset
+    document: Document, pixels: xr.Dataset, covering: bool = True
 ) -> tuple[Weather | None, list[dict[str, Any]]]:
     """The weather that a configuration names, bound to pixels, and records for the log.
 
     Args:
         document: the configuration.
         pixels: the pixel axis of the joined series.
+        covering: every day of the period of the run must be there.
 
     Returns:
         None where no source names weather; the record says so where the forecaster uses it.
@@ -90,7 +101,9 @@ def weather_of(
                 f"{other}: other weather than in {where}; name one in a single source, it holds "
                 "for the pixels of all"
             )
-    period = None if document.period is None else parse_period(document.period, "period")
+    period = None
+    if covering and document.period is not None:
+        period = parse_period(document.period, "period")
     parts = option if isinstance(option, list) else [option]
     if not parts:
         raise InputError(f"{where}: the list is empty; name a file of weather")

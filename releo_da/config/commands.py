@@ -107,14 +107,15 @@ def cycle(config: Path, options: Options, once: bool) -> int | None:
     return status
 
 
-def forecast(run: Path, until: date, options: Options) -> int | None:
-    """Ensemble forecast from the last state of a run to a date."""
+def forecast(run: Path, until: date, options: Options, weather: Path | None = None) -> int | None:
+    """Ensemble forecast from the last state of a run to a date, or a scenario of its weather."""
     if (run / PLAN).is_file():
-        done, status = tile_forecast.command(run, until, options, warn)
-        _tell(options, f"forecast: {forecasts.FORECAST} of {done} tiles under {run.resolve()}")
+        done, status = tile_forecast.command(run, until, options, warn, weather)
+        name = forecasts.file_of(weather)
+        _tell(options, f"forecast: {name} of {done} tiles under {run.resolve()}")
         return status
-    path = forecasts.command(run, until, options)
-    _tell(options, f"forecast: {(run / forecasts.FORECAST).resolve()}")
+    path = forecasts.command(run, until, options, weather)
+    _tell(options, f"forecast: {(run / forecasts.file_of(weather)).resolve()}")
     _tell(options, f"report: {path.resolve()}")
     return None
 

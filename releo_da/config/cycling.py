@@ -26,6 +26,7 @@ from releo_da.config.cycle_settings import (
 )
 from releo_da.config.cycle_sums import scores_from, sums_of
 from releo_da.config.document import Document
+from releo_da.config.driven import binding
 from releo_da.config.health import rules_of
 from releo_da.config.innovations import record
 from releo_da.config.nested_paths import with_files
@@ -187,6 +188,7 @@ def service_of(
         fits(root, model, store.state, settings["members"])
         yield Service(
             model=model,
+            bind=binding(document, channels, root, log, device),
             seed=settings["seed"],
             members=settings["members"],
             start=None if document.period is None else days(document.period[0]),

@@ -33,6 +33,7 @@ from releo_da.config import published, twin_study
 from releo_da.config.assemble import assemble
 from releo_da.config.auxiliary import weather_of
 from releo_da.config.document import load
+from releo_da.config.driven import keep_weather
 from releo_da.config.options import Options
 from releo_da.config.sections import Score, products, section
 from releo_da.config.sections import score as score_section
@@ -145,6 +146,7 @@ def work(unit: Unit) -> Found:
     if unit.reported:
         options = replace(unit.options, out=unit.out / unit.run)
         opened = hindcasts.begin(document, options, scored, "experiment", weights)
+        keep_weather(opened.root, document, weather_of(document, scored.pixels)[0])
         scores = score(outcome, task, said, wanted.periods)
         output = section(document, "products", products)
         hindcasts.finish(opened, scored, outcome, scores, output)

@@ -7,27 +7,39 @@ climatology that the forecast returns to is written and drawn beside it.
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 
+import xarray as xr
+
 from releo_da.config.assemble import assemble
 from releo_da.config.copies import check_table, copied
-from releo_da.config.document import load
+from releo_da.config.document import Document, load
+from releo_da.config.driven import WEATHER_FILE
 from releo_da.config.finished import LOG, parsed, text_of
+from releo_da.config.forecasters import uses_weather
 from releo_da.config.hindcast import SEED
 from releo_da.config.options import Options
-from releo_da.config.report import CLIMATOLOGY, FORECAST, LEDGER, report
+from releo_da.config.report import CLIMATOLOGY, FORECAST, LEDGER, SCENARIO, report
 from releo_da.config.run_files import weights_of
+from releo_da.config.scenario import (
+    OPTION,
+    covered_until,
+    scenario_weather,
+    weather_digest,
+)
 from releo_da.config.sections import days, products, section
 from releo_da.config.sensor_paths import kept_sensor
 from releo_da.cycling.ledger import Ledger
 from releo_da.io.lock import locked
 from releo_da.io.state_rows import StateHead, reading_state, state_head
 from releo_da.io.times import isoformat
+from releo_da.io.weather_file import kept_weather
 from releo_da.runs.forecast import Found, climatology, dates, forecast
 from releo_da.runs.outputs import writing_outputs
 from releo_da.runs.store import last_state, pixels_of
-from releo_da.types import InputError
+from releo_da.types import InputError, Weather
 
 ASSUMED = (
     "No observation is used after the first date. Every variable returns to its {season} season, "
@@ -35,6 +47,9 @@ ASSUMED = (
     "not known: a field that was harvested greens up again where the season does."
 )
 """What a forecast of the mean-reverting dynamics takes for granted."""
+
+UNDER = " Weather: {weather}; in what it has unusual, variables depart from there."
+"""What is added where the forecaster is moved by weather."""
 
 
 def state_of(root: Path) -> StateHead:
@@ -69,15 +84,75 @@ def channels_of(root: Path) -> dict[str, tuple[str, ...]]:
     return {kept_sensor(root, sensor): tuple(names) for sensor, names in found[-1].items()}
 
 
-def command(root: Path, until: date, options: Options) -> Path:
-    """Forecast from a run's last state; returns the path of the report.
+def file_of(scenario: Path | None) -> str:
+    """Name of the file that a forecast is written to, that of a scenario by its weather's name."""
+    if scenario is None:
+        return FORECAST
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", scenario.stem).strip("-")
+    return f"{SCENARIO}{name or 'weather'}.nc"
+
+
+def weather_for(
+    document: Document,
+    root: Path,
+    scenario: Path | None,
+    pixels: xr.Dataset,
+    start: float,
+    last: float,
+) -> tuple[Weather | None, str]:
+    """The weather of a forecast, that of the run or of a scenario, and what it is in words.
+
+    Args:
+        document: the configuration of the run.
+        root: the run directory.
+        scenario: file of weather after the day of the state, or None.
+        pixels: the pixel axis.
+        start: time of the state (days).
+        last: last day of the forecast (days).
 
     Raises:
-        InputError: there is no finished run, or it stands after the last day.
+        InputError: a scenario is asked for and the forecaster uses no weather, or the run has none,
+            or as `releo_da.config.scenario.scenario_weather`.
+    """
+    used = uses_weather(document)
+    if scenario is not None and not used:
+        raise InputError(
+            f"{OPTION} {scenario}: the forecaster of {root} uses no weather; make the run with "
+            "forecast: {name: hybrid}, or leave the option out"
+        )
+    if not used:
+        return None, ""
+    path = root / WEATHER_FILE
+    if not path.is_file():
+        if scenario is None:
+            return None, "none is known, so it is the season's"
+        raise InputError(
+            f"{OPTION} {scenario}: {root} has no weather of its own, so that nothing says what is "
+            "unusual; name weather in its source ('auxiliary') and make the run again"
+        )
+    record = kept_weather(path)
+    if scenario is None:
+        return record, f"that of the run to {covered_until(record)}, the season's after it"
+    made = scenario_weather(document, scenario, record, pixels, start, last)
+    return made, f"of {scenario.name} after {isoformat(start)[:10]}"
+
+
+def command(root: Path, until: date, options: Options, scenario: Path | None = None) -> Path:
+    """Forecast from a run's last state; returns the path of the report.
+
+    Args:
+        root: the run directory.
+        until: last day.
+        options: of the command.
+        scenario: file of weather after the day of the state; the forecast is then written beside
+            the plain one, and nothing of the run's own is.
+
+    Raises:
+        InputError: there is no finished run, it stands after the last day, or as `weather_for`.
     """
     if options.out is not None:
         raise InputError("--out: a forecast is written into the directory of its run; leave it out")
-    write_forecast(root, until, options)
+    write_forecast(root, until, options, scenario)
     try:
         with locked(root):
             return report(root)
@@ -85,8 +160,8 @@ def command(root: Path, until: date, options: Options) -> Path:
         return root / "report.html"  # a service is at work and draws the forecast with its next
 
 
-def write_forecast(root: Path, until: date, options: Options) -> None:
-    """Write forecast and climatology into the directory of a run; raises as `command`."""
+def write_forecast(root: Path, until: date, options: Options, scenario: Path | None = None) -> None:
+    """Write a forecast into the directory of a run; arguments and errors as of `command`."""
     state = state_of(root)
     last = days(until)
     if last <= state.time:
@@ -95,21 +170,26 @@ def write_forecast(root: Path, until: date, options: Options) -> None:
         )
     document = load(root / "config.yaml", options.settings)
     device = options.torch_device()
-    model = assemble(document, channels_of(root), device=device).model
     pixels = pixels_of(root, state)
+    weather, under = weather_for(document, root, scenario, pixels, state.time, last)
+    model = assemble(document, channels_of(root), device=device, weather=weather).model
     output = section(document, "products", products)
     times = dates(state.time, last, output.every_days)
     check_table(document, output, pixels.sizes["pixel"], len(times), len(model.described))
     seed = document.values.get("seed", SEED)
     expected = climatology(model, pixels, state.pixels, state.shape[1], times, seed, device)
     assumed = ASSUMED.format(season="default" if weights_of(document) is None else "fitted")
+    if under:
+        assumed = assumed.replace(", mowing and the weather to come", " and mowing")
+        assumed += UNDER.format(weather=under)
 
-    def write(name: str, found: Found, title: str) -> None:
+    def write(name: str, found: Found, title: str, **more: str) -> None:
         attributes = {
             "title": title,
             "forecast_reference_time": isoformat(state.time),
             "comment": assumed,
-            "estimate": name.removesuffix(".nc"),
+            "estimate": "climatology" if name == CLIMATOLOGY else "forecast",
+            **more,
         }
         with writing_outputs(root / name, times, pixels, model.described, attributes) as keep:
             for rows, values in found:
@@ -119,6 +199,11 @@ def write_forecast(root: Path, until: date, options: Options) -> None:
         with reading_state(state.path) as held:
             yield from forecast(model, held.take, pixels, times, seed, device)
 
-    write(FORECAST, ahead(), "forecast of land-surface variables from the last state of a run")
-    write(CLIMATOLOGY, expected, "what the forecaster expects without any observation")
-    copied(root / FORECAST, output)
+    if scenario is None:
+        write(FORECAST, ahead(), "forecast of land-surface variables from the last state of a run")
+        write(CLIMATOLOGY, expected, "what the forecaster expects without any observation")
+        copied(root / FORECAST, output)
+    else:
+        digest = weather_digest(scenario)
+        title = f"forecast under the weather of {scenario.name} (SHA-256 {digest[:12]})"
+        write(file_of(scenario), ahead(), title, weather_sha256=digest)

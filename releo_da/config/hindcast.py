@@ -12,6 +12,7 @@ from releo_da.config.assemble import Assembly, assemble
 from releo_da.config.auxiliary import with_weather
 from releo_da.config.copies import check_table, copied
 from releo_da.config.document import Document
+from releo_da.config.driven import keep_weather
 from releo_da.config.innovations import ledger, of_sensors
 from releo_da.config.options import Options
 from releo_da.config.report import report
@@ -106,6 +107,7 @@ def command(document: Document, options: Options) -> Path:
     names = assembly.model.described
     check_table(document, output, series.pixels.sizes["pixel"], len(times), len(names))
     opened = begin(document, options, series, "hindcast")
+    keep_weather(opened.root, document, weather)
     for record in told(assembly.model, series.pixels):
         opened.log.write(record)
     outcome = run(document, series, assembly, options)

@@ -14,6 +14,7 @@ from releo_da.config.assemble import assemble
 from releo_da.config.auxiliary import with_weather
 from releo_da.config.copies import check_table, copied
 from releo_da.config.document import Document
+from releo_da.config.driven import keep_weather
 from releo_da.config.hindcast import (
     attributes_of,
     begin,
@@ -99,6 +100,7 @@ def command(document: Document, options: Options, cubes: list[Cube]) -> Path:
     described = assembly.model.described
     check_table(document, output, stream.pixels.sizes["pixel"], len(times), len(described))
     opened = begin(document, options, series, "hindcast")
+    keep_weather(opened.root, document, weather)
     for record in told(assembly.model, series.pixels):
         opened.log.write(record)
     made = {

@@ -38,6 +38,14 @@ LEDGER = "ledger.sqlite"
 FORECAST, CLIMATOLOGY = "forecast.nc", "climatology.nc"
 """What `releo-da forecast` leaves in a run directory."""
 
+SCENARIO = "forecast-"
+"""What the names of forecasts under other weather begin with."""
+
+
+def scenarios_of(root: Path) -> list[Path]:
+    """The forecasts of a run under the weather of files, by name."""
+    return sorted(root.glob(f"{SCENARIO}*.nc"))
+
 
 def report(root: Path) -> Path:
     """Draw the figures of a run directory and write its report; returns the report's path.
@@ -68,12 +76,14 @@ def report(root: Path) -> Path:
             raised = [line(one) for one in standing(ledger, run_rules(root))]
     if (root / PLAN).is_file():
         pictures += tile_pictures(root)
-    if (root / FORECAST).is_file():
+    ahead = [root / FORECAST] if (root / FORECAST).is_file() else []
+    ahead += scenarios_of(root)
+    if ahead:
         usual = None
         if (root / CLIMATOLOGY).is_file():
             usual = read_thinned(root / CLIMATOLOGY, sampled)
-        ahead = read_thinned(root / FORECAST, sampled)
-        pictures += forecast_pictures(ahead, found, usual, said, field)
+        first, *others = ((path.stem, read_thinned(path, sampled)) for path in ahead)
+        pictures += forecast_pictures(first[1], found, usual, said, field, dict(others))
     members = None if said is None or "members" not in said.attrs else int(said.attrs["members"])
     told = summary(scores, members)
     if scores.get("free_run") and said is not None:

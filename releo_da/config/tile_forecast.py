@@ -23,7 +23,9 @@ from releo_da.io.tile_plan import read_plan
 from releo_da.types import InputError
 
 
-def forecast_tile(root: str, until: str, settings: Sequence[str], device: str) -> dict[str, Any]:
+def forecast_tile(
+    root: str, until: str, settings: Sequence[str], device: str, scenario: str | None = None
+) -> dict[str, Any]:
     """Forecast of one tile; never raises but for an end from outside.
 
     Args:
@@ -31,11 +33,13 @@ def forecast_tile(root: str, until: str, settings: Sequence[str], device: str) -
         until: the last day, YYYY-MM-DD.
         settings: overrides ``key.sub=value``.
         device: ``cpu``, ``cuda`` or ``auto``.
+        scenario: file of weather, absolute.
     """
     try:
         with one_thread(device == "cpu"):
             options = Options(overrides=tuple(settings), device=device, quiet=True)
-            write_forecast(Path(root), date.fromisoformat(until), options)
+            weather = None if scenario is None else Path(scenario)
+            write_forecast(Path(root), date.fromisoformat(until), options, weather)
             return {"outcome": DONE}
     except InputError as error:
         return {"outcome": INPUT, "error": str(error)}
@@ -48,6 +52,7 @@ def command(
     until: date,
     options: Options,
     warn: Callable[[str], None],
+    scenario: Path | None = None,
     share: Share | None = None,
 ) -> tuple[int, int]:
     """Forecast all tiles that have a state; returns how many are done, and the exit status.
@@ -57,6 +62,7 @@ def command(
         until: the last day.
         options: overrides and device.
         warn: told of every tile that failed.
+        scenario: file of weather after the last states, or None.
         share: works on tasks; the workers of the configuration unless given.
 
     Raises:
@@ -67,8 +73,9 @@ def command(
     plan = read_plan(root)
     folders = {tile.name: plan.folder(root, tile) for tile in plan.tiles}
     day, told = until.isoformat(), list(options.settings)
+    weather = None if scenario is None else str(scenario.resolve())
     tasks = {
-        name: (str(folder.resolve()), day, told, options.device)
+        name: (str(folder.resolve()), day, told, options.device, weather)
         for name, folder in folders.items()
         if (folder / LEDGER).is_file()
     }

@@ -28,6 +28,7 @@ def forecast_pictures(
     climatology: xr.Dataset | None = None,
     verification: xr.Dataset | None = None,
     field: Sequence[FieldPairs] = (),
+    scenarios: Mapping[str, xr.Dataset] = {},
 ) -> list[Picture]:
     """The forecast of each variable at the places of the series, after the year before it.
 
@@ -37,6 +38,7 @@ def forecast_pictures(
         climatology: climatology.nc.
         verification: verification.nc, which decides the places of the series.
         field: field measurements, which do as well.
+        scenarios: forecasts under other weather, by name; drawn in front.
     """
     names = variables(ahead)
     if not names:
@@ -53,12 +55,21 @@ def forecast_pictures(
         f"it. {ahead.attrs.get('comment', '')} Dotted lines: median and 90 % range of the "
         "climatology."
     )
+    painted = {name: style.RIVALS[k % len(style.RIVALS)][0] for k, name in enumerate(scenarios, 1)}
+    if scenarios:
+        titles = "; ".join(f"{n}: {one.attrs.get('title', '')}" for n, one in scenarios.items())
+        caption += f" Scenarios: {titles}."
     pictures = []
     for name in names:
         panels = []
         for place in places:
             there = moved(place, drawn, ahead)
             bands = [] if there is None else [band(ahead, name, there, "forecast")]
+            for other, one in scenarios.items():
+                at = moved(place, drawn, one)
+                if at is not None and name in one:
+                    line = band(one, name, at, "forecast")._replace(run=(other, painted[other]))
+                    bands.append(line)
             if climatology is not None and there is not None:
                 bands.insert(0, band(climatology, name, there, "climatology"))
             if before is not None and before.sizes["time"] and name in before:

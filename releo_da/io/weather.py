@@ -97,7 +97,7 @@ def read_weather(
     where = f"{paths[0]}: weather"
     wanted = origins(elements, f"{where}, elements")
     missing = fills(fill)
-    if all(is_zarr(Path(one)) or Path(one).suffix.lower() in GRIDS for one in paths):
+    if all(map(is_grid, paths)):
         check_method(interpolate, METHODS, where)
         _refuse(where, "a grid", site=site, position=position, select=select)
         daily = grid_days(paths, wanted, time, pixels, crs, interpolate == "linear", where)
@@ -123,6 +123,12 @@ def read_weather(
     if filled:
         message += f"; {filled} single values in gaps of up to three days were interpolated"
     return weather, {"kind": "weather", "path": paths[0], "filled": filled, "message": message}
+
+
+def is_grid(path: object) -> bool:
+    """Whether a path is read as a grid, not as a table."""
+    named = Path(str(path))
+    return is_zarr(named) or named.suffix.lower() in GRIDS
 
 
 def joined_weather(parts: Sequence[Weather], where: str) -> Weather:

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+import xarray as xr
 
 from releo_da.cycling.ledger import Arrival, Ledger
 from releo_da.diagnostics.alarms import Rules
@@ -84,6 +85,7 @@ class Service:
         replay_days: how far before the latest acquisition one may come late.
         thin_days: time between the states that are kept of the past (`releo_da.runs.retention`).
         rules: of alarms, and of what is done with a sensor that has changed.
+        bind: makes the model for a pixel axis, where its forecaster is moved by weather.
     """
 
     model: Model
@@ -100,6 +102,7 @@ class Service:
     replay_days: float = 10.0
     thin_days: float = 30.0
     rules: Rules = Rules()
+    bind: Callable[[xr.Dataset], Model] | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -109,7 +112,7 @@ class Service:
     @cached_property
     def located(self) -> Locating:
         """The model on the pixel axis of the run."""
-        return Locating(self.model)
+        return Locating(self.model, self.bind)
 
     @cached_property
     def intake(self) -> Intake:
@@ -126,6 +129,7 @@ class Service:
         """Assimilate what has arrived; ``stop`` is asked before each file and each acquisition."""
         found = self.intake.take_in(self.inbox(), self.store.pixels, stop)
         self.store.resume()
+        self.located.renew()
         count = 0
         while (arrival := self.ledger.queue.next()) is not None and not stop():
             self._assimilate(arrival)
@@ -149,6 +153,8 @@ class Service:
         if store.state is None:
             for record in told(model, joined.pixels):
                 self.log.write(record)
+        begun = arrival.time if store.state is None else store.state.time
+        lacking = model.uncovered(begun, arrival.time)
         before, clock = store.number, self.ledger.clock()
         factor = self.watching.factor(before, arrival.sensor)
         work = partial(self._turn, model, ids_of(joined.pixels), joined.acquisitions[0], factor)
@@ -156,6 +162,8 @@ class Service:
         about = arrival._asdict() | {"cycle": cycle.number, "rejected": done.rejected}
         about["seconds"] = round(done.seconds, 3)
         self.log.write({"kind": "cycle", **about})
+        if lacking:
+            self.log.write({"kind": "no_weather", "cycle": cycle.number, "days": round(lacking, 3)})
         if done.judged is not None and self.record is not None:
             self.log.write({**self.record(done.judged, arrival), "cycle": cycle.number})
         if done.recovered:

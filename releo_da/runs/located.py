@@ -8,6 +8,7 @@ gets them here, once per run: random numbers of prior and model noise become fie
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -49,16 +50,23 @@ class Locating:
 
     Args:
         model: the joined system.
+        bind: makes it for a pixel axis, where its forecaster is moved by weather.
     """
 
-    def __init__(self, model: Model) -> None:
-        self.model, self.found = model, model
+    def __init__(self, model: Model, bind: Callable[[xr.Dataset], Model] | None = None) -> None:
+        self.model, self.found, self.bind = model, model, bind
         self.pixels: xr.Dataset | None = None
+
+    def renew(self) -> None:
+        """Bind the model again when it is asked for next: its file of weather may have grown."""
+        if self.bind is not None:
+            self.pixels = None
 
     def __call__(self, pixels: xr.Dataset) -> Model:
         """The model on a pixel axis; raises as `located`."""
         if self.pixels is None or not self.pixels.identical(pixels):
-            self.found = located(self.model, pixels, count_blocks(pixels))
+            model = self.model if self.bind is None else self.bind(pixels)
+            self.found = located(model, pixels, count_blocks(pixels))
             self.pixels = pixels
         return self.found
 

@@ -56,6 +56,7 @@ class Model:
         gathers: whether the scheme needs the places of pixels (`releo_da.runs.located`).
         correlated: how far prior and model noise of pixels agree, or None where they do not.
         mix: what makes fields of random numbers, once places are known.
+        covers: the first and the last instant of the weather that moves the forecaster, or None.
     """
 
     forecast: Forecaster
@@ -75,10 +76,18 @@ class Model:
     mix: Mix | None = None
     follow: Follow | None = None
     impact: Impact | None = None
+    covers: tuple[float, float] | None = None
 
     def draws(self, seed: int, pixels: Tensor, like: Tensor) -> Draws:
         """The random numbers of a run over some pixel ids (`releo_da.cycling.draws`)."""
         return block_draws(seed, pixels, like, self.mix)
+
+    def uncovered(self, start: float, end: float) -> float:
+        """Days between two times for which the forecaster has no weather where it had some."""
+        if self.covers is None:
+            return 0.0
+        first, last = max(start, self.covers[0]), min(end, self.covers[1])
+        return (end - start) - max(last - first, 0.0)
 
     @property
     def system(self) -> System:
