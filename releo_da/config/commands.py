@@ -110,7 +110,7 @@ def cycle(config: Path, options: Options, once: bool) -> int | None:
 def forecast(run: Path, until: date, options: Options, weather: Path | None = None) -> int | None:
     """Ensemble forecast from the last state of a run to a date, or a scenario of its weather."""
     if (run / PLAN).is_file():
-        done, status = tile_forecast.command(run, until, options, warn, weather)
+        done, status = tile_forecast.command(run, until, options, warn, scenario=weather)
         name = forecasts.file_of(weather)
         _tell(options, f"forecast: {name} of {done} tiles under {run.resolve()}")
         return status

@@ -52,8 +52,8 @@ def command(
     until: date,
     options: Options,
     warn: Callable[[str], None],
-    scenario: Path | None = None,
     share: Share | None = None,
+    scenario: Path | None = None,
 ) -> tuple[int, int]:
     """Forecast all tiles that have a state; returns how many are done, and the exit status.
 
@@ -62,8 +62,8 @@ def command(
         until: the last day.
         options: overrides and device.
         warn: told of every tile that failed.
-        scenario: file of weather after the last states, or None.
         share: works on tasks; the workers of the configuration unless given.
+        scenario: file of weather after the last states, or None.
 
     Raises:
         InputError: no tile has a state yet.
