@@ -33,6 +33,7 @@ from releo_da.config import twin as twins
 from releo_da.config import verify as verifying
 from releo_da.config.assemble import STATES
 from releo_da.config.document import load
+from releo_da.config.finished import mapping_of
 from releo_da.config.forecasters import FORECASTERS
 from releo_da.config.observing import OPERATORS
 from releo_da.config.options import Options
@@ -59,9 +60,8 @@ def _tell(options: Options, text: str) -> None:
 
 
 def _finished(options: Options, path: Path) -> None:
-    scores = json.loads((path.parent / "scores.json").read_text(encoding="utf-8"))
     if not options.quiet:
-        show_scores(scores)
+        show_scores(mapping_of(path.parent / "scores.json"))
     _tell(options, f"report: {path.resolve()}")
 
 
@@ -146,7 +146,7 @@ def train(config: Path, options: Options) -> int | None:
     document = load(config, options.settings)
     if is_toy(document):
         path = toy_training.command(document, options)
-        told = json.loads((path.parent / "train.json").read_text(encoding="utf-8"))
+        told = mapping_of(path.parent / "train.json")
         for line in toy_training.lines(told):
             _tell(options, line)
     else:

@@ -27,6 +27,7 @@ from releo_da.config.cycle_settings import (
 from releo_da.config.cycle_sums import scores_from, sums_of
 from releo_da.config.document import Document
 from releo_da.config.driven import binding
+from releo_da.config.finished import mapping_of
 from releo_da.config.health import rules_of
 from releo_da.config.innovations import record
 from releo_da.config.nested_paths import with_files
@@ -245,11 +246,16 @@ def _told(swept: Swept, store: Store) -> str:
 
 
 def published(root: Path) -> str | None:
-    """Checksum of the state that scores.json and the report stand for; None without them."""
+    """Checksum of the state that scores.json and the report stand for; None without them.
+
+    A damaged scores.json stands for none, so that it is made again.
+    """
     if not (root / "report.html").is_file() or not (root / "scores.json").is_file():
         return None
-    found = json.loads((root / "scores.json").read_text(encoding="utf-8"))
-    return str(found.get("state_sha256"))
+    try:
+        return str(mapping_of(root / "scores.json").get("state_sha256"))
+    except InputError:
+        return None
 
 
 def publish(service: Service) -> Path:

@@ -65,9 +65,16 @@ def finished(root: Path) -> Finished:
     made: dict[str, Any] = next((r for r in reversed(log) if r.get("kind") == "started"), {})
     if made.get("command") != "cycle":  # a run that was repeated is reported once
         log = log[len(log) - 1 - log[::-1].index(made) :] if made else log
-    path = root / "scores.json"
-    scores = parsed(path, text_of(path, SCORES))
-    return Finished(root, scores, text, log, made)
+    return Finished(root, mapping_of(root / "scores.json"), text, log, made)
+
+
+def mapping_of(path: Path) -> dict[str, Any]:
+    """A file of a run that holds one JSON object, such as its scores.
+
+    Raises:
+        InputError: it is too long, no text, or not one.
+    """
+    return parsed(path, text_of(path, SCORES))
 
 
 def text_of(path: Path, most: int) -> str:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from pathlib import Path, PurePath
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -112,7 +112,10 @@ class Ledger:
         """When the last cycle of the chain was committed (UTC), or None before the first."""
         query = "SELECT recorded FROM cycle WHERE current ORDER BY number DESC LIMIT 1"
         found = self.db.execute(query).fetchone()
-        return None if found is None else datetime.fromisoformat(found[0])
+        try:
+            return None if found is None else datetime.fromisoformat(found[0])
+        except ValueError as error:
+            raise InputError(f"{self.path}: its last cycle: {error}; {RESTORE}") from None
 
     def next_number(self) -> int:
         """Number of the next cycle."""
@@ -122,9 +125,6 @@ class Ledger:
         tables = "cycle JOIN acquisition USING (identity)"
         for row in self.db.execute(f"SELECT {COLUMNS} FROM {tables} {rest}", values):
             scores = self._said(row[8], f"scores of cycle {row[0]}")
-            for name in (row[6], row[9]):
-                if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
-                    raise InputError(f"{self.path}: cycle {row[0]} names {name!r}; {RESTORE}")
             files = (row[9], row[10], bool(row[11]), bool(row[12]))
             yield Cycle(row[0], Arrival(*row[1:6]), row[6], row[7], scores, *files)
 

@@ -10,8 +10,10 @@ Reference: SQLite, "Write-Ahead Logging", "PRAGMA synchronous" and "PRAGMA user_
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import Any
 
 from releo_da.types import InputError
 
@@ -83,7 +85,7 @@ def opened(path: Path) -> sqlite3.Connection:
 
 
 def _check(db: sqlite3.Connection) -> None:
-    """Refuse a damaged file, or one whose tables and indices are not those of this module.
+    """Refuse a damaged file, or one whose tables, indices or values are not those of this module.
 
     Triggers and views run within the statements of others, so that a ledger may have none.
 
@@ -99,8 +101,42 @@ def _check(db: sqlite3.Connection) -> None:
         query = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
         if db.execute(query).fetchall() != fresh.execute(query).fetchall():
             raise sqlite3.DatabaseError("its tables are not those of a ledger")
+        for (table,) in fresh.execute("SELECT name FROM sqlite_master WHERE type='table'"):
+            _check_rows(db, table, fresh.execute(f"PRAGMA table_info({table})").fetchall())
     finally:
         fresh.close()
+    _check_names(db)
+
+
+def _check_rows(db: sqlite3.Connection, table: str, columns: Sequence[Sequence[Any]]) -> None:
+    """Refuse values of another type than their column, which SQLite keeps, and texts that are none.
+
+    Raises:
+        sqlite3.DatabaseError: in words.
+    """
+    wrong = " OR ".join(
+        f"typeof({name}) NOT IN ('{kind.lower()}'" + ("" if needed or key else ", 'null'") + ")"
+        for _, name, kind, needed, _, key in columns
+    )
+    if db.execute(f"SELECT 1 FROM {table} WHERE {wrong} LIMIT 1").fetchone() is not None:
+        raise sqlite3.DatabaseError(f"a row of '{table}' holds a value of another type")
+    for _ in db.execute(f"SELECT * FROM {table}"):
+        pass  # each text is decoded as it is fetched
+
+
+def _check_names(db: sqlite3.Connection) -> None:
+    """Refuse names of files that lead out of the run directory; some of them are removed later.
+
+    Raises:
+        sqlite3.DatabaseError: in words.
+    """
+    for (identity,) in db.execute("SELECT identity FROM acquisition"):
+        if not (identity.isascii() and identity.isalnum()):
+            raise sqlite3.DatabaseError(f"an acquisition is called {identity[:80]!r}")
+    for number, *names in db.execute("SELECT number, state, product FROM cycle"):
+        for name in names:
+            if "\0" in name or PurePath(name).is_absolute() or ".." in PurePath(name).parts:
+                raise sqlite3.DatabaseError(f"cycle {number} names {name[:80]!r}")
 
 
 def now() -> str:

@@ -26,6 +26,7 @@ from releo_da.io.archive import plain
 from releo_da.io.atomic import write_bytes_atomic
 from releo_da.io.state_file import content, header_of, packed, titled
 from releo_da.io.tensors import read_tensors
+from releo_da.strict_json import parse
 from releo_da.types import Acquisition, InputError
 
 FORMAT = "releo_da acquisition 1"
@@ -82,7 +83,7 @@ def read_acquisition(path: str | Path) -> tuple[Acquisition, xr.Dataset]:
         said = {name: metadata[name] for name in TOLD}
         if said["format"] != FORMAT or metadata["sha256"] != _digest(said, tensors):
             raise ValueError("its checksum does not fit")
-        axis = json.loads(said["axis"])
+        axis = parse(said["axis"], "its axis", remedy)
         coords = {
             name: (about["dims"], _values(tensors[AXIS + name], about), about["attributes"])
             for name, about in axis["coordinates"].items()
@@ -101,7 +102,7 @@ def _values(tensor: Tensor, about: Mapping[str, Any]) -> np.ndarray:
     """The values of a coordinate."""
     array: np.ndarray = tensor.numpy()
     if about["texts"]:
-        return np.array(json.loads(array.tobytes().decode("utf-8")), dtype=object)
+        return np.array(parse(array.tobytes().decode("utf-8"), "texts of its axis"), dtype=object)
     return array
 
 

@@ -25,10 +25,11 @@ SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 4, 6: 8, 7: 1, 8: 2, 9: 4, 10: 8, 11: 8}
 DIMENSIONS, VARIABLES, ATTRIBUTES = 10, 11, 12
 
 
-def check_classic(path: Path) -> None:
+def check_classic(path: Path) -> bool:
     """Refuse a netCDF classic file whose header announces more than the file holds.
 
-    Files of other formats pass.
+    Returns:
+        Whether it is one; files of other formats pass.
 
     Raises:
         InputError: the header is damaged.
@@ -36,7 +37,7 @@ def check_classic(path: Path) -> None:
     """
     with path.open("rb") as file:
         if file.read(3) != b"CDF":
-            return
+            return False
         try:
             _Header(file, path.stat().st_size).walk()
         except ValueError as error:
@@ -44,6 +45,7 @@ def check_classic(path: Path) -> None:
                 f"{path}: not readable as netCDF, its header is damaged ({error}); copy or make "
                 "the file again"
             ) from None
+    return True
 
 
 class _Header:

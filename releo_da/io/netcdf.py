@@ -3,6 +3,9 @@
 The netCDF and HDF5 libraries are not safe under threads, even on different files: two threads that
 write at once end the process. Every read and write of this package therefore passes through this
 module and its one lock.
+
+A file of HDF5 is first opened on trial, beside this process (`releo_da.io.trial`): damaged bytes
+can keep the library busy for ever. The header of a classic file is walked (`releo_da.io.classic`).
 """
 
 from __future__ import annotations
@@ -11,15 +14,20 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from traceback import walk_tb
 
 import netCDF4
 import xarray as xr
 
 from releo_da.io.classic import check_classic
 from releo_da.io.limits import check_array, check_sizes
+from releo_da.io.trial import try_open
 from releo_da.types import InputError
 
 NETCDF = threading.RLock()
+
+DECODING = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
+"""What xarray raises of attributes of another type than it takes them for."""
 
 
 @contextmanager
@@ -57,6 +65,8 @@ def opened(path: str | Path, chunks: dict[str, int] | None = None) -> Iterator[x
                 f"{path}: its metadata cannot be decoded ({error}); correct the units attribute "
                 "of its time variable to the form 'days since 1970-01-01'"
             ) from None
+        except DECODING as error:
+            raise _undecoded(path, error) from None
         with dataset:
             try:
                 yield dataset
@@ -68,11 +78,30 @@ def opened(path: str | Path, chunks: dict[str, int] | None = None) -> Iterator[x
                     f"{path}: damaged, its numbers cannot be read ({error}); "
                     "copy or make the file again"
                 ) from None
+            except DECODING as error:
+                if not _while_decoding(error):
+                    raise
+                raise _undecoded(path, error) from None
+
+
+def _undecoded(path: Path, error: Exception) -> InputError:
+    """The error of a file that says how to decode it by attributes that cannot be meant."""
+    return InputError(
+        f"{path}: its values cannot be decoded as its attributes say ({error}); correct attributes "
+        "such as _Encoding, _FillValue, scale_factor and units, or make the file again"
+    )
+
+
+def _while_decoding(error: BaseException) -> bool:
+    """Whether an error comes out of where xarray decodes what it reads."""
+    frames = [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)]
+    return any(name.startswith("xarray.coding.") for name in frames)
 
 
 def _check(path: Path) -> None:
     """Refuse a file that says it is larger than can be read; its coordinates are, at once."""
-    check_classic(path)
+    if not check_classic(path):
+        try_open(path)
     with netCDF4.Dataset(path) as file:
         check_sizes(path, {name: len(dim) for name, dim in file.dimensions.items()})
         for name, variable in file.variables.items():

@@ -21,6 +21,7 @@ from releo_da.cli import main
 from releo_da.config import commands
 from releo_da.config.assemble import assemble
 from releo_da.config.cycle_settings import configured_channels
+from releo_da.config.cycling import published
 from releo_da.config.document import load
 from releo_da.config.sources import read_sources
 from releo_da.config.status import LABELS, lines
@@ -395,3 +396,12 @@ def test_windows_are_refused_with_the_reason(run: Run, tmp_path, capsys) -> None
     said = " ".join(capsys.readouterr().err.split())
     assert "'window' cannot run in `cycle`" in said and "run it with `hindcast`" in said
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"a": NaN}', "[" * 100_000, "\udcff"])
+def test_damaged_scores_are_made_again(tmp_path: Path, text: str) -> None:
+    (tmp_path / "report.html").touch()
+    (tmp_path / "scores.json").write_text('{"state_sha256": "f00d"}')
+    assert published(tmp_path) == "f00d"
+    (tmp_path / "scores.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert published(tmp_path) is None

@@ -24,8 +24,9 @@ from releo_da import strict_json, strict_yaml
 from releo_da.config.document import load, override_one
 from releo_da.config.emulator_weights import read_emulator
 from releo_da.config.finished import finished
-from releo_da.cycling.ledger import Ledger
-from releo_da.io import read_cube, read_points, read_state, read_table
+from releo_da.cycling.ledger import Arrival, Cycle, Ledger
+from releo_da.cycling.records import WAITING, Accepted
+from releo_da.io import read_cube, read_points, read_state, read_table, trial
 from releo_da.io.acquisition_file import read_acquisition, write_acquisition
 from releo_da.io.state_file import write_state
 from releo_da.io.stores import _date_in
@@ -38,6 +39,8 @@ from releo_da.sensors.files import read_sensor
 from releo_da.types import Acquisition, State
 
 Read = Callable[[Path, bytes], object]
+
+trial.SECONDS = 2.0  # of a file that hangs; ten of them on a busy machine look like a finding
 
 
 class Target(NamedTuple):
@@ -102,7 +105,10 @@ def weather(path: Path) -> object:
 
 def ledger(path: Path) -> object:
     with Ledger(path) as opened:
-        return [opened.counts(), opened.settings(), opened.last(), list(opened.cycles())]
+        queue = opened.queue
+        facts = [opened.counts(), opened.settings(), opened.last(), list(opened.cycles())]
+        facts += [list(opened.undone()), opened.clock(), opened.recorded(), opened.retained()]
+        return [*facts, opened.needed(), queue.next(), queue.listed("waiting", "assimilated")]
 
 
 def run_files(folder: Path, data: bytes) -> object:
@@ -175,8 +181,12 @@ def acquisitions(folder: Path) -> list[bytes]:
 
 def ledgers(folder: Path) -> list[bytes]:
     path = folder / "seed.sqlite"
+    one = Arrival("a1", 18000.5, "sentinel2a", "p", "p.nc")
     with Ledger(path) as opened:
         opened.accept({"seed": 1})
+        for k, name in enumerate(("a1", "a2")):
+            opened.queue.take(Accepted(one._replace(identity=name, time=one.time + k), 5, WAITING))
+        opened.commit(Cycle(1, one, "states/000001.safetensors", "f00d", {"sums": {"B4": [2.0]}}))
     with sqlite3.connect(path) as database:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     database.close()

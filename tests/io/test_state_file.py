@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from releo_da.cycling.recovery import renewed
 from releo_da.io import read_state, state_parts, write_state
 from releo_da.io.state_parts import writing_state
 from releo_da.types import InputError, State
@@ -37,6 +38,21 @@ def test_round_trip_is_exact(tmp_path: Path, dtype: torch.dtype) -> None:
     assert back.memory.keys() == written.memory.keys()
     for name, tensor in written.memory.items():
         assert torch.equal(back.memory[name], tensor) and back.memory[name].dtype == tensor.dtype
+
+
+def test_values_that_are_not_finite_come_back_and_their_pixel_is_drawn_anew(tmp_path: Path) -> None:
+    written = state()
+    written.ensemble[1, 2, 0] = torch.nan
+    written.memory["inflation"][3, 0] = torch.inf
+    write_state(tmp_path / "a", written)
+    back = read_state(tmp_path / "a")
+    assert torch.equal(back.ensemble.isnan(), written.ensemble.isnan())
+    fresh = written._replace(ensemble=torch.full_like(written.ensemble, 0.5), memory={})
+    whole, drawn = renewed(back, lambda *_: fresh, torch.zeros)
+    assert drawn.tolist() == [False, True, False, True]
+    assert (whole.ensemble[drawn] == 0.5).all() and whole.ensemble.isfinite().all()
+    assert all(tensor.isfinite().all() for tensor in whole.memory.values())
+    assert torch.equal(whole.ensemble[~drawn], written.ensemble[~drawn])
 
 
 def test_a_state_with_gradients_is_written(tmp_path: Path) -> None:
