@@ -89,10 +89,12 @@ def variable(
     if not isinstance(name, str) or name not in dataset.variables:
         refuse(name, dataset.variables, where, "variable")
     array = dataset[name]
-    if not set(array.dims) <= set(axes) or (whole and len(array.dims) < len(axes)):
+    twice = len(set(array.dims)) < len(array.dims)  # the format allows that
+    if not set(array.dims) <= set(axes) or twice or (whole and len(array.dims) < len(axes)):
         raise InputError(
             f"{where}: '{name}' has the dimensions {listed(array.dims)}, wanted "
-            f"{'all of' if whole else 'some of'} {listed(axes)}; correct 'dims' or the name"
+            f"{'all of' if whole else 'some of'} {listed(axes)}, each once; "
+            "correct 'dims' or the name"
         )
     return array
 

@@ -38,6 +38,16 @@ def encoded_by_a_number(folder: Path) -> bytes:
     return bytes_of(folder, "made.nc", write)
 
 
+def along_time_twice(folder: Path) -> bytes:
+    def write(path: Path) -> None:
+        data_set({"point": 2}).to_netcdf(path, format="NETCDF3_CLASSIC")
+        with netCDF4.Dataset(path, "a") as file:
+            file.renameVariable("reflectance", "former")
+            file.createVariable("reflectance", "f4", ("time", "point", "time"))
+
+    return bytes_of(folder, "made.nc", write)
+
+
 def changed(statement: str) -> Callable[[Path], bytes]:
     """A ledger in which a statement of SQL changed something."""
 
@@ -55,6 +65,7 @@ def changed(statement: str) -> Callable[[Path], bytes]:
 
 FOUND = {
     "encoding": ("netcdf_classic", encoded_by_a_number, "cannot be decoded"),
+    "an axis twice": ("netcdf_classic", along_time_twice, "each once"),
     "no UTF-8": (
         "ledger", changed("UPDATE settings SET said=CAST(x'7bff7d' AS TEXT)"), "decode"),
     "scores of bytes": ("ledger", changed("UPDATE cycle SET scores=x'7b7d'"), "another type"),
@@ -77,6 +88,7 @@ def test_a_file_on_which_a_library_hangs_ends_soon(tmp_path: Path) -> None:
     assert time.process_time() - start < 5
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate dimension")
 @pytest.mark.parametrize("case", FOUND)
 def test_what_was_found_is_refused(case: str, tmp_path: Path) -> None:
     name, made, said = FOUND[case]
