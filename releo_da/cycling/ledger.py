@@ -103,6 +103,10 @@ class Ledger:
         )
         return next(self._cycles(rest, *key), None)
 
+    def known(self) -> bool:
+        """Whether any acquisition ever arrived."""
+        return self.db.execute("SELECT 1 FROM acquisition LIMIT 1").fetchone() is not None
+
     def clock(self) -> float | None:
         """Time of the latest acquisition that was ever assimilated, or None before the first."""
         found = self.db.execute("SELECT max(time) FROM cycle").fetchone()[0]

@@ -1,12 +1,14 @@
 """Taking in what lies in the inbox: every new file is read once and its acquisitions are accepted.
 
 The row of a file is written when all its acquisitions have theirs. Where a sweep ends between the
-two, the next one reads the file again and finds its acquisitions known. One file is held in memory
-at a time, and from its row on the run does not need it any more.
+two, the next one reads the file again and finds its acquisitions known. A file that cannot be read
+is recorded with its error, unless the system is to blame: then the next sweep tries again. One file
+is held in memory at a time, and from its row on the run does not need it any more.
 """
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +28,26 @@ from releo_da.types import InputError
 
 READABLE = (OSError, ValueError, RuntimeError, LookupError, TypeError)
 """What a damaged or foreign file may raise in the libraries that read it."""
+
+
+PASSING = (
+    errno.EACCES,
+    errno.EIO,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOENT,
+    errno.ENOMEM,
+    errno.EPERM,
+    errno.ESTALE,
+    errno.ETIMEDOUT,
+)
+"""Errors of the system that say nothing about the content of a file."""
+
+
+def passing(error: BaseException, path: Path) -> bool:
+    """Whether a file may be read another time as it is."""
+    inner = error if isinstance(error, OSError) else error.__context__
+    return not path.exists() or (isinstance(inner, OSError) and inner.errno in PASSING)
 
 
 class TakenIn(NamedTuple):
@@ -96,7 +118,8 @@ class Intake:
             except READABLE as error:
                 text = str(error) if isinstance(error, InputError) else f"{file.path}: {error!r}"
                 found.refused.append(text)
-                self.ledger.files.record(*file[1:], self.reader, error=text)
+                if not passing(error, file.path):
+                    self.ledger.files.record(*file[1:], self.reader, error=text)
                 self.log.write({"kind": "refused", "file": file.name, "error": text})
             else:
                 found = found._replace(undone=found.undone + self._accept(series, file))

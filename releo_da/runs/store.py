@@ -66,6 +66,25 @@ def last_state(root: Path, ledger: Ledger) -> StateHead | None:
     return state
 
 
+def refuse_lost(root: Path, ledger: Ledger) -> None:
+    """Refuse to begin anew over the files of a run whose ledger is gone.
+
+    A row of an acquisition comes before any state, whatever instant a process ended at.
+
+    Raises:
+        InputError: there are states or products, and the ledger knows of nothing.
+    """
+    if ledger.known():
+        return
+    for folder, pattern in (("states", "*.safetensors"), ("products", "*.nc")):
+        path = next((root / folder).glob(pattern), None)
+        if path is not None:
+            raise InputError(
+                f"{root}: holds {folder}/{path.name}, and its ledger is missing or empty; restore "
+                "it from a backup, or give another --out and deliver the acquisitions again"
+            )
+
+
 def pixels_of(root: Path, state: StateHead) -> xr.Dataset:
     """The pixel axis of a state, which may be a part of the one on file.
 
@@ -77,10 +96,16 @@ def pixels_of(root: Path, state: StateHead) -> xr.Dataset:
 
 def _axis(root: Path, state: StateHead) -> tuple[xr.Dataset, bool]:
     """The pixel axis of a state, and whether it is all of the one on file."""
-    table = read_products(root / PIXELS)
+    try:
+        table = read_products(root / PIXELS)
+    except InputError as error:
+        said = str(error).removeprefix(f"{root / PIXELS}: ").partition("; ")[0]
+        raise InputError(f"{root / PIXELS}: {said}; restore it from a backup") from None
     place = pd.Index(table["id"].values).get_indexer(state.pixels.numpy())
     if (place < 0).any():
-        raise InputError(f"{root / PIXELS}: lacks pixels of the last state; restore it")
+        raise InputError(
+            f"{root / PIXELS}: lacks pixels of the last state; restore it from a backup"
+        )
     return table.isel(pixel=place), len(place) == table.sizes["pixel"]
 
 
@@ -94,7 +119,7 @@ class Store:
         attributes: global ones of the products; nothing that differs between two equal runs.
 
     Raises:
-        InputError: the last state is missing or damaged.
+        InputError: the last state is missing or damaged, or the ledger is lost.
     """
 
     def __init__(
@@ -110,6 +135,7 @@ class Store:
         self.pixels: xr.Dataset | None = None
         self.number = 0
         self.whole = False
+        refuse_lost(root, ledger)
         self.resume()
 
     def resume(self) -> None:

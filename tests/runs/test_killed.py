@@ -1,0 +1,76 @@
+"""A process that is killed at random instants leaves a run that goes on as if it had not been.
+
+The signal is SIGKILL and the process a real one: it is forked after the imports, sweeps over what
+has arrived, and dies wherever it is. Two hundred of them take some minutes:
+
+    ./run test -m slow tests/runs/test_killed.py
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from releo_da.runs.verify import verify
+
+from .failing import base, copied, left, sweep
+
+
+def forked(work: Callable[[], object]) -> int:
+    """Number of a process that does some work and ends."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    return child
+
+
+def ended(child: int) -> int:
+    """Exit status of a process, negative where a signal ended it."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def killed_after(work: Callable[[], object], seconds: float) -> bool:
+    """Whether a process that does some work was killed before it came to its end."""
+    child = forked(work)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    return ended(child) == -signal.SIGKILL
+
+
+def tried(folder: Path, kills: int, in_a_row: int, seed: int) -> int:
+    """Kill that often, so many times before each clean sweep; how often it was in time."""
+    base(folder)
+    copied(folder, "whole")
+    start = time.perf_counter()
+    assert ended(forked(lambda: sweep(folder, "whole"))) == 0
+    lasts = time.perf_counter() - start
+    expected = left(folder / "whole")
+    rng, done = np.random.default_rng(seed), 0
+    for number in range(kills):
+        if number % in_a_row == 0:
+            root = copied(folder, "killed")
+        done += killed_after(lambda: sweep(folder, "killed"), lasts * rng.uniform())
+        assert verify(root).damage == [], number
+        if (number + 1) % in_a_row == 0:
+            assert ended(forked(lambda: sweep(folder, "killed"))) == 0
+            assert left(root) == expected, number
+            assert verify(root).rests == [], number
+    return done
+
+
+def test_killed_twenty_times(tmp_path):
+    assert tried(tmp_path, 20, in_a_row=1, seed=0) >= 10
+
+
+@pytest.mark.slow
+def test_killed_two_hundred_times(tmp_path):
+    """Up to four times before a sweep comes to its end."""
+    assert tried(tmp_path, 200, in_a_row=4, seed=1) >= 100
