@@ -17,10 +17,14 @@ Databases".
 
 from __future__ import annotations
 
+import os
+import shutil
 import sqlite3
 from collections import Counter
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from releo_da.cycling.records import ASSIMILATED, DUPLICATE, LATE, REPLACED, WAITING, Key
@@ -106,7 +110,10 @@ def snapshot(path: Path) -> Snapshot:
     if not path.is_file():
         raise InputError(f"{path}: is missing; {remedy}")
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+        with (
+            _readable(path) as source,
+            closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as db,
+        ):
             db.execute("BEGIN")
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version != FORMAT:
@@ -117,6 +124,23 @@ def snapshot(path: Path) -> Snapshot:
             return Snapshot(_cycles(db), _acquisitions(db), _problems(db))
     except sqlite3.Error as error:
         raise InputError(f"{path}: cannot be read ({error}); {remedy}") from None
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[Path]:
+    """The ledger, or a copy of it where its folder cannot be written.
+
+    Readers of a write-ahead log share an index of it beside the file. Where that cannot be made
+    nobody can write the ledger either.
+    """
+    if os.access(path.parent, os.W_OK):
+        yield path
+        return
+    with TemporaryDirectory() as folder:
+        for name in (path.name, f"{path.name}-wal"):
+            if path.with_name(name).is_file():
+                shutil.copy(path.with_name(name), folder)
+        yield Path(folder) / path.name
 
 
 def _cycles(db: sqlite3.Connection) -> list[Kept]:

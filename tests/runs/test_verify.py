@@ -1,6 +1,7 @@
 """`verify` finds what is not as the ledger says and changes nothing; a service may be at work."""
 
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -157,6 +158,17 @@ def test_verifying_needs_no_lock_and_reads_what_only_the_log_holds(tmp_path, roo
         ledger.accept({"seed": 1})
         assert (root / "ledger.sqlite-wal").stat().st_size > 0
         assert verify(root).damage == []
+
+
+def test_a_medium_that_cannot_be_written_is_verified(root, monkeypatch):
+    """The system says so of the folder of the ledger; rows in the log of a crash count too."""
+    with Ledger(root / "ledger.sqlite") as ledger, monkeypatch.context() as patch:
+        with ledger.db:
+            ledger.db.execute("UPDATE cycle SET retained=0 WHERE current")
+        before = content(root)
+        patch.setattr(os, "access", lambda path, mode: False)
+        assert any("is not kept" in one.problem for one in verify(root).damage)
+        assert content(root) == before
 
 
 def test_tiles_are_verified_one_by_one(tmp_path, root):
