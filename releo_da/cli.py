@@ -71,16 +71,15 @@ Run = Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a run.")]
 
 def _options(
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Run directory.", file_okay=False)
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Directory to write to.", file_okay=False),
     ] = None,
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY.SUB=VALUE", help="Override a key; repeatable."),
     ] = None,
     device: Annotated[Device, typer.Option(help="Where to compute.")] = Device.cpu,
-    seed: Annotated[
-        int | None, typer.Option(min=0, help="Seed, instead of the configuration's.")
-    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of all random numbers.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no tables.")] = False,
 ) -> Options:
     """What every run command takes."""
@@ -89,24 +88,37 @@ def _options(
     return Options(out, tuple(overrides or ()), device.value, seed, quiet)
 
 
-def run_command(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Registers a command whose argument ``options`` is given as the common options."""
-    own = signature(command, eval_str=True, globals={**globals(), "Options": Any})
-    common = signature(_options, eval_str=True, globals={**globals(), "Options": Any})
+def with_options(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Registers a command whose argument ``options`` is given as common options.
 
-    @functools.wraps(command)
-    def run(**arguments: Any) -> None:
-        options = _options(**{name: arguments.pop(name) for name in common.parameters})
-        status = command(**arguments, options=options)
-        if status:
-            raise typer.Exit(status)
+    Args:
+        names: of the options that the command heeds; all unless given.
+    """
 
-    parameters = [p for p in own.parameters.values() if p.name != "options"]
-    parameters += common.parameters.values()
-    keyword = [p.replace(kind=Parameter.KEYWORD_ONLY) for p in parameters]
-    run.__signature__ = Signature(keyword)  # type: ignore[attr-defined]
-    run.__annotations__ = {p.name: p.annotation for p in keyword}
-    return app.command()(run)
+    def register(command: Callable[..., Any]) -> Callable[..., Any]:
+        own = signature(command, eval_str=True, globals={**globals(), "Options": Any})
+        every = signature(_options, eval_str=True, globals={**globals(), "Options": Any}).parameters
+        common = {name: every[name] for name in names or every}
+
+        @functools.wraps(command)
+        def run(**arguments: Any) -> None:
+            options = _options(**{name: arguments.pop(name) for name in common})
+            status = command(**arguments, options=options)
+            if status:
+                raise typer.Exit(status)
+
+        parameters = [p for p in own.parameters.values() if p.name != "options"]
+        parameters += common.values()
+        keyword = [p.replace(kind=Parameter.KEYWORD_ONLY) for p in parameters]
+        run.__signature__ = Signature(keyword)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in keyword}
+        return app.command()(run)
+
+    return register
+
+
+run_command = with_options()
+"""Registers a command that heeds all common options."""
 
 
 @run_command
@@ -199,7 +211,7 @@ def experiment(
     return commands.experiment(name, options)
 
 
-@run_command
+@with_options("quiet")
 def plot(run: Run, options: Options) -> int | None:
     """Redraw the figures and the report of a finished run."""
     from releo_da.config import commands
@@ -207,7 +219,7 @@ def plot(run: Run, options: Options) -> int | None:
     return commands.plot(run, options)
 
 
-@run_command
+@with_options("out", "seed", "quiet")
 def compare(
     runs: Annotated[
         list[Path], typer.Argument(metavar="RUN RUN ...", help="Directories of finished runs.")
@@ -244,7 +256,7 @@ def verify(
         raise typer.Exit(status)
 
 
-@run_command
+@with_options("quiet")
 def benchmark(
     options: Options,
     output: Annotated[

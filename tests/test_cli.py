@@ -71,7 +71,28 @@ def test_every_command_of_the_contract_is_there() -> None:
     }
 
 
-@pytest.mark.parametrize("name", RUN_COMMANDS)
+HEEDED = {
+    "plot": {"--quiet"},
+    "benchmark": {"--quiet"},
+    "compare": {"--quiet", "--out", "--seed"},
+}
+"""Of commands that make no run: the common options that say something to them."""
+
+
+@pytest.mark.parametrize("name", HEEDED)
+def test_commands_that_make_no_run_offer_what_they_heed(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    every = {"--out", "--set", "--device", "--seed", "--quiet"}
+    assert {option for option in every if f"{option} " in said} == HEEDED[name]
+    assert run(monkeypatch, Commands(), name, *RUN_COMMANDS[name], "--set", "members=3") == 2
+
+
+@pytest.mark.parametrize("name", sorted({*RUN_COMMANDS} - {*HEEDED}))
 def test_common_options_reach_every_run_command(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     commands = Commands()
     common = ["--out", "there", "--set", "members=3", "--set", "a.b=c", "--seed", "5"]

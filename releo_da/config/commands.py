@@ -183,7 +183,7 @@ def compare(runs: Sequence[Path], options: Options) -> int | None:
     path, said = comparing.command(runs, options)
     for line in said:
         _tell(options, line)
-    _tell(options, f"figures in numbers: {(path.parent / comparing.NUMBERS).resolve()}")
+    _tell(options, f"numbers: {(path.parent / comparing.NUMBERS).resolve()}")
     _tell(options, f"report: {path.resolve()}")
     return None
 

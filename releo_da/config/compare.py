@@ -24,6 +24,7 @@ from releo_da.config.comparable import (
     unique_names,
     units_of,
 )
+from releo_da.config.drawable import changed_since
 from releo_da.config.finished import compared
 from releo_da.config.options import Options
 from releo_da.config.run_files import EMULATOR, WEIGHTS
@@ -86,7 +87,7 @@ def command(roots: Sequence[Path], options: Options) -> tuple[Path, list[str]]:
     for name, one in estimates.items():
         rows[name] = {PRODUCTS: product_rows(one), **rows[name]}
     keys = {name: configured(one) for name, one in runs.items()}
-    notes = [*version_notes(runs), *notes]
+    notes = [*version_notes(runs), *changed_notes(runs), *notes]
     first = next(iter(runs))
     said = [line for name, listed in found.items() for line in summary(name, first, listed)]
     pictures = comparison_pictures(
@@ -270,6 +271,11 @@ def version_notes(runs: Mapping[str, Opened]) -> list[str]:
     if len(set(wrote.values())) == 1:
         return []
     return ["Written by different versions: " + ", ".join(f"{n} by {v}" for n, v in wrote.items())]
+
+
+def changed_notes(runs: Mapping[str, Opened]) -> list[str]:
+    """Which runs have another config.yaml than the one that they were started with."""
+    return [f"{name}: {told}" for name, one in runs.items() for told in changed_since(one.run)]
 
 
 def configured(one: Opened) -> dict[str, str]:

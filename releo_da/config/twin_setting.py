@@ -15,6 +15,7 @@ from releo_da.config.assemble import Assembly, assemble
 from releo_da.config.compared import comparing, constant
 from releo_da.config.document import Document
 from releo_da.config.hindcast import MEMBERS, SEED
+from releo_da.config.registry import placed
 from releo_da.config.sections import horizons_of, products, score, section
 from releo_da.config.simulation import simulation
 from releo_da.config.twin_passes import passes, silent
@@ -119,9 +120,11 @@ def prepared(document: Document, device: torch.device) -> Prepared:
     task = replace(task, rows=rows_of(ours, looks, task))
     known = known_biases(ours, made)
     sample = sample_of(made.shape, comparisons(ours, looks, task))
-    return Prepared(
+    ready = Prepared(
         made, looks, silent(document, made), task, ours, theirs, known, ground, sample, seed, device
     )
+    placed(lambda: ready.simulate, str(document.path))  # refuses a land that cannot be
+    return ready
 
 
 def one_run(

@@ -190,8 +190,8 @@ def _runs_text(runs: Mapping[str, Scores]) -> str:
     """A table of every variable, one line per run; of one run, one table with a line each."""
     first = next(iter(runs.values()))
     shown = [n for n in SHOWN if n in first["analysis"]]
-    ahead = [f"forecast_{h}" for h in sorted(first.get("forecast", {}), key=float)]
-    # Of runs that differ in horizons too, the first says which there are.
+    leads = {lead for scores in runs.values() for lead in scores.get("forecast", {})}
+    ahead = [f"forecast_{lead}" for lead in sorted(leads, key=float)]
     smooth = ["smoothed"] if any("smoothed" in scores for scores in runs.values()) else []
     clear, everywhere = ["free_run", "retrieval", "analysis"], ["free_run", "analysis", *smooth]
     head = [

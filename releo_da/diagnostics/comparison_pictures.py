@@ -111,19 +111,20 @@ def lead_pictures(found: Compared) -> list[Picture]:
     if not all(found.forecasts.values()):
         return []
     names = shared({run: ahead[next(iter(ahead))] for run, ahead in found.forecasts.items()})
-    pictures = []
+    pictures, held = [], next(iter(found.analyses.values()), None)
     for name in chosen(inner(names), 3):
         lines = {
             run: {lead: rows[name] for lead, rows in ahead.items() if name in rows}
             for run, ahead in found.forecasts.items()
         }
+        unit = "" if held is None or name not in held else held[name].attrs.get("units", "")
         pictures.append(
             Picture(
                 f"leads_{name}",
                 f"Forecasts of {style.words(name)} by lead time",
                 "Error of forecasts from acquisitions at least so many days older, of each run on "
                 "its own dates.",
-                plots.by_lead(lines, name, painted),
+                plots.by_lead(lines, name, painted, unit),
             )
         )
     return pictures

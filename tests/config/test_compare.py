@@ -324,3 +324,14 @@ def test_another_version_is_a_warning_where_files_can_be_read(
     spoil_text("log.jsonl", '"version": "0.1.0"', '"version": "0.0.9"')(copied)
     found = compared(twins[0], copied, out=tmp_path / "out")
     assert found["notes"][0] == "Written by different versions: one by 0.1.0, spoilt by 0.0.9"
+
+
+def test_a_configuration_that_was_changed_after_its_run_is_told(
+    twins: tuple[Path, Path], copied: Path, tmp_path: Path
+) -> None:
+    assert not [
+        note for note in compared(*twins, out=tmp_path / "as")["notes"] if "changed" in note
+    ]
+    spoil_text("config.yaml", "members: ", "members: 1")(copied)
+    found = compared(twins[0], copied, out=tmp_path / "out")
+    assert found["notes"][0].startswith("spoilt: config.yaml is not the one that the run was")

@@ -136,6 +136,25 @@ def test_pairs_are_scored_where_both_runs_have_a_pass() -> None:
     assert "Intervals take seeds as independent" in text
 
 
+def test_runs_of_other_horizons_stand_in_one_table() -> None:
+    """A forecast that only the second run made has a column, empty for the first."""
+    days = {1.0: 1.0, 2.0: 4.0}
+    runs = [replace(found(name, s, days), seen=Sums()) for name in "ab" for s in (0, 1)]
+    for run in runs:
+        for date in (0, 1):
+            terms = run.sums.terms["analysis", date]
+            for lead in ("10",) if run.run == "a" else ("5", "10"):
+                run.sums.terms[f"forecast_{lead}", date] = terms
+    text, _ = table(runs, {})
+    lines = [line.split("|") for line in text.splitlines() if line.startswith("|")]
+    place = next(k for k, name in enumerate(lines[0]) if "forecast, 5 days" in name)
+    assert "forecast, 10 days" in lines[0][place + 1]
+    told = {
+        line[1].strip(): [cell.strip() for cell in line[place : place + 2]] for line in lines[2:]
+    }
+    assert told["a"][0] == "" and told["a"][1] == told["b"][1] == told["b"][0] != ""
+
+
 def test_pairs_are_made_by_seed_and_not_by_place() -> None:
     ours = [found("a", s, {1.0: (s + 1.0) ** 2}) for s in (0, 1)]
     theirs = [found("b", s, {1.0: (s + 1.0) ** 2}) for s in (1, 0)]
