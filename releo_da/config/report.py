@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from releo_da.config.comparable import scored_from
 from releo_da.config.drawable import changed_since, check_drawable
 from releo_da.config.finished import finished, published
 from releo_da.config.health import health_pictures, line, run_rules, standing
@@ -27,9 +28,8 @@ from releo_da.io import read_products
 from releo_da.io.products import read_thinned
 from releo_da.io.tile_plan import PLAN
 from releo_da.io.times import to_days
-from releo_da.observation.derived import described
+from releo_da.observation.derived import described, output_units
 from releo_da.runs.field import measurement_error
-from releo_da.state.variables import variables as state_variables
 from releo_da.strict_yaml import parse
 
 LEDGER = "ledger.sqlite"
@@ -64,10 +64,10 @@ def report(root: Path) -> Path:
     found = read_thinned(kept["analysis"], sampled) if whole else published(root)
     ids = np.empty(0, int) if said is None else said.pixel.values
     field = [field_pairs(path, ids) for path in sorted(root.glob("field_*.csv"))]
+    units, values = output_units(), parse(text, str(root / "config.yaml"))
     if (root / "truth.nc").is_file() and said is not None and found is not None:
-        truth = read_thinned(root / "truth.nc", sampled)
-        units = {name: one.unit for name, one in state_variables().items()}
-        pictures = twin_pictures(scores, said, found, truth, made.get("seed", 0), units)
+        truth, scored = read_thinned(root / "truth.nc", sampled), scored_from(values)
+        pictures = twin_pictures(scores, said, found, truth, made.get("seed", 0), units, scored)
     else:
         pictures = gallery(scores, said, found, field, made.get("seed", 0))
     if (root / LEDGER).is_file():
@@ -87,8 +87,7 @@ def report(root: Path) -> Path:
     members = None if said is None or "members" not in said.attrs else int(said.attrs["members"])
     told = summary(scores, members)
     if scores.get("free_run") and said is not None:
-        values = parse(text, str(root / "config.yaml"))
-        whose = truth_line(values, said) if isinstance(values, dict) else ""
+        whose = truth_line(values, said)
         told = [*([whose] if whose else []), *told]
     content: dict[str, Any] = {
         "title": f"releo_da {made.get('command', 'run')}: {root.name}",
@@ -97,10 +96,11 @@ def report(root: Path) -> Path:
         "warnings": raised + changed_since(run) + warnings(log, scores),
         "scores": scores,
         "members": members,
+        "units": units,
         "config": text,
     }
     if (root / PLAN).is_file():
-        content["tables"] = [tile_table(root), *tables(scores, members)]
+        content["tables"] = [tile_table(root), *tables(scores, members, units)]
     return write_report(root, content, pictures)
 
 

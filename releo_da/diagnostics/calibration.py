@@ -103,6 +103,26 @@ def histogram(counts: Array, members: int, bins: int = 17) -> Histogram:
     )
 
 
+def coarser(found: Histogram, fewest: float = 5.0) -> Histogram:
+    """Neighbouring bins joined until a calibrated ensemble has so many values in each, or one bin.
+
+    Args:
+        found: counts of a sample.
+        fewest: expected values of a bin; with less, chance alone makes any histogram ragged.
+    """
+    bins = len(found.counts)
+    for groups in range(bins, 0, -1):
+        starts = -(-np.arange(groups) * bins // groups)
+        expected = np.add.reduceat(found.expected, starts)
+        if expected.min() >= fewest:
+            break
+    width = np.add.reduceat(np.diff(found.edges), starts)
+    half = 1.96 * np.sqrt(expected * (1 - width))
+    band = np.stack([np.maximum(expected - half, 0), expected + half])
+    edges = np.append(found.edges[starts], found.edges[-1])
+    return Histogram(edges, np.add.reduceat(found.counts, starts), expected, band)
+
+
 def whole_ranks(rank: Array, members: int) -> Array:
     """Finite ranks as integers.
 

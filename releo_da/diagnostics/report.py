@@ -8,6 +8,7 @@ nothing is fetched; every text is escaped.
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from releo_da.diagnostics.picture import Picture
 from releo_da.diagnostics.plots.style import png
 from releo_da.diagnostics.tables import tables
 from releo_da.types import InputError
+
+PERCENT = re.compile(r"(?<=\d) %(?!\w)")
+"""The blank between a number and its sign."""
 
 OURS = ("assimilation", "analysis", "smoothed")
 NOTED = "What reading and screening found:"
@@ -47,6 +51,7 @@ def write_report(
             ``noted``: what the warnings are, one line;
             ``scores``: scores.json;
             ``members``: size of the ensemble;
+            ``units``: of variables, for the tables of the scores;
             ``tables``: tables to show instead of those of the scores;
             ``config``: the text of config.yaml.
         pictures: in the order in which they are shown.
@@ -89,7 +94,7 @@ def render(content: Mapping[str, Any], pictures: Sequence[Mapping[str, Any]] = (
     made = (
         content["tables"]
         if "tables" in content
-        else tables(content.get("scores", {}), content.get("members"))
+        else tables(content.get("scores", {}), content.get("members"), content.get("units"))
     )
     parts = {
         "run": True,
@@ -103,6 +108,7 @@ def render(content: Mapping[str, Any], pictures: Sequence[Mapping[str, Any]] = (
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
+        finalize=unbroken,
     )
     return environment.get_template("report.html").render(
         title=content.get("title", "Assimilation run"),
@@ -117,6 +123,11 @@ def render(content: Mapping[str, Any], pictures: Sequence[Mapping[str, Any]] = (
         config=content.get("config", ""),
         contents=[(key, name) for key, name in SECTIONS.items() if parts[key]],
     )
+
+
+def unbroken(value: Any) -> Any:
+    """A text whose numbers keep their per cent sign on the same line; other values as they are."""
+    return PERCENT.sub("\u00a0%", value) if type(value) is str else value
 
 
 def pixels(figure: Figure | Path) -> bytes:

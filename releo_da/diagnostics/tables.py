@@ -12,6 +12,7 @@ from typing import Any
 
 from releo_da.diagnostics.cells import Cell, Table
 from releo_da.diagnostics.leads import middle
+from releo_da.diagnostics.naming import naming
 from releo_da.diagnostics.plots.skill import OURS, forecasts, number
 from releo_da.diagnostics.plots.style import words
 from releo_da.diagnostics.twin_tables import ordered, plain, twin_tables
@@ -30,15 +31,18 @@ DEPARTURES = {
 MATRIX = 3  # from this many variables on, baselines are shown as one matrix
 
 
-def tables(scores: Mapping[str, Any], members: int | None = None) -> list[Table]:
+def tables(
+    scores: Mapping[str, Any], members: int | None = None, units: Mapping[str, str] | None = None
+) -> list[Table]:
     """Every table of scores.json, in reading order; empty parts give none.
 
     Args:
         scores: scores.json.
         members: size of the ensemble, where it is known.
+        units: of variables, where they are known.
     """
     if scores.get("free_run"):
-        told = truth_tables(scores) + twin_tables(scores, members)
+        told = truth_tables(scores, units) + twin_tables(scores, members, units)
         return told + innovation_tables(scores) + bias_tables(scores)
     found: list[Table] = []
     if scores.get("analysis"):
@@ -101,7 +105,7 @@ def bias_tables(scores: Mapping[str, Any]) -> list[Table]:
     return found
 
 
-def truth_tables(scores: Mapping[str, Any]) -> list[Table]:
+def truth_tables(scores: Mapping[str, Any], units: Mapping[str, str] | None = None) -> list[Table]:
     """A twin experiment: variables down, estimates and lead times across.
 
     A forecast is of fewer dates than an estimate, so each has the free run on its own dates beside
@@ -115,7 +119,7 @@ def truth_tables(scores: Mapping[str, Any]) -> list[Table]:
         held.append((f"{lead} {unit}ahead", rows))
         if lead in free:
             held.append(("free run then", free[lead]))
-    names = ordered(list(scores["free_run"]))
+    names, named = ordered(list(scores["free_run"])), naming(scores, units)
     note = "Against the truth. Estimates: at every pixel of every acquisition, clear or not."
     if len(held) > estimates:
         note += (
@@ -125,6 +129,7 @@ def truth_tables(scores: Mapping[str, Any]) -> list[Table]:
     found = []
     for score in ("rmse", "bias", "crps_fair", "coverage_90"):
         rows, marked = [], score in LOWEST
+        called = named.text if score == "coverage_90" else named.measured
         text = plain if marked else partial(written, column=score)
         for name in names:
             values = [number(rows_.get(name, {}).get(score)) for _, rows_ in held]
@@ -132,7 +137,7 @@ def truth_tables(scores: Mapping[str, Any]) -> list[Table]:
             cells_ = [
                 Cell(text(v), marked and k < estimates and v == least) for k, v in enumerate(values)
             ]
-            rows.append((words(name), cells_))
+            rows.append((called(name), cells_))
         if not any(score in row for row in scores["free_run"].values()):
             continue  # runs of a time before there was a fair CRPS
         bold = " Bold: the best of the estimates." if marked else ""

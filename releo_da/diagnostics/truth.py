@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from releo_da.diagnostics import plots
 from releo_da.diagnostics.calibration import pit, rank_histogram
+from releo_da.diagnostics.naming import naming
 from releo_da.diagnostics.picture import Picture
 from releo_da.diagnostics.places import described_place, place_name
 from releo_da.diagnostics.plots import style
@@ -31,6 +32,7 @@ def twin_pictures(
     truth: xr.Dataset,
     seed: int = 0,
     units: Mapping[str, str] | None = None,
+    scored: np.datetime64 | None = None,
 ) -> list[Picture]:
     """The pictures of a twin experiment, in reading order.
 
@@ -41,6 +43,7 @@ def twin_pictures(
         truth: truth.nc, the output variables of analysis.nc as they were.
         seed: of the random numbers that make discrete ranks continuous.
         units: of the variables of the state; those of analysis.nc name their own.
+        scored: the end of the burn-in, whose ranks count as little as its scores.
     """
     found = series_beside_truth(analysis, truth)
     if verification.channel.values.tolist() == [TOY]:
@@ -67,7 +70,10 @@ def twin_pictures(
         found.append(Picture(f"skill_forecast_{name}", title, text, picture))
     found += judged_pictures(scores, every, int(verification.attrs["members"]))
     if not scores.get("calibration"):
-        found += calibration(verification, np.random.default_rng(seed))
+        late = verification
+        if scored is not None:
+            late = verification.isel(time=verification.time.values > scored)
+        found += calibration(late, np.random.default_rng(seed))
     if {"x", "y"} <= set(analysis.dims):
         found += landscape_pictures(verification, analysis, truth)
     return [of_first_seed(one) for one in found] if scores.get("repeats") else found
@@ -132,7 +138,7 @@ def ordered(names: Sequence[str]) -> list[str]:
 
 def skill(scores: Mapping[str, Any]) -> Figure:
     """RMSE of each estimate relative to the free run, one line per variable."""
-    free = scores["free_run"]
+    free, named = scores["free_run"], naming(scores)
     names = ordered([name for name in free if free[name].get("rmse")])
     made, axes = style.figure(1, 1, max(1.3, 0.6 + 0.19 * len(names)))
     one = axes[0, 0]
@@ -143,7 +149,7 @@ def skill(scores: Mapping[str, Any]) -> Figure:
         colour = style.COLOURS[case]
         one.plot(share, range(len(names)), marker, color=colour, markersize=5, label=case)
     one.axvline(1.0, color=style.INK, linewidth=0.8)
-    one.set_yticks(range(len(names)), [style.words(name) for name in names])
+    one.set_yticks(range(len(names)), [named.text(name) for name in names])
     one.invert_yaxis()
     one.set_xlim(left=0.0)
     style.name_axes(one, x="RMSE / RMSE of the free run")

@@ -7,6 +7,7 @@ from typing import Any
 
 from releo_da.diagnostics.calibration import widest
 from releo_da.diagnostics.cells import Cell, Table
+from releo_da.diagnostics.naming import Naming, naming
 from releo_da.diagnostics.plots.skill import number
 from releo_da.diagnostics.plots.style import words
 
@@ -14,19 +15,32 @@ SHOWN = ("lai", "cab", "cw", "soil_moisture")
 """Variables of the table of channels."""
 
 
-def twin_tables(scores: Mapping[str, Any], members: int | None = None) -> list[Table]:
-    """Those that scores.json has the parts of; ``members`` is the size of the ensemble."""
-    found = []
+NAMES = Naming()
+"""Of a run of which nothing is known."""
+
+
+def twin_tables(
+    scores: Mapping[str, Any], members: int | None = None, units: Mapping[str, str] | None = None
+) -> list[Table]:
+    """Those that scores.json has the parts of.
+
+    Args:
+        scores: scores.json.
+        members: size of the ensemble, where it is known.
+        units: of variables, where they are known.
+    """
+    found, named = [], naming(scores, units)
     if "retrieval" in scores.get("seen", {}):
-        found.append(seen_table(scores["seen"]))
+        found.append(seen_table(scores["seen"], named))
     if scores.get("repeats"):
-        found.append(repeats_table(scores["repeats"]))
+        found.append(repeats_table(scores["repeats"], named))
     if scores.get("calibration", {}).get("analysis"):
         held = scores["calibration"]["analysis"]
-        found.append(calibration_table(held, scores.get("analysis", {}), members))
+        found.append(calibration_table(held, scores.get("analysis", {}), members, named))
     if scores.get("multivariate"):
         found.append(vector_table(scores["multivariate"]))
-    return found + [impact_table(name, rows) for name, rows in scores.get("impact", {}).items()]
+    rows_of = scores.get("impact", {})
+    return found + [impact_table(name, rows, named) for name, rows in rows_of.items()]
 
 
 def ordered(names: Sequence[str]) -> list[str]:
@@ -34,13 +48,13 @@ def ordered(names: Sequence[str]) -> list[str]:
     return sorted(names, key=lambda name: name[:1].isupper())
 
 
-def seen_table(held: Mapping[str, Any]) -> Table:
+def seen_table(held: Mapping[str, Any], named: Naming = NAMES) -> Table:
     """RMSE of every estimate where the acquisition saw something."""
     rows = []
     for name in ordered(list(held["retrieval"])):
         values = [number(part.get(name, {}).get("rmse")) for part in held.values()]
         least = min((v for v in values if v == v), default=float("nan"))
-        rows.append((words(name), [Cell(plain(v), v == least) for v in values]))
+        rows.append((named.measured(name), [Cell(plain(v), v == least) for v in values]))
     note = (
         "At the pixels and dates that an acquisition saw. Retrieval: that acquisition alone, "
         "without memory. Bold: best of the row."
@@ -48,7 +62,7 @@ def seen_table(held: Mapping[str, Any]) -> Table:
     return Table("Where it was clear: RMSE", note, ["", *map(words, held)], rows)
 
 
-def repeats_table(held: Mapping[str, Any]) -> Table:
+def repeats_table(held: Mapping[str, Any], named: Naming = NAMES) -> Table:
     """RMSE over seeds, and as a share of rivals', with 95 % intervals."""
     ratio = held.get("ratio", {})
     rmse = held["intervals"].get("analysis", {})
@@ -56,7 +70,7 @@ def repeats_table(held: Mapping[str, Any]) -> Table:
     for name in ordered(list(rmse)):
         shares = [ratio.get(r, {}).get("analysis", {}).get(name) for r in ("free_run", "retrieval")]
         told = [rmse[name]["rmse"], *shares]
-        rows.append((words(name), [Cell(spanned(one)) for one in told]))
+        rows.append((named.measured(name), [Cell(spanned(one)) for one in told]))
     note = (
         f"Of {len(held['per_seed'])} seeds, each with a truth of its own: mean and 95 % interval "
         "(Student's t), which takes seeds as independent: over a land they share a few years of "
@@ -68,7 +82,10 @@ def repeats_table(held: Mapping[str, Any]) -> Table:
 
 
 def calibration_table(
-    held: Mapping[str, Any], scored: Mapping[str, Any], members: int | None = None
+    held: Mapping[str, Any],
+    scored: Mapping[str, Any],
+    members: int | None = None,
+    named: Naming = NAMES,
 ) -> Table:
     """Coverage at four levels, and whether spread and ranks mean something.
 
@@ -76,6 +93,7 @@ def calibration_table(
         held: ``calibration`` of an estimate in scores.json.
         scored: rows of the same estimate, whose ``coverage_90`` is that of all tables.
         members: size of the ensemble; levels beyond its first and last member are left out.
+        named: names of the run.
     """
     levels = ("50", "80", "90", "95")
     most = 1.0 if members is None else widest(members) + 1e-9
@@ -88,7 +106,7 @@ def calibration_table(
         cells = [Cell(share_text(shares[p])) for p in levels]
         cells.append(Cell(f"{number(row['spread_skill_slope']):.2f}"))
         cells += [Cell(f"{number(flat[k]):.2f}") for k in ("reliability_index", "expected")]
-        rows.append((words(name), [*cells, Cell(str(flat["n"]))]))
+        rows.append((named.text(name), [*cells, Cell(str(flat["n"]))]))
     note = (
         "Share of truths inside central intervals of the analysis; slope of log error on log "
         "spread (1 good, 0 the spread says nothing); reliability index of the ranks of a thinned "
@@ -122,7 +140,7 @@ def vector_table(held: Mapping[str, Any]) -> Table:
     return Table("Variables together", note, ["", "energy score", "variogram score", "n"], rows)
 
 
-def impact_table(sensor: str, held: Mapping[str, Any]) -> Table:
+def impact_table(sensor: str, held: Mapping[str, Any], named: Naming = NAMES) -> Table:
     """Change of the squared error of some variables by each channel of a sensor."""
     names = [n for n in SHOWN if n in held]
     names = names or [n for n in held if n != "observations"][:4]
@@ -142,7 +160,7 @@ def impact_table(sensor: str, held: Mapping[str, Any]) -> Table:
         "observation operator were linear: where the two are far apart, the channels of that "
         "column are not to be ranked."
     )
-    return Table(f"Channels of {sensor}", note, ["", *map(words, names), "n"], rows)
+    return Table(f"Channels of {sensor}", note, ["", *map(named.squared, names), "n"], rows)
 
 
 def share_text(share: float) -> str:

@@ -82,6 +82,11 @@ def described(names: Iterable[str]) -> dict[str, tuple[str, str]]:
     return found
 
 
+def output_units() -> dict[str, str]:
+    """Unit of every output variable, by its name."""
+    return {name: unit for name, (unit, _) in described(OUTPUTS).items()}
+
+
 def quantities(
     names: Sequence[str],
     state: Mapping[str, Tensor],

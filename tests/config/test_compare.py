@@ -254,7 +254,7 @@ BAD = {
     "no YAML": (lambda r: (r / "config.yaml").write_text("a: [1"), "config.yaml.*not valid YAML"),
     "scores of another form": (
         rescored({"analysis": {"rmse": 3.0}}),
-        r"scores.json: holds no scores by case and variable.*by releo_da 0\.1\.0.*this is 0\.1\.0",
+        r"scores.json: holds no scores by case and variable.*an earlier state of releo_da 0\.1\.0",
     ),
     "records of another form": (
         spoil_data("verification.nc", lambda d: d.drop_vars("crps")),

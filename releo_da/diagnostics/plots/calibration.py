@@ -13,17 +13,21 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from releo_da.diagnostics.calibration import Histogram, reliability, widest
+from releo_da.diagnostics.calibration import Histogram, coarser, reliability, widest
 from releo_da.diagnostics.plots import style
 from releo_da.diagnostics.plots.style import Array
 
 
 def rank_histograms(histograms: Mapping[str, Histogram], columns: int = 3) -> Figure:
-    """One histogram per name (a case, a channel), as density: 1 is calibrated."""
+    """One histogram per name (a case, a channel), as density: 1 is calibrated.
+
+    Bins are as many as the counts bear (`releo_da.diagnostics.calibration.coarser`).
+    """
     rows = -(-len(histograms) // columns)
     columns = min(columns, max(len(histograms), 1))
     made, axes = style.figure(max(rows, 1), columns, 2.2, sharex=True)
     for one, (name, found) in zip(axes.flat, histograms.items(), strict=False):
+        found = coarser(found)
         scale = np.maximum(found.expected, 1e-12)
         density, band = found.counts / scale, found.band / scale
         width = np.diff(found.edges)

@@ -111,5 +111,6 @@ def through_time(
         panel.set_ylim(bottom=0.0)
         style.name_axes(panel, y=labels[name], title=style.words(name))
         (style.model_time if toy else style.dates)(panel)
+        panel.label_outer()
     style.legend_above(made, axes[:, 0])
     return made

@@ -95,6 +95,8 @@ def series(
         first = i % columns == 0 or not same
         style.name_axes(one, y=panel.label if first else "", title=panel.title)
         clock(one)
+        if i < len(panels) - columns:  # time is named below
+            one.set_xlabel("")
     for one in axes.flat[len(panels) :]:
         one.set_visible(False)
     for one in axes.flat[max(len(panels) - columns, 0) : len(panels)]:

@@ -126,6 +126,7 @@ def dates(axes: Axes) -> None:
 
 def model_time(axes: Axes) -> None:
     """A time axis with plain numbers: the model time of a toy model, which is counted as days."""
+    axes.set_xlabel("model time", fontsize=8.5, color=INK)
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.xaxis.set_major_formatter(ScalarFormatter())
 
