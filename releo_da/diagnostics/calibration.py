@@ -117,7 +117,7 @@ def coarser(found: Histogram, fewest: float = 5.0) -> Histogram:
         if expected.min() >= fewest:
             break
     width = np.add.reduceat(np.diff(found.edges), starts)
-    half = 1.96 * np.sqrt(expected * (1 - width))
+    half = 1.96 * np.sqrt(expected * (1 - width).clip(0))  # of one bin, rounding
     band = np.stack([np.maximum(expected - half, 0), expected + half])
     edges = np.append(found.edges[starts], found.edges[-1])
     return Histogram(edges, np.add.reduceat(found.counts, starts), expected, band)
