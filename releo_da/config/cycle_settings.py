@@ -34,6 +34,9 @@ from releo_da.types import InputError
 DECIDING = ("seed", "members", "period", "source", "state", "forecast", "observe", "analyse")
 """Keys of a configuration that the states depend on."""
 
+AXIS = ("channels", "values")
+"""Options of a source whose order is that of the channels, in copies and in latents of biases."""
+
 
 def source_of(document: Document) -> dict[str, Any]:
     """The one source of a cycling run, without its path.
@@ -95,20 +98,30 @@ def settings_of(
         said["emulator"] = hashlib.sha256(path.read_bytes()).hexdigest()
         said["observe"] = {k: v for k, v in document.values["observe"].items() if k != "weights"}
     said |= {"version": __version__, "torch": str(torch.__version__), "device": device}
+    said["source"] = {k: ordered(v) if k in AXIS else v for k, v in said["source"].items()}
+    said |= {key: ordered(said[key]) for key in ("state", "observe")}
     made: dict[str, Any] = json.loads(json.dumps(plain(said)))
     return made
+
+
+def ordered(value: Any) -> Any:
+    """Mappings as lists of pairs: a change of their order is a change."""
+    if isinstance(value, Mapping):
+        return [[key, ordered(part)] for key, part in value.items()]
+    return [ordered(part) for part in value] if isinstance(value, list) else value
 
 
 def guard(root: Path, ledger: Ledger, settings: dict[str, Any], accept: bool) -> None:
     """Record what the coming cycles depend on.
 
     Raises:
-        InputError: it differs from that of the last cycle and the change was not asked for.
+        InputError: it differs from what acquisitions were accepted with, and the change was not
+            asked for.
     """
     before = ledger.settings()
     if before == settings:
         return
-    if before is not None and ledger.last() is not None and not accept:
+    if before is not None and ledger.known() and not accept:
         keys = sorted(k for k in {*before, *settings} if before.get(k) != settings.get(k))
         told = "; ".join(f"{k} was {before.get(k)}, is {settings.get(k)}" for k in keys)
         raise InputError(

@@ -66,6 +66,7 @@ class Cycling:
     thin_days: float
     accept_changes: bool
     rules: Rules
+    ahead_days: float = 1.0
     tiles: Mapping[str, Any] | None = None
 
 
@@ -77,6 +78,7 @@ def cycle(
     accept_changes: bool = False,
     health: Mapping[str, Any] | None = None,
     tiles: Mapping[str, Any] | None = None,
+    ahead_days: float = 1.0,
 ) -> Cycling:
     """Where acquisitions arrive.
 
@@ -89,6 +91,8 @@ def cycle(
         accept_changes: go on from the last state with another configuration, version or weights.
         health: when alarms are raised (`releo_da.config.health.health`).
         tiles: how a map is cut, and who works on the parts (`releo_da.config.tiles.tiles`).
+        ahead_days: how far ahead of the clock of the machine an acquisition may be dated; what lies
+            further ahead is held back and told. ``.inf`` for any date.
     """
     if not poll_seconds > 0:
         raise InputError(f"cycle.poll_seconds is {poll_seconds}; give a positive number of seconds")
@@ -96,8 +100,11 @@ def cycle(
         raise InputError(f"cycle.replay_days is {replay_days}; give a number of days, 0 for none")
     if not thin_days > 0.0:
         raise InputError(f"cycle.thin_days is {thin_days}; give a positive number of days")
+    if not ahead_days >= 0.0:
+        raise InputError(f"cycle.ahead_days is {ahead_days}; give a number of days, .inf for any")
     numbers = float(poll_seconds), float(replay_days), float(thin_days)
-    return Cycling(inbox, *numbers, accept_changes, rules_of(health, "cycle.health"), tiles)
+    rules = rules_of(health, "cycle.health")
+    return Cycling(inbox, *numbers, accept_changes, rules, float(ahead_days), tiles)
 
 
 def command(
@@ -203,6 +210,7 @@ def service_of(
             replay_days=wanted.replay_days,
             thin_days=wanted.thin_days,
             rules=wanted.rules,
+            ahead_days=wanted.ahead_days,
         )
 
 

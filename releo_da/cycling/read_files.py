@@ -1,6 +1,7 @@
 """The files of an inbox as they were when they were read: part of the ledger.
 
-file      name, size, time of modification, what reading depends on; the error of the unreadable
+file      name, size, time of modification, what reading depends on; the error of the unreadable,
+          and until when a file that did not change is not read again
 unclear   products without a clear pixel, by file
 """
 
@@ -22,10 +23,21 @@ class ReadFiles:
     def __init__(self, db: sqlite3.Connection) -> None:
         self.db = db
 
-    def has(self, name: str, size: int, modified: int, reader: str) -> bool:
-        """Whether a file was dealt with as it is now, by the reader as it is now."""
-        query = "SELECT 1 FROM file WHERE name=? AND size=? AND modified=? AND reader=?"
-        return self.db.execute(query, (name, size, modified, reader)).fetchone() is not None
+    def has(self, name: str, size: int, modified: int, reader: str, today: float) -> bool:
+        """Whether a file was dealt with as it is now, by the reader as it is now.
+
+        Args:
+            name: within the inbox.
+            size: in bytes.
+            modified: nanoseconds.
+            reader: what reading depends on.
+            today: days since 1970-01-01 UTC.
+        """
+        query = (
+            "SELECT 1 FROM file WHERE name=? AND size=? AND modified=? AND reader=? "
+            "AND (until IS NULL OR until>?)"
+        )
+        return self.db.execute(query, (name, size, modified, reader, today)).fetchone() is not None
 
     def record(
         self,
@@ -37,6 +49,7 @@ class ReadFiles:
         known: int = 0,
         unclear: Sequence[str] = (),
         error: str | None = None,
+        until: float | None = None,
     ) -> None:
         """Record that all acquisitions of a file were accepted, or that it cannot be read.
 
@@ -48,11 +61,13 @@ class ReadFiles:
             acquisitions: number of them that it holds.
             known: how many of these had arrived before, in another file.
             unclear: products in it that have no clear pixel.
-            error: why it could not be read.
+            error: why it could not be read, or not all of it be accepted.
+            until: days since 1970-01-01 UTC from which on it is read again though it did not
+                change, or None for never.
         """
-        values = (name, size, modified, reader, acquisitions, known, error, now())
+        values = (name, size, modified, reader, acquisitions, known, error, until, now())
         with self.db:
-            self.db.execute("INSERT OR REPLACE INTO file VALUES (?,?,?,?,?,?,?,?)", values)
+            self.db.execute("INSERT OR REPLACE INTO file VALUES (?,?,?,?,?,?,?,?,?)", values)
             self.db.execute("DELETE FROM unclear WHERE file=?", (name,))
             rows = [(name, product, now()) for product in unclear]
             self.db.executemany("INSERT OR IGNORE INTO unclear VALUES (?,?,?)", rows)

@@ -17,7 +17,7 @@ from typing import Any
 
 from releo_da.types import InputError
 
-FORMAT = 2
+FORMAT = 3
 """Number of the format, the ``user_version`` of the file."""
 
 TABLES = f"""
@@ -41,7 +41,8 @@ CREATE TABLE unclear (
     file TEXT NOT NULL, product TEXT NOT NULL, recorded TEXT NOT NULL, PRIMARY KEY (file, product));
 CREATE TABLE file (
     name TEXT PRIMARY KEY, size INTEGER NOT NULL, modified INTEGER NOT NULL, reader TEXT NOT NULL,
-    acquisitions INTEGER NOT NULL, known INTEGER NOT NULL, error TEXT, recorded TEXT NOT NULL);
+    acquisitions INTEGER NOT NULL, known INTEGER NOT NULL, error TEXT, until REAL,
+    recorded TEXT NOT NULL);
 CREATE TABLE settings (
     number INTEGER NOT NULL, said TEXT NOT NULL, recorded TEXT NOT NULL);
 PRAGMA user_version = {FORMAT};

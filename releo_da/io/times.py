@@ -32,6 +32,11 @@ def from_days(days: ArrayLike) -> NDArray[np.datetime64]:
     return milliseconds.astype(np.int64).astype("datetime64[ms]")
 
 
+def today() -> float:
+    """Days since 1970-01-01 by the clock of the machine."""
+    return datetime.datetime.now(datetime.UTC).timestamp() / 86_400.0
+
+
 def isoformat(days: float) -> str:
     """ISO 8601 text of a day number, to the second: ``2018-03-01T10:54:40``."""
     return str(from_days(days).astype("datetime64[s]"))

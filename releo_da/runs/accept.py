@@ -150,16 +150,15 @@ def accept(
     others = ledger.queue.near(arrival.sensor, arrival.time, 2 * MINUTE)
     decision = decide(new, others, present, rule, end)
     after = None
-    if end is not None and clock is not None:
-        first = min(decision.first or arrival.key, arrival.key)
-        if first < end and first[0] < clock - replay_days:
+    first = min(decision.first or arrival.key, arrival.key)
+    if clock is not None and first[0] < clock - replay_days:
+        return _late(ledger, new)  # also where the chain was undone, and now ends before it
+    if decision.first is not None:
+        base = ledger.before(decision.first)
+        after = 0 if base is None else base.number
+        kept = all(one.kept for one in others if one.arrival.identity in decision.wins)
+        if not (kept and ledger.queue.all_kept(after)):
             return _late(ledger, new)
-        if decision.first is not None:
-            base = ledger.before(decision.first)
-            after = 0 if base is None else base.number
-            kept = all(one.kept for one in others if one.arrival.identity in decision.wins)
-            if not (kept and ledger.queue.all_kept(after)):
-                return _late(ledger, new)
     write_acquisition(copy_of(root, arrival.identity), acquisition, pixels)
     follows = (decision.wins, decision.loses, decision.withdrawn, after)
     undone = ledger.queue.take(new, *follows)

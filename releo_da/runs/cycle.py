@@ -9,7 +9,9 @@ the order (time, sensor, product, identity), and commits cycle by cycle. What it
     late         earlier than the replay window: recorded, not assimilated
     duplicate    another product of a pass of which one is assimilated
     corrected    the product of a pass that is kept instead of one that was assimilated
-    refused      a file that cannot be read: recorded with its error, tried again when it changes
+    refused      a file that cannot be read: recorded with its error, tried again when it changes,
+                 or by the next sweep where the reason may pass
+    ahead        dated ahead of the clock of the machine: held back until it is not
 
 and a product without a clear pixel is recorded with its file.
 
@@ -30,6 +32,7 @@ from typing import Any, NamedTuple
 import torch
 import xarray as xr
 
+from releo_da.cycling.identity import identity
 from releo_da.cycling.ledger import Arrival, Ledger
 from releo_da.diagnostics.alarms import Rules
 from releo_da.io import JsonLines, merge
@@ -37,6 +40,7 @@ from releo_da.io.acquisition_file import read_acquisition
 from releo_da.io.inbox import Arrived
 from releo_da.io.series import Series
 from releo_da.io.state_rows import reading_state
+from releo_da.io.times import today
 from releo_da.runs.accept import copy_of
 from releo_da.runs.intake import Intake, bare
 from releo_da.runs.judged import Judged
@@ -47,7 +51,7 @@ from releo_da.runs.retention import retain, tidy
 from releo_da.runs.store import Store, ids_of
 from releo_da.runs.turn import Turn, prior, turn, widened
 from releo_da.runs.watched import Watching
-from releo_da.types import Acquisition, State
+from releo_da.types import Acquisition, InputError, State
 
 
 class Swept(NamedTuple):
@@ -86,6 +90,8 @@ class Service:
         thin_days: time between the states that are kept of the past (`releo_da.runs.retention`).
         rules: of alarms, and of what is done with a sensor that has changed.
         bind: makes the model for a pixel axis, where its forecaster is moved by weather.
+        ahead_days: how far ahead of the clock an acquisition may be dated.
+        today: the clock of the machine, days since 1970-01-01.
     """
 
     model: Model
@@ -103,6 +109,8 @@ class Service:
     thin_days: float = 30.0
     rules: Rules = Rules()
     bind: Callable[[xr.Dataset], Model] | None = None
+    ahead_days: float = 1.0
+    today: Callable[[], float] = today
 
     @property
     def ledger(self) -> Ledger:
@@ -118,7 +126,7 @@ class Service:
     def intake(self) -> Intake:
         """What accepts the files of the inbox."""
         parts = (self.store.root, self.ledger, self.replay_days, self.read, self.reader, self.log)
-        return Intake(*parts)
+        return Intake(*parts, self.ahead_days, self.today)
 
     @cached_property
     def watching(self) -> Watching:
@@ -146,7 +154,13 @@ class Service:
     def _assimilate(self, arrival: Arrival) -> None:
         """Commit one cycle."""
         store = self.store
-        acquisition, pixels = read_acquisition(copy_of(store.root, arrival.identity))
+        path = copy_of(store.root, arrival.identity)
+        acquisition, pixels = read_acquisition(path)
+        if identity(acquisition, ids_of(pixels)) != arrival.identity:
+            raise InputError(
+                f"{path}: is the copy of another acquisition than its name says; restore the run "
+                "directory from a backup"
+            )
         parts = [bare(pixels)._replace(acquisitions=[acquisition])]
         joined = merge(parts if store.pixels is None else [bare(store.pixels), *parts])
         model = self.located(joined.pixels)

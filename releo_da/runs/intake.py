@@ -1,14 +1,17 @@
 """Taking in what lies in the inbox: every new file is read once and its acquisitions are accepted.
 
 The row of a file is written when all its acquisitions have theirs. Where a sweep ends between the
-two, the next one reads the file again and finds its acquisitions known. A file that cannot be read
-is recorded with its error, unless the system is to blame: then the next sweep tries again. One file
-is held in memory at a time, and from its row on the run does not need it any more.
+two, the next one reads the file again and finds its acquisitions known. One file is held in memory
+at a time, and from its row on the run does not need it any more.
+
+A file that could not be read for a reason that may pass is read again by the next sweep. So is one
+that holds an acquisition dated ahead of the clock of the machine, from the day on at which it is
+not: a wrong date years ahead would take the replay window with it. Nothing else is decided by that
+clock, and where it is wrong, or goes backwards, it only delays.
 """
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -20,34 +23,16 @@ from releo_da.cycling.ledger import Arrival, Ledger
 from releo_da.io import JsonLines, merge
 from releo_da.io.acquisition_file import read_acquisition
 from releo_da.io.inbox import Arrived
+from releo_da.io.passing import passing
 from releo_da.io.reading_log import NothingClear
 from releo_da.io.series import Series
+from releo_da.io.times import isoformat
 from releo_da.runs.accept import Taken, accept, copy_of
 from releo_da.runs.store import ids_of
 from releo_da.types import InputError
 
-READABLE = (OSError, ValueError, RuntimeError, LookupError, TypeError)
-"""What a damaged or foreign file may raise in the libraries that read it."""
-
-
-PASSING = (
-    errno.EACCES,
-    errno.EIO,
-    errno.EMFILE,
-    errno.ENFILE,
-    errno.ENOENT,
-    errno.ENOMEM,
-    errno.EPERM,
-    errno.ESTALE,
-    errno.ETIMEDOUT,
-)
-"""Errors of the system that say nothing about the content of a file."""
-
-
-def passing(error: BaseException, path: Path) -> bool:
-    """Whether a file may be read another time as it is."""
-    inner = error if isinstance(error, OSError) else error.__context__
-    return not path.exists() or (isinstance(inner, OSError) and inner.errno in PASSING)
+READABLE = (OSError, ValueError, RuntimeError, LookupError, TypeError, MemoryError)
+"""What the libraries that read a file may raise where it is damaged, foreign or too large."""
 
 
 class TakenIn(NamedTuple):
@@ -55,7 +40,7 @@ class TakenIn(NamedTuple):
 
     Attributes:
         empty: what reading said of files without a clear pixel.
-        refused: errors of the files that could not be read.
+        refused: errors of the files that could not be read, or not be accepted whole.
         undone: number of cycles that were undone for what they held.
     """
 
@@ -74,6 +59,8 @@ class Intake:
         read: reads a file.
         reader: what `read` depends on; a file is read again when it changes.
         log: facts found on the way.
+        ahead_days: how far ahead of the clock an acquisition may be dated.
+        today: the clock, days since 1970-01-01.
     """
 
     def __init__(
@@ -84,9 +71,12 @@ class Intake:
         read: Callable[[Path], Series],
         reader: str,
         log: JsonLines,
+        ahead_days: float,
+        today: Callable[[], float],
     ) -> None:
         self.root, self.ledger, self.replay_days = root, ledger, replay_days
         self.read, self.reader, self.log = read, reader, log
+        self.ahead_days, self.today = ahead_days, today
 
     def take_in(
         self, files: Sequence[Arrived], pixels: xr.Dataset | None, stop: Callable[[], bool]
@@ -101,7 +91,7 @@ class Intake:
         found = TakenIn([], [], 0)
         axis: xr.Dataset | None = None
         for file in files:
-            if self.ledger.files.has(*file[1:], self.reader):
+            if self.ledger.files.has(*file[1:], self.reader, self.today()):
                 continue
             if stop():
                 break
@@ -117,15 +107,19 @@ class Intake:
                 self.ledger.files.record(*file[1:], self.reader, 0, 0, error.products)
             except READABLE as error:
                 text = str(error) if isinstance(error, InputError) else f"{file.path}: {error!r}"
-                found.refused.append(text)
-                if not passing(error, file.path):
-                    self.ledger.files.record(*file[1:], self.reader, error=text)
-                self.log.write({"kind": "refused", "file": file.name, "error": text})
+                again = passing(error, file.path)
+                self._refuse(file, text + "; it is read again" * again, found)
+                until = 0.0 if again else None
+                self.ledger.files.record(*file[1:], self.reader, error=text, until=until)
             else:
-                found = found._replace(undone=found.undone + self._accept(series, file))
+                found = found._replace(undone=found.undone + self._accept(series, file, found))
         return found
 
-    def _accept(self, series: Series, file: Arrived) -> int:
+    def _refuse(self, file: Arrived, text: str, found: TakenIn) -> None:
+        found.refused.append(text)
+        self.log.write({"kind": "refused", "file": file.name, "error": text})
+
+    def _accept(self, series: Series, file: Arrived, found: TakenIn) -> int:
         """Accept the acquisitions of a file, then the file; returns the number of cycles undone."""
         for record in series.log:
             self.log.write(record)
@@ -137,8 +131,10 @@ class Intake:
         present = {arrival.identity for arrival in arrivals}
         before = [self.ledger.queue.find(name) for name in present]
         known = sum(one is not None and one.arrival.file != file.name for one in before)
-        undone = 0
+        undone, latest = 0, self.today() + self.ahead_days
         for arrival, acquisition in zip(arrivals, series.acquisitions, strict=True):
+            if arrival.time > latest:
+                continue
             taken = accept(
                 self.root,
                 self.ledger,
@@ -153,8 +149,24 @@ class Intake:
                 self._tell(arrival, taken)
                 undone += taken.undone
         dark = [p for r in series.log if r["kind"] == "all_masked" for p in r["products"]]
-        self.ledger.files.record(*file[1:], self.reader, len(arrivals), known, dark)
+        error, until = self._ahead(file, [a.time for a in arrivals if a.time > latest])
+        if error is not None:
+            self._refuse(file, error, found)
+        dealt = (len(arrivals), known, dark, error, until)
+        self.ledger.files.record(*file[1:], self.reader, *dealt)
         return undone
+
+    def _ahead(self, file: Arrived, times: list[float]) -> tuple[str | None, float | None]:
+        """What is said of acquisitions dated ahead of the clock, and when they are looked at."""
+        if not times:
+            return None, None
+        first = min(times)
+        error = (
+            f"{file.path}: {len(times)} acquisitions are dated more than {self.ahead_days:g} days "
+            f"ahead of the clock of this machine, the first {isoformat(first)}; they are held back "
+            "until then: correct the date or the clock, or raise cycle.ahead_days"
+        )
+        return error, first - self.ahead_days
 
     def _tell(self, arrival: Arrival, taken: Taken) -> None:
         about = arrival._asdict()

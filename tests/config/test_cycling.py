@@ -1,5 +1,6 @@
 """The service as a user meets it: configuration, exit status, files, forecast."""
 
+import copy
 import json
 import os
 import shutil
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -245,6 +247,41 @@ def test_a_change_of_what_decides_is_refused(tmp_path: Path, run: Run, capsys) -
     assert "[member, latent]" in capsys.readouterr().err
 
 
+def test_another_order_of_channels_is_another_system(tmp_path: Path, run: Run, capsys) -> None:
+    """It is the order of the channel axis of copies, and of the latents of biases."""
+    deliver(tmp_path / "inbox", 0)
+    assert run(*CYCLE) == 0
+    config: dict[str, Any] = copy.deepcopy(CONFIG)
+    entry = config["source"][0]
+    config["source"] = [dict(reversed(entry.items()))]  # options of a source have no order
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    assert run(*CYCLE) == 0
+    config["source"][0]["channels"] = {"B8A": "nir", "B04": "red"}
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    capsys.readouterr()
+    assert run(*CYCLE) == 2
+    assert "[['B8A', 'nir'], ['B04', 'red']]" in capsys.readouterr().err
+
+
+def test_settings_are_kept_from_the_first_acquisition_that_is_accepted(
+    tmp_path: Path, run: Run, capsys, monkeypatch
+) -> None:
+    """A first call that ends before its first cycle leaves readings of a wrong sensor."""
+    deliver(tmp_path / "inbox", 0, 1)
+
+    def killed(self: Ledger, cycle: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "commit", killed)
+        assert run(*CYCLE, "--set", "source.0.sensor=sentinel2b") == 130
+    capsys.readouterr()
+    assert run(*CYCLE) == 2
+    assert "give another --out" in capsys.readouterr().err
+    with Ledger(tmp_path / "run" / "ledger.sqlite") as ledger:
+        assert {one.sensor for one in ledger.queue.listed("waiting")} == {"sentinel2b"}
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
@@ -252,6 +289,7 @@ def test_a_change_of_what_decides_is_refused(tmp_path: Path, run: Run, capsys) -
         ("cycle.poll_seconds=0", "poll_seconds"),
         ("cycle.replay_days=-1", "replay_days"),
         ("cycle.thin_days=0", "thin_days"),
+        ("cycle.ahead_days=-1", "ahead_days"),
         ("cycle.pol_seconds=5", "poll_seconds"),
         ("source.0.valuse=x", "values"),
         ("source.0.channels=null", "channels"),

@@ -16,11 +16,11 @@ def acquisition(**changes):
     return Acquisition(17000.5, "sentinel2a", values, error, angles, "one")._replace(**changes)
 
 
-def test_name_and_pixels_that_saw_nothing_do_not_matter():
+def test_pixels_that_saw_nothing_do_not_matter():
     whole = acquisition()
     part = [0, 2]
     smaller = whole._replace(
-        values=whole.values[part], error=whole.error[part], angles=whole.angles[part], product="b"
+        values=whole.values[part], error=whole.error[part], angles=whole.angles[part]
     )
     assert identity(whole, IDS) == identity(smaller, IDS[part])
 
@@ -32,6 +32,8 @@ def test_name_and_pixels_that_saw_nothing_do_not_matter():
         {"sensor": "sentinel2b"},
         {"values": acquisition().values + torch.tensor([1e-7, 0.0])},
         {"error": acquisition().error * 2.0},
+        {"angles": acquisition().angles + torch.tensor([[0.0, 0.0, 1e-5]])},
+        {"product": "another"},
     ],
     ids=lambda change: next(iter(change)),
 )

@@ -110,10 +110,13 @@ def test_a_file_is_known_until_it_or_its_reader_changes(path):
     with Ledger(path) as ledger:
         ledger.files.record("a.nc", 10, 20, "reader", error="cut short")
         assert ledger.files.refused() == {"a.nc": "cut short"}
-        assert ledger.files.has("a.nc", 10, 20, "reader")
-        assert not ledger.files.has("a.nc", 11, 20, "reader")
-        assert not ledger.files.has("a.nc", 10, 21, "reader")
-        assert not ledger.files.has("a.nc", 10, 20, "another")
+        assert ledger.files.has("a.nc", 10, 20, "reader", 19000.0)
+        assert not ledger.files.has("a.nc", 11, 20, "reader", 19000.0)
+        assert not ledger.files.has("a.nc", 10, 21, "reader", 19000.0)
+        assert not ledger.files.has("a.nc", 10, 20, "another", 19000.0)
+        ledger.files.record("a.nc", 10, 20, "reader", error="dated ahead", until=19001.0)
+        assert ledger.files.has("a.nc", 10, 20, "reader", 19000.9)
+        assert not ledger.files.has("a.nc", 10, 20, "reader", 19001.0)
         ledger.files.record("a.nc", 11, 20, "reader", acquisitions=3)
         assert ledger.files.refused() == {}
 
