@@ -152,8 +152,8 @@ class Intake:
         error, until = self._ahead(file, [a.time for a in arrivals if a.time > latest])
         if error is not None:
             self._refuse(file, error, found)
-        dealt = (len(arrivals), known, dark, error, until)
-        self.ledger.files.record(*file[1:], self.reader, *dealt)
+        found_in = (len(arrivals), known, dark)
+        self.ledger.files.record(*file[1:], self.reader, *found_in, error=error, until=until)
         return undone
 
     def _ahead(self, file: Arrived, times: list[float]) -> tuple[str | None, float | None]:
