@@ -97,11 +97,10 @@ def inspect(config: Path, options: Options) -> int | None:
 def cycle(config: Path, options: Options, once: bool) -> int | None:
     """Assimilate what has arrived in the inbox; without ``once``, until a signal ends it."""
     document = load(config, options.settings)
-    status = None
     if tiling.wanted(document):
         path, status = tiling.command(document, options, once, partial(_tell, options), warn)
     else:
-        path = cycling.command(document, options, once, partial(_tell, options), warn)
+        path, status = cycling.command(document, options, once, partial(_tell, options), warn)
     if path is not None:
         _finished(options, path)
     return status

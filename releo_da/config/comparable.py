@@ -85,7 +85,7 @@ def opened_run(root: Path) -> Opened:
         found[name] = since(read_thinned(path, ids), start)
     analysis = found["analysis"]
     if analysis is None:
-        analysis = published(root)
+        analysis, _ = published(root)
     return Opened(run, values, checked_rows(run), analysis, found["truth"], width)
 
 

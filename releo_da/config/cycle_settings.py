@@ -111,8 +111,8 @@ def ordered(value: Any) -> Any:
     return [ordered(part) for part in value] if isinstance(value, list) else value
 
 
-def guard(root: Path, ledger: Ledger, settings: dict[str, Any], accept: bool) -> None:
-    """Record what the coming cycles depend on.
+def guard(root: Path, ledger: Ledger, settings: dict[str, Any], accept: bool) -> bool:
+    """Whether what the coming cycles depend on is to be recorded, as it is new or another.
 
     Raises:
         InputError: it differs from what acquisitions were accepted with, and the change was not
@@ -120,7 +120,7 @@ def guard(root: Path, ledger: Ledger, settings: dict[str, Any], accept: bool) ->
     """
     before = ledger.settings()
     if before == settings:
-        return
+        return False
     if before is not None and ledger.known() and not accept:
         keys = sorted(k for k in {*before, *settings} if before.get(k) != settings.get(k))
         told = "; ".join(f"{k} was {before.get(k)}, is {settings.get(k)}" for k in keys)
@@ -128,7 +128,7 @@ def guard(root: Path, ledger: Ledger, settings: dict[str, Any], accept: bool) ->
             f"{root}: the run was made otherwise ({told}); undo the change, give another --out, "
             "or go on from the last state with --set cycle.accept_changes=true"
         )
-    ledger.accept(settings)
+    return True
 
 
 def fits(root: Path, model: Model, state: StateHead | None, members: int) -> None:

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from releo_da import __version__
 from releo_da.config.assemble import assemble
 from releo_da.config.cycle_settings import (
     configured_channels,
@@ -24,33 +23,28 @@ from releo_da.config.cycle_settings import (
     settings_of,
     source_of,
 )
-from releo_da.config.cycle_sums import scores_from, sums_of
 from releo_da.config.document import Document
 from releo_da.config.driven import binding
-from releo_da.config.finished import mapping_of
 from releo_da.config.health import rules_of
 from releo_da.config.innovations import record
 from releo_da.config.nested_paths import with_files
 from releo_da.config.options import Options
-from releo_da.config.report import LEDGER, report
-from releo_da.config.run_files import open_run, run_root
+from releo_da.config.report import LEDGER
+from releo_da.config.run_files import commit, open_run, run_root
 from releo_da.config.schemes import refuse_windows
 from releo_da.config.sections import days, products, section
 from releo_da.config.sensor_paths import with_paths
+from releo_da.config.serving import serve
 from releo_da.cycling.ledger import Ledger
 from releo_da.diagnostics.alarms import Rules
-from releo_da.io import create_run_directory, write_json
+from releo_da.io import create_run_directory
 from releo_da.io.inbox import arrived, folder_and_pattern
 from releo_da.io.lock import locked
 from releo_da.io.series import Series
-from releo_da.io.state_rows import reading_state
 from releo_da.io.tile_plan import PLAN
-from releo_da.io.times import isoformat
-from releo_da.runs.cycle import Service, Swept
-from releo_da.runs.hindcast import blocks
-from releo_da.runs.stopping import stopping, wait
+from releo_da.runs.cycle import Service
+from releo_da.runs.stopping import stopping
 from releo_da.runs.store import Store
-from releo_da.state.bias import moments, rows_of
 from releo_da.types import InputError
 
 FOLDERS = ("figures", "products", "states", "acquisitions")
@@ -113,8 +107,8 @@ def command(
     once: bool,
     say: Callable[[str], None],
     warn: Callable[[str], None],
-) -> Path | None:
-    """Run the service; returns the path of the report, or None where nothing was assimilated.
+) -> tuple[Path | None, int]:
+    """Run the service.
 
     Args:
         document: the configuration.
@@ -122,6 +116,10 @@ def command(
         once: one sweep instead of a service.
         say: told of every sweep.
         warn: told of every file that was refused, also by a quiet command.
+
+    Returns:
+        The path of the report, None where nothing was assimilated; and the exit status, 1 where
+        the report could not be made.
 
     Raises:
         BlockingIOError: another process holds the run directory.
@@ -133,14 +131,14 @@ def command(
     if (root / PLAN).is_file():
         raise InputError(f"{root}: holds a run in tiles; give cycle.tiles, or another --out")
     with service_of(document, options, root) as service, stopping() as stop:
-        refused = serve(service, wanted.poll_seconds, once, stop, say, warn)
+        refused, status = serve(service, wanted.poll_seconds, once, stop, say, warn)
         store = service.store
     if store.state is None and refused:
         raise InputError(
             f"no file of the inbox {wanted.inbox} can be read ({len(refused)} refused); the first: "
             f"{refused[0]}"
         )
-    return None if store.state is None else root / "report.html"
+    return (None if store.state is None else root / "report.html"), status
 
 
 def checked_source(document: Document) -> dict[str, Any]:
@@ -189,11 +187,13 @@ def service_of(
     model = assemble(document, channels, device=device).model
     create_run_directory(root, FOLDERS)
     with locked(root), Ledger(root / LEDGER) as ledger:
-        guard(root, ledger, settings, wanted.accept_changes)
-        _, log, made = open_run(document, options, "cycle", settings["seed"])
-        log.write({"kind": "channels", "channels": channels})
-        store = Store(root, ledger, model.described, _attributes(made))
+        changed = guard(root, ledger, settings, wanted.accept_changes)
+        store = Store(root, ledger, model.described, _attributes())
         fits(root, model, store.state, settings["members"])
+        if changed:  # nothing of a configuration that was refused is written
+            ledger.accept(settings)
+        _, log, _ = open_run(document, options, "cycle", settings["seed"])
+        log.write({"kind": "channels", "channels": channels})
         yield Service(
             model=model,
             bind=binding(document, channels, root, log, device),
@@ -214,71 +214,10 @@ def service_of(
         )
 
 
-def serve(
-    service: Service,
-    poll_seconds: float,
-    once: bool,
-    stop: Callable[[], bool],
-    say: Callable[[str], None],
-    warn: Callable[[str], None],
-) -> list[str]:
-    """Sweep and publish, once or until asked to end; returns what the last sweep refused."""
-    while True:
-        swept = service.sweep(stop)
-        say(_told(swept, service.store))
-        for error in swept.refused:
-            warn(f"releo-da: refused: {' '.join(error.split())}")
-        last = service.ledger.last()
-        if last is not None and published(service.store.root) != last.sha256:
-            publish(service)
-        if once or stop():
-            return swept.refused
-        wait(poll_seconds, stop)
-
-
-def _attributes(made: Mapping[str, Any]) -> dict[str, str]:
+def _attributes() -> dict[str, str]:
     """Global attributes of products; no times of writing, so that equal runs are equal files."""
     return {
         "title": "land-surface variables by assimilation of satellite reflectances",
-        "source": f"releo_da {made['version']} {made['commit'] or ''}".strip(),
+        "source": f"releo_da {__version__} {commit() or ''}".strip(),
         "estimate": "analysis",
     }
-
-
-def _told(swept: Swept, store: Store) -> str:
-    """A line about a sweep, and one for each file without a clear pixel."""
-    where = "no state yet" if store.state is None else f"state of {isoformat(store.state.time)}"
-    again = f", {swept.undone} cycles undone before" if swept.undone else ""
-    lines = [f"{swept.assimilated} acquisitions assimilated{again}, {where}"]
-    return "\n".join(lines + swept.empty)
-
-
-def published(root: Path) -> str | None:
-    """Checksum of the state that scores.json and the report stand for; None without them.
-
-    A damaged scores.json stands for none, so that it is made again.
-    """
-    if not (root / "report.html").is_file() or not (root / "scores.json").is_file():
-        return None
-    try:
-        return str(mapping_of(root / "scores.json").get("state_sha256"))
-    except InputError:
-        return None
-
-
-def publish(service: Service) -> Path:
-    """scores.json and report of the cycles so far; returns the path of the report."""
-    write_json(service.store.root / "scores.json", scores_of(service, sums_of(service)))
-    return report(service.store.root)
-
-
-def scores_of(service: Service, sums: Mapping[str, Any]) -> dict[str, Any]:
-    """scores.json of the cycles so far, from their sums (`releo_da.config.cycle_sums`)."""
-    model, state = service.model, service.store.state
-    found = scores_from([sums]) | {"state_sha256": sums["state_sha256"]}
-    if model.biases is not None and state is not None:
-        with reading_state(state.path) as held:
-            parts = [moments(model.biases, held.take(r).ensemble) for r in blocks(state.pixels)]
-        means, variances = (torch.cat(part) for part in zip(*parts, strict=True))
-        found["biases"] = rows_of(model.biases, means, variances)
-    return found

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from releo_da import __version__
-from releo_da.io import read_products
+from releo_da.io.latest import read_latest
 from releo_da.io.netcdf import opened
 from releo_da.strict_json import LARGEST as SCORES
 from releo_da.strict_json import parse
@@ -55,13 +55,7 @@ def finished(root: Path) -> Finished:
         if not (root / name).is_file():
             raise InputError(f"{root}: holds no {name}; a run directory is used whole, as written")
     text = text_of(root / "config.yaml", LARGEST)
-    log = [
-        parsed(root / "log.jsonl", line)
-        for line in text_of(root / "log.jsonl", LOG).splitlines()
-        if line
-    ]
-    if not all(isinstance(record.get("kind"), str) for record in log):
-        raise InputError(f"{root / 'log.jsonl'}: a record has no 'kind'; repeat the run")
+    log = records(root / "log.jsonl")
     made: dict[str, Any] = next((r for r in reversed(log) if r.get("kind") == "started"), {})
     if made.get("command") != "cycle":  # a run that was repeated is reported once
         log = log[len(log) - 1 - log[::-1].index(made) :] if made else log
@@ -75,6 +69,31 @@ def mapping_of(path: Path) -> dict[str, Any]:
         InputError: it is too long, no text, or not one.
     """
     return parsed(path, text_of(path, SCORES))
+
+
+def records(path: Path) -> list[dict[str, Any]]:
+    """The records of a log.
+
+    Nothing of a result is in the log alone, and the loss of power may leave a line cut short or
+    filled with zeros. Such lines are left out and counted in a record of the kind ``unreadable``.
+
+    Raises:
+        InputError: the log is too large.
+    """
+    if path.stat().st_size > LOG:
+        raise InputError(f"{path}: has more than {LOG} bytes; move it away, a new one is begun")
+    found, unreadable = [], 0
+    with path.open("rb") as file:
+        for line in filter(None, map(bytes.strip, file)):
+            try:
+                record = parsed(path, line.decode())
+            except (InputError, UnicodeDecodeError):
+                record = {}
+            if isinstance(record.get("kind"), str):
+                found.append(record)
+            else:
+                unreadable += 1
+    return found + ([{"kind": "unreadable", "count": unreadable}] if unreadable else [])
 
 
 def text_of(path: Path, most: int) -> str:
@@ -115,15 +134,9 @@ def another_format(run: Finished, name: str, lacks: str) -> InputError:
     )
 
 
-def published(root: Path) -> xr.Dataset | None:
-    """The latest products of a cycling run as one data set along time, or None."""
-    paths = sorted((root / "products").glob("*.nc"))[-DRAWN:]
-    if not paths:
-        return None
-    found = [read_products(path) for path in paths]
-    return xr.concat(  # pixels that joined later are missing before
-        found, "time", data_vars="minimal", coords="minimal", compat="no_conflicts", join="outer"
-    )
+def published(root: Path) -> tuple[xr.Dataset | None, list[str]]:
+    """The latest products of a cycling run along time, thinned, and what is wrong with others."""
+    return read_latest(sorted((root / "products").glob("*.nc"))[-DRAWN:])
 
 
 def compared(run: Finished, fields: tuple[str, ...]) -> xr.Dataset | None:

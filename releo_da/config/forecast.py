@@ -17,7 +17,7 @@ from releo_da.config.assemble import assemble
 from releo_da.config.copies import check_table, copied
 from releo_da.config.document import Document, load
 from releo_da.config.driven import WEATHER_FILE
-from releo_da.config.finished import LOG, parsed, text_of
+from releo_da.config.finished import records
 from releo_da.config.forecasters import uses_weather
 from releo_da.config.hindcast import SEED
 from releo_da.config.options import Options
@@ -75,10 +75,9 @@ def channels_of(root: Path) -> dict[str, tuple[str, ...]]:
     Raises:
         InputError: the log does not say.
     """
-    path = root / "log.jsonl"
-    lines = text_of(path, LOG).splitlines()
-    said = [parsed(path, line) for line in lines if '"channels"' in line]
-    found = [record.get("channels") for record in said if record.get("kind") == "channels"]
+    found = [
+        one.get("channels") for one in records(root / "log.jsonl") if one["kind"] == "channels"
+    ]
     if not found or not isinstance(found[-1], dict):
         raise InputError(f"{root}: its log names no channels; make the run again")
     return {kept_sensor(root, sensor): tuple(names) for sensor, names in found[-1].items()}

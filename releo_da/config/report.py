@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
+from numpy.typing import ArrayLike
 
 from releo_da.config.comparable import scored_from
 from releo_da.config.drawable import changed_since, check_drawable
@@ -31,6 +33,7 @@ from releo_da.io.times import to_days
 from releo_da.observation.derived import described, output_units
 from releo_da.runs.field import measurement_error
 from releo_da.strict_yaml import parse
+from releo_da.types import InputError
 
 LEDGER = "ledger.sqlite"
 """What a cycling run has committed."""
@@ -61,7 +64,11 @@ def report(root: Path) -> Path:
     sampled = said.pixel.values if "sampled" in scores and said is not None else ()
     check_drawable(run, said)
     whole = kept["analysis"].is_file()
-    found = read_thinned(kept["analysis"], sampled) if whole else published(root)
+    damaged: list[str] = []
+    if whole:
+        found: xr.Dataset | None = read_thinned(kept["analysis"], sampled)
+    else:
+        found, damaged = published(root)
     ids = np.empty(0, int) if said is None else said.pixel.values
     field = [field_pairs(path, ids) for path in sorted(root.glob("field_*.csv"))]
     units, values = output_units(), parse(text, str(root / "config.yaml"))
@@ -78,11 +85,12 @@ def report(root: Path) -> Path:
         pictures += tile_pictures(root)
     ahead = [root / FORECAST] if (root / FORECAST).is_file() else []
     ahead += scenarios_of(root)
-    if ahead:
+    ready = {path.stem: one for path in ahead if (one := _read(path, sampled, damaged)) is not None}
+    if ready:
         usual = None
         if (root / CLIMATOLOGY).is_file():
-            usual = read_thinned(root / CLIMATOLOGY, sampled)
-        first, *others = ((path.stem, read_thinned(path, sampled)) for path in ahead)
+            usual = _read(root / CLIMATOLOGY, sampled, damaged)
+        first, *others = ready.items()
         pictures += forecast_pictures(first[1], found, usual, said, field, dict(others))
     members = None if said is None or "members" not in said.attrs else int(said.attrs["members"])
     told = summary(scores, members)
@@ -93,7 +101,7 @@ def report(root: Path) -> Path:
         "title": f"releo_da {made.get('command', 'run')}: {root.name}",
         "summary": told,
         "run": {k: v for k, v in made.items() if k != "kind"},
-        "warnings": raised + changed_since(run) + warnings(log, scores),
+        "warnings": raised + damaged + changed_since(run) + warnings(log, scores),
         "scores": scores,
         "members": members,
         "units": units,
@@ -102,6 +110,15 @@ def report(root: Path) -> Path:
     if (root / PLAN).is_file():
         content["tables"] = [tile_table(root), *tables(scores, members, units)]
     return write_report(root, content, pictures)
+
+
+def _read(path: Path, sampled: ArrayLike, damaged: list[str]) -> xr.Dataset | None:
+    """A forecast, thinned; of a damaged one, which a later forecast writes again, what is wrong."""
+    try:
+        return read_thinned(path, sampled)
+    except InputError as error:
+        damaged.append(str(error))
+        return None
 
 
 def field_pairs(path: Path, ids: np.ndarray) -> FieldPairs:
@@ -225,6 +242,7 @@ def reading_notes(log: list[dict[str, Any]]) -> list[str]:
     for record in log:
         counts[record["kind"]] += record.get("count", 1)
     for kind, text in {
+        "unreadable": "{} lines of log.jsonl cannot be read and were left out",
         "unfitted": "dynamics and errors are the defaults, not fitted: see releo-da train",
         "all_masked": "{} dates without a clear pixel were left out",
         "late": "{} acquisitions arrived after later ones and were left out",

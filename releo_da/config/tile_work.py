@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from releo_da.config.cycle_sums import SUMS, kept_sums, sums_of
-from releo_da.config.cycling import scores_of, service_of
+from releo_da.config.cycling import service_of
 from releo_da.config.document import Document, load
 from releo_da.config.options import Options
+from releo_da.config.serving import scores_of
 from releo_da.config.threads import one_thread
 from releo_da.io import write_json
 from releo_da.io.series import Series

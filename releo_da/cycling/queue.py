@@ -41,12 +41,15 @@ class Queue:
         found = self._rows("WHERE identity=?", identity)
         return found[0] if found else None
 
-    def knows(self, digits: str) -> bool:
-        """Whether an acquisition is known whose identity begins with some digits."""
-        if not digits:
-            return False
-        query = "SELECT 1 FROM acquisition WHERE identity>=? AND identity<? LIMIT 1"
-        return self.db.execute(query, (digits, digits + "g")).fetchone() is not None
+    def beginning(self, digits: str) -> list[Arrival]:
+        """The acquisitions whose identities begin with some digits."""
+        found = self._rows("WHERE identity>=? AND identity<?", digits, digits + "g")
+        return [one.arrival for one in found]
+
+    def kept(self) -> set[str]:
+        """Names of the copies that are kept, in the run directory."""
+        rows = self.db.execute("SELECT identity FROM acquisition WHERE kept")
+        return {f"acquisitions/{name}.safetensors" for (name,) in rows}
 
     def next(self) -> Arrival | None:
         """The first acquisition in the order of all that waits, or None."""

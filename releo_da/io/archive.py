@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime
 import json
 import math
+import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -81,8 +82,12 @@ class JsonLines:
     def __init__(self, path: str | Path) -> None:
         """Continue the log at `path`, or begin it with the first record."""
         self.path = Path(path)
-        if self.path.is_file() and self.path.read_bytes()[-1:] not in (b"", b"\n"):
-            self._append("\n")
+        if self.path.is_file() and self.path.stat().st_size:
+            with self.path.open("rb") as file:
+                file.seek(-1, os.SEEK_END)
+                ended = file.read() == b"\n"
+            if not ended:
+                self._append("\n")
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Append one record; numbers that are not finite become null."""

@@ -9,8 +9,9 @@
 Before there is a base everything is kept, because a late acquisition may come before the first
 state. Rows come first: a state that is not retained and a copy that is not kept are marked so in
 the ledger, then their files are removed. What a crash has left in between is removed at the end of
-the next sweep that is finished, as are states and products of cycles that were undone. Files of
-which the ledger knows nothing are left alone.
+the next sweep that is finished, as are states and products of cycles that were undone. A file is
+removed only where its whole name is one that the run gives to what the ledger has; others are left
+alone.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 
 from releo_da.cycling.ledger import Ledger
 from releo_da.runs.accept import COPIES, copy_of
+from releo_da.runs.store import DIGITS, product_of, state_of
 
 STATES, PRODUCTS = "states", "products"
 
@@ -63,19 +65,23 @@ def retain(root: Path, ledger: Ledger, replay_days: float, thin_days: float) -> 
 def tidy(root: Path, ledger: Ledger) -> None:
     """Remove files that the ledger knows and does not need; nothing waits any more."""
     states, products = ledger.needed()
-    following = ledger.next_number()
-    for path in (root / STATES).glob("*.safetensors"):
-        known = path.stem.isdigit() and int(path.stem) < following
-        if known and f"{STATES}/{path.name}" not in states:
-            path.unlink()
-    for path in (root / PRODUCTS).glob("*.nc"):
-        digits = path.stem.rpartition("_")[2]
-        if f"{PRODUCTS}/{path.name}" not in products and ledger.queue.knows(digits):
-            path.unlink()
-    for path in (root / COPIES).glob("*.safetensors"):
-        found = ledger.queue.find(path.stem)
-        if found is not None and not found.kept:
-            path.unlink()
+    needed = states | products | ledger.queue.kept()
     for folder in (STATES, PRODUCTS, COPIES):
-        for path in (root / folder).glob(".*.tmp"):
-            path.unlink()
+        for path in (root / folder).iterdir():
+            aside = path.name.startswith(".") and path.name.endswith(".tmp")  # of a killed call
+            name = f"{folder}/{path.name[1:-4] if aside else path.name}"
+            if (aside or name not in needed) and _ours(name, ledger):
+                path.unlink()
+
+
+def _ours(name: str, ledger: Ledger) -> bool:
+    """Whether a file in a run directory is named as the run names what its ledger has."""
+    folder, _, file = name.partition("/")
+    stem = file.partition(".")[0]
+    if folder == STATES:
+        return stem.isdigit() and name == state_of(int(stem)) and int(stem) < ledger.next_number()
+    if folder == COPIES:
+        return file == f"{stem}.safetensors" and ledger.queue.find(stem) is not None
+    digits = stem.rpartition("_")[2]
+    known = ledger.queue.beginning(digits) if len(digits) == DIGITS else []
+    return name in map(product_of, known)

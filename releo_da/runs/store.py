@@ -165,7 +165,7 @@ class Store:
         number, count = self.ledger.next_number(), pixels.sizes["pixel"]
         if self.pixels is None or not (self.whole and self.pixels.identical(pixels)):
             write_products(self.root / PIXELS, pixels)
-        name = f"states/{number:06d}.safetensors"
+        name = state_of(number)
         product = product_of(arrival)
         told = {**self.attributes, "sensor": arrival.sensor, "product": arrival.product}
         with (
@@ -184,6 +184,11 @@ class Store:
         self.ledger.commit(cycle)
         self.number, self.state, self.pixels, self.whole = number, state, pixels, True
         return cycle, done
+
+
+def state_of(number: int) -> str:
+    """Name of the state of a cycle."""
+    return f"states/{number:06d}.safetensors"
 
 
 def product_of(arrival: Arrival) -> str:

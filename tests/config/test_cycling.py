@@ -23,8 +23,8 @@ from releo_da.cli import main
 from releo_da.config import commands
 from releo_da.config.assemble import assemble
 from releo_da.config.cycle_settings import configured_channels
-from releo_da.config.cycling import published
 from releo_da.config.document import load
+from releo_da.config.serving import published
 from releo_da.config.sources import read_sources
 from releo_da.config.status import LABELS, lines
 from releo_da.cycling.ledger import Ledger

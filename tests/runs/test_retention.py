@@ -46,12 +46,11 @@ def kept(root) -> dict[str, list[str]]:
 def test_files_are_those_that_the_ledger_keeps(tmp_path, service):
     """Days 0, 3, 5, 5, 10, 18, 20; a window of 4 days, then one state a week."""
     root = tmp_path / "run"
-    (root / "states").mkdir(parents=True)
-    (root / "states" / "mine.safetensors").write_bytes(b"not of the run")
     for date in ALL:
         deliver(tmp_path / "inbox", season(), [date])
         one = service(replay_days=4.0, thin_days=7.0)
         one.sweep()
+        (root / "states" / "mine.safetensors").write_bytes(b"not of the run")
         chain = rows(one)
         if date < 4:  # the first day before the window of 4 is found when day 5 is there
             assert all(c.retained for c in chain)
@@ -135,3 +134,39 @@ def test_all_or_none_of_the_past_but_the_first(tmp_path, service, thin_days):
     one.sweep()
     found = [c.number for c in rows(one) if c.retained]
     assert found == ([1, 2, 3, 5, 6, 7] if thin_days < 1.0 else [1, 6, 7])
+
+
+def test_files_that_are_not_of_the_run_are_left_alone(tmp_path, service):
+    """Names that look like those of the run, or like what a killed call leaves, stay."""
+    root = tmp_path / "run"
+    mine = {
+        "products": [f"lai_{digit:x}.nc" for digit in range(16)] + [".notes.tmp"],
+        "states": ["000900.safetensors", "7.safetensors", ".mine.safetensors.tmp"],
+        "acquisitions": ["field.safetensors", ".field.safetensors.tmp"],
+    }
+    for date in ALL:
+        deliver(tmp_path / "inbox", season(), [date])
+    one = service()
+    for folder, names in mine.items():
+        for name in names:
+            (root / folder / name).write_bytes(b"not of the run")
+    one.sweep()
+    for folder, names in mine.items():
+        assert set(names) <= set(os.listdir(root / folder))
+    ours = [name for name in os.listdir(root / "products") if name not in mine["products"]]
+    other = root / "products" / f"mine_{ours[0].removesuffix('.nc').rpartition('_')[2]}.nc"
+    other.write_bytes(b"not of the run")
+    service().sweep()
+    assert other.exists()
+
+
+def test_what_a_killed_process_leaves_is_removed(tmp_path, service):
+    """A process that is killed runs no block to its end: temporary files stay behind."""
+    deliver(tmp_path / "inbox", season(), [0])
+    one = service()
+    one.sweep()
+    before = kept(tmp_path / "run")
+    for folder, (name,) in before.items():
+        (tmp_path / "run" / folder / f".{name}.tmp").write_bytes(b"half")
+    service().sweep()
+    assert kept(tmp_path / "run") == before

@@ -1,0 +1,96 @@
+"""A service is not stopped by what its earlier calls left: it says what is damaged and goes on."""
+
+from pathlib import Path
+
+import pytest
+
+from releo_da.config import serving
+from releo_da.cycling.ledger import Ledger
+
+from .test_cycling import CYCLE, Run, deliver, run
+
+__all__ = ["run"]
+
+
+def cycles(root: Path) -> int:
+    with Ledger(root / "ledger.sqlite") as ledger:
+        return ledger.counts()["cycles"]
+
+
+def cut(root: Path) -> None:
+    with (root / "log.jsonl").open("a") as file:
+        file.write('{"kind": "cyc')
+
+
+def zeros(root: Path) -> None:
+    with (root / "log.jsonl").open("ab") as file:
+        file.write(b"\0" * 300)
+
+
+def scores(root: Path) -> None:
+    (root / "scores.json").write_bytes(b"")
+
+
+def product(root: Path) -> None:
+    next((root / "products").iterdir()).write_bytes(b"x")
+
+
+def forecast(root: Path) -> None:
+    (root / "forecast.nc").write_bytes(b"x")
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (cut, "1 lines of log.jsonl cannot be read"),
+        (zeros, "1 lines of log.jsonl cannot be read"),
+        (scores, ""),
+        (product, ".nc: not readable as netCDF"),
+        (forecast, "forecast.nc: not readable as netCDF"),
+    ],
+)
+def test_damaged_files_of_the_past_are_told_in_the_report(
+    tmp_path: Path, run: Run, harm, said
+) -> None:
+    root = tmp_path / "run"
+    deliver(tmp_path / "inbox", 0)
+    assert run(*CYCLE) == 0
+    harm(root)
+    deliver(tmp_path / "inbox", 1)
+    assert run(*CYCLE) == 0
+    assert cycles(root) == 2
+    assert said in (root / "report.html").read_text("utf-8")
+    assert run(*CYCLE) == 0
+
+
+def test_a_report_that_cannot_be_made_is_told_and_made_by_a_later_call(
+    tmp_path: Path, run: Run, capsys, monkeypatch
+) -> None:
+    root = tmp_path / "run"
+    deliver(tmp_path / "inbox", 0)
+    assert run(*CYCLE) == 0
+    drawn = (root / "report.html").read_bytes()
+    deliver(tmp_path / "inbox", 1)
+
+    def fails(root):
+        raise LookupError("no such colour")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(serving, "report", fails)
+        assert run(*CYCLE) == 1
+    told = capsys.readouterr().err
+    assert "the cycles are committed" in told and "no such colour" in told
+    assert cycles(root) == 2 and (root / "report.html").read_bytes() == drawn
+    assert run(*CYCLE) == 0  # nothing new, and the report is that of an earlier state
+    assert (root / "report.html").read_bytes() != drawn
+
+
+def test_nothing_of_a_refused_configuration_is_written(tmp_path: Path, run: Run, capsys) -> None:
+    root = tmp_path / "run"
+    deliver(tmp_path / "inbox", 0)
+    assert run(*CYCLE) == 0
+    text = (root / "config.yaml").read_bytes()
+    assert run(*CYCLE, "--set", "members=8", "--set", "cycle.accept_changes=true") == 2
+    assert "the last state has [member, latent]" in capsys.readouterr().err
+    assert (root / "config.yaml").read_bytes() == text
+    assert run(*CYCLE) == 0
