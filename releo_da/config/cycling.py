@@ -211,6 +211,7 @@ def service_of(
             thin_days=wanted.thin_days,
             rules=wanted.rules,
             ahead_days=wanted.ahead_days,
+            duplicates=source.get("duplicates", "best"),
         )
 
 

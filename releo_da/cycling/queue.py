@@ -9,7 +9,7 @@ before all of this or after all of it.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from releo_da.cycling.records import (
     DUPLICATE,
@@ -61,6 +61,11 @@ class Queue:
         marks = ",".join("?" * len(statuses))
         return self._rows(f"WHERE status IN ({marks}) {ORDER}", *statuses)
 
+    def of_file(self, file: str, products: Collection[str]) -> list[Accepted]:
+        """What a file of the inbox brought of some products, neither late nor withdrawn."""
+        found = self._rows(f"WHERE file=? AND status<>? AND NOT withdrawn {ORDER}", file, LATE)
+        return [one for one in found if one.arrival.product in products]
+
     def near(self, sensor: str, time: float, step: float) -> list[Accepted]:
         """What a sensor saw about a time, linked to it by steps of at most some days, in order.
 
@@ -79,7 +84,7 @@ class Queue:
 
     def take(
         self,
-        new: Accepted,
+        new: Accepted | None,
         wins: Sequence[str] = (),
         loses: Mapping[str, str] | None = None,
         withdrawn: Sequence[str] = (),
@@ -88,7 +93,8 @@ class Queue:
         """Accept an acquisition, with all that follows from it, in one transaction.
 
         Args:
-            new: its row; it takes the place of a row of the same identity.
+            new: its row, which takes the place of a row of the same identity; None where one is
+                only withdrawn.
             wins: identities that wait from now on.
             loses: identities that are not assimilated, with the reason.
             withdrawn: identities among them whose file holds another content by now.
@@ -99,11 +105,12 @@ class Queue:
             Number of cycles that were undone.
         """
         undone = 0
-        values = (*new.arrival, new.clear, new.status, new.reason, new.kept, new.withdrawn, now())
         with self.db:
-            self.db.execute(
-                "INSERT OR REPLACE INTO acquisition VALUES (?,?,?,?,?,?,?,?,?,?,?)", values
-            )
+            if new is not None:
+                facts = (new.clear, new.status, new.reason, new.kept, new.withdrawn, now())
+                marks = ",".join("?" * 11)
+                query = f"INSERT OR REPLACE INTO acquisition VALUES ({marks})"
+                self.db.execute(query, (*new.arrival, *facts))
             if after is not None:
                 self.db.execute(
                     "UPDATE acquisition SET status=? WHERE identity IN "

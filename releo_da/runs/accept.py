@@ -76,41 +76,30 @@ def copy_of(root: Path, identity: str) -> Path:
 
 
 def decide(
-    new: Accepted,
-    others: Sequence[Accepted],
-    present: Collection[str],
-    rule: str,
-    last: Key | None,
+    products: Sequence[Accepted], gone: Collection[str], rule: str, last: Key | None
 ) -> Decision:
-    """Which products of a pass are assimilated once another has arrived.
+    """Which products of a pass are assimilated.
 
     Args:
-        new: what arrived.
-        others: all that arrived before of its pass, and is neither late nor withdrawn.
-        present: identities that the file of the new one holds.
+        products: all of the pass that are neither late nor withdrawn; the status of one that has
+            just arrived is empty.
+        gone: identities among them whose file holds another content by now.
         rule: first, last, best or all (`releo_da.io.series.drop_duplicates`).
         last: place of the last cycle in the order of all, or None before the first.
     """
-    mine = new.arrival
-    here = [one for one in others if one.arrival.identity != mine.identity]
-    gone = [
-        one
-        for one in here
-        if (one.arrival.key[:3], one.arrival.file) == (mine.key[:3], mine.file)
-        and one.arrival.identity not in present
-    ]
-    group = sorted([*(one for one in here if one not in gone), new], key=lambda o: o.arrival.key)
+    away = [one for one in products if one.arrival.identity in gone]
+    group = sorted([one for one in products if one not in away], key=lambda o: o.arrival.key)
     kept = group if rule == "all" else [_chosen(part, rule) for part in passes(group)]
-    wins = [one for one in kept if one.status not in (WAITING, ASSIMILATED) or one is new]
-    lost = [o for o in group if o not in kept and (o.status in (WAITING, ASSIMILATED) or o is new)]
-    wrong = [one.arrival.key for one in (*lost, *gone) if one.status == ASSIMILATED]
+    wins = [one for one in kept if one.status not in (WAITING, ASSIMILATED)]
+    lost = [o for o in group if o not in kept and o.status in ("", WAITING, ASSIMILATED)]
+    wrong = [one.arrival.key for one in (*lost, *away) if one.status == ASSIMILATED]
     wrong += [one.arrival.key for one in wins if last is not None and one.arrival.key < last]
     loses = dict.fromkeys((one.arrival.identity for one in lost), OTHER)
-    loses |= dict.fromkeys((one.arrival.identity for one in gone), WITHDRAWN)
+    loses |= dict.fromkeys((one.arrival.identity for one in away), WITHDRAWN)
     return Decision(
         [one.arrival.identity for one in wins],
         loses,
-        [one.arrival.identity for one in gone],
+        [one.arrival.identity for one in away],
         min(wrong, default=None),
     )
 
@@ -129,7 +118,10 @@ def accept(
     present: Collection[str],
     rule: str,
 ) -> Taken | None:
-    """Keep an acquisition and say what becomes of it; None where it was known.
+    """Keep an acquisition and say what becomes of it; None where it was known and changes nothing.
+
+    A known content changes something where its file held another one of the same product: that is
+    a correction by what arrived before in another file.
 
     Args:
         root: the run directory.
@@ -142,31 +134,73 @@ def accept(
         rule: which of several products of a pass is kept.
     """
     known = ledger.queue.find(arrival.identity)
-    if known is not None and not known.withdrawn:
-        return None
     new = Accepted(arrival, int(acquisition.seen.sum()), "")
-    last, clock = ledger.last(), ledger.clock()
-    end = None if last is None else last.arrival.key
+    again = known is not None and not known.withdrawn
+    if known is not None and again:
+        new = known._replace(arrival=arrival)
     others = ledger.queue.near(arrival.sensor, arrival.time, 2 * MINUTE)
-    decision = decide(new, others, present, rule, end)
-    after = None
-    first = min(decision.first or arrival.key, arrival.key)
-    if clock is not None and first[0] < clock - replay_days:
-        return _late(ledger, new)  # also where the chain was undone, and now ends before it
-    if decision.first is not None:
-        base = ledger.before(decision.first)
-        after = 0 if base is None else base.number
-        kept = all(one.kept for one in others if one.arrival.identity in decision.wins)
-        if not (kept and ledger.queue.all_kept(after)):
-            return _late(ledger, new)
+    here = [one for one in others if one.arrival.identity != arrival.identity]
+    gone = [
+        one.arrival.identity
+        for one in here
+        if (one.arrival.key[:3], one.arrival.file) == (arrival.key[:3], arrival.file)
+        and one.arrival.identity not in present
+    ]
+    if again and (new.status == LATE or not gone):
+        return None
+    last = ledger.last()
+    decision = decide([*here, new], gone, rule, None if last is None else last.arrival.key)
+    possible, after = _base(ledger, replay_days, arrival.key, decision, others)
+    if not possible:
+        return _late(ledger, new, again)
     write_acquisition(copy_of(root, arrival.identity), acquisition, pixels)
-    follows = (decision.wins, decision.loses, decision.withdrawn, after)
-    undone = ledger.queue.take(new, *follows)
+    undone = ledger.queue.take(new, *decision[:3], after)
     found = ledger.queue.find(arrival.identity) or new
     return Taken(found.status, found.reason, after, undone)
 
 
-def _late(ledger: Ledger, new: Accepted) -> Taken:
-    """Record an acquisition that cannot be assimilated any more."""
+def withdraw(ledger: Ledger, replay_days: float, one: Accepted, rule: str) -> Taken:
+    """Say what follows where the file of an acquisition has no clear pixel of its product now.
+
+    Args:
+        ledger: of the run.
+        replay_days: length of the replay window.
+        one: the acquisition, neither late nor withdrawn.
+        rule: which of several products of a pass is kept.
+    """
+    others = ledger.queue.near(one.sensor, one.time, 2 * MINUTE)
+    last = ledger.last()
+    gone = [one.arrival.identity]
+    decision = decide(others, gone, rule, None if last is None else last.arrival.key)
+    possible, after = _base(ledger, replay_days, one.arrival.key, decision, others)
+    if not possible:
+        return Taken(LATE, TOO_LATE)
+    undone = ledger.queue.take(None, *decision[:3], after)
+    found = ledger.queue.find(one.arrival.identity) or one
+    return Taken(found.status, found.reason, after, undone)
+
+
+def _base(
+    ledger: Ledger, replay_days: float, key: Key, decision: Decision, others: Sequence[Accepted]
+) -> tuple[bool, int | None]:
+    """Whether a decision about a place in the order can be followed, and the cycle to go back to.
+
+    The window counts also where the chain was undone and ends before that place now.
+    """
+    clock = ledger.clock()
+    if clock is not None and min(decision.first or key, key)[0] < clock - replay_days:
+        return False, None
+    if decision.first is None:
+        return True, None
+    base = ledger.before(decision.first)
+    after = 0 if base is None else base.number
+    kept = all(one.kept for one in others if one.arrival.identity in decision.wins)
+    return kept and ledger.queue.all_kept(after), after
+
+
+def _late(ledger: Ledger, new: Accepted, again: bool) -> Taken:
+    """Record an acquisition that cannot be assimilated any more; a known one stays what it is."""
+    if again:
+        return Taken(LATE, TOO_LATE)
     ledger.queue.take(new._replace(status=LATE, reason=TOO_LATE, kept=False))
     return Taken(LATE, TOO_LATE)

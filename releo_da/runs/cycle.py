@@ -92,6 +92,7 @@ class Service:
         bind: makes the model for a pixel axis, where its forecaster is moved by weather.
         ahead_days: how far ahead of the clock an acquisition may be dated.
         today: the clock of the machine, days since 1970-01-01.
+        duplicates: which of several products of a pass is kept, of a file that has nothing clear.
     """
 
     model: Model
@@ -111,6 +112,7 @@ class Service:
     bind: Callable[[xr.Dataset], Model] | None = None
     ahead_days: float = 1.0
     today: Callable[[], float] = today
+    duplicates: str = "best"
 
     @property
     def ledger(self) -> Ledger:
@@ -126,7 +128,7 @@ class Service:
     def intake(self) -> Intake:
         """What accepts the files of the inbox."""
         parts = (self.store.root, self.ledger, self.replay_days, self.read, self.reader, self.log)
-        return Intake(*parts, self.ahead_days, self.today)
+        return Intake(*parts, self.ahead_days, self.today, self.duplicates)
 
     @cached_property
     def watching(self) -> Watching:

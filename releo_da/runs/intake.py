@@ -12,7 +12,7 @@ clock, and where it is wrong, or goes backwards, it only delays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +27,7 @@ from releo_da.io.passing import passing
 from releo_da.io.reading_log import NothingClear
 from releo_da.io.series import Series
 from releo_da.io.times import isoformat
-from releo_da.runs.accept import Taken, accept, copy_of
+from releo_da.runs.accept import Taken, accept, copy_of, withdraw
 from releo_da.runs.store import ids_of
 from releo_da.types import InputError
 
@@ -61,6 +61,8 @@ class Intake:
         log: facts found on the way.
         ahead_days: how far ahead of the clock an acquisition may be dated.
         today: the clock, days since 1970-01-01.
+        duplicates: which of several products of a pass is kept, where a file has nothing clear and
+            does not say.
     """
 
     def __init__(
@@ -73,10 +75,11 @@ class Intake:
         log: JsonLines,
         ahead_days: float,
         today: Callable[[], float],
+        duplicates: str,
     ) -> None:
         self.root, self.ledger, self.replay_days = root, ledger, replay_days
         self.read, self.reader, self.log = read, reader, log
-        self.ahead_days, self.today = ahead_days, today
+        self.ahead_days, self.today, self.duplicates = ahead_days, today, duplicates
 
     def take_in(
         self, files: Sequence[Arrived], pixels: xr.Dataset | None, stop: Callable[[], bool]
@@ -104,6 +107,8 @@ class Intake:
             except NothingClear as error:
                 found.empty.append(str(error))
                 self.log.write({"kind": "all_masked", "path": file.name, **error.told()})
+                undone = self._withdraw(file, error.products, (), self.duplicates)
+                found = found._replace(undone=found.undone + undone)
                 self.ledger.files.record(*file[1:], self.reader, 0, 0, error.products)
             except READABLE as error:
                 text = str(error) if isinstance(error, InputError) else f"{file.path}: {error!r}"
@@ -149,11 +154,24 @@ class Intake:
                 self._tell(arrival, taken)
                 undone += taken.undone
         dark = [p for r in series.log if r["kind"] == "all_masked" for p in r["products"]]
+        undone += self._withdraw(file, dark, present, series.duplicates)
         error, until = self._ahead(file, [a.time for a in arrivals if a.time > latest])
         if error is not None:
             self._refuse(file, error, found)
         found_in = (len(arrivals), known, dark)
         self.ledger.files.record(*file[1:], self.reader, *found_in, error=error, until=until)
+        return undone
+
+    def _withdraw(
+        self, file: Arrived, products: Sequence[str], present: Collection[str], rule: str
+    ) -> int:
+        """Withdraw what a file held of products of which it has no clear pixel any more."""
+        undone = 0
+        for one in self.ledger.queue.of_file(file.name, products):
+            if one.arrival.identity not in present:
+                taken = withdraw(self.ledger, self.replay_days, one, rule)
+                self._tell(one.arrival, taken)
+                undone += taken.undone
         return undone
 
     def _ahead(self, file: Arrived, times: list[float]) -> tuple[str | None, float | None]:

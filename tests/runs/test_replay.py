@@ -203,6 +203,57 @@ def test_a_file_that_was_written_over_replaces_whatever_the_rule(tmp_path, servi
     )
 
 
+@pytest.mark.parametrize("rule", ["first", "best", "all"])
+def test_a_file_written_over_with_what_another_file_brought(tmp_path, service, rule):
+    """The former content is withdrawn, and the run stands as if it had never been."""
+    inbox, data = tmp_path / "inbox", season(clear=True)
+    other = data.copy(deep=True)
+    other["reflectance"] += 0.02
+    other["cloud"][2:] = 1  # the rule leaves it out
+
+    def ruled(path: Path):
+        return read(path)._replace(duplicates=rule)
+
+    parts = {"replay_days": WINDOW, "read": ruled}
+    for date in (0, 1, 2):
+        deliver(inbox, data, [date])
+    service("two", **parts).sweep()
+    deliver(inbox, other, [1], "other.nc")
+    service("two", **parts).sweep()
+    deliver(inbox, other, [1])
+    two = service("two", **parts)
+    assert two.sweep().undone >= 2
+    assert two.sweep() == (0, [], [], 0)
+    (inbox / "other.nc").unlink()
+    service("one", **parts).sweep()
+    assert left(service("two")) == left(service("one"))
+    deliver(inbox, data, [1])  # and back again: the file that holds it now is this one
+    assert service("two", **parts).sweep().undone == 2
+    service("three", **parts).sweep()
+    assert left(service("two")) == left(service("three"))
+
+
+@pytest.mark.parametrize("dates", [[1], [1, 4]])
+def test_a_file_written_over_with_cloud_everywhere_withdraws(tmp_path, service, dates):
+    """Alone in its file, and beside a date that stays clear; another product takes its place."""
+    inbox, data = tmp_path / "inbox", season(clear=True)
+    dark = data.copy(deep=True)
+    dark["cloud"][:, 1] = 1
+    other = data.isel(time=[1]).assign(product_uri=("time", ["N0500"]))
+    other["cloud"][2:] = 1
+    for date in (0, 2):
+        deliver(inbox, data, [date])
+    deliver(inbox, data, dates, "over.nc")
+    deliver(inbox, other, [0], "other.nc")
+    service("two", replay_days=WINDOW).sweep()
+    deliver(inbox, dark, dates, "over.nc")
+    two = service("two", replay_days=WINDOW)
+    assert two.sweep().undone == 1 + len(dates)
+    assert "other.nc" in [c.arrival.file for c in two.ledger.cycles()]
+    service("one", replay_days=WINDOW).sweep()
+    assert left(service("two")) == left(service("one"))
+
+
 class Killed(BaseException):
     """Stands for a process that ends at this instant."""
 
