@@ -43,6 +43,7 @@ from releo_da.io.lock import locked
 from releo_da.io.series import Series
 from releo_da.io.tile_plan import PLAN
 from releo_da.runs.cycle import Service
+from releo_da.runs.set_aside import retry
 from releo_da.runs.stopping import stopping
 from releo_da.runs.store import Store
 from releo_da.types import InputError
@@ -59,6 +60,7 @@ class Cycling:
     replay_days: float
     thin_days: float
     accept_changes: bool
+    retry_failed: bool
     rules: Rules
     ahead_days: float = 1.0
     tiles: Mapping[str, Any] | None = None
@@ -70,6 +72,7 @@ def cycle(
     replay_days: float = 10.0,
     thin_days: float = 30.0,
     accept_changes: bool = False,
+    retry_failed: bool = False,
     health: Mapping[str, Any] | None = None,
     tiles: Mapping[str, Any] | None = None,
     ahead_days: float = 1.0,
@@ -83,6 +86,8 @@ def cycle(
             after it is then assimilated again.
         thin_days: time between the states that are kept from before that window.
         accept_changes: go on from the last state with another configuration, version or weights.
+        retry_failed: try again what failed to be assimilated, in its place in the order; a change
+            of version, weights or configuration does so without it.
         health: when alarms are raised (`releo_da.config.health.health`).
         tiles: how a map is cut, and who works on the parts (`releo_da.config.tiles.tiles`).
         ahead_days: how far ahead of the clock of the machine an acquisition may be dated; what lies
@@ -98,7 +103,8 @@ def cycle(
         raise InputError(f"cycle.ahead_days is {ahead_days}; give a number of days, .inf for any")
     numbers = float(poll_seconds), float(replay_days), float(thin_days)
     rules = rules_of(health, "cycle.health")
-    return Cycling(inbox, *numbers, accept_changes, rules, float(ahead_days), tiles)
+    asked = accept_changes, retry_failed
+    return Cycling(inbox, *numbers, *asked, rules, float(ahead_days), tiles)
 
 
 def command(
@@ -119,7 +125,7 @@ def command(
 
     Returns:
         The path of the report, None where nothing was assimilated; and the exit status, 1 where
-        the report could not be made.
+        an acquisition failed to be assimilated or the report could not be made.
 
     Raises:
         BlockingIOError: another process holds the run directory.
@@ -192,6 +198,9 @@ def service_of(
         fits(root, model, store.state, settings["members"])
         if changed:  # nothing of a configuration that was refused is written
             ledger.accept(settings)
+        if changed or wanted.retry_failed:
+            retry(ledger, wanted.replay_days)
+            store.resume()
         _, log, _ = open_run(document, options, "cycle", settings["seed"])
         log.write({"kind": "channels", "channels": channels})
         yield Service(

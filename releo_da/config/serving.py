@@ -49,6 +49,8 @@ def serve(
         say(_told(swept, service.store))
         for error in swept.refused:
             warn(f"releo-da: refused: {' '.join(error.split())}")
+        for error in service.failed:
+            warn(f"releo-da: set aside, its assimilation failed: {' '.join(error.split())}")
         last = service.ledger.last()
         if last is not None and last.sha256 not in (tried, published(service.store.root)):
             tried = last.sha256
@@ -61,7 +63,7 @@ def serve(
                 warn(f"releo-da: the cycles are committed, the report is not made: {told(error)}")
                 status = 1
         if once or stop():
-            return swept.refused, status
+            return swept.refused, 1 if service.failed else status
         wait(poll_seconds, stop)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from releo_da.config.health import line, run_rules, standing
 from releo_da.config.report import LEDGER
 from releo_da.cycling.ledger import Ledger
-from releo_da.cycling.records import DUPLICATE, LATE, REPLACED, WAITING
+from releo_da.cycling.records import DUPLICATE, FAILED, LATE, REPLACED, WAITING
 from releo_da.io.times import isoformat
 from releo_da.types import InputError
 
@@ -22,6 +22,7 @@ LABELS = {
     "duplicate": "duplicates",
     "replaced": "replaced",
     "late": "late",
+    "failed": "set aside, as their assimilation failed",
     "unclear": "without a clear pixel",
 }
 """Words for the counts of a ledger."""
@@ -37,9 +38,9 @@ def status(root: Path) -> dict[str, Any]:
     """Where a run stands, as plain values.
 
     ``counts`` by the names of `LABELS`; ``last``, the last cycle, or None; ``waiting``,
-    acquisitions to be assimilated; and what was left out: ``duplicate``, ``replaced`` and ``late``
-    acquisitions in the order of all with the reason, ``unclear`` products, ``refused`` files with
-    their errors.
+    acquisitions to be assimilated; and what was left out: ``duplicate``, ``replaced``, ``late`` and
+    ``failed`` acquisitions in the order of all with the reason, ``unclear`` products, ``refused``
+    files with their errors.
 
     ``alarms``, those that stand, by the clock of the acquisitions and by today's.
 
@@ -58,7 +59,7 @@ def status(root: Path) -> dict[str, Any]:
                 "diverged": last.scores["diverged"],
             }
         found["alarms"] = standing(ledger, run_rules(root))
-        for status in (WAITING, DUPLICATE, REPLACED, LATE):
+        for status in (WAITING, DUPLICATE, REPLACED, LATE, FAILED):
             listed = ledger.queue.listed(status)
             found[status] = [{**_told(one.arrival), "reason": one.reason} for one in listed]
         found["unclear"] = [{"product": p, "file": file} for p, file in ledger.files.unclear()]
@@ -86,7 +87,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         ]
     told += [line(one) for one in found["alarms"]]
     for kind, words in {
-        **dict.fromkeys((WAITING, DUPLICATE, REPLACED, LATE), ACQUISITION),
+        **dict.fromkeys((WAITING, DUPLICATE, REPLACED, LATE, FAILED), ACQUISITION),
         "unclear": "{product} ({file})",
         "refused": "{file}: {error}",
     }.items():

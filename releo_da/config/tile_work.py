@@ -94,5 +94,8 @@ def _swept(
             before = sums_of(service)
             write_json(out / "scores.json", scores_of(service, before))
             write_json(out / SUMS, before)
+        failed = list(service.failed)
+    if failed:
+        raise RuntimeError(f"{len(failed)} acquisitions set aside; the first: {failed[0]}")
     found = {"assimilated": swept.assimilated, "undone": swept.undone, "refused": swept.refused}
     return found | ({key: before[key] for key in ("cycles", "time")} if before else {})

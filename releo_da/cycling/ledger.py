@@ -48,6 +48,7 @@ COUNTS = {
     "waiting": "SELECT count(*) FROM acquisition WHERE status='waiting'",
     "duplicate": "SELECT count(*) FROM acquisition WHERE status='duplicate'",
     "replaced": "SELECT count(*) FROM acquisition WHERE status='replaced'",
+    "failed": "SELECT count(*) FROM acquisition WHERE status='failed'",
     "late": "SELECT count(*) FROM acquisition WHERE status='late'",
     "unclear": "SELECT count(*) FROM unclear",
 }
@@ -186,7 +187,7 @@ class Ledger:
         (last,) = self._cycles("WHERE number=?", base)
         time = last.arrival.time
         rows = self.db.execute(
-            "SELECT identity FROM acquisition WHERE kept AND status<>'waiting' "
+            "SELECT identity FROM acquisition WHERE kept AND status NOT IN ('waiting', 'failed') "
             "AND time<=? AND (time, sensor, product, identity) <= (?,?,?,?)",
             (time, *last.arrival.key),
         )

@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from releo_da.cycling.records import (
     DUPLICATE,
+    FAILED,
     LATE,
     REPLACED,
     WAITING,
@@ -112,13 +113,7 @@ class Queue:
                 query = f"INSERT OR REPLACE INTO acquisition VALUES ({marks})"
                 self.db.execute(query, (*new.arrival, *facts))
             if after is not None:
-                self.db.execute(
-                    "UPDATE acquisition SET status=? WHERE identity IN "
-                    "(SELECT identity FROM cycle WHERE current AND number>?)",
-                    (WAITING, after),
-                )
-                query = "UPDATE cycle SET current=0 WHERE current AND number>?"
-                undone = self.db.execute(query, (after,)).rowcount
+                undone = self._undo(after)
             for identity in wins:
                 self._say(identity, WAITING, "")
             for identity, reason in (loses or {}).items():
@@ -128,6 +123,36 @@ class Queue:
             for identity in withdrawn:
                 self.db.execute("UPDATE acquisition SET withdrawn=1 WHERE identity=?", (identity,))
         return undone
+
+    def undo(self, after: int) -> int:
+        """Undo the chain after a cycle, 0 for all of it; returns the number of cycles undone."""
+        with self.db:
+            return self._undo(after)
+
+    def _undo(self, after: int) -> int:
+        """What was assimilated after a cycle, or failed, waits again; within a transaction."""
+        self.db.execute(
+            "UPDATE acquisition SET status=? WHERE identity IN "
+            "(SELECT identity FROM cycle WHERE current AND number>?)",
+            (WAITING, after),
+        )
+        place = (
+            "SELECT acquisition.time, sensor, acquisition.product, identity FROM cycle "
+            "JOIN acquisition USING (identity) WHERE number=?"
+        )
+        key = self.db.execute(place, (after,)).fetchone() or (float("-inf"), "", "", "")
+        self.db.execute(
+            "UPDATE acquisition SET status=?, reason='' "
+            "WHERE status=? AND (time, sensor, product, identity) > (?,?,?,?)",
+            (WAITING, FAILED, *key),
+        )
+        query = "UPDATE cycle SET current=0 WHERE current AND number>?"
+        return self.db.execute(query, (after,)).rowcount
+
+    def fail(self, identity: str, reason: str) -> None:
+        """Set aside an acquisition whose assimilation failed."""
+        with self.db:
+            self._say(identity, FAILED, reason)
 
     def _say(self, identity: str, status: str, reason: str) -> None:
         self.db.execute(

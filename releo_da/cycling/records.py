@@ -10,6 +10,7 @@ and a chain of cycles is a run through it. Every acquisition has one of these st
     assimilated   a current cycle was made of it
     duplicate     another product of its pass is assimilated
     replaced      it was assimilated, until another product of its pass arrived that is kept instead
+    failed        its assimilation raised: set aside, tried again where the chain is made again
     late          before the replay window when it arrived: recorded, not assimilated
 """
 
@@ -18,7 +19,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 WAITING, ASSIMILATED = "waiting", "assimilated"
-DUPLICATE, REPLACED, LATE = "duplicate", "replaced", "late"
+DUPLICATE, REPLACED, LATE, FAILED = "duplicate", "replaced", "late", "failed"
 
 Key = tuple[float, str, str, str]
 """The place of an acquisition in the order of all: time, sensor, product, identity."""

@@ -27,11 +27,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from releo_da.cycling.records import ASSIMILATED, DUPLICATE, LATE, REPLACED, WAITING, Key
+from releo_da.cycling.records import ASSIMILATED, DUPLICATE, FAILED, LATE, REPLACED, WAITING, Key
 from releo_da.cycling.tables import FORMAT
 from releo_da.types import InputError
 
-WORDS = (WAITING, ASSIMILATED, DUPLICATE, REPLACED, LATE)
+WORDS = (WAITING, ASSIMILATED, DUPLICATE, REPLACED, LATE, FAILED)
 SHOWN = 3
 """How many messages of one check of SQLite are told."""
 
@@ -183,8 +183,8 @@ def contradictions(held: Snapshot) -> list[str]:
             )
         if row.status not in WORDS:
             found.append(f"acquisition {identity} has the unknown status '{row.status}'")
-        if row.status == WAITING and not row.kept:
-            found.append(f"acquisition {identity} waits and its copy is not kept")
+        if row.status in (WAITING, FAILED) and not row.kept:
+            found.append(f"acquisition {identity} is {row.status} and its copy is not kept")
         if row.status == WAITING and keys and row.key < keys[-1]:
             found.append(f"acquisition {identity} waits and lies before the last cycle")
     found += [

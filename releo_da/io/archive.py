@@ -21,7 +21,7 @@ import numpy as np
 import torch
 import yaml
 
-from releo_da.io.atomic import write_text_atomic
+from releo_da.io.atomic import flush, write_text_atomic
 from releo_da.types import InputError
 
 FOLDERS = ("figures",)
@@ -41,8 +41,11 @@ def create_run_directory(path: str | Path, folders: Iterable[str] = FOLDERS) -> 
     """
     root = Path(path)
     try:
+        made = [one for one in (root, *root.parents) if not one.exists()]
         for folder in (root, *(root / name for name in folders)):
             folder.mkdir(parents=True, exist_ok=True)
+        for one in made:  # the entry of a folder is in the one above it
+            flush(one.parent)
     except OSError as error:
         raise InputError(
             f"{path}: cannot be made a run directory ({error.strerror}); choose another with --out"

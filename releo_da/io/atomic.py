@@ -23,11 +23,11 @@ def replacing(path: str | Path) -> Iterator[Path]:
     aside = path.with_name(f".{path.name}.tmp")
     try:
         yield aside
-        _flush(aside)
+        flush(aside)
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
-    _flush(path.parent)
+    flush(path.parent)
 
 
 @contextmanager
@@ -44,14 +44,14 @@ def replacing_folder(path: str | Path) -> Iterator[Path]:
     try:
         yield aside
         for one in (aside, *aside.rglob("*")):
-            _flush(one)
+            flush(one)
         if path.exists():
             os.replace(path, old)
         os.replace(aside, path)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
-    _flush(path.parent)
+    flush(path.parent)
 
 
 def write_bytes_atomic(path: str | Path, data: bytes) -> None:
@@ -65,7 +65,7 @@ def write_text_atomic(path: str | Path, text: str) -> None:
     write_bytes_atomic(path, text.encode("utf-8"))
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Wait until a file's data, or a folder's names, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -8,6 +8,7 @@ begins with a dot and to rename it when it is whole.
 from __future__ import annotations
 
 from pathlib import Path
+from stat import S_ISREG
 from typing import NamedTuple
 
 WILD = set("*?[")
@@ -43,8 +44,13 @@ def arrived(folder: Path, pattern: str) -> list[Arrived]:
     found = []
     for path in sorted(folder.glob(pattern)):
         name = path.relative_to(folder)
-        if any(part.startswith(".") for part in name.parts) or not path.is_file():
+        if any(part.startswith(".") for part in name.parts):
             continue
-        facts = path.stat()
+        try:
+            facts = path.stat()
+        except FileNotFoundError:  # removed since it was listed, or a link to nothing
+            continue
+        if not S_ISREG(facts.st_mode):
+            continue
         found.append(Arrived(path, name.as_posix(), facts.st_size, facts.st_mtime_ns))
     return found

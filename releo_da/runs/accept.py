@@ -27,7 +27,7 @@ from typing import NamedTuple
 import xarray as xr
 
 from releo_da.cycling.ledger import Ledger
-from releo_da.cycling.records import ASSIMILATED, LATE, WAITING, Accepted, Arrival, Key
+from releo_da.cycling.records import ASSIMILATED, FAILED, LATE, WAITING, Accepted, Arrival, Key
 from releo_da.io.acquisition_file import write_acquisition
 from releo_da.io.series import MINUTE, chosen_of, passes
 from releo_da.types import Acquisition
@@ -91,7 +91,7 @@ def decide(
     group = sorted([one for one in products if one not in away], key=lambda o: o.arrival.key)
     kept = group if rule == "all" else [_chosen(part, rule) for part in passes(group)]
     wins = [one for one in kept if one.status not in (WAITING, ASSIMILATED)]
-    lost = [o for o in group if o not in kept and o.status in ("", WAITING, ASSIMILATED)]
+    lost = [o for o in group if o not in kept and o.status in ("", WAITING, ASSIMILATED, FAILED)]
     wrong = [one.arrival.key for one in (*lost, *away) if one.status == ASSIMILATED]
     wrong += [one.arrival.key for one in wins if last is not None and one.arrival.key < last]
     loses = dict.fromkeys((one.arrival.identity for one in lost), OTHER)

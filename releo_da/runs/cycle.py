@@ -9,6 +9,7 @@ the order (time, sensor, product, identity), and commits cycle by cycle. What it
     late         earlier than the replay window: recorded, not assimilated
     duplicate    another product of a pass of which one is assimilated
     corrected    the product of a pass that is kept instead of one that was assimilated
+    failed       its assimilation raised: set aside and told (`releo_da.runs.set_aside`)
     refused      a file that cannot be read: recorded with its error, tried again when it changes,
                  or by the next sweep where the reason may pass
     ahead        dated ahead of the clock of the machine: held back until it is not
@@ -27,6 +28,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from traceback import format_exception
 from typing import Any, NamedTuple
 
 import torch
@@ -40,7 +42,7 @@ from releo_da.io.acquisition_file import read_acquisition
 from releo_da.io.inbox import Arrived
 from releo_da.io.series import Series
 from releo_da.io.state_rows import reading_state
-from releo_da.io.times import today
+from releo_da.io.times import isoformat, today
 from releo_da.runs.accept import copy_of
 from releo_da.runs.intake import Intake, bare
 from releo_da.runs.judged import Judged
@@ -48,6 +50,7 @@ from releo_da.runs.located import Locating, told
 from releo_da.runs.model import Model
 from releo_da.runs.outputs import Write
 from releo_da.runs.retention import retain, tidy
+from releo_da.runs.set_aside import its_own
 from releo_da.runs.store import Store, ids_of
 from releo_da.runs.turn import Turn, prior, turn, widened
 from releo_da.runs.watched import Watching
@@ -120,6 +123,11 @@ class Service:
         return self.store.ledger
 
     @cached_property
+    def failed(self) -> list[str]:
+        """What the last sweep has set aside, with the errors."""
+        return []
+
+    @cached_property
     def located(self) -> Locating:
         """The model on the pixel axis of the run."""
         return Locating(self.model, self.bind)
@@ -140,15 +148,30 @@ class Service:
         found = self.intake.take_in(self.inbox(), self.store.pixels, stop)
         self.store.resume()
         self.located.renew()
+        self.failed.clear()
         count = 0
         while (arrival := self.ledger.queue.next()) is not None and not stop():
-            self._assimilate(arrival)
+            try:
+                self._assimilate(arrival)
+            except Exception as error:
+                if not its_own(error):
+                    raise
+                self._set_aside(arrival, error)
+                continue
             self._retain()
             count += 1
         if arrival is None:
             self._retain()  # a call that was killed may not have come to it
             tidy(self.store.root, self.ledger)
         return Swept(count, found.empty, found.refused, found.undone)
+
+    def _set_aside(self, arrival: Arrival, error: Exception) -> None:
+        """Record and log an acquisition whose assimilation failed."""
+        self.ledger.queue.fail(arrival.identity, repr(error))
+        trace = "".join(format_exception(error))
+        about = {**arrival._asdict(), "error": repr(error), "trace": trace}
+        self.log.write({"kind": "failed", **about})
+        self.failed.append(f"{isoformat(arrival.time)} {arrival.sensor} {arrival.file}: {error!r}")
 
     def _retain(self) -> None:
         retain(self.store.root, self.ledger, self.replay_days, self.thin_days)

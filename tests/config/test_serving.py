@@ -1,11 +1,13 @@
 """A service is not stopped by what its earlier calls left: it says what is damaged and goes on."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from releo_da.config import serving
 from releo_da.cycling.ledger import Ledger
+from releo_da.runs import cycle
 
 from .test_cycling import CYCLE, Run, deliver, run
 
@@ -94,3 +96,23 @@ def test_nothing_of_a_refused_configuration_is_written(tmp_path: Path, run: Run,
     assert "the last state has [member, latent]" in capsys.readouterr().err
     assert (root / "config.yaml").read_bytes() == text
     assert run(*CYCLE) == 0
+
+
+def test_an_acquisition_that_fails_is_told_listed_and_tried_again(
+    tmp_path: Path, run: Run, capsys, monkeypatch
+) -> None:
+    deliver(tmp_path / "inbox", 0, 1)
+
+    def fails(*arguments, **options):
+        raise RuntimeError("no such table")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cycle, "turn", fails)
+        assert run(*CYCLE) == 1
+    assert "set aside, its assimilation failed" in capsys.readouterr().err
+    assert run("status", "run", "--json") == 0
+    failed = json.loads(capsys.readouterr().out)["failed"]
+    assert [one["reason"] for one in failed] == ["RuntimeError('no such table')"] * 2
+    assert run(*CYCLE) == 0 and cycles(tmp_path / "run") == 0
+    assert run(*CYCLE, "--set", "cycle.retry_failed=true") == 0
+    assert cycles(tmp_path / "run") == 2

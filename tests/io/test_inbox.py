@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -55,3 +56,20 @@ def test_another_process_cannot_hold_the_same_directory(tmp_path, project_root):
         assert "BlockingIOError" in refused.stderr
         assert str(tmp_path) in refused.stderr
     assert other().stdout.strip() == "held"
+
+
+def test_a_file_that_goes_while_the_folder_is_read_is_left_out(tmp_path, monkeypatch):
+    for name in ("a.nc", "b.nc"):
+        (tmp_path / name).write_text(name, encoding="utf-8")
+    (tmp_path / "c.nc").symlink_to(tmp_path / "nowhere")
+    stat = Path.stat
+
+    def going(path, **options):
+        found = stat(path, **options)
+        if path.name == "a.nc":
+            path.unlink()
+        return found
+
+    monkeypatch.setattr(Path, "stat", going)
+    assert [file.name for file in arrived(tmp_path, "*.nc")] in (["a.nc", "b.nc"], ["b.nc"])
+    assert [file.name for file in arrived(tmp_path, "*.nc")] == ["b.nc"]
