@@ -93,7 +93,7 @@ def _check(db: sqlite3.Connection) -> None:
     Raises:
         sqlite3.DatabaseError: in words.
     """
-    found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    found = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
         raise sqlite3.DatabaseError(str(found)[:100])
     fresh = sqlite3.connect(":memory:")

@@ -55,7 +55,7 @@ def changed(statement: str) -> Callable[[Path], bytes]:
         path = folder / "made.sqlite"
         path.write_bytes(TARGETS["ledger"].seeds(folder)[0])
         with sqlite3.connect(path) as database:
-            database.execute(statement)
+            database.executescript(statement)
             database.execute("PRAGMA journal_mode=DELETE")
         database.close()
         return path.read_bytes()
@@ -76,6 +76,16 @@ FOUND = {
         "ledger",
         changed("UPDATE acquisition SET identity='../../a' WHERE identity='a2'"),
         "is called '../../a'",
+    ),
+    "indices exchanged": (
+        "ledger",
+        changed(
+            "PRAGMA writable_schema=ON; UPDATE sqlite_master SET rootpage="
+            "(SELECT sum(rootpage) FROM sqlite_master WHERE name IN "
+            "('cycle_time', 'acquisition_kept')) - rootpage "
+            "WHERE name IN ('cycle_time', 'acquisition_kept')"
+        ),
+        "not a ledger",
     ),
     "no moment": ("ledger", changed("UPDATE cycle SET recorded='soon'"), "isoformat"),
 }  # fmt: skip
