@@ -29,6 +29,8 @@ NETCDF = threading.RLock()
 DECODING = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 """What xarray raises of attributes of another type than it takes them for."""
 
+XARRAY = (xr.DataArray, xr.Dataset, xr.Variable)
+
 
 @contextmanager
 def opened(path: str | Path, chunks: dict[str, int] | None = None) -> Iterator[xr.Dataset]:
@@ -93,9 +95,14 @@ def _undecoded(path: Path, error: Exception) -> InputError:
 
 
 def _while_decoding(error: BaseException) -> bool:
-    """Whether an error comes out of where xarray decodes what it reads."""
+    """Whether an error comes out of where xarray decodes what it reads.
+
+    An AttributeError that a property of xarray meets there comes out as one of the property itself,
+    raised in ``__getattr__`` and without the frames below.
+    """
     frames = [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)]
-    return any(name.startswith("xarray.coding.") for name in frames)
+    hidden = isinstance(error, AttributeError) and isinstance(error.obj, XARRAY)
+    return hidden or any(name.startswith("xarray.coding.") for name in frames)
 
 
 def _check(path: Path) -> None:

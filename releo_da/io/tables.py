@@ -119,6 +119,7 @@ def read_csv(path: str | Path, where: str = "", style: Style = CSV) -> pd.DataFr
         raise InputError(f"{name}: the table is empty; it needs rows of data")
     named = _named(table, style, name)
     _check_end(path, named, style, name)
+    head = head.str.strip()  # as columns are named: there are many kinds of blanks
     if style.header is True and head.dropna().duplicated().any():
         twice = head[head.notna() & head.duplicated()].iloc[0]
         raise InputError(f"{name}: several columns are named '{twice}'; rename all but one")

@@ -38,6 +38,14 @@ def encoded_by_a_number(folder: Path) -> bytes:
     return bytes_of(folder, "made.nc", write)
 
 
+def numbers_with_an_encoding(folder: Path) -> bytes:
+    data = bytearray(TARGETS["netcdf_classic"].seeds(folder)[0])
+    place = data.index(b"_Encoding") + len("_Encoding") + 3 + 4 + 4 + len("utf-8") + 3
+    assert data[place : place + 4] == b"\0\0\0\2"  # characters
+    data[place + 3] = 1  # bytes
+    return bytes(data)
+
+
 def along_time_twice(folder: Path) -> bytes:
     def write(path: Path) -> None:
         data_set({"point": 2}).to_netcdf(path, format="NETCDF3_CLASSIC")
@@ -65,7 +73,10 @@ def changed(statement: str) -> Callable[[Path], bytes]:
 
 FOUND = {
     "encoding": ("netcdf_classic", encoded_by_a_number, "cannot be decoded"),
+    "numbers as text": ("netcdf_classic", numbers_with_an_encoding, "cannot be decoded"),
     "an axis twice": ("netcdf_classic", along_time_twice, "each once"),
+    "one name with another blank": (
+        "weather", lambda folder: b"date,t,t\x1e,p\n2020-05-01,13,12,1.5\n", "named 't'"),
     "no UTF-8": (
         "ledger", changed("UPDATE settings SET said=CAST(x'7bff7d' AS TEXT)"), "decode"),
     "scores of bytes": ("ledger", changed("UPDATE cycle SET scores=x'7b7d'"), "another type"),

@@ -12,7 +12,7 @@ from releo_da.config import twin as twins
 from releo_da.config.document import load
 from releo_da.config.options import Options
 from releo_da.cycling.fields import Correlated
-from releo_da.io import drop_duplicates, merge
+from releo_da.io import drop_duplicates, merge, read_state
 from releo_da.runs.block import Task
 from releo_da.runs.hindcast import hindcast
 from releo_da.types import InputError
@@ -73,11 +73,12 @@ def test_it_ends_and_goes_on_to_the_bit_while_points_are_added(tmp_path, service
         deliver(tmp_path / "inbox", few if date < 3 else all_of_them, [date])
     whole = service("whole", model=listening())
     assert whole.sweep().assimilated == 7
-    for _ in ALL:
-        asked = iter([False, True])
-        service("parts", model=listening()).sweep(lambda asked=asked: next(asked))
+    for done in range(len(ALL)):
+        parts = service("parts", model=listening())
+        swept = parts.sweep(lambda one=parts, done=done: one.store.number > done)
+        assert swept.assimilated == 1
     assert states(tmp_path / "parts") == states(tmp_path / "whole")
-    place = whole.store.state.memory["place"]
+    place = read_state(tmp_path / "whole" / "states" / "000007.safetensors").memory["place"]
     assert place.shape == (9, 3) and len(torch.unique(place, dim=0)) == 9
 
 
