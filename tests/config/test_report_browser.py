@@ -38,7 +38,8 @@ const frame = document.createElement("iframe");
 frame.style.cssText = "width: WIDTHpx; height: 900px; border: 0; position: absolute";
 frame.onload = () => { const d = frame.contentDocument, images = [...d.images];
 document.body.setAttribute("data-measured", [d.documentElement.scrollWidth, images.length,
-images.filter(i => i.complete && i.naturalWidth > 0 && i.width <= WIDTH).length].join(" ")); };
+images.filter(i => i.complete && i.naturalWidth > 0 &&
+  (i.closest("figure") || i).clientWidth <= WIDTH).length].join(" ")); };
 document.body.appendChild(frame); frame.srcdoc = document.getElementById("page").textContent;
 });</script>"""
 
