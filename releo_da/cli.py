@@ -240,7 +240,9 @@ def status(
     """Where a cycling run stands: last cycle, what was left out and why."""
     from releo_da.config import commands
 
-    commands.status(run, as_json)
+    status = commands.status(run, as_json)
+    if status:
+        raise typer.Exit(status)
 
 
 @app.command()

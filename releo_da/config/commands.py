@@ -35,10 +35,11 @@ from releo_da.config.assemble import STATES
 from releo_da.config.document import load
 from releo_da.config.finished import mapping_of
 from releo_da.config.forecasters import FORECASTERS
+from releo_da.config.last_call import noted
 from releo_da.config.observing import OPERATORS
 from releo_da.config.options import Options
 from releo_da.config.report import report
-from releo_da.config.run_files import warn
+from releo_da.config.run_files import run_root, warn
 from releo_da.config.schema import component
 from releo_da.config.schema import options as options_schema
 from releo_da.config.schemes import SCHEMES, SMOOTHERS
@@ -97,10 +98,14 @@ def inspect(config: Path, options: Options) -> int | None:
 def cycle(config: Path, options: Options, once: bool) -> int | None:
     """Assimilate what has arrived in the inbox; without ``once``, until a signal ends it."""
     document = load(config, options.settings)
-    if tiling.wanted(document):
-        path, status = tiling.command(document, options, once, partial(_tell, options), warn)
-    else:
-        path, status = cycling.command(document, options, once, partial(_tell, options), warn)
+    say = partial(_tell, options)
+
+    def work() -> tuple[Path | None, int]:
+        if tiling.wanted(document):
+            return tiling.command(document, options, once, say, warn)
+        return cycling.command(document, options, once, say, warn)
+
+    path, status = noted(run_root(document, options, "cycle"), work)
     if path is not None:
         _finished(options, path)
     return status
@@ -120,15 +125,17 @@ def forecast(run: Path, until: date, options: Options, weather: Path | None = No
 
 
 def status(run: Path, as_json: bool) -> int | None:
-    """Where a cycling run stands."""
+    """Where a cycling run stands; 2 where its last state or a tile is not to be resumed from."""
     if (run / PLAN).is_file():
         found, lines = tile_status.tiled_status(run), tile_status.tiled_lines
+        wrong = found["summary"]["failed"] > 0
     else:
         found, lines = standing.status(run), standing.lines
+        wrong = found["damaged"] is not None
     told = [json.dumps(found, indent=2)] if as_json else lines(found)
     for line in told:
         Console().print(line, soft_wrap=True, highlight=False, markup=False)
-    return None
+    return 2 if wrong else None
 
 
 def verify(run: Path, as_json: bool) -> int | None:

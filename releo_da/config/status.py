@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from releo_da.config.health import line, run_rules, standing
+from releo_da.config.last_call import last_call
+from releo_da.config.last_call import line as call_line
 from releo_da.config.report import LEDGER
 from releo_da.cycling.ledger import Ledger
 from releo_da.cycling.records import DUPLICATE, FAILED, LATE, REPLACED, WAITING
-from releo_da.io.times import isoformat
+from releo_da.io.times import isoformat, today
+from releo_da.runs.store import last_state
 from releo_da.types import InputError
 
 LABELS = {
@@ -42,7 +45,9 @@ def status(root: Path) -> dict[str, Any]:
     ``failed`` acquisitions in the order of all with the reason, ``unclear`` products, ``refused``
     files with their errors.
 
-    ``alarms``, those that stand, by the clock of the acquisitions and by today's.
+    ``alarms``, those that stand, by the clock of the acquisitions and by today's; ``call``, how the
+    last call ended (`releo_da.config.last_call`); ``age_days``, from the last acquisition to today;
+    ``damaged``, why the last state cannot be resumed from, or None. Its file is read once.
 
     Raises:
         InputError: the directory holds no ledger.
@@ -52,12 +57,14 @@ def status(root: Path) -> dict[str, Any]:
     with Ledger(root / LEDGER) as ledger:
         last = ledger.last()
         found: dict[str, Any] = {"counts": ledger.counts(), "last": None}
+        found |= {"call": last_call(root), "age_days": None, "damaged": damaged(root, ledger)}
         if last is not None:
             found["last"] = {
                 **_told(last.arrival),
                 "state": str(root / last.state),
                 "diverged": last.scores["diverged"],
             }
+            found["age_days"] = round(today() - last.arrival.time, 2)
         found["alarms"] = standing(ledger, run_rules(root))
         for status in (WAITING, DUPLICATE, REPLACED, LATE, FAILED):
             listed = ledger.queue.listed(status)
@@ -67,11 +74,33 @@ def status(root: Path) -> dict[str, Any]:
     return found
 
 
+def damaged(root: Path, ledger: Ledger) -> str | None:
+    """Why the last state cannot be resumed from, or None; a service may commit meanwhile."""
+    while True:
+        before = ledger.last()
+        try:
+            last_state(root, ledger)
+        except InputError as error:
+            after = ledger.last()
+            if before is not None and after is not None and after.number != before.number:
+                continue  # given up since its row was read
+            return str(error)
+        return None
+
+
 def _told(arrival: Any) -> dict[str, str]:
     """An acquisition as it is named to people: time, sensor, product, file."""
     named: dict[str, str] = arrival._asdict() | {"time": isoformat(arrival.time)}
     del named["identity"]
     return named
+
+
+def call_lines(found: dict[str, Any]) -> list[str]:
+    """How old the last acquisition is, and how the last call ended."""
+    told = []
+    if found["age_days"] is not None:
+        told.append(f"age of the last acquisition today: {found['age_days']:.1f} days")
+    return told + ([call_line(found["call"])] if found["call"] else [])
 
 
 def lines(found: dict[str, Any]) -> list[str]:
@@ -85,6 +114,9 @@ def lines(found: dict[str, Any]) -> list[str]:
             f"state: {last['state']}",
             f"pixels that diverged then, and were recovered: {last['diverged']}",
         ]
+    told += call_lines(found)
+    if found["damaged"]:
+        told.append(f"DAMAGED: {found['damaged']}")
     told += [line(one) for one in found["alarms"]]
     for kind, words in {
         **dict.fromkeys((WAITING, DUPLICATE, REPLACED, LATE, FAILED), ACQUISITION),

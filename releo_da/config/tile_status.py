@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from releo_da.config.health import line
+from releo_da.config.last_call import last_call
 from releo_da.config.report import LEDGER
 from releo_da.config.standing import counted, stands
-from releo_da.config.status import LABELS, SHOWN, status
+from releo_da.config.status import LABELS, SHOWN, call_lines, status
 from releo_da.cycling.ledger import Ledger
 from releo_da.io.tile_plan import read_plan
-from releo_da.io.times import isoformat
+from releo_da.io.times import isoformat, today
 
 
 def tiled_status(root: Path) -> dict[str, Any]:
@@ -20,8 +21,11 @@ def tiled_status(root: Path) -> dict[str, Any]:
 
     ``tiles``, by name: how it ``stands`` (done, failed, behind), ``error``, ``cycles``, ``last``
     acquisition and ``lag_days`` behind the tile that is farthest; ``summary``, how many stand how;
-    ``counts`` added over tiles, by the names of `releo_da.config.status.LABELS`; ``alarms``, each
-    with its tile; ``refused``, errors of files with the number of tiles that refused them.
+    ``failed_and_lagging``, how many of those that failed lag; ``counts`` by the names of
+    `releo_da.config.status.LABELS`, of files each once, of the others added over tiles; ``alarms``,
+    each with its tile; ``refused``, errors of files with the number of tiles that refused them;
+    ``call`` and ``age_days`` as of a run without tiles. A tile whose last state cannot be resumed
+    from has failed, whatever its last task said.
 
     Raises:
         InputError: the directory holds no run in tiles.
@@ -30,29 +34,40 @@ def tiled_status(root: Path) -> dict[str, Any]:
     tiles = stands(root, plan)
     counts, alarms, refused = Counter[str](), [], Counter[str]()
     times: dict[str, float] = {}
+    names: dict[str, set[str]] = {"files": set(), "refused": set()}
     for tile in plan.tiles:
         folder, about = plan.folder(root, tile), tiles[tile.name]
         if not (folder / LEDGER).is_file():
             continue
         with Ledger(folder / LEDGER) as ledger:
             last = ledger.last()
+            names["files"] |= ledger.files.names()
+            names["refused"] |= ledger.files.refused().keys()
         if last is not None:
             times[tile.name] = last.arrival.time
         found = status(folder)
         counts.update(found["counts"])
         refused.update(one["error"] for one in found["refused"])
         alarms += [{**one, "tile": tile.name} for one in found["alarms"]]
+        if found["damaged"]:
+            about |= {"stands": "failed", "error": found["damaged"]}
         about["cycles"] = found["counts"]["cycles"]
     newest = max(times.values(), default=0.0)
     for name, about in tiles.items():
         about.pop("time", None)
         about["last"] = isoformat(times[name]) if name in times else None
         about["lag_days"] = newest - times[name] if name in times else None
+    for kind, listed in names.items():
+        counts[kind] = len(listed)
+    lagging = [n for n, about in tiles.items() if about["stands"] == "failed" and about["lag_days"]]
     return {
         "summary": counted(tiles),
+        "failed_and_lagging": len(lagging),
         "counts": {name: counts[name] for name in LABELS},
         "last": isoformat(newest) if times else None,
         "lag_days": max((newest - time for time in times.values()), default=0.0),
+        "call": last_call(root),
+        "age_days": round(today() - newest, 2) if times else None,
         "alarms": alarms,
         "refused": [{"error": error, "tiles": n} for error, n in refused.items()],
         "tiles": tiles,
@@ -63,9 +78,14 @@ def tiled_lines(found: dict[str, Any]) -> list[str]:
     """The same as lines; of long lists the first, and how many there are."""
     said = ", ".join(f"{count} {word}" for word, count in found["summary"].items())
     told = [f"tiles: {len(found['tiles'])} ({said})"]
-    told += [f"{label}, over all tiles: {found['counts'][name]}" for name, label in LABELS.items()]
+    for name, label in LABELS.items():
+        over = "" if name in ("files", "refused") else ", over all tiles"
+        told.append(f"{label}{over}: {found['counts'][name]}")
     told += [f"last acquisition: {found['last']}"] if found["last"] else []
     told.append(f"largest lag of a tile: {found['lag_days']:g} days")
+    if found["failed_and_lagging"]:
+        told.append(f"failed tiles that lag behind: {found['failed_and_lagging']}")
+    told += call_lines(found)
     failed = [
         f"{about['stands']}: {name}: {about.get('error', '')}".rstrip(": ")
         for name, about in found["tiles"].items()

@@ -77,6 +77,10 @@ class ReadFiles:
         rows = self.db.execute("SELECT name, error FROM file WHERE error IS NOT NULL ORDER BY name")
         return {name: error for name, error in rows}
 
+    def names(self) -> set[str]:
+        """All files that were dealt with, the unreadable too."""
+        return {str(name) for (name,) in self.db.execute("SELECT name FROM file")}
+
     def unclear(self) -> list[tuple[str, str]]:
         """Products without a clear pixel, each with its file."""
         rows = self.db.execute("SELECT product, file FROM unclear ORDER BY product, file")

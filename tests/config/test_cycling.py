@@ -357,12 +357,41 @@ def test_status_names_what_was_left_out(tmp_path: Path, run: Run, capsys) -> Non
     assert "no cycling run" in capsys.readouterr().err
 
 
+def test_status_tells_how_the_last_call_ended_and_a_damaged_state(
+    tmp_path: Path, run: Run, capsys
+) -> None:
+    deliver(tmp_path / "inbox", 0)
+    assert run(*CYCLE) == 0
+    capsys.readouterr()
+    assert run("status", "run", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["call"]["outcome"] == "done" and found["call"]["error"] is None
+    assert found["call"]["started"] <= found["call"]["ended"]
+    assert found["age_days"] > 2000 and found["damaged"] is None
+
+    (tmp_path / "run" / "states" / "000001.safetensors").write_bytes(b"damaged")
+    deliver(tmp_path / "inbox", 1)
+    assert run(*CYCLE) == 2
+    capsys.readouterr()
+    assert run("status", "run") == 2
+    told = capsys.readouterr().out
+    assert "DAMAGED: " in told and "000001.safetensors" in told
+    assert "last call: began " in told and ", failed: " in told
+    with (tmp_path / "run" / "log.jsonl").open("a", encoding="utf-8") as log:
+        begun = {"kind": "started", "command": "cycle", "written": "2999-01-01T00:00:00+00:00"}
+        log.write(json.dumps(begun) + "\n")
+    assert run("status", "run") == 2
+    told = capsys.readouterr().out
+    assert "last call: began 2999-01-01T00:00:00+00:00, at work or killed" in told
+
+
 def test_long_lists_of_status_are_cut() -> None:
     late = [dict(time=f"t{k}", sensor="s", product="p", file="f") for k in range(20)]
     counts = dict.fromkeys(LABELS, 0) | {"late": 20}
     kinds = ("alarms", "waiting", "duplicate", "replaced", "unclear", "refused")
     empty: dict[str, list] = {kind: [] for kind in kinds}
-    told = lines({"counts": counts, "last": None, "late": late, **empty})
+    plain = dict.fromkeys(("last", "call", "age_days", "damaged"))
+    told = lines({"counts": counts, "late": late, **plain, **empty})
     assert "late: 20 in all, --json lists them; the last 12:" in told
     assert told[-1].startswith("late: t19") and sum("p (f)" in line for line in told) == 12
 

@@ -235,6 +235,7 @@ def test_status_and_report_tell_the_tiles(config: Path, capsys) -> None:
     assert found["lag_days"] == found["tiles"][NAMES[0]]["lag_days"] == 5.0
     told = tiled_lines(found)
     assert told[0] == "tiles: 5 (4 done, 1 failed, 0 behind)"
+    assert "failed tiles that lag behind: 1" in told and "files read: 2" in told
     assert any(one.startswith(f"failed: {NAMES[0]}: ") for one in told)
 
     path = publish(root, json.loads((root / "tiles.json").read_text("utf-8"))["chosen"], True)
@@ -243,8 +244,11 @@ def test_status_and_report_tell_the_tiles(config: Path, capsys) -> None:
     assert (root / "figures" / "tiles.png").is_file()
     with pytest.raises(SystemExit) as ended:
         main(["status", "tiled", "--json"])
-    assert not ended.value.code
-    assert json.loads(capsys.readouterr().out)["summary"]["failed"] == 1
+    assert ended.value.code == 2
+    told = json.loads(capsys.readouterr().out)
+    assert told["summary"]["failed"] == told["failed_and_lagging"] == 1
+    assert told["counts"]["files"] == 2 and told["counts"]["refused"] == 0  # not once a tile
+    assert told["age_days"] > 2000
 
 
 def test_a_forecast_goes_over_all_tiles(config: Path) -> None:

@@ -1,0 +1,98 @@
+"""``call.json``: when the last call of `releo-da cycle` began and ended, and how.
+
+The ledger says what was assimilated, and nothing of a call that failed before or found nothing.
+The note is written when a call ends; one that was killed, or is at work now, is known by its start
+in ``log.jsonl``, which no note follows. A call that found the run in use leaves no note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from releo_da.config.finished import mapping_of, parsed
+from releo_da.config.report import LEDGER
+from releo_da.io import write_json
+from releo_da.io.tile_plan import PLAN
+from releo_da.types import InputError
+
+CALL = "call.json"
+DONE, FAILED, OPEN = "done", "failed", "at work or killed"
+
+OPENED = '{"kind": "started", "command": "cycle"'
+"""How the record of a call begins in the log."""
+
+Ending = tuple[Path | None, int]
+"""Path of the report, or None, and the exit status."""
+
+
+def noted(root: Path, work: Callable[[], Ending]) -> Ending:
+    """What a call gives, after a note of how it ended in its run directory.
+
+    Raises:
+        Exception: those of ``work``.
+    """
+    started = _now()
+    try:
+        ending = work()
+    except BlockingIOError:
+        raise
+    except Exception as error:
+        _write(root, started, " ".join(str(error).split()) or type(error).__name__)
+        raise
+    _write(root, started, f"exit status {ending[1]}" if ending[1] else None)
+    return ending
+
+
+def last_call(root: Path) -> dict[str, Any] | None:
+    """The last call: ``started``, ``ended`` (ISO, UTC), ``outcome`` and ``error``; or None.
+
+    ``outcome`` is done, failed, or "at work or killed", with ``ended`` None.
+    """
+    try:
+        held: dict[str, Any] | None = mapping_of(root / CALL)
+    except (OSError, InputError):  # a note, not a fact
+        held = None
+    begun = _begun(root / "log.jsonl")
+    if begun is not None and (held is None or begun > str(held.get("ended"))):
+        return {"started": begun, "ended": None, "outcome": OPEN, "error": None}
+    return held
+
+
+def line(call: dict[str, Any]) -> str:
+    """A call as a line."""
+    ended = f", ended {call['ended']}" if call["ended"] else ""
+    error = f": {call['error']}" if call["error"] else ""
+    return f"last call: began {call['started']}{ended}, {call['outcome']}{error}"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _write(root: Path, started: str, error: str | None) -> None:
+    """The note, where there is a run; a disk that takes none keeps no call from its end."""
+    if not any((root / name).is_file() for name in (LEDGER, PLAN)):
+        return
+    outcome = DONE if error is None else FAILED
+    note = {"started": started, "ended": _now(), "outcome": outcome, "error": error}
+    with suppress(OSError):
+        write_json(root / CALL, note)
+
+
+def _begun(path: Path) -> str | None:
+    """When the last call opened the run, from its log."""
+    found = None
+    with suppress(OSError), path.open(encoding="utf-8", errors="replace") as log:
+        for text in log:
+            if text.startswith(OPENED):
+                found = text
+    if found is None:
+        return None
+    try:
+        return str(parsed(path, found).get("written"))
+    except InputError:  # cut by a crash
+        return None
