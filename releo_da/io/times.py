@@ -42,11 +42,6 @@ def isoformat(days: float) -> str:
     return str(from_days(days).astype("datetime64[s]"))
 
 
-def today() -> float:
-    """Now, by the clock of this machine."""
-    return datetime.datetime.now(datetime.UTC).timestamp() / 86_400.0
-
-
 def parse_moment(moment: Moment, where: str) -> float:
     """Days since 1970-01-01 of a date, a time or a text in ISO 8601 (UTC unless it says else).
 
