@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,7 @@ from releo_da.config.assemble import STATES
 from releo_da.config.document import load
 from releo_da.config.finished import mapping_of
 from releo_da.config.forecasters import FORECASTERS
+from releo_da.config.heard import Heard
 from releo_da.config.last_call import noted
 from releo_da.config.observing import OPERATORS
 from releo_da.config.options import Options
@@ -98,14 +98,20 @@ def inspect(config: Path, options: Options) -> int | None:
 def cycle(config: Path, options: Options, once: bool) -> int | None:
     """Assimilate what has arrived in the inbox; without ``once``, until a signal ends it."""
     document = load(config, options.settings)
-    say = partial(_tell, options)
+    root = run_root(document, options, "cycle")
+    heard = Heard(root)
+
+    def say(swept: str) -> None:
+        _tell(options, swept)
+        for alarm in heard.raised():
+            warn(alarm)
 
     def work() -> tuple[Path | None, int]:
         if tiling.wanted(document):
             return tiling.command(document, options, once, say, warn)
         return cycling.command(document, options, once, say, warn)
 
-    path, status = noted(run_root(document, options, "cycle"), work)
+    path, status = noted(root, work)
     if path is not None:
         _finished(options, path)
     return status

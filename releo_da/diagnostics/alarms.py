@@ -99,8 +99,8 @@ def silent(sensor: str, last: float, days: float, usual: float, limit: float) ->
         "",
         last,
         days,
-        f"no acquisition for {days:.1f} days; it came every {usual:.1f}, and {limit:.1f} are "
-        "usual at most",
+        f"no acquisition for {days:.1f} days; it came every {usual:.1f}, and up to {limit:.1f} "
+        "days are no alarm",
         "the run goes on with its other sensors, and with a wider spread",
         "look at the delivery of the sensor and at the refused files of the inbox",
     )
