@@ -43,7 +43,7 @@ from releo_da.config.run_files import run_root, warn
 from releo_da.config.schema import component
 from releo_da.config.schema import options as options_schema
 from releo_da.config.schemes import SCHEMES, SMOOTHERS
-from releo_da.config.sections import products, score
+from releo_da.config.sections import products, score, section
 from releo_da.config.sections import train as train_section
 from releo_da.config.show import show_scores
 from releo_da.config.sources import READERS
@@ -51,6 +51,7 @@ from releo_da.config.toy import TOY_OPERATORS
 from releo_da.config.toy_source import TOYS, is_toy, toy_source
 from releo_da.cycling.fields import correlated
 from releo_da.io import write_json
+from releo_da.io.inbox import folder_and_pattern
 from releo_da.io.tile_plan import PLAN
 from releo_da.types import InputError
 
@@ -111,7 +112,11 @@ def cycle(config: Path, options: Options, once: bool) -> int | None:
             return tiling.command(document, options, once, say, warn)
         return cycling.command(document, options, once, say, warn)
 
-    path, status = noted(root, work)
+    def inbox() -> Path:
+        wanted = section(document, "cycle", cycling.cycle)
+        return document.resolve(folder_and_pattern(wanted.inbox)[0])
+
+    path, status = noted(root, work, inbox)
     if path is not None:
         _finished(options, path)
     return status

@@ -29,8 +29,13 @@ Ending = tuple[Path | None, int]
 """Path of the report, or None, and the exit status."""
 
 
-def noted(root: Path, work: Callable[[], Ending]) -> Ending:
+def noted(root: Path, work: Callable[[], Ending], inbox: Callable[[], Path]) -> Ending:
     """What a call gives, after a note of how it ended in its run directory.
+
+    Args:
+        root: the run directory.
+        work: the call; path of its report and exit status.
+        inbox: the folder in which its files arrive.
 
     Raises:
         Exception: those of ``work``.
@@ -41,14 +46,14 @@ def noted(root: Path, work: Callable[[], Ending]) -> Ending:
     except BlockingIOError:
         raise
     except Exception as error:
-        _write(root, started, " ".join(str(error).split()) or type(error).__name__)
+        _write(root, started, " ".join(str(error).split()) or type(error).__name__, inbox)
         raise
-    _write(root, started, f"exit status {ending[1]}" if ending[1] else None)
+    _write(root, started, f"exit status {ending[1]}" if ending[1] else None, inbox)
     return ending
 
 
 def last_call(root: Path) -> dict[str, Any] | None:
-    """The last call: ``started``, ``ended`` (ISO, UTC), ``outcome`` and ``error``; or None.
+    """The last call: ``started``, ``ended`` (ISO, UTC), ``outcome``, ``error``, ``inbox``; or None.
 
     ``outcome`` is done, failed, or "at work or killed", with ``ended`` None.
     """
@@ -58,8 +63,15 @@ def last_call(root: Path) -> dict[str, Any] | None:
         held = None
     begun = _begun(root / "log.jsonl")
     if begun is not None and (held is None or begun > str(held.get("ended"))):
-        return {"started": begun, "ended": None, "outcome": OPEN, "error": None}
+        inbox = None if held is None else held.get("inbox")
+        return {"started": begun, "ended": None, "outcome": OPEN, "error": None, "inbox": inbox}
     return held
+
+
+def gone(call: dict[str, Any] | None, name: str) -> bool:
+    """Whether a file is no longer in the inbox of the last call, which is there and known."""
+    inbox = None if call is None else call.get("inbox")
+    return isinstance(inbox, str) and Path(inbox).is_dir() and not Path(inbox, name).exists()
 
 
 def line(call: dict[str, Any]) -> str:
@@ -73,14 +85,18 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _write(root: Path, started: str, error: str | None) -> None:
+def _write(root: Path, started: str, error: str | None, inbox: Callable[[], Path]) -> None:
     """The note, where there is a run; a disk that takes none keeps no call from its end."""
     if not any((root / name).is_file() for name in (LEDGER, PLAN)):
         return
     outcome = DONE if error is None else FAILED
     note = {"started": started, "ended": _now(), "outcome": outcome, "error": error}
     with suppress(OSError):
-        write_json(root / CALL, note)
+        try:
+            folder = str(inbox().resolve())
+        except InputError:  # the configuration, or the folder, is what the call failed for
+            folder = None
+        write_json(root / CALL, {**note, "inbox": folder})
 
 
 def _begun(path: Path) -> str | None:

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from releo_da.config.health import line, run_rules, standing
-from releo_da.config.last_call import last_call
+from releo_da.config.last_call import gone, last_call
 from releo_da.config.last_call import line as call_line
 from releo_da.config.report import LEDGER
 from releo_da.cycling.ledger import Ledger
 from releo_da.cycling.records import DUPLICATE, FAILED, LATE, REPLACED, WAITING
 from releo_da.io.times import isoformat, today
-from releo_da.runs.store import last_state
+from releo_da.runs.store import DIGITS, last_state
 from releo_da.types import InputError
 
 LABELS = {
@@ -30,8 +30,8 @@ LABELS = {
 }
 """Words for the counts of a ledger."""
 
-ACQUISITION = "{time} {sensor} {product} ({file})"
-"""How an acquisition is told."""
+ACQUISITION = "{time} {sensor} {product} ({file}) {digits}"
+"""How an acquisition is told; the digits are those of its content, as in the name of a product."""
 
 SHOWN = 12
 """Names of one kind that are written as lines, the latest."""
@@ -43,7 +43,7 @@ def status(root: Path) -> dict[str, Any]:
     ``counts`` by the names of `LABELS`; ``last``, the last cycle, or None; ``waiting``,
     acquisitions to be assimilated; and what was left out: ``duplicate``, ``replaced``, ``late`` and
     ``failed`` acquisitions in the order of all with the reason, ``unclear`` products, ``refused``
-    files with their errors.
+    files with their errors, and whether they are ``gone`` from the inbox.
 
     ``alarms``, those that stand, by the clock of the acquisitions and by today's; ``call``, how the
     last call ended (`releo_da.config.last_call`); ``age_days``, from the last acquisition to today;
@@ -70,7 +70,10 @@ def status(root: Path) -> dict[str, Any]:
             listed = ledger.queue.listed(status)
             found[status] = [{**_told(one.arrival), "reason": one.reason} for one in listed]
         found["unclear"] = [{"product": p, "file": file} for p, file in ledger.files.unclear()]
-        found["refused"] = [{"file": f, "error": e} for f, e in ledger.files.refused().items()]
+        found["refused"] = [
+            {"file": file, "error": error, "gone": gone(found["call"], file)}
+            for file, error in ledger.files.refused().items()
+        ]
     return found
 
 
@@ -89,10 +92,9 @@ def damaged(root: Path, ledger: Ledger) -> str | None:
 
 
 def _told(arrival: Any) -> dict[str, str]:
-    """An acquisition as it is named to people: time, sensor, product, file."""
+    """An acquisition as it is named to people: time, sensor, product, file, digits."""
     named: dict[str, str] = arrival._asdict() | {"time": isoformat(arrival.time)}
-    del named["identity"]
-    return named
+    return named | {"digits": named.pop("identity")[:DIGITS]}
 
 
 def call_lines(found: dict[str, Any]) -> list[str]:
@@ -101,6 +103,11 @@ def call_lines(found: dict[str, Any]) -> list[str]:
     if found["age_days"] is not None:
         told.append(f"age of the last acquisition today: {found['age_days']:.1f} days")
     return told + ([call_line(found["call"])] if found["call"] else [])
+
+
+def left_since(one: dict[str, Any]) -> str:
+    """What is added of a file that is no longer in the inbox."""
+    return "; gone from the inbox" if one.get("gone") else ""
 
 
 def lines(found: dict[str, Any]) -> list[str]:
@@ -123,7 +130,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         "unclear": "{product} ({file})",
         "refused": "{file}: {error}",
     }.items():
-        named = [f"{kind}: {words.format(**one)}" for one in found[kind]]
+        named = [f"{kind}: {words.format(**one)}{left_since(one)}" for one in found[kind]]
         if len(named) > SHOWN:
             told.append(f"{kind}: {len(named)} in all, --json lists them; the last {SHOWN}:")
         told += named[-SHOWN:]

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from releo_da.config.health import line
-from releo_da.config.last_call import last_call
+from releo_da.config.last_call import gone, last_call
 from releo_da.config.report import LEDGER
 from releo_da.config.standing import counted, stands
-from releo_da.config.status import LABELS, SHOWN, call_lines, status
+from releo_da.config.status import LABELS, SHOWN, call_lines, left_since, status
 from releo_da.cycling.ledger import Ledger
 from releo_da.io.tile_plan import read_plan
 from releo_da.io.times import isoformat, today
@@ -23,9 +23,10 @@ def tiled_status(root: Path) -> dict[str, Any]:
     acquisition and ``lag_days`` behind the tile that is farthest; ``summary``, how many stand how;
     ``failed_and_lagging``, how many of those that failed lag; ``counts`` by the names of
     `releo_da.config.status.LABELS`, of files each once, of the others added over tiles; ``alarms``,
-    each with its tile; ``refused``, errors of files with the number of tiles that refused them;
-    ``call`` and ``age_days`` as of a run without tiles. A tile whose last state cannot be resumed
-    from has failed, whatever its last task said.
+    each with its tile; ``refused``, errors of files with the number of tiles that refused them, and
+    ``gone`` where the file has left the inbox; ``call`` and ``age_days`` as of a
+    run without tiles. A tile whose last state cannot be resumed from has failed, whatever its last
+    task said.
 
     Raises:
         InputError: the directory holds no run in tiles.
@@ -33,6 +34,7 @@ def tiled_status(root: Path) -> dict[str, Any]:
     plan = read_plan(root)
     tiles = stands(root, plan)
     counts, alarms, refused = Counter[str](), [], Counter[str]()
+    call, left = last_call(root), set[str]()
     times: dict[str, float] = {}
     names: dict[str, set[str]] = {"files": set(), "refused": set()}
     for tile in plan.tiles:
@@ -48,6 +50,7 @@ def tiled_status(root: Path) -> dict[str, Any]:
         found = status(folder)
         counts.update(found["counts"])
         refused.update(one["error"] for one in found["refused"])
+        left |= {one["error"] for one in found["refused"] if gone(call, one["file"])}
         alarms += [{**one, "tile": tile.name} for one in found["alarms"]]
         if found["damaged"]:
             about |= {"stands": "failed", "error": found["damaged"]}
@@ -66,10 +69,10 @@ def tiled_status(root: Path) -> dict[str, Any]:
         "counts": {name: counts[name] for name in LABELS},
         "last": isoformat(newest) if times else None,
         "lag_days": max((newest - time for time in times.values()), default=0.0),
-        "call": last_call(root),
+        "call": call,
         "age_days": round(today() - newest, 2) if times else None,
         "alarms": alarms,
-        "refused": [{"error": error, "tiles": n} for error, n in refused.items()],
+        "refused": [{"error": e, "tiles": n, "gone": e in left} for e, n in refused.items()],
         "tiles": tiles,
     }
 
@@ -92,7 +95,10 @@ def tiled_lines(found: dict[str, Any]) -> list[str]:
         if about["stands"] != "done"
     ]
     raised = [f"{one['tile']}: {line(one)}" for one in found["alarms"]]
-    refused = [f"refused by {one['tiles']} tiles: {one['error']}" for one in found["refused"]]
+    refused = [
+        f"refused by {one['tiles']} tiles: {one['error']}{left_since(one)}"
+        for one in found["refused"]
+    ]
     for kind, listed in (("tiles not done", failed), ("alarms", raised), ("refused", refused)):
         if len(listed) > SHOWN:
             told.append(f"{kind}: {len(listed)} in all, --json lists them; the first {SHOWN}:")

@@ -351,6 +351,12 @@ def test_status_names_what_was_left_out(tmp_path: Path, run: Run, capsys) -> Non
     found = json.loads(capsys.readouterr().out)
     assert [one["file"] for one in found["duplicate"]] == ["again.nc"]
     assert [one["file"] for one in found["late"]] == ["0.nc"]
+    assert len(found["late"][0]["digits"]) == 12
+    assert not found["refused"][0]["gone"]
+    (tmp_path / "inbox" / "broken.nc").unlink()
+    assert run("status", "run") == 0
+    told = capsys.readouterr().out
+    assert "refused: broken.nc: " in told and "; gone from the inbox" in told
     assert found["unclear"] == [{"product": "2020-05-11T10:50:00", "file": "dark.nc"}]
     assert found["refused"][0]["file"] == "broken.nc"
     assert run("status", "inbox") == 2
@@ -386,9 +392,9 @@ def test_status_tells_how_the_last_call_ended_and_a_damaged_state(
 
 
 def test_long_lists_of_status_are_cut() -> None:
-    late = [dict(time=f"t{k}", sensor="s", product="p", file="f") for k in range(20)]
+    late = [dict(time=f"t{k}", sensor="s", product="p", file="f", digits="d") for k in range(20)]
     counts = dict.fromkeys(LABELS, 0) | {"late": 20}
-    kinds = ("alarms", "waiting", "duplicate", "replaced", "unclear", "refused")
+    kinds = ("alarms", "waiting", "duplicate", "replaced", "unclear", "refused", "failed")
     empty: dict[str, list] = {kind: [] for kind in kinds}
     plain = dict.fromkeys(("last", "call", "age_days", "damaged"))
     told = lines({"counts": counts, "late": late, **plain, **empty})
@@ -467,8 +473,8 @@ def test_windows_are_refused_with_the_reason(run: Run, tmp_path, capsys) -> None
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"a": NaN}', "[" * 100_000, "\udcff"])
 def test_damaged_scores_are_made_again(tmp_path: Path, text: str) -> None:
-    (tmp_path / "report.html").touch()
     (tmp_path / "scores.json").write_text('{"state_sha256": "f00d"}')
+    (tmp_path / "report.html").touch()
     assert published(tmp_path) == "f00d"
     (tmp_path / "scores.json").write_bytes(text.encode("utf-8", "surrogateescape"))
     assert published(tmp_path) is None

@@ -78,10 +78,12 @@ def spread_places(found: xr.Dataset, name: str, count: int) -> list[dict[str, in
 
 
 def product_maps(found: xr.Dataset, name: str, count: int = 4) -> Figure:
-    """Mean and spread of a gridded variable at `count` dates, evenly spaced in time."""
+    """Mean and spread of a gridded variable at `count` dates: evenly spaced, and the last."""
     mean = found[name].transpose("time", "y", "x")
     known = np.flatnonzero(mean.notnull().any(("y", "x")).values)
-    chosen = known[spaced(style.instants(found.time.values)[known], count)]
+    times = style.instants(found.time.values)[known]
+    before = spaced(times[:-1], count - 1) if min(count, len(known)) > 1 else []
+    chosen = known[[*before, len(known) - 1]]
     spread = found[f"{name}_spread"] if f"{name}_spread" in found else mean * np.nan
     unit = mean.attrs.get("units", "")
     x, y, named = map_axes(found)
