@@ -43,7 +43,7 @@ def wrapped(path: Path) -> None:
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
         wrapped,
     ],
-    ids=str,
+    ids=["disk", "files", "memory", "tensors", "wrapped"],
 )
 def test_an_error_that_passes_does_not_refuse_a_file_for_ever(tmp_path, service, fail):
     deliver(tmp_path / "inbox", season(clear=True), [0])
