@@ -193,9 +193,8 @@ def test_a_pass_is_the_same_whatever_else_flies(tmp_path: Path) -> None:
 def test_bad_natures_are_refused_in_one_message(
     tmp_path: Path, options: dict, message: str
 ) -> None:
-    held = ready(tmp_path, nature=options)
     with pytest.raises(InputError, match=message) as told:
-        held.simulate(held.pixels)
+        ready(tmp_path, nature=options)
     assert str(told.value).count("source.twin.nature") == 1
 
 

@@ -43,7 +43,7 @@ def test_a_sensor_that_stops_is_told_by_the_clock_of_acquisitions():
     (found,) = alarms(known, RULES)
     assert (found.kind, found.sensor, found.since) == ("silent", "b", 57.5)
     assert found.figure == pytest.approx(95.0 - 57.5)
-    assert "every 5.0" in found.what and "10.0 are usual" in found.what
+    assert "every 5.0" in found.what and "up to 10.0 days" in found.what
     known, _ = watch(known, row(100.0, "b"), RULES)
     assert kinds(known) == []
 
