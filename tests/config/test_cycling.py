@@ -1,6 +1,5 @@
-"""The service as a user meets it: configuration, exit status, files, forecast."""
+"""The service as a user meets it: resuming, scores, forecast, the signal that ends it."""
 
-import copy
 import json
 import os
 import shutil
@@ -11,7 +10,6 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,14 +17,10 @@ import torch
 import xarray as xr
 import yaml
 
-from releo_da.cli import main
-from releo_da.config import commands
 from releo_da.config.assemble import assemble
-from releo_da.config.cycle_settings import configured_channels
 from releo_da.config.document import load
 from releo_da.config.serving import published
 from releo_da.config.sources import read_sources
-from releo_da.config.status import LABELS, lines
 from releo_da.cycling.ledger import Ledger
 from releo_da.io import read_products
 from releo_da.io.lock import locked
@@ -36,58 +30,9 @@ from releo_da.runs.joined import joined_state
 from releo_da.runs.turn import prior, turn
 from releo_da.types import State
 
-DATES = ("2020-05-01T10:50", "2020-05-06T10:50", "2020-05-11T10:50")
-CONFIG = {
-    "seed": 3,
-    "members": 6,
-    "source": [
-        {
-            "reader": "points",
-            "sensor": "sentinel2a",
-            "values": "reflectance",
-            "dims": {"pixel": "point", "time": "time", "channel": "band"},
-            "channels": {"B04": "red", "B8A": "nir"},
-        }
-    ],
-    "analyse": [{"name": "etkf"}, {"name": "relaxed", "factor": 0.3}],
-    "products": {"variables": ["lai", "ndvi"], "every_days": 10},
-    "cycle": {"inbox": "inbox", "poll_seconds": 1},
-}
+from .served import CONFIG, CYCLE, Run, deliver, run
 
-Run = Callable[..., int]
-
-
-def deliver(inbox: Path, *dates: int) -> None:
-    values = np.random.default_rng(0).uniform(0.05, 0.1, (2, 3, 2)) + np.array([0.0, 0.25])
-    data = xr.Dataset(
-        {"reflectance": (("point", "time", "band"), values)},
-        {
-            "time": np.array(DATES, "datetime64[ns]"),
-            "band": ["red", "nir"],
-            "x": ("point", [1.0, 1.1]),
-            "y": ("point", [43.0, 43.1]),
-        },
-        {"crs": "EPSG:4326"},
-    )
-    inbox.mkdir(exist_ok=True)
-    data.isel(time=list(dates)).to_netcdf(inbox / f"{dates[0]}.nc")
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """A command line in a folder with a configuration; gives the exit status."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "c.yaml").write_text(yaml.safe_dump(CONFIG), encoding="utf-8")
-
-    def command(*arguments: str) -> int:
-        with pytest.raises(SystemExit) as ended:
-            main(list(arguments))
-        return int(ended.value.code or 0)
-
-    return command
-
-
-CYCLE = ("cycle", "c.yaml", "--once", "--out", "run", "--quiet")
+__all__ = ["run"]
 
 
 def test_cycle_resume_status_forecast(tmp_path: Path, run: Run, capsys) -> None:
@@ -231,177 +176,6 @@ def test_scores_do_not_depend_on_the_order_of_arrival(tmp_path: Path, run: Run, 
     assert str(ahead.time.values[0])[:10] == "2020-05-11"
 
 
-def test_a_change_of_what_decides_is_refused(tmp_path: Path, run: Run, capsys) -> None:
-    deliver(tmp_path / "inbox", 0)
-    assert run(*CYCLE) == 0
-    assert run(*CYCLE, "--set", "cycle.poll_seconds=5", "--set", "products.every_days=5") == 0
-    change = ("--set", "analyse=etkf")
-    assert run(*CYCLE, *change) == 2
-    assert "analyse was" in capsys.readouterr().err
-    held = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text("utf-8"))
-    assert held["analyse"] == CONFIG["analyse"]
-    assert run(*CYCLE, *change, "--set", "cycle.accept_changes=true") == 0
-    assert run(*CYCLE, *change) == 0  # from now on this is the run
-    bigger = ("--set", "members=8", "--set", "cycle.accept_changes=true")
-    assert run(*CYCLE, *bigger) == 2
-    assert "[member, latent]" in capsys.readouterr().err
-
-
-def test_another_order_of_channels_is_another_system(tmp_path: Path, run: Run, capsys) -> None:
-    """It is the order of the channel axis of copies, and of the latents of biases."""
-    deliver(tmp_path / "inbox", 0)
-    assert run(*CYCLE) == 0
-    config: dict[str, Any] = copy.deepcopy(CONFIG)
-    entry = config["source"][0]
-    config["source"] = [dict(reversed(entry.items()))]  # options of a source have no order
-    (tmp_path / "c.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-    assert run(*CYCLE) == 0
-    config["source"][0]["channels"] = {"B8A": "nir", "B04": "red"}
-    (tmp_path / "c.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-    capsys.readouterr()
-    assert run(*CYCLE) == 2
-    assert "[['B8A', 'nir'], ['B04', 'red']]" in capsys.readouterr().err
-
-
-def test_settings_are_kept_from_the_first_acquisition_that_is_accepted(
-    tmp_path: Path, run: Run, capsys, monkeypatch
-) -> None:
-    """A first call that ends before its first cycle leaves readings of a wrong sensor."""
-    deliver(tmp_path / "inbox", 0, 1)
-
-    def killed(self: Ledger, cycle: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Ledger, "commit", killed)
-        assert run(*CYCLE, "--set", "source.0.sensor=sentinel2b") == 130
-    capsys.readouterr()
-    assert run(*CYCLE) == 2
-    assert "give another --out" in capsys.readouterr().err
-    with Ledger(tmp_path / "run" / "ledger.sqlite") as ledger:
-        assert {one.sensor for one in ledger.queue.listed("waiting")} == {"sentinel2b"}
-
-
-@pytest.mark.parametrize(
-    ("setting", "message"),
-    [
-        ("cycle.inbox=nowhere", "nowhere"),
-        ("cycle.poll_seconds=0", "poll_seconds"),
-        ("cycle.replay_days=-1", "replay_days"),
-        ("cycle.thin_days=0", "thin_days"),
-        ("cycle.ahead_days=-1", "ahead_days"),
-        ("cycle.pol_seconds=5", "poll_seconds"),
-        ("source.0.valuse=x", "values"),
-        ("source.0.channels=null", "channels"),
-        ("source.0.sensor=sentinel2x", "sentinel2x"),
-        ("source=[]", "one source"),
-    ],
-)
-def test_a_wrong_configuration_is_refused_at_once(
-    tmp_path: Path, run: Run, capsys, setting: str, message: str
-) -> None:
-    (tmp_path / "inbox").mkdir()
-    assert run(*CYCLE, "--set", setting) == 2
-    assert message in capsys.readouterr().err
-
-
-def test_a_first_call_that_can_read_nothing_says_why(tmp_path: Path, run: Run, capsys) -> None:
-    deliver(tmp_path / "inbox", 0)
-    assert run(*CYCLE, "--set", "source.0.values=refl") == 2
-    assert "reflectance" in capsys.readouterr().err
-    assert run(*CYCLE) == 0  # the same file, read as it should be
-    assert json.loads((tmp_path / "run" / "scores.json").read_text("utf-8"))["cycles"] == 1
-
-
-def test_a_damaged_file_is_told_by_a_quiet_call(tmp_path: Path, run: Run, capsys) -> None:
-    deliver(tmp_path / "inbox", 0)
-    (tmp_path / "inbox" / "broken.nc").write_bytes(b"no product")
-    assert run(*CYCLE) == 0
-    told = capsys.readouterr()
-    assert told.out == ""
-    (line,) = told.err.splitlines()
-    assert line.startswith("releo-da: refused: ")
-    assert "broken.nc" in line
-    assert run(*CYCLE) == 0  # known as it is
-    assert capsys.readouterr().err == ""
-
-
-def test_status_names_what_was_left_out(tmp_path: Path, run: Run, capsys) -> None:
-    deliver(tmp_path / "inbox", 1)
-    assert run(*CYCLE) == 0
-    deliver(tmp_path / "inbox", 0)
-    brighter = xr.load_dataset(tmp_path / "inbox" / "1.nc")
-    brighter["reflectance"] += 0.01
-    brighter["reflectance"][0] = np.nan  # it sees less
-    brighter.to_netcdf(tmp_path / "inbox" / "again.nc")
-    brighter["reflectance"] *= np.nan
-    brighter.assign_coords(time=brighter.time + np.timedelta64(5, "D")).to_netcdf(
-        tmp_path / "inbox" / "dark.nc"
-    )
-    (tmp_path / "inbox" / "broken.nc").write_bytes(b"half a file")
-    assert run(*CYCLE, "--set", "cycle.replay_days=3") == 0
-    capsys.readouterr()
-    assert run("status", "run") == 0
-    told = capsys.readouterr().out
-    assert "duplicate: 2020-05-06T10:50:00 sentinel2a" in told and "(again.nc)" in told
-    assert "late: 2020-05-01T10:50:00 sentinel2a" in told and "(0.nc)" in told
-    assert "unclear: 2020-05-11T10:50:00 (dark.nc)" in told
-    assert "refused: broken.nc" in told
-    assert run("status", "run", "--json") == 0
-    found = json.loads(capsys.readouterr().out)
-    assert [one["file"] for one in found["duplicate"]] == ["again.nc"]
-    assert [one["file"] for one in found["late"]] == ["0.nc"]
-    assert len(found["late"][0]["digits"]) == 12
-    assert not found["refused"][0]["gone"]
-    (tmp_path / "inbox" / "broken.nc").unlink()
-    assert run("status", "run") == 0
-    told = capsys.readouterr().out
-    assert "refused: broken.nc: " in told and "; gone from the inbox" in told
-    assert found["unclear"] == [{"product": "2020-05-11T10:50:00", "file": "dark.nc"}]
-    assert found["refused"][0]["file"] == "broken.nc"
-    assert run("status", "inbox") == 2
-    assert "no cycling run" in capsys.readouterr().err
-
-
-def test_status_tells_how_the_last_call_ended_and_a_damaged_state(
-    tmp_path: Path, run: Run, capsys
-) -> None:
-    deliver(tmp_path / "inbox", 0)
-    assert run(*CYCLE) == 0
-    capsys.readouterr()
-    assert run("status", "run", "--json") == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["call"]["outcome"] == "done" and found["call"]["error"] is None
-    assert found["call"]["started"] <= found["call"]["ended"]
-    assert found["age_days"] > 2000 and found["damaged"] is None
-
-    (tmp_path / "run" / "states" / "000001.safetensors").write_bytes(b"damaged")
-    deliver(tmp_path / "inbox", 1)
-    assert run(*CYCLE) == 2
-    capsys.readouterr()
-    assert run("status", "run") == 2
-    told = capsys.readouterr().out
-    assert "DAMAGED: " in told and "000001.safetensors" in told
-    assert "last call: began " in told and ", failed: " in told
-    with (tmp_path / "run" / "log.jsonl").open("a", encoding="utf-8") as log:
-        begun = {"kind": "started", "command": "cycle", "written": "2999-01-01T00:00:00+00:00"}
-        log.write(json.dumps(begun) + "\n")
-    assert run("status", "run") == 2
-    told = capsys.readouterr().out
-    assert "last call: began 2999-01-01T00:00:00+00:00, at work or killed" in told
-
-
-def test_long_lists_of_status_are_cut() -> None:
-    late = [dict(time=f"t{k}", sensor="s", product="p", file="f", digits="d") for k in range(20)]
-    counts = dict.fromkeys(LABELS, 0) | {"late": 20}
-    kinds = ("alarms", "waiting", "duplicate", "replaced", "unclear", "refused", "failed")
-    empty: dict[str, list] = {kind: [] for kind in kinds}
-    plain = dict.fromkeys(("last", "call", "age_days", "damaged"))
-    told = lines({"counts": counts, "late": late, **plain, **empty})
-    assert "late: 20 in all, --json lists them; the last 12:" in told
-    assert told[-1].startswith("late: t19") and sum("p (f)" in line for line in told) == 12
-
-
 def test_a_run_directory_in_use_is_not_touched(tmp_path: Path, run: Run, capsys) -> None:
     deliver(tmp_path / "inbox", 0)
     (tmp_path / "run").mkdir()
@@ -453,22 +227,6 @@ def test_a_service_ends_on_a_signal(tmp_path: Path, run: Run, project_root: Path
         service.kill()
     with Ledger(tmp_path / "run" / "ledger.sqlite") as ledger:
         assert ledger.last().number == 2  # the cycle that was under way was finished
-
-
-def test_sensors_come_from_the_source() -> None:
-    source = {"sensor": {"from": "platform", "S2B": "sentinel2b", "S2A": "sentinel2a"}}
-    found = configured_channels(source | {"channels": {"B04": "red"}}, "here")
-    assert found == {"sentinel2a": ("B04",), "sentinel2b": ("B04",)}
-    assert commands.sections()["cycle"].__name__ == "cycle"
-
-
-def test_windows_are_refused_with_the_reason(run: Run, tmp_path, capsys) -> None:
-    deliver(tmp_path / "inbox", 0)
-    analyse = "analyse=[{name: ienks}, {name: window, lag: 2, shift: 1}]"
-    assert run("cycle", "c.yaml", "--once", "--out", "run", "--set", analyse) == 2
-    said = " ".join(capsys.readouterr().err.split())
-    assert "'window' cannot run in `cycle`" in said and "run it with `hindcast`" in said
-    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"a": NaN}', "[" * 100_000, "\udcff"])

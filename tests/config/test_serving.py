@@ -9,7 +9,7 @@ from releo_da.config import serving
 from releo_da.cycling.ledger import Ledger
 from releo_da.runs import cycle
 
-from .test_cycling import CYCLE, Run, deliver, run
+from .served import CYCLE, Run, deliver, run
 
 __all__ = ["run"]
 
