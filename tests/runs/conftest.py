@@ -6,24 +6,9 @@ from pathlib import Path
 import pytest
 
 from releo_da.cycling.ledger import Ledger
-from releo_da.io import JsonLines
-from releo_da.io.inbox import arrived
 from releo_da.runs.cycle import Service
-from releo_da.runs.store import Store
 
-from .linear import (
-    ALL,
-    DESCRIBED,
-    MEMBERS,
-    SEED,
-    Open,
-    deliver,
-    linear_model,
-    read,
-    rows,
-    season,
-    states,
-)
+from .linear import ALL, Open, deliver, ledger_of, rows, season, service_over, states
 
 
 @pytest.fixture
@@ -35,23 +20,8 @@ def service(tmp_path: Path) -> Iterator[Open]:
         for ledger in opened:
             ledger.db.close()
         opened.clear()
-        root = tmp_path / name
-        for folder in ("states", "products", "acquisitions"):
-            (root / folder).mkdir(parents=True, exist_ok=True)
-        ledger = Ledger(root / "ledger.sqlite")
-        opened.append(ledger)
-        parts = {
-            "model": linear_model(),
-            "seed": SEED,
-            "members": MEMBERS,
-            "start": None,
-            "inbox": lambda: arrived(tmp_path / "inbox", "*"),
-            "read": read,
-            "reader": "1",
-            "store": Store(root, ledger, DESCRIBED, {"title": "test"}),
-            "log": JsonLines(root / "log.jsonl"),
-        }
-        return Service(**(parts | changes))
+        opened.append(ledger_of(tmp_path / name))
+        return service_over(tmp_path, name, opened[0], **changes)
 
     yield open_service
     for ledger in opened:

@@ -13,17 +13,14 @@ import pytest
 import xarray as xr
 
 from releo_da.cycling.ledger import Ledger
-from releo_da.io import JsonLines, Series
-from releo_da.io.inbox import arrived
+from releo_da.io import Series
 from releo_da.runs.cycle import Service
-from releo_da.runs.store import Store
 from releo_da.types import InputError
 
-from .linear import DESCRIBED, MEMBERS, SEED, deliver, linear_model, read, season, states
+from .linear import deliver, ledger_of, read, season, service_over, states
 
 WINDOW, THIN = 8.0, 7.0
 BASE, THEN = (0, 1, 4), (2, 5)
-FOLDERS = ("states", "products", "acquisitions")
 FLUSHED = "PRAGMA synchronous=FULL"
 STORAGE = (OSError, sqlite3.OperationalError, InputError, RuntimeError)
 """What a service may end with when the disk fails: by system, SQLite, here, and netCDF."""
@@ -38,29 +35,14 @@ def newer(path: Path) -> Series:
 
 
 def opened(folder: Path, name: str, ledger: Ledger, **changes: Any) -> Service:
-    """The service of a folder with an inbox, as a new process would open it."""
-    root = folder / name
-    parts: dict[str, Any] = {
-        "model": linear_model(),
-        "seed": SEED,
-        "members": MEMBERS,
-        "start": None,
-        "inbox": lambda: arrived(folder / "inbox", "*"),
-        "read": newer,
-        "reader": "1",
-        "store": Store(root, ledger, DESCRIBED, {"title": "test"}),
-        "log": JsonLines(root / "log.jsonl"),
-        "replay_days": WINDOW,
-        "thin_days": THIN,
-    }
-    return Service(**(parts | changes))
+    """The service of a folder, which takes corrected products and what comes late."""
+    kept = {"read": newer, "replay_days": WINDOW, "thin_days": THIN}
+    return service_over(folder, name, ledger, **(kept | changes))
 
 
 def sweep(folder: Path, name: str, **changes: Any) -> int:
     """One sweep from opening to closing; the number of cycles committed."""
-    for part in FOLDERS:
-        (folder / name / part).mkdir(parents=True, exist_ok=True)
-    ledger = Ledger(folder / name / "ledger.sqlite")
+    ledger = ledger_of(folder / name)
     with closing(ledger.db):
         return opened(folder, name, ledger, **changes).sweep().assimilated
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -10,9 +11,12 @@ from releo_da.assimilation.etkf import etkf
 from releo_da.assimilation.inflation import relaxed
 from releo_da.assimilation.screening import screened
 from releo_da.assimilation.tally import tally
-from releo_da.io import Series, read_points, read_state
+from releo_da.cycling.ledger import Ledger
+from releo_da.io import JsonLines, Series, read_points, read_state
+from releo_da.io.inbox import arrived
 from releo_da.runs.cycle import Service
 from releo_da.runs.model import Model
+from releo_da.runs.store import Store
 from releo_da.types import State
 
 OPTIONS = {
@@ -97,6 +101,30 @@ def deliver(inbox: Path, data: xr.Dataset, dates: list[int], name: str = "") -> 
 
 def read(path: Path) -> Series:
     return read_points(path, **OPTIONS)
+
+
+def ledger_of(root: Path) -> Ledger:
+    """The ledger of a run directory, which is made where it is not there."""
+    for part in ("states", "products", "acquisitions"):
+        (root / part).mkdir(parents=True, exist_ok=True)
+    return Ledger(root / "ledger.sqlite")
+
+
+def service_over(folder: Path, name: str, ledger: Ledger, **changes: Any) -> Service:
+    """The service of a folder with an inbox, as a new process would open it."""
+    root = folder / name
+    parts: dict[str, Any] = {
+        "model": linear_model(),
+        "seed": SEED,
+        "members": MEMBERS,
+        "start": None,
+        "inbox": lambda: arrived(folder / "inbox", "*"),
+        "read": read,
+        "reader": "1",
+        "store": Store(root, ledger, DESCRIBED, {"title": "test"}),
+        "log": JsonLines(root / "log.jsonl"),
+    }
+    return Service(**(parts | changes))
 
 
 def states(root: Path) -> dict[str, bytes]:

@@ -18,7 +18,7 @@ from releo_da.runs.hindcast import hindcast
 from releo_da.types import InputError
 
 from .linear import ALL, MEMBERS, SEED, deliver, last, linear_model, read, season, states
-from .test_twin import written
+from .twins import written
 
 SYMMETRIC = "{name: etkf, root: symmetric}"
 
