@@ -7,6 +7,9 @@ pixels (`releo_da.io.strips`), and scores.json, whose rows count all pixels, say
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +44,13 @@ from releo_da.io.cube import Cube, open_cube
 from releo_da.io.map_file import writing_map
 from releo_da.io.series import Series
 from releo_da.io.state_parts import writing_state
-from releo_da.io.strips import groups, survey
+from releo_da.io.strips import Stream, groups, survey
+from releo_da.runs.block import Task
 from releo_da.runs.compare import QUANTILES
 from releo_da.runs.hindcast import turns
 from releo_da.runs.located import told
-from releo_da.runs.maps import estimate, hindcast_map, score_map
+from releo_da.runs.map_found import estimate
+from releo_da.runs.maps import Keep, Write, hindcast_map, score_map
 from releo_da.runs.scoring import score_baselines
 from releo_da.runs.store import PIXELS
 from releo_da.types import InputError
@@ -78,14 +83,9 @@ def large_cubes(document: Document) -> list[Cube]:
 
 def command(document: Document, options: Options, cubes: list[Cube]) -> Path:
     """Run a hindcast of a map and write its run directory; returns the path of the report."""
-    accepted = [tuple(entry.get("accept", ())) for entry in resolved_sources(document)]
-
-    def judge(number: int, sample: Series) -> list[dict[str, Any]]:
-        return suspicions(sample, cubes[number].layout.path, accepted[number])
-
-    with progress(len(groups(cubes[0])), "reading", options.quiet) as tick:
-        stream = survey(cubes, judge, check_offsets, pieces, tick)
-    series, weather = with_weather(document, stream.sample._replace(pixels=stream.pixels))
+    stream = surveyed(document, cubes, options.quiet)
+    sample, pixels = stream.sample, stream.pixels
+    series, weather = with_weather(document, sample._replace(pixels=pixels))
     wanted = section(document, "score", score)
     task = task_of(document, series)
     if task.bins:
@@ -94,47 +94,24 @@ def command(document: Document, options: Options, cubes: list[Cube]) -> Path:
             "pixel; give single lead times for a map of this size, or a window or stride"
         )
     device = options.torch_device()
-    assembly = assemble(document, series.channels, device=device, weather=weather)
+    model = assemble(document, series.channels, device=device, weather=weather).model
     output = section(document, "products", products)
     times = product_times(document, series, output)
-    described = assembly.model.described
-    check_table(document, output, stream.pixels.sizes["pixel"], len(times), len(described))
+    check_table(document, output, pixels.sizes["pixel"], len(times), len(model.described))
     opened = begin(document, options, series, "hindcast")
     keep_weather(opened.root, document, weather)
-    for record in told(assembly.model, series.pixels):
+    for record in told(model, series.pixels):
         opened.log.write(record)
-    made = {
-        name: writing_map(
-            opened.root / name,
-            times,
-            stream.pixels,
-            described,
-            QUANTILES,
-            attributes_of(opened.made, series, said),
-        )
-        for name, said in (("analysis.nc", estimate(task)), ("unsmoothed.nc", "analysis"))
-    }
     total = turns(series, task, wanted.withhold)
+    attributes = partial(attributes_of, opened.made, series)
     with (
-        made["analysis.nc"] as write,
-        made["unsmoothed.nc"] as write_analysed,
-        writing_state(opened.root / "state.safetensors", stream.pixels.sizes["pixel"]) as keep,
+        writing(opened.root, stream, times, model.described, task, attributes) as sinks,
         progress(total, "hindcast", options.quiet) as tick,
     ):
+        fields = field_tables(document, wanted, series)
         outcome = hindcast_map(
-            assembly.model,
-            stream,
-            task,
-            times,
-            field_tables(document, wanted, series),
-            wanted.withhold,
-            write,
-            write_analysed,
-            keep,
-            device,
-            tick,
+            model, stream, task, times, fields, wanted.withhold, *sinks, device, tick
         )
-    sample = stream.sample
     said = score_baselines(
         sample.acquisitions,
         sample.channels,
@@ -147,7 +124,51 @@ def command(document: Document, options: Options, cubes: list[Cube]) -> Path:
     scores = noted(opened, sample, outcome.sampled, score_map(outcome, task, said, wanted.periods))
     write_products(opened.root / "verification.nc", outcome.sampled.verification)
     field_files(opened.root, outcome.sampled.field)
-    write_products(opened.root / PIXELS, stream.pixels)
+    write_products(opened.root / PIXELS, pixels)
     write_json(opened.root / "scores.json", scores)
     opened.log.write({"kind": "finished", "diverged": outcome.sampled.diverged})
     return report(opened.root)
+
+
+def surveyed(document: Document, cubes: list[Cube], quiet: bool) -> Stream:
+    """The map, read once for what must be known of all of it.
+
+    Raises:
+        InputError: as `releo_da.io.strips.survey`, or values are surely wrong.
+    """
+    accepted = [tuple(entry.get("accept", ())) for entry in resolved_sources(document)]
+
+    def judge(number: int, sample: Series) -> list[dict[str, Any]]:
+        return suspicions(sample, cubes[number].layout.path, accepted[number])
+
+    with progress(len(groups(cubes[0])), "reading", quiet) as tick:
+        return survey(cubes, judge, check_offsets, pieces, tick)
+
+
+@contextmanager
+def writing(
+    root: Path,
+    stream: Stream,
+    times: Sequence[float],
+    described: Mapping[str, tuple[str, str]],
+    task: Task,
+    attributes: Callable[[str], dict[str, str]],
+) -> Iterator[tuple[Write, Write, Keep]]:
+    """Writers of output variables, of those before smoothing, and of the last state.
+
+    Args:
+        root: the run directory.
+        stream: the map.
+        times: of the output variables.
+        described: their units and names.
+        task: says whether they are smoothed.
+        attributes: of a file, of what its estimate is.
+    """
+    files = (("analysis.nc", estimate(task)), ("unsmoothed.nc", "analysis"))
+    smoothed, analysed = (
+        writing_map(root / name, times, stream.pixels, described, QUANTILES, attributes(said))
+        for name, said in files
+    )
+    state = writing_state(root / "state.safetensors", stream.pixels.sizes["pixel"])
+    with smoothed as write, analysed as write_analysed, state as keep:
+        yield write, write_analysed, keep

@@ -24,10 +24,9 @@ from releo_da.io.layout import Layout, times_of, variable
 from releo_da.io.limits import check_room
 from releo_da.io.magnitude import check_magnitude
 from releo_da.io.masks import Rule
-from releo_da.io.names import listed
 from releo_da.io.periods import CompositeOption, change_of
 from releo_da.io.platforms import SensorOption, check_sensors, named_sensors, sensor_rule
-from releo_da.io.reading_log import NothingClear, Told
+from releo_da.io.reading_log import Told, nothing_clear
 from releo_da.io.selection import in_period, kept
 from releo_da.io.series import Series, check_duplicates_rule, in_time_order
 from releo_da.io.times import Moment, isoformat
@@ -162,13 +161,8 @@ def assemble(
     seen = with_error(seen, stated, [name in rules for name in channels], counts)
     added = _period_error(content, dataset, layout)
     if whole and not seen.any():
-        raise NothingClear(
-            f"{layout.path}: nothing clear between {isoformat(days.min())} and "
-            f"{isoformat(days.max())}: of {counts['read']} values were rejected "
-            f"{listed(f'{n} {reason}' for reason, n in counts['rejected'].items())}; "
-            "check 'clear', 'valid', 'scale' and 'period'",
-            products,
-        )
+        first, last = isoformat(days.min()), isoformat(days.max())
+        raise nothing_clear(layout.path, first, last, counts["read"], counts["rejected"], products)
     counts["seen"] = int(seen.sum())
     if whole and pixels.attrs["kind"] == "grid":
         used = np.flatnonzero(seen.any((0, 2)))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from releo_da.io.names import listed
 from releo_da.io.times import isoformat
 from releo_da.types import InputError
 
@@ -26,6 +27,32 @@ class NothingClear(InputError):
     def told(self) -> dict[str, Any]:
         """What a log says of it."""
         return {"count": len(self.products), "products": self.products, "message": str(self)}
+
+
+def nothing_clear(
+    path: str,
+    first: str,
+    last: str,
+    read: int,
+    rejected: Mapping[str, int],
+    products: Sequence[str],
+) -> NothingClear:
+    """The error of a file of which every value was rejected.
+
+    Args:
+        path: the file.
+        first: its first time, as text.
+        last: its last time.
+        read: number of values.
+        rejected: how many of them for which reason.
+        products: names of what it holds.
+    """
+    return NothingClear(
+        f"{path}: nothing clear between {first} and {last}: of {read} values were rejected "
+        f"{listed(f'{n} {reason}' for reason, n in rejected.items())}; "
+        "check 'clear', 'valid', 'scale' and 'period'",
+        products,
+    )
 
 
 class Told(NamedTuple):

@@ -18,8 +18,8 @@ Memory: a strip of each file, a part, and for each pixel its coordinates and one
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,9 +28,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from releo_da.io.cube import Cube
-from releo_da.io.names import listed
-from releo_da.io.reading_log import NothingClear
 from releo_da.io.series import Series, drop_duplicates, merge
+from releo_da.io.strip_facts import Facts, Judge
 from releo_da.types import Acquisition, InputError
 
 SAMPLE = 2048
@@ -44,10 +43,6 @@ Mend = Callable[[Sequence[Acquisition]], list[Acquisition]]
 
 Check = Callable[[Series], tuple[Mend, frozenset[str], list[dict[str, Any]]]]
 """From the sample: how to mend, the names of suspicious products, records for the log."""
-
-
-Judge = Callable[[int, Series], list[dict[str, Any]]]
-"""From the number of a cube and its sample, records for the log; refuses what is surely wrong."""
 
 
 class Stream(NamedTuple):
@@ -92,20 +87,59 @@ def survey(
         InputError: the cubes lie on different pixels, or as the readers.
         NothingClear: no value is left.
     """
-    first = cubes[0]
-    for other in cubes[1:]:
-        if not all(np.array_equal(a, b) for a, b in zip(_space(first), _space(other), strict=True)):
-            raise InputError(
-                f"{other.layout.path}: a map that is read in parts needs the same rows and columns "
-                f"as {first.layout.path}; give every source the same window, stride and select"
-            )
-    step = sample_step(first.rows.size, first.columns.size)
-    facts = [_Facts(cube, step) for cube in cubes]
+    _check_space(cubes)
+    step = sample_step(cubes[0].rows.size, cubes[0].columns.size)
+    facts = [Facts(cube, step) for cube in cubes]
+    found = _first_pass(cubes, facts, step, tick)
+    # As `merge` orders them: by time, sources one after the other.
+    order = np.argsort([a.time for fact in facts for a in fact.products], kind="stable")
+    counts = np.concatenate([fact.counts for fact in facts])[order]
+    log = [
+        record for k, fact in enumerate(facts) for record in [*fact.log(), *fact.judged(k, judge)]
+    ]
+    alive = [int(k) for k in np.flatnonzero(counts)]
+    living = [found.sample.acquisitions[k] for k in alive]
+    sample = found.sample._replace(acquisitions=living, log=log)
+    mend, suspicious, said = check(sample)
+    mended = sample._replace(acquisitions=mend(sample.acquisitions), log=[*log, *said])
+    places = {id(a): k for k, a in enumerate(mended.acquisitions)}
+    chosen = drop_duplicates(mended, suspicious, lambda a: int(counts[alive[places[id(a)]]]))
+    kept = [places[id(a)] for a in chosen.acquisitions]
+    ends = pieces(torch.from_numpy(found.pixels["id"].values)).numpy()
+
+    def choose(acquisitions: Sequence[Acquisition]) -> list[Acquisition]:
+        those = mend([acquisitions[k] for k in alive])
+        return [those[k] for k in kept]
+
+    clear = _of_times(found.bits, [alive[k] for k in kept])
+    return Stream(chosen, found.pixels, clear, partial(_parts, cubes, found.used, choose, ends))
+
+
+class _Found(NamedTuple):
+    """What a first pass over all cubes finds.
+
+    Attributes:
+        sample: the series over the sample of the pixels, every time of every cube.
+        pixels: all pixels that were seen at least once.
+        used: ``[pixel]`` of each part, which these are.
+        bits: ``[pixel, byte]`` of each part, the times at which each of these was seen.
+    """
+
+    sample: Series
+    pixels: xr.Dataset
+    used: list[NDArray[np.bool_]]
+    bits: list[NDArray[np.uint8]]
+
+
+def _first_pass(
+    cubes: Sequence[Cube], facts: Sequence[Facts], step: int, tick: Callable[[str], None]
+) -> _Found:
+    """Read all parts of all cubes, and let each part go."""
     bits: list[NDArray[np.uint8]] = []
     used: list[NDArray[np.bool_]] = []
     samples: list[Series] = []
     pixels: list[xr.Dataset] = []
-    for rows in groups(first):
+    for rows in groups(cubes[0]):
         read = [cube.read(rows) for cube in cubes]
         for fact, series in zip(facts, read, strict=True):
             fact.add(rows, series)
@@ -115,43 +149,38 @@ def survey(
         used.append(mask)
         bits.append(np.packbits(seen[:, mask], axis=0).T)
         pixels.append(part.pixels.isel(pixel=mask))
-        samples.append(_of_pixels(part, mask & _sampled(part.pixels, first, step)))
+        samples.append(_of_pixels(part, mask & _sampled(part.pixels, cubes[0], step)))
         tick("reading")
-    whole = _joined(samples)
-    # As `merge` orders them: by time, sources one after the other.
-    order = np.argsort([a.time for fact in facts for a in fact.products], kind="stable")
-    counts = np.concatenate([fact.counts for fact in facts])[order]
-    log = [
-        record for k, fact in enumerate(facts) for record in [*fact.log(), *fact.judged(k, judge)]
-    ]
-    alive = [int(k) for k in np.flatnonzero(counts)]
-    sample = whole._replace(acquisitions=[whole.acquisitions[k] for k in alive], log=log)
-    mend, suspicious, found = check(sample)
-    mended = sample._replace(acquisitions=mend(sample.acquisitions), log=[*log, *found])
-    places = {id(a): k for k, a in enumerate(mended.acquisitions)}
-    chosen = drop_duplicates(mended, suspicious, lambda a: int(counts[alive[places[id(a)]]]))
-    kept = [places[id(a)] for a in chosen.acquisitions]
-    lasting = [alive[k] for k in kept]
-    axis = _concatenated(pixels)
-    ends = pieces(torch.from_numpy(axis["id"].values)).numpy()
+    return _Found(_joined(samples), _concatenated(pixels), used, bits)
 
-    def parts() -> Iterator[Series]:
-        held: Series | None = None
-        for rows, mask in zip(groups(first), used, strict=True):
-            part = _of_pixels(merge([cube.read(rows) for cube in cubes]), mask)
-            acquisitions = mend([part.acquisitions[k] for k in alive])
-            part = part._replace(acquisitions=[acquisitions[k] for k in kept])
-            held = part if held is None else _joined([held, part])
-            ids = held.pixels["id"].values
-            complete = ends <= (int(rows[-1]) + 1) * first.grid.width
-            ahead = ends[complete].max(initial=0)
-            if (ids < ahead).any():
-                yield _of_pixels(held, ids < ahead)
-                held = _of_pixels(held, ids >= ahead)
-        if held is not None and held.pixels.sizes["pixel"]:
-            yield held
 
-    return Stream(chosen, axis, _of_times(bits, lasting), parts)
+def _parts(
+    cubes: Sequence[Cube],
+    used: Sequence[NDArray[np.bool_]],
+    choose: Callable[[Sequence[Acquisition]], list[Acquisition]],
+    ends: NDArray[np.int64],
+) -> Iterator[Series]:
+    """The series part by part, each up to the end of a piece of work.
+
+    Args:
+        cubes: the maps.
+        used: ``[pixel]`` of each part that is read, which pixels were seen at least once.
+        choose: of the acquisitions of all cubes those of the series, mended.
+        ends: ids at which pieces end.
+    """
+    held: Series | None = None
+    for rows, mask in zip(groups(cubes[0]), used, strict=True):
+        part = _of_pixels(merge([cube.read(rows) for cube in cubes]), mask)
+        part = part._replace(acquisitions=choose(part.acquisitions))
+        held = part if held is None else _joined([held, part])
+        ids = held.pixels["id"].values
+        complete = ends <= (int(rows[-1]) + 1) * cubes[0].grid.width
+        ahead = ends[complete].max(initial=0)
+        if (ids < ahead).any():
+            yield _of_pixels(held, ids < ahead)
+            held = _of_pixels(held, ids >= ahead)
+    if held is not None and held.pixels.sizes["pixel"]:
+        yield held
 
 
 def sample_step(height: int, width: int) -> int:
@@ -169,97 +198,20 @@ def groups(cube: Cube) -> list[NDArray[np.intp]]:
     return [strip[k : k + count] for strip in strips for k in range(0, strip.size, count)]
 
 
-class _Facts:
-    """What was found in one cube, added up over its parts."""
+def _check_space(cubes: Sequence[Cube]) -> None:
+    """Refuse cubes of which other rows or columns are kept than of the first.
 
-    def __init__(self, cube: Cube, step: int) -> None:
-        self.cube = cube
-        self.rows, self.columns = cube.rows[::step], cube.columns[::step]
-        self.pieces: list[xr.Dataset] = []
-        self.counts = np.zeros(0, np.int64)
-        self.products: list[Acquisition] = []
-        self.read: dict[str, Any] = {}
-        self.numbers: Counter[str] = Counter()
-        self.reasons: dict[str, Counter[str]] = {}
-        self.pixels = 0
-
-    def add(self, rows: NDArray[np.intp], series: Series) -> None:
-        """Count a part, and keep the sample's pixels of it."""
-        mine = self.rows[np.isin(self.rows, rows)]
-        if mine.size:
-            self.pieces.append(self.cube.piece(mine, self.columns).copy(deep=True))
-        counts = np.array([int(a.seen.sum()) for a in series.acquisitions])
-        if not self.products:
-            self.counts = np.zeros_like(counts)
-            self.products = [_bare(a) for a in series.acquisitions]
-            self.read = next(r for r in series.log if r["kind"] == "read")
-        self.counts = self.counts + counts
-        seen = torch.stack([a.seen.any(-1) for a in series.acquisitions])
-        self.pixels += int(seen.any(0).sum())
-        values = next(r for r in series.log if r["kind"] == "values")
-        self.numbers.update({key: values[key] for key in ("read", "seen")})
-        for reason, by_channel in values["by_channel"].items():
-            self.reasons.setdefault(reason, Counter()).update(by_channel)
-
-    def log(self) -> list[dict[str, Any]]:
-        """The records that a reading at once leaves.
-
-        Raises:
-            NothingClear: no value was seen.
-        """
-        rejected = {reason: sum(c.values()) for reason, c in self.reasons.items()}
-        names = [a.product for a, n in zip(self.products, self.counts, strict=True) if not n]
-        path = self.cube.layout.path
-        if not self.numbers["seen"]:
-            raise NothingClear(
-                f"{path}: nothing clear between {self.read['first']} and {self.read['last']}: of "
-                f"{self.numbers['read']} values were rejected "
-                f"{listed(f'{n} {reason}' for reason, n in rejected.items())}; "
-                "check 'clear', 'valid', 'scale' and 'period'",
-                names,
+    Raises:
+        InputError: names the two.
+    """
+    first = cubes[0]
+    for other in cubes[1:]:
+        same = np.array_equal(first.rows, other.rows)
+        if not (same and np.array_equal(first.columns, other.columns)):
+            raise InputError(
+                f"{other.layout.path}: a map that is read in parts needs the same rows and columns "
+                f"as {first.layout.path}; give every source the same window, stride and select"
             )
-        alive = int((self.counts > 0).sum())
-        records = [
-            {**self.read, "acquisitions": alive, "pixels": self.pixels, "strip": self.cube.strip},
-            {
-                "kind": "values",
-                "path": path,
-                "read": self.numbers["read"],
-                "rejected": rejected,
-                "by_channel": {reason: dict(c) for reason, c in self.reasons.items()},
-                "seen": self.numbers["seen"],
-            },
-        ]
-        if names:
-            records.append(
-                {"kind": "all_masked", "path": path, "count": len(names), "products": names}
-            )
-        return records
-
-    def judged(self, number: int, judge: Judge) -> list[dict[str, Any]]:
-        """What the checks of a reading at once say of the sample.
-
-        Raises:
-            InputError: something is surely wrong, as a scale.
-        """
-        axis = self.cube.layout.space[0]
-        small = xr.concat(
-            self.pieces, axis, data_vars="minimal", coords="minimal", compat="override"
-        )
-        try:
-            sample = self.cube.assembled(small, self.rows, self.columns, True)
-        except NothingClear:  # in the sample; there is something elsewhere
-            return []
-        return judge(number, sample)
-
-
-def _space(cube: Cube) -> tuple[NDArray, NDArray]:
-    return cube.rows, cube.columns
-
-
-def _bare(a: Acquisition) -> Acquisition:
-    """The acquisition without pixels."""
-    return a._replace(values=a.values[:0], error=a.error[:0], angles=a.angles[:0])
 
 
 def _sampled(pixels: xr.Dataset, cube: Cube, step: int) -> NDArray[np.bool_]:

@@ -15,31 +15,26 @@ scores lack ``median_abs``.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from releo_da.diagnostics.scores import Array
-from releo_da.diagnostics.verification import Record, verification
 from releo_da.io.in_situ import InSitu
 from releo_da.io.strips import Stream
 from releo_da.runs.baselines import Said
-from releo_da.runs.block import BlockResult, Task, Tick
-from releo_da.runs.field import FieldRows, nearest_index, usable
+from releo_da.runs.block import Task, Tick
+from releo_da.runs.field import usable
 from releo_da.runs.hindcast import Outcome, block_results, prepared
-from releo_da.runs.joined import field_rows, joined_records
-from releo_da.runs.judged import Judged, joined_judged
 from releo_da.runs.located import located
+from releo_da.runs.map_found import Found, of_sample
 from releo_da.runs.model import Model
 from releo_da.runs.scoring import score
-from releo_da.runs.sums import Sums, of_rows
+from releo_da.runs.sums import Sums
 from releo_da.runs.withhold import Rule
-from releo_da.state.bias import bias_rows
 from releo_da.types import State
 
 Write = Callable[[Array, Mapping[str, Array]], None]
@@ -98,14 +93,9 @@ def hindcast_map(
     fields = [_counted(table, times, stream) for table in fields]
     asked = sorted({*product_times, *(float(t) for table in fields for t in table.time)})
     task = prepared(task, times[0], asked)
-    everything, sample = stream.pixels["id"].values, stream.sample.pixels["id"].values
-    found, records = Sums(), []
-    rest: list[tuple[Tensor, BlockResult]] = []
-    last: list[Tensor] = []
-    judged: list[Judged] = []
-    refused: Counter[str] = Counter()
-    diverged = 0
     index = [np.full((len(table.time), len(times)), np.nan) for table in fields]
+    found = Found(stream.sample.pixels["id"].values, index)
+    everything = stream.pixels["id"].values
     for part in stream.parts():
         ids = part.pixels["id"].values
         local = [_placed(table, everything, ids) for table in fields]
@@ -117,44 +107,10 @@ def hindcast_map(
             write(here, _statistics(result.smoothed or result.analysis))
             write_analysed(here, _statistics(result.analysis))
             keep(result.state)
-            found.add(result.records)
-            _observed_index(index, local, rows.numpy(), result.records)
-            kept = np.isin(here, sample)
-            if kept.any():
-                records.append([of_rows(record, kept) for record in result.records])
-                last.append(result.state.ensemble.cpu()[torch.from_numpy(kept)])
-            judged = joined_judged([judged, result.judged]) if judged else result.judged
-            refused += result.refused
-            diverged += result.diverged
-            if any(name.startswith("field ") for name in result.analysis):
-                rest.append((rows, _light(result)))
+            found.add(result, rows, here, local)
     masks = {} if withhold is None else withhold.held(acquisitions)
-    joined = joined_records(records, np.arange(len(sample)))
-    sensors = [a.sensor for a in acquisitions]
-    nothing = State(times[-1], torch.empty(0), torch.empty(0, dtype=torch.int64))
-    sampled = Outcome(
-        verification(times, sensors, sample, joined, task.members),
-        {},
-        {},
-        estimate(task),
-        np.array(sorted(set(product_times))),
-        [
-            _field(table, k, rest, everything, index[k], times, stream)
-            for k, table in enumerate(fields)
-        ],
-        nothing,
-        masks,
-        diverged,
-        dict(refused),
-        judged,
-        {} if model.biases is None else bias_rows(model.biases, torch.cat(last)),
-    )
-    return MapOutcome(found, sampled)
-
-
-def estimate(task: Task) -> str:
-    """What the output variables are: "smoothed", or "analysis" without a smoother."""
-    return "smoothed" if task.smooth else "analysis"
+    sampled = of_sample(found, model, stream, task, product_times, fields, masks)
+    return MapOutcome(found.sums, sampled)
 
 
 def score_map(
@@ -219,47 +175,3 @@ def _placed(table: InSitu, everything: Array, ids: Array) -> InSitu:
 def _statistics(held: Mapping[str, Array]) -> dict[str, Array]:
     """The output variables of a block, without members kept for field measurements."""
     return {n: v for n, v in held.items() if not n.startswith(("field ", "rows "))}
-
-
-def _light(result: BlockResult) -> BlockResult:
-    """What is kept of a block with field measurements until the end: their members."""
-
-    def of_field(held: Mapping[str, Array]) -> dict[str, Array]:
-        return {n: v for n, v in held.items() if n.startswith(("field ", "rows "))}
-
-    empty = State(result.state.time, torch.empty(0), torch.empty(0, dtype=torch.int64))
-    return replace(
-        result,
-        state=empty,
-        records=[],
-        judged=[],
-        analysis=of_field(result.analysis),
-        smoothed=of_field(result.smoothed),
-    )
-
-
-def _observed_index(
-    index: Sequence[Array], tables: Sequence[InSitu], rows: Array, records: Sequence[Record]
-) -> None:
-    """Observed NDVI at the pixels of field measurements, from a block's background records."""
-    for found, table in zip(index, tables, strict=True):
-        here = np.flatnonzero(np.isin(table.pixel_index, rows))
-        place = np.searchsorted(rows, table.pixel_index[here])
-        for record in records if here.size else ():
-            if record.case == "background":
-                found[here, record.date] = record.numbers[place, -1, 0]
-
-
-def _field(
-    table: InSitu,
-    number: int,
-    results: Sequence[tuple[Tensor, BlockResult]],
-    ids: Array,
-    index: Array,
-    times: Array,
-    stream: Stream,
-) -> FieldRows:
-    """The rows of a table with what every block said of them."""
-    alone = table._replace(pixel_index=np.arange(len(table.time)))
-    nearest = nearest_index(alone, times, stream.seen(table.pixel_index), index)
-    return field_rows(table, number, results, ids, nearest)
