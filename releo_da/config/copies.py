@@ -22,12 +22,15 @@ def copied(path: Path, wanted: Products) -> None:
     Copies that an earlier run left and that are not wanted any more are removed: they would hold
     other numbers.
     """
-    for name, write in WRITERS.items():
-        target = path.with_suffix(f".{name}")
-        if name in wanted.copies:
-            write(path, target)
-        else:
-            remove(target)
+    for target in unwanted(path, wanted):
+        remove(target)
+    for name in wanted.copies:
+        WRITERS[name](path, path.with_suffix(f".{name}"))
+
+
+def unwanted(path: Path, wanted: Products) -> list[Path]:
+    """Where copies of a product lie, or would, in the formats that are not wanted."""
+    return [path.with_suffix(f".{name}") for name in WRITERS if name not in wanted.copies]
 
 
 def check_table(document: Document, wanted: Products, pixels: int, times: int, names: int) -> None:

@@ -136,7 +136,7 @@ def command(
     root = run_root(document, options, "cycle")
     if (root / PLAN).is_file():
         raise InputError(f"{root}: holds a run in tiles; give cycle.tiles, or another --out")
-    with service_of(document, options, root) as service, stopping() as stop:
+    with service_of(document, options, root, once=once) as service, stopping() as stop:
         refused, status = serve(service, wanted.poll_seconds, once, stop, say, warn)
         store = service.store
     if store.state is None and refused:
@@ -169,6 +169,7 @@ def service_of(
     options: Options,
     root: Path,
     seen: Callable[[Series, Path], Series] = lambda series, path: series,
+    once: bool = True,
 ) -> Iterator[Service]:
     """The service of a configuration in a run directory, which is locked for as long.
 
@@ -178,6 +179,7 @@ def service_of(
         root: the run directory; made where the configuration is sound.
         seen: is given every file that was read and its path, and says how it goes on; an error of
             it refuses the file.
+        once: whether it makes one sweep, of which the log says nothing where it finds nothing new.
 
     Raises:
         BlockingIOError: another process holds the run directory.
@@ -201,8 +203,8 @@ def service_of(
         if changed or wanted.retry_failed:
             retry(ledger, wanted.replay_days)
             store.resume()
-        _, log, _ = open_run(document, options, "cycle", settings["seed"])
-        log.write({"kind": "channels", "channels": channels})
+        _, log, _ = open_run(document, options, "cycle", settings["seed"], idle=once)
+        log.hold({"kind": "channels", "channels": channels})
         yield Service(
             model=model,
             bind=binding(document, channels, root, log, device),

@@ -57,7 +57,7 @@ def binding(
         return None
     if weather_entry(document) is None:
         for record in weather_of(document, xr.Dataset())[1]:
-            log.write(record)
+            log.hold(record)
         return None
 
     def bound(pixels: xr.Dataset) -> Model:

@@ -14,14 +14,14 @@ from pathlib import Path
 import xarray as xr
 
 from releo_da.config.assemble import assemble
-from releo_da.config.copies import check_table, copied
+from releo_da.config.copies import check_table, copied, unwanted
 from releo_da.config.document import Document, load
 from releo_da.config.driven import WEATHER_FILE
 from releo_da.config.finished import records
 from releo_da.config.forecasters import uses_weather
 from releo_da.config.hindcast import SEED
 from releo_da.config.options import Options
-from releo_da.config.report import CLIMATOLOGY, FORECAST, LEDGER, SCENARIO, report
+from releo_da.config.report import CLIMATOLOGY, FORECAST, SCENARIO, report
 from releo_da.config.run_files import weights_of
 from releo_da.config.scenario import (
     OPTION,
@@ -31,14 +31,14 @@ from releo_da.config.scenario import (
 )
 from releo_da.config.sections import days, products, section
 from releo_da.config.sensor_paths import kept_sensor
-from releo_da.cycling.ledger import Ledger
+from releo_da.io.exports import remove
 from releo_da.io.lock import locked
-from releo_da.io.state_rows import StateHead, reading_state, state_head
+from releo_da.io.own_folder import own_folder
 from releo_da.io.times import isoformat
 from releo_da.io.weather_file import kept_weather
 from releo_da.runs.forecast import Found, climatology, dates, forecast
+from releo_da.runs.held_state import held_state
 from releo_da.runs.outputs import writing_outputs
-from releo_da.runs.store import last_state, pixels_of
 from releo_da.types import InputError, Weather
 
 ASSUMED = (
@@ -48,25 +48,11 @@ ASSUMED = (
 )
 """What a forecast of the mean-reverting dynamics takes for granted."""
 
+PLAIN = "forecast of land-surface variables from the last state of a run"
+USUAL = "what the forecaster expects without any observation"
+
 UNDER = " Weather: {weather}; in what it has unusual, variables depart from there."
 """What is added where the forecaster is moved by weather."""
-
-
-def state_of(root: Path) -> StateHead:
-    """The last state of a hindcast or of a cycling run, without its ensemble.
-
-    Raises:
-        InputError: the directory holds neither, or the state is damaged.
-    """
-    if (root / LEDGER).is_file():
-        with Ledger(root / LEDGER) as ledger:
-            state = last_state(root, ledger)
-        if state is None:
-            raise InputError(f"{root}: the run has no state yet; run `releo-da cycle` first")
-        return state
-    if not (root / "state.safetensors").is_file():
-        raise InputError(f"{root}: holds no state; give the directory of a finished run")
-    return state_head(root / "state.safetensors")
 
 
 def channels_of(root: Path) -> dict[str, tuple[str, ...]]:
@@ -160,49 +146,66 @@ def command(root: Path, until: date, options: Options, scenario: Path | None = N
 
 
 def write_forecast(root: Path, until: date, options: Options, scenario: Path | None = None) -> None:
-    """Write a forecast into the directory of a run; arguments and errors as of `command`."""
-    state = state_of(root)
-    last = days(until)
-    if last <= state.time:
-        raise InputError(
-            f"--until {until}: the run stands at {isoformat(state.time)}; give a later day"
-        )
-    document = load(root / "config.yaml", options.settings)
-    device = options.torch_device()
-    pixels = pixels_of(root, state)
-    weather, under = weather_for(document, root, scenario, pixels, state.time, last)
-    model = assemble(document, channels_of(root), device=device, weather=weather).model
-    output = section(document, "products", products)
-    times = dates(state.time, last, output.every_days)
-    check_table(document, output, pixels.sizes["pixel"], len(times), len(model.described))
-    seed = document.values.get("seed", SEED)
-    expected = climatology(model, pixels, state.pixels, state.shape[1], times, seed, device)
-    assumed = ASSUMED.format(season="default" if weights_of(document) is None else "fitted")
+    """Write a forecast into the directory of a run; arguments and errors as of `command`.
+
+    A service may be at work there: the state is held open, and files are made in a folder that no
+    other process writes to.
+    """
+    with held_state(root) as (rows, pixels):
+        state, last = rows.head, days(until)
+        if last <= state.time:
+            raise InputError(
+                f"--until {until}: the run stands at {isoformat(state.time)}; give a later day"
+            )
+        document = load(root / "config.yaml", options.settings)
+        device = options.torch_device()
+        weather, under = weather_for(document, root, scenario, pixels, state.time, last)
+        model = assemble(document, channels_of(root), device=device, weather=weather).model
+        output = section(document, "products", products)
+        times = dates(state.time, last, output.every_days)
+        check_table(document, output, pixels.sizes["pixel"], len(times), len(model.described))
+        seed = document.values.get("seed", SEED)
+        assumed = assumption(weights_of(document) is not None, under)
+
+        def ahead() -> Found:
+            yield from forecast(model, rows.take, pixels, times, seed, device)
+            rows.verify()
+
+        def write(path: Path, found: Found, title: str, **more: str) -> None:
+            attributes = {
+                "title": title,
+                "forecast_reference_time": isoformat(state.time),
+                "comment": assumed,
+                "estimate": "climatology" if path.name == CLIMATOLOGY else "forecast",
+                **more,
+            }
+            with writing_outputs(path, times, pixels, model.described, attributes) as keep:
+                for some, values in found:
+                    keep(state.pixels[some].numpy(), values)
+
+        with own_folder(root, "forecast") as folder:
+            if scenario is not None:
+                digest = weather_digest(scenario)
+                title = f"forecast under the weather of {scenario.name} (SHA-256 {digest[:12]})"
+                write(folder / file_of(scenario), ahead(), title, weather_sha256=digest)
+                return
+            write(folder / FORECAST, ahead(), PLAIN)
+            usual = climatology(model, pixels, state.pixels, state.shape[1], times, seed, device)
+            write(folder / CLIMATOLOGY, usual, USUAL)
+            copied(folder / FORECAST, output)
+        for one in unwanted(root / FORECAST, output):
+            remove(one)
+
+
+def assumption(fitted: bool, under: str) -> str:
+    """What a forecast takes for granted.
+
+    Args:
+        fitted: whether the season is, or that of the defaults.
+        under: the weather in words, empty where it is not used.
+    """
+    said = ASSUMED.format(season="fitted" if fitted else "default")
     if under:
-        assumed = assumed.replace(", mowing and the weather to come", " and mowing")
-        assumed += UNDER.format(weather=under)
-
-    def write(name: str, found: Found, title: str, **more: str) -> None:
-        attributes = {
-            "title": title,
-            "forecast_reference_time": isoformat(state.time),
-            "comment": assumed,
-            "estimate": "climatology" if name == CLIMATOLOGY else "forecast",
-            **more,
-        }
-        with writing_outputs(root / name, times, pixels, model.described, attributes) as keep:
-            for rows, values in found:
-                keep(state.pixels[rows].numpy(), values)
-
-    def ahead() -> Found:
-        with reading_state(state.path) as held:
-            yield from forecast(model, held.take, pixels, times, seed, device)
-
-    if scenario is None:
-        write(FORECAST, ahead(), "forecast of land-surface variables from the last state of a run")
-        write(CLIMATOLOGY, expected, "what the forecaster expects without any observation")
-        copied(root / FORECAST, output)
-    else:
-        digest = weather_digest(scenario)
-        title = f"forecast under the weather of {scenario.name} (SHA-256 {digest[:12]})"
-        write(file_of(scenario), ahead(), title, weather_sha256=digest)
+        said = said.replace(", mowing and the weather to come", " and mowing")
+        said += UNDER.format(weather=under)
+    return said

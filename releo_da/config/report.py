@@ -78,7 +78,7 @@ def report(root: Path) -> Path:
     else:
         pictures = gallery(scores, said, found, field, made.get("seed", 0))
     if (root / LEDGER).is_file():
-        with Ledger(root / LEDGER) as ledger:
+        with Ledger(root / LEDGER, reads=True) as ledger:
             pictures += health_pictures(ledger, run_rules(root))
             raised = [line(one) for one in standing(ledger, run_rules(root))]
     if (root / PLAN).is_file():

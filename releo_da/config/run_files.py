@@ -23,7 +23,7 @@ from releo_da.config.schemes import kernel_told
 from releo_da.config.sensor_paths import keep_sensors
 from releo_da.io import JsonLines, create_run_directory, write_text_atomic
 from releo_da.io.archive import yaml_text
-from releo_da.io.atomic import write_bytes_atomic
+from releo_da.io.atomic import keep_bytes
 from releo_da.runs.block import Tick
 
 WEIGHTS = "weights.safetensors"
@@ -85,9 +85,24 @@ class Opened(NamedTuple):
 
 
 def open_run(
-    document: Document, options: Options, command: str, seed: int, weights: Path | None = None
+    document: Document,
+    options: Options,
+    command: str,
+    seed: int,
+    weights: Path | None = None,
+    idle: bool = False,
 ) -> Opened:
-    """The run directory with its resolved configuration, its log, and the run's provenance."""
+    """The run directory with its resolved configuration, its log, and the run's provenance.
+
+    Args:
+        document: the configuration.
+        options: where, and on which device.
+        command: its name.
+        seed: of the run.
+        weights: fitted ones, in place of those that the configuration names.
+        idle: whether the call may find nothing to do: where only the time is another than that of
+            config.yaml, the file is left alone, and the log holds its beginning.
+    """
     root = create_run_directory(run_root(document, options, command))
     made = provenance(command, seed, options.torch_device())
     head = "".join(f"# {name}: {value}\n" for name, value in made.items())
@@ -96,23 +111,35 @@ def open_run(
     keep_sensors(document, root)
     if weights is not None:
         # A copy, so that the run directory holds all that a forecast from it needs.
-        write_bytes_atomic(root / WEIGHTS, weights.read_bytes())
+        keep_bytes(root / WEIGHTS, weights.read_bytes())
         spec = resolved.get("forecast", "mean_reverting")
         spec = {"name": spec} if isinstance(spec, str) else spec
         resolved["forecast"] = {**spec, "weights": WEIGHTS}
     emulator = emulator_of(document)
     if emulator is not None:
-        write_bytes_atomic(root / EMULATOR, emulator.read_bytes())
+        keep_bytes(root / EMULATOR, emulator.read_bytes())
         resolved["observe"] = {**resolved["observe"], "weights": EMULATOR}
     text = yaml_text(resolved)
     made["configuration_sha256"] = sha256(text.encode()).hexdigest()
-    write_text_atomic(root / "config.yaml", head + text)
     log = JsonLines(root / "log.jsonl")
-    log.write({"kind": "started", **made})
+    log.hold({"kind": "started", **made})
     kernel = kernel_told(document, options.torch_device())
     if kernel:
-        log.write({"kind": "kernel", "asked": "compiled", **kernel})
+        log.hold({"kind": "kernel", "asked": "compiled", **kernel})
+    if not (idle and _undated(root / "config.yaml") == _undated(head + text)):
+        write_text_atomic(root / "config.yaml", head + text)
+        log.begin()
     return Opened(root, log, made)
+
+
+def _undated(config: Path | str) -> list[str] | None:
+    """The lines of a configuration but for the time of writing; None without a file that is one."""
+    if isinstance(config, Path):
+        try:
+            config = config.read_text(encoding="utf-8")
+        except (FileNotFoundError, UnicodeDecodeError):
+            return None
+    return [line for line in config.splitlines() if not line.startswith("# written: ")]
 
 
 def warn(text: str, quiet: bool = False) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from releo_da.config.document import Document, data_folder
-from releo_da.io.atomic import write_bytes_atomic
+from releo_da.io.atomic import keep_bytes
 from releo_da.sensors import is_path
 from releo_da.types import InputError
 
@@ -106,7 +106,7 @@ def keep_sensors(document: Document, root: Path) -> None:
     """Copy the sensor files of a configuration into a run directory."""
     for name, file in sensor_files(document).items():
         (root / FOLDER).mkdir(exist_ok=True)
-        write_bytes_atomic(root / FOLDER / name, file.read_bytes())
+        keep_bytes(root / FOLDER / name, file.read_bytes())
 
 
 def kept_sensor(root: Path, name: str) -> str:

@@ -12,7 +12,7 @@ from releo_da.config.report import LEDGER
 from releo_da.cycling.ledger import Ledger
 from releo_da.cycling.records import DUPLICATE, FAILED, LATE, REPLACED, WAITING
 from releo_da.io.times import isoformat, today
-from releo_da.runs.store import DIGITS, last_state
+from releo_da.runs.store import DIGITS, last_state, refuse_lost
 from releo_da.types import InputError
 
 LABELS = {
@@ -54,7 +54,7 @@ def status(root: Path) -> dict[str, Any]:
     """
     if not (root / LEDGER).is_file():
         raise InputError(f"{root}: holds no {LEDGER}, so no cycling run; give its run directory")
-    with Ledger(root / LEDGER) as ledger:
+    with Ledger(root / LEDGER, reads=True) as ledger:
         last = ledger.last()
         found: dict[str, Any] = {"counts": ledger.counts(), "last": None}
         found |= {"call": last_call(root), "age_days": None, "damaged": damaged(root, ledger)}
@@ -79,16 +79,17 @@ def status(root: Path) -> dict[str, Any]:
 
 def damaged(root: Path, ledger: Ledger) -> str | None:
     """Why the last state cannot be resumed from, or None; a service may commit meanwhile."""
-    while True:
-        before = ledger.last()
-        try:
-            last_state(root, ledger)
-        except InputError as error:
-            after = ledger.last()
-            if before is not None and after is not None and after.number != before.number:
-                continue  # given up since its row was read
-            return str(error)
-        return None
+    last = ledger.last()
+    try:
+        refuse_lost(root, ledger)
+        last_state(root, ledger)
+    except InputError as error:
+        with Ledger(root / LEDGER, reads=True) as newer:
+            now = newer.last()
+            if now is not None and (last is None or now.number != last.number):
+                return damaged(root, newer)  # it was given up since its row was read
+        return str(error)
+    return None
 
 
 def _told(arrival: Any) -> dict[str, str]:

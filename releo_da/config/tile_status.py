@@ -41,7 +41,7 @@ def tiled_status(root: Path) -> dict[str, Any]:
         folder, about = plan.folder(root, tile), tiles[tile.name]
         if not (folder / LEDGER).is_file():
             continue
-        with Ledger(folder / LEDGER) as ledger:
+        with Ledger(folder / LEDGER, reads=True) as ledger:
             last = ledger.last()
             names["files"] |= ledger.files.names()
             names["refused"] |= ledger.files.refused().keys()

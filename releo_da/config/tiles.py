@@ -173,6 +173,8 @@ class Tiled:
         config, settings, device, root = self.arguments
         tasks = {n: (config, settings, device, root, list(named[n]), plan.grid) for n in todo}
         told = told._replace(tasks=len(tasks))
+        if tasks:
+            self.log.begin()
         try:
             for name, found in share(tasks) if tasks else ():
                 told = told._replace(assimilated=told.assimilated + found.get("assimilated", 0))
@@ -210,8 +212,13 @@ def _digest(value: Any) -> str:
 
 
 @contextmanager
-def tiled(document: Document, options: Options) -> Iterator[Tiled]:
+def tiled(document: Document, options: Options, once: bool = True) -> Iterator[Tiled]:
     """The run in tiles of a configuration, locked for as long.
+
+    Args:
+        document: the configuration.
+        options: where, and on which device.
+        once: as of `releo_da.config.cycling.service_of`.
 
     Raises:
         BlockingIOError: another process holds the run directory.
@@ -237,8 +244,8 @@ def tiled(document: Document, options: Options) -> Iterator[Tiled]:
     with locked(root):
         decided = chosen(source, size)
         kept_plan(root, decided)  # before anything is written
-        _, log, _ = open_run(document, options, "cycle", settings["seed"])
-        log.write({"kind": "channels", "channels": channels})
+        _, log, _ = open_run(document, options, "cycle", settings["seed"], idle=once)
+        log.hold({"kind": "channels", "channels": channels})
         config, told = str(document.path.resolve()), list(options.settings)
         yield Tiled(
             document,
@@ -277,7 +284,7 @@ def command(
     """
     service = section(document, "cycle", cycle)
     _, workers = bind(tiles, service.tiles, "cycle.tiles")()
-    with tiled(document, options) as run, stopping() as stop:
+    with tiled(document, options, once) as run, stopping() as stop:
 
         def share(tasks: Mapping[str, Sequence[Any]]) -> Iterator[tuple[str, Plain]]:
             with client_of(workers, len(tasks)) as client:

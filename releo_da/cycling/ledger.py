@@ -59,6 +59,7 @@ class Ledger:
 
     Args:
         path: of the file, made if it is missing.
+        reads: read what it holds at this instant; neither it nor its folder is written to.
 
     Attributes:
         queue: its acquisitions.
@@ -68,8 +69,8 @@ class Ledger:
         InputError: the file is no ledger, or one of another format.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.db = path, opened(path)
+    def __init__(self, path: Path, reads: bool = False) -> None:
+        self.path, self.db = path, opened(path, reads)
         self.queue, self.files = Queue(self.db), ReadFiles(self.db)
 
     def __enter__(self) -> Ledger:
@@ -87,9 +88,14 @@ class Ledger:
         """The last cycle of the chain, or None before the first."""
         return next(self._cycles("WHERE current ORDER BY number DESC LIMIT 1"), None)
 
-    def cycles(self) -> Iterator[Cycle]:
-        """The chain: current cycles in order."""
-        return self._cycles("WHERE current ORDER BY number")
+    def cycles(self, after: int = 0) -> Iterator[Cycle]:
+        """The chain: current cycles in order, those after a number."""
+        return self._cycles("WHERE current AND number>? ORDER BY number", after)
+
+    def holds(self, number: int, sha256: str) -> bool:
+        """Whether a cycle with this state is part of the chain, and so all that came before it."""
+        query = "SELECT 1 FROM cycle WHERE number=? AND sha256=? AND current"
+        return self.db.execute(query, (number, sha256)).fetchone() is not None
 
     def undone(self) -> Iterator[Cycle]:
         """Cycles that are no longer part of the chain, as they were made."""

@@ -1,8 +1,7 @@
 """The rows of a ledger at one instant, and whether they are at one with each other.
 
-They are read in one transaction of a connection that cannot write, beside a service that goes on
-writing: a write-ahead log shows its readers the database as it was when their transaction began. It
-ends before anything else is looked at, so that the log does not grow for as long as that takes.
+They are those of one instant, read beside a service that goes on writing
+(`releo_da.cycling.instant`).
 
 What must hold of the rows, whatever happened to the processes that wrote them:
 
@@ -11,22 +10,18 @@ What must hold of the rows, whatever happened to the processes that wrote them:
     each of them is of an assimilated acquisition, and each assimilated acquisition has one of them
     what waits lies after the last of them, and its copy is kept; so is the state of the last
 
-Reference: SQLite, "Isolation In SQLite", "PRAGMA integrity_check" and "Read-Only WAL-Mode
-Databases".
+Reference: SQLite, "PRAGMA integrity_check" and "PRAGMA foreign_key_check".
 """
 
 from __future__ import annotations
 
-import os
-import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+from releo_da.cycling.instant import at_instant
 from releo_da.cycling.records import ASSIMILATED, DUPLICATE, FAILED, LATE, REPLACED, WAITING, Key
 from releo_da.cycling.tables import FORMAT
 from releo_da.types import InputError
@@ -110,11 +105,7 @@ def snapshot(path: Path) -> Snapshot:
     if not path.is_file():
         raise InputError(f"{path}: is missing; {remedy}")
     try:
-        with (
-            _readable(path) as source,
-            closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as db,
-        ):
-            db.execute("BEGIN")
+        with closing(at_instant(path)) as db:
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version != FORMAT:
                 raise InputError(
@@ -124,23 +115,6 @@ def snapshot(path: Path) -> Snapshot:
             return Snapshot(_cycles(db), _acquisitions(db), _problems(db))
     except sqlite3.Error as error:
         raise InputError(f"{path}: cannot be read ({error}); {remedy}") from None
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[Path]:
-    """The ledger, or a copy of it where its folder cannot be written.
-
-    Readers of a write-ahead log share an index of it beside the file. Where that cannot be made
-    nobody can write the ledger either.
-    """
-    if os.access(path.parent, os.W_OK):
-        yield path
-        return
-    with TemporaryDirectory() as folder:
-        for name in (path.name, f"{path.name}-wal"):
-            if path.with_name(name).is_file():
-                shutil.copy(path.with_name(name), folder)
-        yield Path(folder) / path.name
 
 
 def _cycles(db: sqlite3.Connection) -> list[Kept]:

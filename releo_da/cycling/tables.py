@@ -1,8 +1,13 @@
 """The SQLite file of a ledger: its tables, and how it is opened.
 
-Write-ahead log with full synchronisation: a committed row survives the loss of power. The tables
-are made in one transaction together with the number of their format, so that a file either is a
-ledger of this format or holds nothing.
+Write-ahead log with full synchronisation: a committed row survives the loss of power. The log needs
+memory that processes share on the file system, which not every network has: there SQLite keeps a
+rollback journal, with the synchronisation under which that survives as well (EXTRA, which flushes
+the folder too). Readers and the writer then wait for each other; all else is the same.
+
+The tables are made in one transaction together with the number of their format, so that a file
+either is a ledger of this format or holds nothing. Whether it holds nothing is asked within that
+transaction, because two processes may open a new one at once.
 
 Reference: SQLite, "Write-Ahead Logging", "PRAGMA synchronous" and "PRAGMA user_version".
 """
@@ -10,18 +15,19 @@ Reference: SQLite, "Write-Ahead Logging", "PRAGMA synchronous" and "PRAGMA user_
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import Any
 
+from releo_da.cycling.instant import at_instant
 from releo_da.types import InputError
 
 FORMAT = 3
 """Number of the format, the ``user_version`` of the file."""
 
 TABLES = f"""
-BEGIN IMMEDIATE;
 CREATE TABLE acquisition (
     identity TEXT PRIMARY KEY, time REAL NOT NULL, sensor TEXT NOT NULL, product TEXT NOT NULL,
     file TEXT NOT NULL, clear INTEGER NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL,
@@ -46,43 +52,91 @@ CREATE TABLE file (
 CREATE TABLE settings (
     number INTEGER NOT NULL, said TEXT NOT NULL, recorded TEXT NOT NULL);
 PRAGMA user_version = {FORMAT};
-COMMIT;
 """
 
+JOURNALS = {"wal": "FULL", "delete": "EXTRA"}
+"""How a ledger is kept whole, and the synchronisation that makes a commit final."""
 
-def opened(path: Path) -> sqlite3.Connection:
+TRIES, PAUSE = 50, 0.1
+"""How often a ledger is asked to keep a log while another process opens it, and the seconds between
+two: the change of mode does not wait by itself."""
+
+
+def opened(path: Path, reads: bool = False) -> sqlite3.Connection:
     """A connection to a ledger; a file that is missing or empty is made one.
+
+    Args:
+        path: of the file.
+        reads: give what it holds at this instant, in memory, where nothing can be written; what is
+            on the disk is left as it is (`releo_da.cycling.instant`).
 
     Raises:
         InputError: the file is no ledger, or one of another format.
     """
-    db = sqlite3.connect(path)
+    db: sqlite3.Connection | None = None
     try:
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
-        version = int(db.execute("PRAGMA user_version").fetchone()[0])
-        empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-        if version == 0 and empty:
-            db.executescript(TABLES)
-        elif version != FORMAT:
+        db = at_instant(path) if reads else sqlite3.connect(path)
+        if not reads:
+            db.execute(f"PRAGMA synchronous={JOURNALS[_journal(db, path)]}")
+        version = _version(db)
+        if version != FORMAT:
             raise InputError(
                 f"{path}: a ledger of format {version}, and this version of releo_da writes format "
                 f"{FORMAT}; give another --out and deliver the acquisitions again"
             )
-        else:
-            _check(db)
-    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-        db.close()
+        _check(db)
+        if reads:
+            db.execute("PRAGMA query_only=ON")
+    except BaseException as error:
+        if db is not None:
+            db.close()
+        if not isinstance(error, sqlite3.DatabaseError | UnicodeDecodeError):
+            raise
         ours = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
         if isinstance(error, sqlite3.OperationalError) and not ours and "decode" not in str(error):
             raise  # the disk, not the content
         raise InputError(
             f"{path}: not a ledger ({error}); restore it from a backup or give another --out"
         ) from None
-    except InputError:
-        db.close()
-        raise
     return db
+
+
+def _journal(db: sqlite3.Connection, path: Path) -> str:
+    """How a ledger is kept whole: by a write-ahead log wherever the file system allows one.
+
+    Raises:
+        InputError: neither by a log nor by a journal.
+    """
+    for left in reversed(range(TRIES)):
+        try:
+            mode = str(db.execute("PRAGMA journal_mode=WAL").fetchone()[0])
+            break
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY or not left:
+                raise
+            time.sleep(PAUSE)
+    if mode not in JOURNALS:
+        raise InputError(
+            f"{path}: SQLite keeps it by '{mode}' here, by which a commit may be lost; put the run "
+            "directory on a local disk"
+        )
+    return mode
+
+
+def _version(db: sqlite3.Connection) -> int:
+    """The number of the format; that of this module where the tables had to be made."""
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    if version:
+        return version
+    db.execute("BEGIN IMMEDIATE")
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+    if version == 0 and empty:
+        for statement in TABLES.split(";"):
+            db.execute(statement)
+        version = FORMAT
+    db.execute("COMMIT")
+    return version
 
 
 def _check(db: sqlite3.Connection) -> None:

@@ -79,12 +79,15 @@ class JsonLines:
     """A log of one JSON object per line; each record is on file when `write` returns.
 
     An existing log is continued. A last line that a crash cut short is ended first, so that the
-    records after it stay readable.
+    records after it stay readable. Records that are held wait for the first that is not, so that a
+    call that finds nothing to tell adds nothing.
     """
 
     def __init__(self, path: str | Path) -> None:
         """Continue the log at `path`, or begin it with the first record."""
         self.path = Path(path)
+        self._held: list[Mapping[str, Any]] = []
+        self._begun = False
         if self.path.is_file() and self.path.stat().st_size:
             with self.path.open("rb") as file:
                 file.seek(-1, os.SEEK_END)
@@ -92,8 +95,25 @@ class JsonLines:
             if not ended:
                 self._append("\n")
 
+    def hold(self, record: Mapping[str, Any]) -> None:
+        """Append a record that says nothing by itself, once there is another one."""
+        if self._begun:
+            self._record(record)
+        else:
+            self._held.append(record)
+
+    def begin(self) -> None:
+        """Append what is held, now and from here on."""
+        self._begun = True
+        while self._held:
+            self._record(self._held.pop(0))
+
     def write(self, record: Mapping[str, Any]) -> None:
         """Append one record; numbers that are not finite become null."""
+        self.begin()
+        self._record(record)
+
+    def _record(self, record: Mapping[str, Any]) -> None:
         text = json.dumps(plain(record, finite=True), ensure_ascii=False, allow_nan=False)
         self._append(text + "\n")
 

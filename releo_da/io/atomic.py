@@ -60,6 +60,13 @@ def write_bytes_atomic(path: str | Path, data: bytes) -> None:
         aside.write_bytes(data)
 
 
+def keep_bytes(path: str | Path, data: bytes) -> None:
+    """Write a file whole or not at all; one that holds these bytes already is left alone."""
+    path = Path(path)
+    if not (path.is_file() and path.read_bytes() == data):
+        write_bytes_atomic(path, data)
+
+
 def write_text_atomic(path: str | Path, text: str) -> None:
     """Write a text file in UTF-8, whole or not at all."""
     write_bytes_atomic(path, text.encode("utf-8"))

@@ -154,6 +154,11 @@ class StateRows:
         if self.total.hexdigest() != self.sha256:
             raise unsound(self.path)
 
+    def sha256_of_file(self) -> str:
+        """SHA-256 of the whole file, as it is open here."""
+        self.file.seek(0)
+        return hashlib.file_digest(self.file, "sha256").hexdigest()
+
     def _titled(self, name: str) -> bytes:
         return titled(name, self.entries[name].dtype, self.entries[name].shape)
 

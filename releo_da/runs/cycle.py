@@ -178,6 +178,7 @@ class Service:
 
     def _assimilate(self, arrival: Arrival) -> None:
         """Commit one cycle."""
+        self.log.begin()
         store = self.store
         path = copy_of(store.root, arrival.identity)
         acquisition, pixels = read_acquisition(path)

@@ -98,6 +98,7 @@ class Intake:
                 continue
             if stop():
                 break
+            self.log.begin()
             if axis is None:
                 axis = self._axis(pixels)
             try:

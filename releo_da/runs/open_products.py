@@ -97,7 +97,7 @@ def _products(root: Path) -> dict[Key, Path]:
     """The products of the current cycles of a run directory."""
     found: dict[Key, Path] = {}
     last, alike = None, 0
-    with Ledger(root / LEDGER) as ledger:
+    with Ledger(root / LEDGER, reads=True) as ledger:
         for cycle in ledger.cycles():
             told = cycle.arrival.key[:3]
             alike = alike + 1 if told == last else 0

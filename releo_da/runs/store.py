@@ -24,6 +24,7 @@ import xarray as xr
 
 from releo_da.cycling.ledger import Arrival, Cycle, Ledger
 from releo_da.io import read_products, write_products
+from releo_da.io.state_file import readable
 from releo_da.io.state_parts import writing_state
 from releo_da.io.state_rows import StateHead, state_head
 from releo_da.io.times import isoformat
@@ -57,13 +58,19 @@ def last_state(root: Path, ledger: Ledger) -> StateHead | None:
     if last is None:
         return None
     path = root / last.state
-    state = state_head(path)
-    if checksum(path) != last.sha256:
-        raise InputError(
-            f"{path}: the state is not the one that cycle {last.number} committed; "
-            "restore the run directory from a backup"
-        )
+    with readable(path):  # a service may give it up meanwhile
+        state, found = state_head(path), checksum(path)
+    if found != last.sha256:
+        raise changed_state(path, last)
     return state
+
+
+def changed_state(path: Path, cycle: Cycle) -> InputError:
+    """The error of a state file that is another than that of the row of its cycle."""
+    return InputError(
+        f"{path}: the state is not the one that cycle {cycle.number} committed; "
+        "restore the run directory from a backup"
+    )
 
 
 def refuse_lost(root: Path, ledger: Ledger) -> None:

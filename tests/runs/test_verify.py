@@ -1,7 +1,6 @@
 """`verify` finds what is not as the ledger says and changes nothing; a service may be at work."""
 
 import json
-import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -160,15 +159,19 @@ def test_verifying_needs_no_lock_and_reads_what_only_the_log_holds(tmp_path, roo
         assert verify(root).damage == []
 
 
-def test_a_medium_that_cannot_be_written_is_verified(root, monkeypatch):
-    """The system says so of the folder of the ledger; rows in the log of a crash count too."""
-    with Ledger(root / "ledger.sqlite") as ledger, monkeypatch.context() as patch:
+def test_rows_in_the_log_of_a_crash_count_and_nothing_is_written(tmp_path, root):
+    """As on a medium that cannot be written; a backup may lack the index of the log."""
+    left = tmp_path / "left"
+    with Ledger(root / "ledger.sqlite") as ledger:
         with ledger.db:
             ledger.db.execute("UPDATE cycle SET retained=0 WHERE current")
-        before = content(root)
-        patch.setattr(os, "access", lambda path, mode: False)
-        assert any("is not kept" in one.problem for one in verify(root).damage)
-        assert content(root) == before
+        shutil.copytree(root, left)
+    for name in ("ledger.sqlite-shm", "ledger.sqlite-wal"):
+        before = content(left), left.stat().st_mtime_ns
+        found = any("is not kept" in one.problem for one in verify(left).damage)
+        assert found == (left / "ledger.sqlite-wal").is_file()
+        assert (content(left), left.stat().st_mtime_ns) == before
+        (left / name).unlink()
 
 
 def test_tiles_are_verified_one_by_one(tmp_path, root):

@@ -1,0 +1,61 @@
+"""``base.json``: the sums of a run up to where its replay window begins.
+
+What lies before the window is never undone, so its sums are made once; the scores of a sweep are
+those with the cycles after it added one by one, which is the order in which all of them would be
+added. Floating-point sums depend on that order and on nothing else, so the bits are the same.
+
+The file is made of the ledger and needed by nothing: one that is missing, damaged, of another
+form, or of a chain that was undone or restored since, is left out of account and written again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from releo_da.config.finished import mapping_of
+from releo_da.cycling.ledger import Cycle, Ledger
+from releo_da.io import write_text_atomic
+from releo_da.types import InputError
+
+BASE = "base.json"
+
+NOTHING: dict[str, Any] = {
+    "cycles": 0,
+    "diverged": 0,
+    "rejected": {},
+    "reasons": {},
+    "background": {},
+    "innovations": {},
+}
+"""The sums of no cycle."""
+
+
+def kept_before(root: Path, ledger: Ledger) -> tuple[int, dict[str, Any]]:
+    """Number of the cycle up to which sums are kept, and these; 0 and `NOTHING` without any.
+
+    Args:
+        root: the run directory.
+        ledger: of the run; the cycle has to be one of its chain.
+    """
+    try:
+        found = mapping_of(root / BASE)
+        digest = found.pop("digest")
+        number, sha256, sums = int(found["number"]), str(found["state_sha256"]), found["sums"]
+    except (OSError, InputError, KeyError, TypeError, ValueError):
+        return 0, NOTHING
+    sound = digest == _digest(found) and sums.keys() == NOTHING.keys()
+    return (number, sums) if sound and ledger.holds(number, sha256) else (0, NOTHING)
+
+
+def keep_before(root: Path, cycle: Cycle, sums: Mapping[str, Any]) -> None:
+    """Keep the sums up to a cycle that will not be undone."""
+    found = {"number": cycle.number, "state_sha256": cycle.sha256, "sums": sums}
+    write_text_atomic(root / BASE, json.dumps({**found, "digest": _digest(found)}) + "\n")
+
+
+def _digest(found: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(found, sort_keys=True).encode("utf-8")).hexdigest()
