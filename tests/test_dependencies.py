@@ -26,6 +26,7 @@ SIBLINGS: dict[str, set[str]] = {
     "state": set(),
     "observation": {"physics", "sensors", "state"},
     "dynamics": {"state"},
+    "representation": {"state"},
     "cycling": {"assimilation", "strict_json"},
     "learning": {"cycling", "assimilation"},
     "io": {"sensors", "strict_json"},
@@ -34,13 +35,13 @@ SIBLINGS: dict[str, set[str]] = {
     "simulator": {"physics", "sensors", "observation", "state", "io"},
     "runs": {"cycling", "learning", "io", "diagnostics", "sensors", "state"},
     "config": {
-        "physics", "sensors", "assimilation", "state", "observation", "dynamics", "cycling",
-        "learning", "io", "diagnostics", "nature", "runs", "simulator", "strict_text",
+        "physics", "sensors", "assimilation", "state", "observation", "dynamics", "representation",
+        "cycling", "learning", "io", "diagnostics", "nature", "runs", "simulator", "strict_text",
         "strict_yaml", "strict_json",
     },
     "cli": {
-        "physics", "sensors", "assimilation", "state", "observation", "dynamics", "cycling",
-        "learning", "io", "diagnostics", "nature", "runs", "simulator", "config",
+        "physics", "sensors", "assimilation", "state", "observation", "dynamics", "representation",
+        "cycling", "learning", "io", "diagnostics", "nature", "runs", "simulator", "config",
     },
 }  # fmt: skip
 
@@ -55,6 +56,7 @@ OUTSIDE: dict[str, set[str]] = {
     "assimilation": {"torch", "numpy", "filterpy"},  # the last two for the reference scheme
     "cycling": {"torch"},
     "dynamics": {"torch"},
+    "representation": {"torch"},
     "observation": {"torch", "numpy", "scipy"},
     "learning": {"torch"},
 }
