@@ -47,7 +47,8 @@ def statics_of(pixels: int, fields: Mapping[str, Tensor], like: Tensor) -> Tenso
                 f"'{name}' is no static field of the encoder; it has {', '.join(SCALES)}"
             )
     unknown = torch.full((pixels,), torch.nan, dtype=torch.float64)
-    numbers, flags = [], []
+    numbers: list[Tensor] = []
+    flags: list[Tensor] = []
     for name, scale in SCALES.items():
         given = fields.get(name, unknown).to(torch.float64).cpu()
         known = torch.isfinite(given)
