@@ -37,6 +37,7 @@ from releo_da.cycling.fields import Correlated, correlated
 from releo_da.dynamics.drifting import Drifting
 from releo_da.dynamics.hybrid import Hybrid
 from releo_da.dynamics.mean_reverting import MeanReverting
+from releo_da.dynamics.neural import Neural
 from releo_da.observation.derived import derive, described
 from releo_da.observation.error import ObservationError
 from releo_da.observation.estimates import EstimateOperator, SplitOperator, split
@@ -119,10 +120,10 @@ class Assembly:
     """
 
     model: Model
-    forecaster: MeanReverting | Hybrid
+    forecaster: MeanReverting | Hybrid | Neural
     error: ObservationError
     layout: Layout
-    dynamics: MeanReverting | Hybrid | Drifting
+    dynamics: MeanReverting | Hybrid | Neural | Drifting
 
 
 def knots_of(channels: Mapping[str, tuple[str, ...]]) -> tuple[float, ...]:

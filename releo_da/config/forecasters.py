@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
@@ -11,6 +12,7 @@ from releo_da.config.document import Document
 from releo_da.config.registry import Registry
 from releo_da.dynamics.hybrid import Hybrid
 from releo_da.dynamics.mean_reverting import MeanReverting
+from releo_da.dynamics.neural import SLOW, Neural
 from releo_da.state.layout import RESIDUAL, Layout
 from releo_da.types import InputError, Weather
 
@@ -109,9 +111,86 @@ def hybrid(
     return Hybrid(season, weather, strength)
 
 
+def neural(
+    layout: Layout,
+    weather: Weather | None = None,
+    drift: bool = True,
+    diffusion: bool = True,
+    slow: Sequence[str] = (),
+    slow_years: float = 1.0,
+    memory: int = 4,
+    memory_days: float = 60.0,
+    hidden: int = 24,
+    looseness: float = 0.1,
+    step: float = 5.0,
+    strength: float = 1.0,
+    kernel: Literal["matern32", "ou", "matern32+ou"] = "matern32",
+    harmonics: int = 2,
+    days: float = 20.0,
+    residual_days: float = 150.0,
+    residual_sd: float = 0.015,
+    own: Sequence[str] = (),
+    own_harmonics: int = 2,
+    own_years: float = 30.0,
+) -> Neural:
+    """That of `hybrid` with a network beside it that `train` teaches; untrained, `hybrid` itself.
+
+    Args:
+        layout: the latent axis.
+        weather: of the run; without it the season alone.
+        drift: whether the network moves what the process returns to.
+        diffusion: whether it scales the noise.
+        slow: what differs between places and is estimated with the state: ``timing`` (days),
+            ``vigour`` (how much a place makes of unusual weather).
+        slow_years: how long it is remembered, e-folding time in years.
+        memory: number of latents that the network keeps for itself.
+        memory_days: their e-folding time before fitting.
+        hidden: width of the network.
+        looseness: prior standard deviation of its last weights; less holds it nearer to ``hybrid``.
+        step: longest step (days).
+        strength: as of ``hybrid``.
+        kernel: as of ``mean_reverting``, and so all that follow.
+        harmonics: of the seasonal mean.
+        days: e-folding time of the variables.
+        residual_days: e-folding time of the residuals.
+        residual_sd: deviation of the residuals (reflectance).
+        own: variables of which each place has a season of its own.
+        own_harmonics: of that season.
+        own_years: how long it is remembered.
+
+    Raises:
+        InputError: as of ``hybrid``; an unknown slow parameter, or a number out of range.
+    """
+    for name in slow:
+        if name not in SLOW:
+            raise InputError(f"slow: {name!r} is unknown; choose from {', '.join(SLOW)}")
+    least = {"memory": (memory, 0), "hidden": (hidden, 1)}
+    for key, (given, lowest) in least.items():
+        if given < lowest:
+            raise InputError(f"{key} is {given}; give {lowest} or more")
+    positive = {
+        "slow_years": slow_years,
+        "memory_days": memory_days,
+        "looseness": looseness,
+        "step": step,
+    }
+    for key, number in positive.items():
+        if not 0.0 < number < math.inf:
+            raise InputError(f"{key} is {number}; give a positive number")
+    base = hybrid(
+        layout, weather, strength, kernel, harmonics, days, residual_days, residual_sd, own,
+        own_harmonics, own_years,
+    )  # fmt: skip
+    chosen = tuple(dict.fromkeys(slow))
+    return Neural(
+        base, weather, chosen, slow_years, memory, memory_days, drift, diffusion, hidden,
+        looseness, step,
+    )  # fmt: skip
+
+
 FORECASTERS = Registry(
     "forecaster",
-    {"mean_reverting": mean_reverting, "hybrid": hybrid},
+    {"mean_reverting": mean_reverting, "hybrid": hybrid, "neural": neural},
     supplied=("layout", WEATHER),
 )
 

@@ -13,6 +13,7 @@ from releo_da.config.auxiliary import with_weather
 from releo_da.config.copies import check_table, copied
 from releo_da.config.document import Document
 from releo_da.config.driven import keep_weather
+from releo_da.config.experience import beyond, longest
 from releo_da.config.innovations import ledger, of_sensors
 from releo_da.config.options import Options
 from releo_da.config.report import report
@@ -109,6 +110,10 @@ def command(document: Document, options: Options) -> Path:
     opened = begin(document, options, series, "hindcast")
     keep_weather(opened.root, document, weather)
     for record in told(assembly.model, series.pixels):
+        opened.log.write(record)
+    leads = (*task.horizons, *(end for _, end in task.bins), 0.0)
+    unseen = max(longest(series.acquisitions), *leads)
+    for record in beyond(assembly.forecaster, unseen):
         opened.log.write(record)
     outcome = run(document, series, assembly, options)
     fitted = section(document, "train", train)

@@ -212,6 +212,8 @@ class Train:
     truncate: int = 10
     pixels: int = 256
     gaps: Gaps = field(default_factory=Gaps)
+    held_out: float = 0.0
+    patience: int = 0
 
 
 def train(
@@ -222,6 +224,8 @@ def train(
     truncate: int = 10,
     pixels: int = 256,
     gaps: dict[str, Any] | None = None,
+    held_out: float = 0.0,
+    patience: int = 0,
     target: Literal["dynamics"] = "dynamics",
 ) -> Train:
     """How a system is fitted.
@@ -234,6 +238,9 @@ def train(
         truncate: acquisitions per stretch of back-propagation.
         pixels: at most so many pixels, evenly spaced over those of the series.
         gaps: ``{single: 0.2, stretch: 0.6, days: [15, 75]}``, how observations are hidden.
+        held_out: share of the pixels that judge every epoch and are not learned from; what is kept
+            are the parameters that judged best. Neighbours are held out together.
+        patience: epochs without a better judgement after which the fit ends; 0 for never.
         target: ``dynamics``, with the observation error; ``emulator`` has options of its own.
     """
     within = (-np.inf, np.inf)
@@ -250,7 +257,16 @@ def train(
     for name, share in {"single": hidden.single, "stretch": hidden.stretch}.items():
         if not 0 <= share <= 1:
             raise InputError(f"train.gaps.{name} is {share}; give a probability from 0 to 1")
-    return Train(within, epochs, members, learning_rate, truncate, pixels, hidden)
+    if not 0.0 <= held_out <= 0.5:
+        raise InputError(f"train.held_out is {held_out}; give a share from 0 to 0.5")
+    if patience < 0 or (patience and not held_out):
+        raise InputError(
+            f"train.patience is {patience} with held_out {held_out:g}; give 0, or epochs to wait "
+            "and a share of pixels that judge them"
+        )
+    return Train(
+        within, epochs, members, learning_rate, truncate, pixels, hidden, held_out, patience
+    )
 
 
 def section(document: Document, key: str, function: Any) -> Any:

@@ -11,6 +11,7 @@ import torch
 from releo_da.config.assemble import Assembly, assemble
 from releo_da.config.auxiliary import weather_of
 from releo_da.config.document import Document
+from releo_da.config.experience import apart, remember
 from releo_da.config.options import Options
 from releo_da.config.run_files import open_run, progress
 from releo_da.config.schemes import fitting_scheme, supplied
@@ -77,13 +78,24 @@ def fitted(
             settings.learning_rate,
             settings.truncate,
             settings.gaps,
+            apart(series.pixels.isel(pixel=chosen), settings.held_out),
+            settings.patience,
         ):
             epochs.append(epoch)
-            each = epoch.log_likelihood / epoch.observations
-            tick(f"log-likelihood per value {each:.3f}, penalty {epoch.penalty:.1f}")
+            tick(shown(epoch))
+    remember(assembly.forecaster, part, settings.gaps)
     assembly.forecaster.requires_grad_(False)
     assembly.error.requires_grad_(False)
     return assembly, epochs
+
+
+def shown(epoch: Epoch) -> str:
+    """An epoch in a line."""
+    each = epoch.log_likelihood / epoch.observations
+    said = f"log-likelihood per value {each:.3f}, penalty {epoch.penalty:.1f}"
+    if epoch.held_out is None:
+        return said
+    return f"{said}, held out {epoch.held_out / max(epoch.held_out_observations, 1):.3f}"
 
 
 def save_weights(path: Path, assembly: Assembly) -> None:

@@ -29,7 +29,7 @@ gap between Sentinel-2's land channels, 865 to 1614 nm, leaves every wavelength 
 
 REMEDY = "make one with `releo-da train`"
 
-UNTOLD = {"priors": "", "physics": ""}
+UNTOLD = {"priors": "", "physics": "", "network": "", "slow": "", "memory": "0"}
 """What files mean that were written before they told it; others have told it from the start."""
 
 
@@ -52,6 +52,8 @@ def meaning(layout: Layout, forecaster: nn.Module) -> dict[str, str]:
         "order": "second" if layout.velocities else "first",
         "channels": " ".join(f"{knot:g}" for knot in layout.knots),
         "own": " ".join((*layout.own, *([RESIDUAL] if layout.own_residual else []))),
+        "slow": " ".join(layout.slow),
+        "memory": str(layout.memory),
         "priors": " ".join(f"{n} {m:g} {s:g}" for n, (m, s) in sorted(layout.priors.items())),
     }
 

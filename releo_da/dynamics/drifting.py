@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from releo_da.dynamics.hybrid import Hybrid
 from releo_da.dynamics.mean_reverting import MeanReverting, centred
+from releo_da.dynamics.neural import Neural
 from releo_da.dynamics.stepped import Stepped
 from releo_da.state.bias import Biases
 from releo_da.types import Noise, State
@@ -37,7 +38,10 @@ class Drifting:
     """
 
     def __init__(
-        self, forecaster: MeanReverting | Hybrid | Stepped, start: Initial, biases: Biases
+        self,
+        forecaster: MeanReverting | Hybrid | Neural | Stepped,
+        start: Initial,
+        biases: Biases,
     ) -> None:
         self.forecaster, self.start, self.biases = forecaster, start, biases
         self.deviations = torch.tensor(biases.deviations, dtype=torch.float64)

@@ -22,9 +22,9 @@ reach all inputs.
 References: Yan and Hunt (1999), Ann. Bot. 84, 607-614, equation 4 (temperature); Thornthwaite and
 Mather (1955), The water balance, Publ. Climatol. 8 (exponential depletion of soil water); Oudin et
 al. (2005), J. Hydrol. 303, 290-306, equation 3 (demand from temperature); Allen et al. (1998), FAO
-Irrigation and Drainage Paper 56, equations 21-25 (Ra) and 84 (stress, here from half of the
-capacity on); Boogaard et al. (2014), WOFOST control centre manual, section on leaf dynamics
-(physiological ageing: death at a life span in degree days).
+Irrigation and Drainage Paper 56, equations 21-25 (Ra), 34 (length of a day) and 84 (stress, here
+from half of the capacity on); Boogaard et al. (2014), WOFOST control centre manual, section on leaf
+dynamics (physiological ageing: death at a life span in degree days).
 """
 
 from __future__ import annotations
@@ -65,14 +65,32 @@ def top_radiation(latitude: Tensor, day: Tensor) -> Tensor:
         latitude: ``[site]`` degrees north.
         day: ``[day]`` since 1970-01-01.
     """
-    year = 2.0 * math.pi * (day[:, None] + 1.0) / 365.2425
-    distance = 1.0 + 0.033 * torch.cos(year)
-    declination = 0.409 * torch.sin(year - 1.39)
-    phi = torch.deg2rad(latitude.clamp(-89.9, 89.9))
-    sunset = torch.acos((-torch.tan(phi) * torch.tan(declination)).clamp(-1.0, 1.0))
+    distance = 1.0 + 0.033 * torch.cos(_angle_of_year(day))
+    phi, declination = torch.deg2rad(latitude.clamp(-89.9, 89.9)), _declination(day)
+    sunset = _sunset(latitude, day)
     lit = sunset * torch.sin(phi) * torch.sin(declination)
     lit = lit + torch.cos(phi) * torch.cos(declination) * torch.sin(sunset)
     return 24.0 * 60.0 / math.pi * 0.0820 * distance * lit
+
+
+def day_length(latitude: Tensor, day: Tensor) -> Tensor:
+    """Hours from sunrise to sunset, ``[day, site]``; arguments as of `top_radiation`."""
+    return 24.0 / math.pi * _sunset(latitude, day)
+
+
+def _angle_of_year(day: Tensor) -> Tensor:
+    return 2.0 * math.pi * (day[:, None] + 1.0) / 365.2425
+
+
+def _declination(day: Tensor) -> Tensor:
+    """Of the sun, ``[day, 1]`` radians."""
+    return 0.409 * torch.sin(_angle_of_year(day) - 1.39)
+
+
+def _sunset(latitude: Tensor, day: Tensor) -> Tensor:
+    """Hour angle of the sunset, ``[day, site]`` radians."""
+    phi = torch.deg2rad(latitude.clamp(-89.9, 89.9))
+    return torch.acos((-torch.tan(phi) * torch.tan(_declination(day))).clamp(-1.0, 1.0))
 
 
 def water_demand(temperature: Tensor, top: Tensor) -> Tensor:

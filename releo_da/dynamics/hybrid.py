@@ -104,6 +104,21 @@ class Hybrid(nn.Module):
         added = self.push(state.pixels, state.time, time)
         return carried._replace(ensemble=carried.ensemble + added[:, None].to(carried.ensemble))
 
+    def unusual(self, pixels: Tensor, start: float, end: float) -> Tensor:
+        """Mean departure of each driver between two dates, ``[pixel, driver]`` float64.
+
+        0 where the weather is not known; every day that is touched counts alike.
+
+        Raises:
+            InputError: the weather is not bound to a pixel.
+        """
+        held, first, last = self._days(start, end)
+        if held is None or first >= last:
+            return self.log_response.new_zeros((len(pixels), len(DRIVERS)))
+        row = rows_of(self.pixels, pixels)
+        sites = held[first - self.first : last - self.first].mean(0)
+        return (sites[self.site[row]] * self.weight[row][..., None]).sum(1)
+
     def push(self, pixels: Tensor, start: float, end: float) -> Tensor:
         """What the weather between two dates adds to every latent, ``[pixel, latent]`` float64.
 
@@ -111,19 +126,23 @@ class Hybrid(nn.Module):
             InputError: the weather is not bound to a pixel.
         """
         v, second = len(self.layout.names), self.layout.velocities
-        held = self.departures
-        known = (self.first, self.first + (0 if held is None else len(held)))
-        days = max(math.floor(start), known[0]), min(math.ceil(end), known[1])
+        held, *days = self._days(start, end)
         if held is None or days[0] >= days[1]:
             return self.log_response.new_zeros((len(pixels), self.layout.size))
         row = rows_of(self.pixels, pixels)
         departures = held[days[0] - self.first : days[1] - self.first, :, self.driver]
         rate = self.base.log_rate.exp()[self.moved]
         beta = self.strength * self.sign * self.log_response.exp()
-        left = torch.stack(responses(rate, days, start, end, second), -1)
+        left = torch.stack(responses(rate, (days[0], days[1]), start, end, second), -1)
         effects = torch.einsum("dse,dek,e->ske", departures, left, beta)
         sites = effects.new_zeros((effects.shape[0], self.layout.size))
         sites = sites.index_add(1, self.moved, effects[:, 0])
         if second:
             sites = sites.index_add(1, v + self.moved, effects[:, 1])
         return (sites[self.site[row]] * self.weight[row][..., None]).sum(1)
+
+    def _days(self, start: float, end: float) -> tuple[Tensor | None, int, int]:
+        """The record, and the first day and the one after the last that lie in it."""
+        held = self.departures
+        known = (self.first, self.first + (0 if held is None else len(held)))
+        return held, max(math.floor(start), known[0]), min(math.ceil(end), known[1])

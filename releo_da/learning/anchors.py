@@ -7,7 +7,8 @@ starting value, and its negative logarithm is added to the loss (maximum a poste
     penalty = 1/2 sum_p ((p - p_0) / s_p)^2
 
 with the scales s_p below: in prior standard deviations for the seasonal mean, in natural logarithms
-for rates, deviations and responses to weather, in reflectance for residual means. Of a parameter of
+for rates, deviations and responses to weather, in reflectance for residual means; the last layer of
+a network is in units of its own prior deviation, ``looseness``. Of a parameter of
 a part of a module the last part of its name counts.
 """
 
@@ -33,6 +34,12 @@ SCALES = {
     "residual_coupling": 0.5,
     "log_representativeness": 0.7,
     "log_response": 1.0,
+    "slow_log_scale": 0.5,
+    "memory_log_rate": 0.5,
+    "first": 0.3,
+    "first_bias": 0.3,
+    "last": 1.0,
+    "recall": 0.3,
 }
 """Standard deviation of each parameter's prior about its starting value."""
 

@@ -9,7 +9,13 @@ by one and in stretches of weeks, but still predicted: so long gaps count. Back-
 every ``truncate`` acquisitions, which bounds memory and the length of the gradient's path. What a
 scheme remembers between cycles (`adaptive`, `tuned`) goes along and is cut there too.
 
-Cost per epoch: about three operator evaluations per acquisition, pixel and member.
+What is learned of the training pixels may be learned by heart. Pixels can be held out: each epoch
+judges them by the same likelihood, always with the same noise and the same gaps, so that epochs can
+be compared; what is left behind are the parameters that judged best, and the fit ends when none was
+better for ``patience`` epochs.
+
+Cost per epoch: about three operator evaluations per acquisition, training pixel and member, and one
+per held-out pixel.
 """
 
 from __future__ import annotations
@@ -53,12 +59,23 @@ class LearnedError(Parametrised, Protocol):
 
 
 class Epoch(NamedTuple):
-    """What one epoch of the fit reports."""
+    """What one epoch of the fit reports, of the parameters that it started with.
+
+    Attributes:
+        number: from 0.
+        log_likelihood: of the training pixels.
+        penalty: of the anchors.
+        observations: values of the training pixels.
+        held_out: log-likelihood of the pixels that are held out; None without any.
+        held_out_observations: their values.
+    """
 
     number: int
     log_likelihood: float
     penalty: float
     observations: int
+    held_out: float | None = None
+    held_out_observations: int = 0
 
 
 class Gaps(NamedTuple):
@@ -74,6 +91,9 @@ class Gaps(NamedTuple):
     stretch: float = 0.6
     days: tuple[float, float] = (15.0, 75.0)
 
+
+JUDGED = 20170
+"""Seed of noise and gaps of held-out pixels."""
 
 GAPS = Gaps()
 """What is hidden unless a configuration says otherwise."""
@@ -140,6 +160,8 @@ def fit(
     learning_rate: float = 0.05,
     truncate: int = 10,
     gaps: Gaps = GAPS,
+    held_out: Tensor | None = None,
+    patience: int = 0,
 ) -> Iterator[Epoch]:
     """Fit the parameters of a forecaster and of R, in place; yields once per epoch.
 
@@ -156,6 +178,8 @@ def fit(
         learning_rate: of Adam.
         truncate: acquisitions per stretch of back-propagation.
         gaps: how observations are hidden.
+        held_out: ``[pixel]`` bool, what is judged and not learned from; nothing when None.
+        patience: epochs without a better judgement after which the fit ends; 0 for never.
     """
     modules: list[Parametrised] = [forecaster, error]
     parameters = [p for module in modules for _, p in module.named_parameters()]
@@ -163,25 +187,74 @@ def fit(
     optimiser = torch.optim.Adam(parameters, lr=learning_rate, betas=(0.9, 0.99))
     times = [a.time for a in acquisitions]
     like = acquisitions[0].values
-    count = int(sum(a.seen.sum() for a in acquisitions))
+    learned = torch.ones(len(pixels), dtype=torch.bool) if held_out is None else ~held_out
+    training, ids = at(acquisitions, learned), pixels[learned]
+    judges, others = at(acquisitions, ~learned), pixels[~learned]
+    count, judged = seen_in(training), seen_in(judges)
+    best: tuple[float, int, list[Tensor]] = (-math.inf, 0, [])
 
-    def noise(shape: Sequence[int]) -> Tensor:
-        return torch.randn(tuple(shape), generator=generator).to(like)
+    def passed(
+        part: Sequence[Acquisition], ids: Tensor, source: torch.Generator
+    ) -> Iterator[Tensor]:
+        def noise(shape: Sequence[int]) -> Tensor:
+            return torch.randn(tuple(shape), generator=source).to(like)
+
+        hide = hidden(times, len(ids), gaps, source)
+        state = forecaster.initial(times[0], ids, members, noise)
+        return filter_likelihood(
+            state, part, hide, forecaster, observe, error, analyse, noise, truncate
+        )
+
+    def judgement() -> float | None:
+        if not len(others):
+            return None
+        with torch.no_grad():
+            source = torch.Generator().manual_seed(JUDGED)
+            return float(sum(float(stretch) for stretch in passed(judges, others, source)))
+
+    def better(said: float | None, number: int) -> tuple[float, int, list[Tensor]]:
+        if said is None or not said > best[0]:
+            return best
+        return said, number, [p.detach().clone() for p in parameters]
 
     for number in range(epochs):
+        said = judgement()
+        best = better(said, number)
+        if patience and said is not None and number - best[1] >= patience:
+            break
         for group in optimiser.param_groups:
             group["lr"] = learning_rate * 0.5 * (1.0 + math.cos(math.pi * number / epochs))
         optimiser.zero_grad()
-        hide = hidden(times, len(pixels), gaps, generator)
-        state = forecaster.initial(times[0], pixels, members, noise)
         likelihood = 0.0
-        for stretch in filter_likelihood(
-            state, acquisitions, hide, forecaster, observe, error, analyse, noise, truncate
-        ):
+        for stretch in passed(training, ids, generator):
             (-stretch).backward()
             likelihood += float(stretch.detach())
         anchors = penalty()
         anchors.backward()
         nn.utils.clip_grad_norm_(parameters, 1e4)
         optimiser.step()
-        yield Epoch(number, likelihood, float(anchors.detach()), count)
+        yield Epoch(number, likelihood, float(anchors.detach()), count, said, judged)
+    if len(others):
+        kept = better(judgement(), epochs)[2]
+        with torch.no_grad():
+            for parameter, value in zip(parameters, kept, strict=bool(kept)):
+                parameter.copy_(value)
+
+
+def at(acquisitions: Sequence[Acquisition], pixels: Tensor) -> Sequence[Acquisition]:
+    """Acquisitions at some of their pixels, ``[pixel]`` bool; as they are where those are all."""
+    if bool(pixels.all()):
+        return acquisitions
+    return [
+        a._replace(
+            values=a.values[pixels.to(a.values.device)],
+            error=a.error[pixels.to(a.values.device)],
+            angles=a.angles[pixels.to(a.values.device)],
+        )
+        for a in acquisitions
+    ]
+
+
+def seen_in(acquisitions: Sequence[Acquisition]) -> int:
+    """Number of values that were seen."""
+    return int(sum(a.seen.sum() for a in acquisitions))

@@ -25,7 +25,7 @@ from releo_da.diagnostics.verification import FIELDS
 from releo_da.runs.compare import compare
 from releo_da.runs.model import Model
 from releo_da.sensors.indices import Index
-from releo_da.types import Acquisition, State
+from releo_da.types import Acquisition, Noise, State
 
 
 def forecast_pairs(
@@ -55,7 +55,7 @@ def forecast_pairs(
         if not len(here):
             continue
         state = analyses[origin]
-        forecast_noise = draws(state.time, "ahead")(state.ensemble.shape)
+        forecast_noise = Kept(draws(state.time, "ahead"), state.ensemble.shape)
         targets = pairs.target[here]
         sensors = np.array([acquisitions[target].sensor for target in targets])
         for sensor in np.unique(sensors):
@@ -76,6 +76,32 @@ def forecast_pairs(
     return numbers
 
 
+class Kept:
+    """Noise that is drawn once and given to every forecast of an origin, from its beginning.
+
+    Args:
+        noise: standard-normal numbers of all pixels.
+        shape: of an ensemble; as many numbers again are drawn whenever a forecast asks for more.
+    """
+
+    def __init__(self, noise: Noise, shape: Sequence[int]) -> None:
+        self.noise, self.shape = noise, tuple(shape)
+        self.drawn = noise(self.shape)
+
+    def at(self, place: Tensor) -> Noise:
+        """The noise of some pixels; each request takes the next of its columns."""
+        first = 0
+
+        def noise(shape: Sequence[int]) -> Tensor:
+            nonlocal first
+            start, first = first, first + shape[-1]
+            while self.drawn.shape[-1] < first:
+                self.drawn = torch.cat([self.drawn, self.noise(self.shape)], -1)
+            return self.drawn[place, :, start:first]
+
+        return noise
+
+
 def _given(drawn: Tensor) -> Callable[[Sequence[int]], Tensor]:
     """A source of noise that was drawn before; each request takes the next of its columns."""
     first = 0
@@ -94,7 +120,7 @@ def _stacked(
     acquisitions: Sequence[Acquisition],
     pairs: Pairs,
     rows: Array,
-    noise: Tensor,
+    noise: Kept,
 ) -> tuple[Tensor, Acquisition]:
     """Ensembles at their targets, and the targets as one acquisition with a row per pair.
 
@@ -104,7 +130,7 @@ def _stacked(
         acquisitions: of the block.
         pairs: of the block.
         rows: of the pairs, in order of their targets, which are of one sensor.
-        noise: of the forecast, ``[pixel, member, latent]``.
+        noise: of the forecasts.
     """
     ensembles, values, errors, angles = [], [], [], []
     for target in dict.fromkeys(pairs.target[rows].tolist()):
@@ -113,7 +139,7 @@ def _stacked(
         pixels = state.pixels[place.to(state.pixels.device)]
         part = State(state.time, state.ensemble[place], pixels, {})
         wanted = acquisitions[target]
-        ensembles.append(model.forecast(part, wanted.time, _given(noise[place])).ensemble)
+        ensembles.append(model.forecast(part, wanted.time, noise.at(place)).ensemble)
         values.append(wanted.values[place])
         errors.append(wanted.error[place])
         angles.append(wanted.angles[place])

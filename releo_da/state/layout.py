@@ -2,15 +2,16 @@
 
     latent axis = [ position of V variables | velocity of V | rough part of V
                     | season of the place, 1 + 2 K waves of P variables and residuals
-                    | residual of C ]
+                    | residual of C | slow parameters | memory of M ]
 
 The unbounded coordinate of a variable (`releo_da.state.transforms`) is its position, plus its rough
 part and what the place adds to the season (`releo_da.dynamics.own_season`) where the dynamics have
 them; velocities exist for second-order dynamics only. Residuals are reflectances at C centre
 wavelengths: what the physical model cannot explain of a field (its soil, its understorey, an
 adjacency effect), as state with an uncertainty of its own, and a season of the place if wanted.
-Another sensor's channel takes the residual of the nearest wavelength. Biases of sensors, where a
-run estimates them, come after all of these (`releo_da.state.bias`).
+Another sensor's channel takes the residual of the nearest wavelength. Slow parameters of a pixel
+and memory belong to learned dynamics (`releo_da.dynamics.neural`) and are seen by no sensor. Biases
+of sensors, where a run estimates them, come after all of these (`releo_da.state.bias`).
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ class Layout:
         own_harmonics: K, harmonics of that season.
         own_residual: True where residuals have one too.
         priors: mean and sd of the normals that are truncated, where they are not the table's.
+        slow: parameters of the dynamics that differ between pixels, as latents.
+        memory: M, latents that dynamics keep for themselves.
     """
 
     names: tuple[str, ...]
@@ -54,6 +57,8 @@ class Layout:
     own_harmonics: int = 0
     own_residual: bool = False
     priors: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    slow: tuple[str, ...] = ()
+    memory: int = 0
 
     @property
     def placed(self) -> int:
@@ -67,13 +72,18 @@ class Layout:
 
     @property
     def dynamic(self) -> int:
-        """Number of latents of the variables: all but residuals."""
+        """Number of latents of the variables."""
         return len(self.names) * (1 + self.velocities + self.rough) + self.seasonal
+
+    @property
+    def seen(self) -> int:
+        """Number of latents that sensors see: variables and residuals."""
+        return self.dynamic + len(self.knots)
 
     @property
     def size(self) -> int:
         """Number of latents."""
-        return self.dynamic + len(self.knots)
+        return self.seen + len(self.slow) + self.memory
 
     @cached_property
     def anamorphosis(self) -> Anamorphosis:
@@ -83,8 +93,8 @@ class Layout:
             table[name] = replace(table[name], mean=mean, sd=sd)
         return Anamorphosis(list(table.values()))
 
-    def decode(self, ensemble: Tensor) -> dict[str, Tensor]:
-        """Physical variables by name, each ``[..., ]`` for an ensemble ``[..., latent]``."""
+    def coordinates(self, ensemble: Tensor) -> Tensor:
+        """Unbounded coordinates of the variables, ``[..., V]``, all of their parts together."""
         coordinates = ensemble[..., : len(self.names)]
         start = self.dynamic - self.seasonal
         if self.rough:
@@ -93,7 +103,11 @@ class Layout:
             added = self.of_place(ensemble)[..., : len(self.own)]
             place = torch.tensor([self.names.index(name) for name in self.own])
             coordinates = coordinates.index_add(-1, place.to(added.device), added)
-        values = self.anamorphosis.decode(coordinates)
+        return coordinates
+
+    def decode(self, ensemble: Tensor) -> dict[str, Tensor]:
+        """Physical variables by name, each ``[..., ]`` for an ensemble ``[..., latent]``."""
+        values = self.anamorphosis.decode(self.coordinates(ensemble))
         decoded = dict(zip(self.names, values.unbind(-1), strict=True))
         for name, value in self.fixed.items():
             decoded[name] = values.new_full((), value).expand(values.shape[:-1])
@@ -101,7 +115,7 @@ class Layout:
 
     def residual(self, ensemble: Tensor) -> Tensor:
         """Residual reflectances at the knots, ``[..., C]``."""
-        residual = ensemble[..., self.dynamic : self.size]
+        residual = ensemble[..., self.dynamic : self.seen]
         if not self.own_residual:
             return residual
         return residual + self.of_place(ensemble)[..., len(self.own) :]

@@ -13,7 +13,7 @@ from releo_da.assimilation import adaptive, tuned
 from releo_da.assimilation.etkf import etkf
 from releo_da.dynamics.mean_reverting import centred
 from releo_da.learning.anchors import anchored
-from releo_da.learning.fit import Epoch, Gaps, fit, hidden
+from releo_da.learning.fit import Epoch, Gaps, at, fit, hidden
 from releo_da.types import Acquisition, Analysis, Noise, Scheme, State
 
 RATE, SIGMA, ERROR = 0.10, 1.0, 0.30
@@ -108,6 +108,43 @@ def test_a_known_process_comes_back() -> None:
     assert float(process.log_rate.detach().exp()) == pytest.approx(RATE, rel=0.2)
     assert float(process.log_sigma.detach().exp()) == pytest.approx(SIGMA, rel=0.15)
     assert float(error.log_representativeness.detach().exp()) == pytest.approx(ERROR, rel=0.15)
+
+
+def test_held_out_pixels_judge_and_teach_nothing() -> None:
+    """A held-out pixel of wild values moves no parameter; the best judged are what stays."""
+    apart = torch.arange(PIXELS) % 4 == 1
+    wild = [a._replace(values=torch.where(apart[:, None], 9.0, a.values)) for a in series()]
+
+    def run(acquisitions, held_out, epochs=6, patience=0, rate=0.3):
+        process, error = Process(0.05, 0.6), Error(0.6)
+        found = []
+        starts = []
+        for epoch in fit(
+            process, error, lambda ensemble, acquisition: ensemble, etkf, acquisitions,
+            torch.arange(len(acquisitions[0].values)), torch.Generator().manual_seed(1), epochs,
+            members=16, learning_rate=rate, held_out=held_out, patience=patience,
+        ):  # fmt: skip
+            found.append(epoch)
+            starts.append(float(process.log_rate.detach()))
+        return process, found, starts
+
+    one, judged, _ = run(series(), apart, epochs=2)
+    other, wildly, _ = run(wild, apart, epochs=2)
+    alone, plain, after = run(at(series(), ~apart), None, epochs=2)
+    assert [e.log_likelihood for e in judged] == [e.log_likelihood for e in plain]
+    assert [e.log_likelihood for e in judged] == [e.log_likelihood for e in wildly]
+    assert judged[1].held_out > judged[0].held_out and plain[0].held_out is None
+    assert wildly[0].held_out < judged[0].held_out
+    assert judged[0].held_out_observations == int(sum(a.seen[apart].sum() for a in series()))
+    assert torch.equal(one.log_rate, alone.log_rate)
+    # With steps that are too long the likelihood falls again: the fit ends, the best stays.
+    process, found, starts = run(series(), apart, epochs=30, patience=3, rate=1.5)
+    assert len(found) < 30
+    said = [e.held_out for e in found]
+    best = max(range(len(said)), key=said.__getitem__)
+    assert best <= len(found) - 3
+    before = math.log(0.05) if best == 0 else starts[best - 1]
+    assert float(process.log_rate.detach()) == pytest.approx(before, abs=1e-12)
 
 
 def test_a_fit_repeats_bit_for_bit_and_depends_on_its_generator() -> None:

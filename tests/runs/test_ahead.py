@@ -13,7 +13,7 @@ from releo_da.diagnostics.leads import Pairs, pairs_of
 from releo_da.diagnostics.verification import FIELDS
 from releo_da.dynamics.drifting import Drifting
 from releo_da.observation.bias import Biased
-from releo_da.runs.ahead import forecast_pairs
+from releo_da.runs.ahead import Kept, forecast_pairs
 from releo_da.runs.compare import ndvi_index
 from releo_da.state.bias import Biases
 from releo_da.types import Acquisition, State
@@ -119,3 +119,15 @@ def test_biases_of_sensors_go_along_with_noise_of_their_own(block) -> None:
         row = dict(zip(FIELDS, found[k], strict=True))
         assert row["mean"] == pytest.approx(float(members.mean()), abs=1e-5)
         assert row["sd"] == pytest.approx(float(members.std()), abs=1e-5)
+
+
+def test_a_forecaster_of_many_steps_gets_the_same_noise_for_every_target() -> None:
+    """More numbers than an ensemble has, drawn once; a shorter forecast meets the first of them."""
+    generator = torch.Generator().manual_seed(0)
+    kept = Kept(lambda shape: torch.randn(tuple(shape), generator=generator), (4, 5, 3))
+    far, near = kept.at(torch.tensor([0, 2, 3])), kept.at(torch.tensor([2]))
+    steps = [far((3, 5, width)) for width in (3, 2, 4)]
+    again = [near((1, 5, width)) for width in (3, 2, 4)]
+    for one, other in zip(steps, again, strict=True):
+        assert torch.equal(one[1:2], other)
+    assert len(torch.cat(steps, -1).unique()) == 3 * 5 * 9

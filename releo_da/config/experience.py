@@ -1,0 +1,87 @@
+"""What a fit sets apart to judge it, and what it has met, so that a run can say what is new to it.
+
+A learned forecaster says nothing of a gap or a latitude that no fit has met. The fit keeps both
+with its weights; a run that goes beyond them says so in its log and goes on
+(`releo_da.dynamics.surroundings` says how).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor, nn
+
+from releo_da.dynamics.neural import Neural
+from releo_da.learning.fit import Gaps
+from releo_da.runs.folds import clusters, folds
+from releo_da.runs.folds import units as blocks
+from releo_da.types import Acquisition, InputError
+
+NEIGHBOURS = 250.0
+"""Metres within which points are neighbours, which are held out together."""
+
+
+def apart(pixels: xr.Dataset, share: float) -> Tensor | None:
+    """Which pixels are held out, ``[pixel]`` bool; None where the share is 0.
+
+    Points without degrees are no neighbours of each other; pixels of a grid are in square blocks.
+
+    Args:
+        pixels: the pixel axis of what is fitted.
+        share: about so much of them.
+
+    Raises:
+        InputError: there are too few groups of neighbours for the share.
+    """
+    if not share:
+        return None
+    if pixels.attrs["kind"] == "grid" or "lon" not in pixels:
+        label = np.unique(blocks(pixels).label, return_inverse=True)[1]
+    else:
+        label = clusters(pixels["lon"].values, pixels["lat"].values, NEIGHBOURS)
+    count, groups = max(2, round(1.0 / share)), len(np.unique(label))
+    if groups < count:
+        raise InputError(
+            f"train.held_out: {share:g} of {groups} groups of neighbours is none; give "
+            f"{1.0 / groups:.2g} or more, or leave it out"
+        )
+    return torch.from_numpy(folds(label, count) == 0)
+
+
+def longest(acquisitions: Sequence[Acquisition]) -> float:
+    """The longest time (days) for which any pixel is not seen, from the first acquisition on."""
+    last = torch.full((len(acquisitions[0].values),), acquisitions[0].time, dtype=torch.float64)
+    found = 0.0
+    for acquisition in acquisitions:
+        found = max(found, float((acquisition.time - last).max()))
+        last[acquisition.seen.any(-1).cpu()] = acquisition.time
+    return found
+
+
+def remember(forecaster: nn.Module, acquisitions: Sequence[Acquisition], gaps: Gaps) -> None:
+    """Keep with a learned forecaster what its fit has met; nothing with any other.
+
+    Args:
+        forecaster: that was fitted.
+        acquisitions: on which.
+        gaps: that were made in them.
+    """
+    if isinstance(forecaster, Neural):
+        made = gaps.days[1] if gaps.stretch > 0.0 else 0.0
+        forecaster.around.meet(max(longest(acquisitions), made))
+
+
+def beyond(forecaster: nn.Module, days: float) -> list[dict[str, Any]]:
+    """Records for the log of what a run asks for that no fit has met.
+
+    Args:
+        forecaster: of the run.
+        days: the longest time between a look and what is forecast from it.
+    """
+    if not isinstance(forecaster, Neural):
+        return []
+    return [{"kind": "not_met", "message": text} for text in forecaster.around.unmet(days)]

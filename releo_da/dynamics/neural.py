@@ -1,0 +1,239 @@
+r"""The learned forecaster: a stochastic differential equation of physics and a small network.
+
+Inside is the forecaster `releo_da.dynamics.hybrid`, as it is: a season m(t), processes x about it
+that return at rates lambda with deviations sigma, seasons of places, residuals, and weather. About
+it, per pixel and member,
+
+    z = m(t + tau) + x + ...                 tau: how late the place is (days), a slow latent
+    dx = linear part of the base about sigma f(u)     f: where the process returns to
+         + exp(g(u)) (noise of the base)              g: how much noise enters, by variable
+         + exp(v) (weather of the base)               v: how much the place makes of weather
+    dh = -(h - m(u)) / T dt + (2/T)^1/2 dW            h: memory, M latents that no sensor sees
+    u  = (z, velocities, h, tau, v, harmonics of the day, day length, unusual weather)
+
+f, g and m are bounded (`releo_da.dynamics.network`). For a process of first order the drift that f
+adds is lambda sigma f; for one with a velocity the same is an acceleration. With f = g = 0 and
+without slow latents the moments are those of the base, whatever the interval.
+
+**Steps.** Between two times lie the days that are multiples of ``step`` since 1970-01-01. From one
+to the next f, g, m, v are held at what they were, and the linear equation that is left has the
+exact solution (exponential Euler)
+
+    x(t + dt) = s + F (x - s) + diag(exp(g)) chol(Q) e,     s = (sigma f, 0, ..); F, Q of the base
+
+so a date that is asked for in between changes the moments of what follows by O(step), and only by
+what the network does. A longer interval is more steps of the same kind: the time of the loop is
+continuous, no series has to be regular.
+
+Slow latents are standard normal with an e-folding time of years, and scales that are learned, in
+days and in logarithms. Shapes: ensemble ``[pixel, member, latent]`` in the order of `Layout`. Cost
+per step: that of the base and a network of some ten thousand multiplications per member; one draw
+of noise. The network is evaluated in the dtype of the ensemble.
+
+`Neural.transition` is that of the base with the slow latents and memory beside: the part that is
+linear. It serves a static covariance; the smoother takes its gain from it too, see
+docs/learned-forecaster.md for what that costs.
+
+References: Chen, Sanz-Alonso and Willett (2022), SIAM J. Math. Data Sci. 4, 801-833 (learning
+through the filter); Hochbruck and Ostermann (2010), Acta Numerica 19, 209-286 (exponential
+integrators); Rackauckas et al. (2020), arXiv:2001.04385 (equations with a network in them).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from releo_da.dynamics.gauss_markov import factor
+from releo_da.dynamics.hybrid import Hybrid
+from releo_da.dynamics.mean_reverting import YEAR, centred
+from releo_da.dynamics.network import Network
+from releo_da.dynamics.surroundings import SURROUNDINGS, Surroundings
+from releo_da.state.layout import Layout
+from releo_da.types import Noise, State, Weather
+
+MODEL = "neural 1"
+"""What weights were fitted for, beside the physics; change it with the equations."""
+
+SLOW = {"timing": math.log(10.0), "vigour": math.log(0.3)}
+"""Slow latents, and the logarithms of their scales before fitting: days; a logarithm."""
+
+SEED = 20100
+"""Of the weights that do not start at 0."""
+
+
+def steps(start: float, end: float, step: float) -> Iterator[tuple[float, float]]:
+    """The parts of an interval between multiples of ``step``, in order."""
+    place = start
+    number = math.floor(start / step + 1e-9) + 1
+    while number * step < end - 1e-9 * step:
+        yield place, number * step
+        place, number = number * step, number + 1
+    yield place, end
+
+
+class Neural(nn.Module):
+    """A base forecaster with a network beside it.
+
+    Args:
+        base: of the latents that sensors see.
+        weather: the record that the base is moved by; here its latitudes count.
+        slow: of `SLOW`, what differs between places.
+        slow_years: e-folding time of these (years), not fitted.
+        memory: M, number of memory latents.
+        memory_days: e-folding time of memory (days) before fitting.
+        drift: whether f is learned.
+        diffusion: whether g is.
+        hidden: width of the network.
+        looseness: prior standard deviation of the weights of f and g.
+        step: longest step (days).
+    """
+
+    def __init__(
+        self,
+        base: Hybrid,
+        weather: Weather | None = None,
+        slow: tuple[str, ...] = (),
+        slow_years: float = 1.0,
+        memory: int = 4,
+        memory_days: float = 60.0,
+        drift: bool = True,
+        diffusion: bool = True,
+        hidden: int = 24,
+        looseness: float = 0.1,
+        step: float = 5.0,
+    ) -> None:
+        super().__init__()
+        double = torch.float64
+        self.base, self.step = base, step
+        self.layout: Layout = replace(base.layout, slow=slow, memory=memory)
+        self.meaning = {**base.meaning, "network": MODEL}
+        self.slow_rate = 1.0 / (slow_years * YEAR)
+        self.slow_log_scale = nn.Parameter(torch.tensor([SLOW[n] for n in slow], dtype=double))
+        start = torch.full((memory,), -math.log(memory_days), dtype=double)
+        self.memory_log_rate = nn.Parameter(start)
+        v = len(self.layout.names)
+        inputs = v * (1 + self.layout.velocities) + len(slow) + memory + SURROUNDINGS
+        generator = torch.Generator().manual_seed(SEED)
+        self.network = Network(
+            inputs, v * drift, v * diffusion, memory, hidden, looseness, generator
+        )
+        self.around = Surroundings(weather)
+
+    def mean(self, time: float) -> Tensor:
+        """Mean of every latent of a place of the usual timing, ``[latent]`` float64."""
+        return pad(self.base.mean(time), (0, self.layout.size - self.layout.seen))
+
+    def transition(self, interval: float) -> tuple[Tensor, Tensor]:
+        """F and Q of the linear part over an interval (days), ``[latent, latent]``."""
+        f, q = self.base.transition(interval)
+        kept = self._kept(interval)
+        return torch.block_diag(f, torch.diag(kept)), torch.block_diag(
+            q, torch.diag(1.0 - kept.square())
+        )
+
+    def initial(self, time: float, pixels: Tensor, members: int, noise: Noise) -> State:
+        """The ensemble before any observation: that of the base, each member of its timing."""
+        state = self.base.initial(time, pixels, members, noise)
+        seen, added = state.ensemble, self.layout.size - self.layout.seen
+        hidden = centred(noise((len(pixels), members, added))).to(seen)
+        late = self._mean(time, hidden) - self.base.mean(time).to(seen)
+        return state._replace(ensemble=torch.cat([seen + late, hidden], -1))
+
+    def forward(self, state: State, time: float, noise: Noise) -> State:
+        """Carry a state to ``time``; a time equal to the state's returns it unchanged."""
+        if time < state.time:
+            raise ValueError(f"cannot forecast back in time, from {state.time} to {time}")
+        if time == state.time:
+            return state
+        ensemble = state.ensemble
+        linear: dict[float, tuple[Tensor, Tensor]] = {}
+        for start, end in steps(state.time, time, self.step):
+            length = round(end - start, 9)
+            if length not in linear:
+                f, q = self.base.transition(length)
+                linear[length] = f.T.to(ensemble), factor(q).T.to(ensemble)
+            ensemble = self._stepped(ensemble, state.pixels, start, end, linear[length], noise)
+        return state._replace(time=time, ensemble=ensemble)
+
+    def _stepped(
+        self,
+        ensemble: Tensor,
+        pixels: Tensor,
+        start: float,
+        end: float,
+        linear: tuple[Tensor, Tensor],
+        noise: Noise,
+    ) -> Tensor:
+        """One step, everything but the linear equation held at its start."""
+        v, seen = len(self.layout.names), self.layout.seen
+        x, hidden = ensemble[..., :seen], ensemble[..., seen:]
+        drawn = centred(noise(ensemble.shape))
+        f, g, recalled = self.network(self._inputs(ensemble, pixels, start, end))
+        transposed, root = linear
+        entering = drawn[..., :seen] @ root
+        if g.shape[-1]:
+            entering = self._factors(g.exp()) * entering
+        about = x - self._mean(start, hidden)
+        if f.shape[-1]:
+            target = self.base.base.log_sigma.exp().to(f) * f
+            about = about - pad(target, (0, seen - v))
+            moved = about @ transposed + entering + pad(target, (0, seen - v))
+        else:
+            moved = about @ transposed + entering
+        if self.base.departures is not None and self.base.strength > 0.0:
+            pushed = self.base.push(pixels, start, end)[:, None].to(x)
+            moved = moved + self._scaled(hidden, "vigour").exp()[..., None] * pushed
+        kept = self._kept(end - start).to(hidden)
+        returning = pad(recalled, (len(self.layout.slow), 0))
+        spread = (1.0 - kept.square()).sqrt()
+        hidden = returning + kept * (hidden - returning) + spread * drawn[..., seen:]
+        return torch.cat([self._mean(end, hidden) + moved, hidden], -1)
+
+    def _inputs(self, ensemble: Tensor, pixels: Tensor, start: float, end: float) -> Tensor:
+        """u, ``[pixel, member, input]``."""
+        v, seen = len(self.layout.names), self.layout.seen
+        parts = [self.layout.coordinates(ensemble)]
+        if self.layout.velocities:
+            parts.append(ensemble[..., v : 2 * v])
+        unusual = self.base.unusual(pixels, start, end) * (self.base.strength > 0.0)
+        around = self.around(pixels, start, unusual).to(ensemble)[:, None]
+        return torch.cat([*parts, ensemble[..., seen:], around.expand(*ensemble.shape[:2], -1)], -1)
+
+    def _factors(self, factors: Tensor) -> Tensor:
+        """Factors of the noise of every latent that sensors see, from those of variables."""
+        layout = self.layout
+        processes = 1 + layout.velocities + layout.rough
+        rest = layout.seen - processes * len(layout.names)
+        return pad(torch.cat([factors] * processes, -1), (0, rest), value=1.0)
+
+    def _mean(self, time: float, hidden: Tensor) -> Tensor:
+        """Mean of what sensors see, of members by their timing; ``[latent]`` where none has one."""
+        usual = self.base.mean(time).to(hidden)
+        if "timing" not in self.layout.slow:
+            return usual
+        season, harmonics = self.base.base.season.to(hidden), self.base.base.harmonics
+        now = 2.0 * math.pi * math.fmod(time / YEAR, 1.0)
+        phase = now + 2.0 * math.pi / YEAR * self._scaled(hidden, "timing")
+        waves = [w(k * phase) for k in range(1, harmonics + 1) for w in (torch.cos, torch.sin)]
+        variables = torch.stack([torch.ones_like(phase), *waves], -1) @ season
+        rest = usual[len(self.layout.names) :].expand(*hidden.shape[:-1], -1)
+        return torch.cat([variables, rest], -1)
+
+    def _scaled(self, hidden: Tensor, name: str) -> Tensor:
+        """A slow latent in its unit, ``[pixel, member]``; 0 where there is none."""
+        if name not in self.layout.slow:
+            return hidden.new_zeros(hidden.shape[:-1])
+        place = self.layout.slow.index(name)
+        return self.slow_log_scale[place].exp().to(hidden) * hidden[..., place]
+
+    def _kept(self, interval: float) -> Tensor:
+        """What is left of slow latents and memory after an interval, ``[latent]`` float64."""
+        slow = torch.full_like(self.slow_log_scale, self.slow_rate)
+        rate = torch.cat([slow, self.memory_log_rate.exp()])
+        return torch.exp(-rate * interval)

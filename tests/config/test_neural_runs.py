@@ -1,0 +1,104 @@
+"""The learned forecaster in a configuration: fitted, saved, guarded, judged by held-out pixels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import xarray as xr
+from safetensors.torch import load_file, save_file
+
+from releo_da.config.experience import apart
+from releo_da.types import InputError
+from tests.config.test_hybrid_weights import _told, driven
+
+Workplace = Callable[..., Path]
+Run = Callable[..., tuple[int, str, str]]
+SMALL = {"name": "neural", "hidden": 4, "memory": 1, "slow": ["timing"], "step": 10}
+
+
+def learned(config: dict[str, Any]) -> None:
+    """The series with its weather, and a small network."""
+    driven(config)
+    config["forecast"] = dict(SMALL)
+    config["train"] = {"epochs": 3, "members": 8, "held_out": 0.34, "patience": 2}
+
+
+def kinds(run: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in Path(run, "log.jsonl").read_text().splitlines()]
+
+
+def test_it_is_fitted_judged_saved_and_guarded(workplace: Workplace, releo: Run) -> None:
+    config = workplace(configure=learned)
+    status, _, err = releo("train", config, "--out", "fit", "--quiet")
+    assert status == 0, err
+    epochs = json.loads(Path("fit/train.json").read_text())["epochs"]
+    assert all(e["held_out_observations"] > 0 and e["held_out"] != 0.0 for e in epochs)
+    path = Path("fit/weights.safetensors")
+    held = load_file(path)
+    assert float(held["forecast.network.last"].abs().max()) > 0.0
+    south, north, days = held["forecast.around.met"].tolist()
+    assert south == north == pytest.approx(43.0) and days == pytest.approx(75.0)
+    weights = ("--set", "forecast.weights=fit/weights.safetensors")
+    leads = ("--set", "score.horizons=[6, 80]")
+    status, _, err = releo("hindcast", config, "--out", "run", "--quiet", *weights, *leads)
+    assert status == 0, err
+    (new,) = (record for record in kinds("run") if record["kind"] == "not_met")
+    assert "up to 80 days" in new["message"] and "75 of the fit" in new["message"]
+
+    for changed, words in {
+        "memory=2": "memory",
+        "hidden=5": "network.last",
+        "slow=[]": "slow",
+    }.items():
+        asked = ("--set", f"forecast.{changed}")
+        status, _, err = releo("hindcast", config, "--out", "other", "--quiet", *weights, *asked)
+        assert status == 2 and "fitted for another configuration" in err and words in err
+    save_file(held, path, metadata=_told(path) | {"network": "neural 0"})
+    status, _, err = releo("hindcast", config, "--out", "other", "--quiet", *weights)
+    assert status == 2 and "network differ" in err
+
+
+def test_without_weather_the_log_says_so(workplace: Workplace, releo: Run) -> None:
+    config = workplace(configure=lambda c: c.update(forecast=dict(SMALL)))
+    status, _, err = releo("hindcast", config, "--out", "run", "--quiet")
+    assert status == 0, err
+    found = [record["kind"] for record in kinds("run")]
+    assert "no_weather" in found and "unfitted" in found and "not_met" not in found
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("forecast.slow=[tining]", "slow: 'tining' is unknown; choose from timing, vigour"),
+        ("forecast.step=0", "step is 0"),
+        ("forecast.memory=-1", "memory is -1; give 0 or more"),
+        ("forecast.looseness=0", "looseness is 0"),
+        ("train.held_out=0.9", "train.held_out is 0.9; give a share from 0 to 0.5"),
+        ("train={patience: 3}", "train.patience is 3 with held_out 0"),
+        ("train={held_out: 0.01}", "give 0.25 or more"),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    workplace: Workplace, releo: Run, option: str, words: str
+) -> None:
+    config = workplace(configure=learned)
+    status, _, err = releo("train", config, "--out", "run", "--quiet", "--set", option)
+    assert status == 2 and words in err
+
+
+def test_neighbours_are_held_out_together() -> None:
+    lon = [1.0, 1.0005, 1.1, 1.2, 1.2005, 1.3]
+    axis = xr.Dataset(
+        {"id": ("pixel", list(range(6))), "lon": ("pixel", lon), "lat": ("pixel", [43.0] * 6)},
+        attrs={"kind": "points"},
+    )
+    found = apart(axis, 0.34)
+    assert found is not None and 1 <= int(found.sum()) <= 3
+    assert found[0] == found[1] and found[3] == found[4]
+    assert apart(axis, 0.0) is None
+    with pytest.raises(InputError, match="of 4 groups of neighbours"):
+        apart(axis, 0.1)

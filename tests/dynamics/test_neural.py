@@ -1,0 +1,321 @@
+"""The learned forecaster: its base without what is learned, bounded and exact in time with it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from releo_da.assimilation.etkf import etkf
+from releo_da.dynamics.growth_water import day_length
+from releo_da.dynamics.hybrid import Hybrid
+from releo_da.dynamics.mean_reverting import MeanReverting
+from releo_da.dynamics.network import FARTHEST, LOG_NOISIEST
+from releo_da.dynamics.neural import Neural, steps
+from releo_da.dynamics.surroundings import SURROUNDINGS, Surroundings
+from releo_da.learning.anchors import anchored
+from releo_da.learning.fit import filter_likelihood
+from releo_da.state.layout import Layout
+from releo_da.types import Acquisition, State, Weather
+from tests.dynamics.test_hybrid import FIRST, KERNELS, NAMES, PIXELS, draws, still, weather
+
+START = FIRST + 480.2
+
+
+def base(kernel: tuple[bool, bool], record: Weather | None = None) -> Hybrid:
+    own = ("lai",) if kernel[1] else ()
+    layout = Layout(NAMES, {}, kernel[0], (665.0, 842.0), kernel[1], own, len(own))
+    model = MeanReverting(layout)
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.2 * torch.randn(parameter.shape, generator=generator).double()
+    return Hybrid(model, record, 3.0)
+
+
+def taught(model: Neural, size: float = 0.1) -> Neural:
+    """The same with weights as a fit might leave them."""
+    generator = torch.Generator().manual_seed(8)
+    with torch.no_grad():
+        last = model.network.last
+        last += size / model.network.looseness * torch.randn(last.shape, generator=generator)
+    return model
+
+
+def spread(forward: Callable[[State, Callable[..., Tensor]], State], state: State) -> Tensor:
+    """Covariance that noise gives to one member, from the response to each of its numbers."""
+    sizes: list[int] = []
+
+    def counted(shape: Sequence[int]) -> Tensor:
+        sizes.append(shape[-1])
+        return torch.zeros(tuple(shape), dtype=torch.float64)
+
+    centre = forward(state, counted).ensemble[0, 0]
+    pieces = iter(torch.eye(sum(sizes), dtype=torch.float64).split(sizes, 1))
+    many = state._replace(
+        ensemble=state.ensemble.expand(sum(sizes), 1, -1),
+        pixels=state.pixels.expand(sum(sizes)),
+    )
+    found = forward(many, lambda shape: next(pieces)[:, None]).ensemble[:, 0] - centre
+    return found.T @ found
+
+
+@pytest.mark.parametrize("kernel", KERNELS.values(), ids=list(KERNELS))
+def test_untaught_it_has_the_moments_of_its_base_over_any_interval(kernel) -> None:
+    inside = base(kernel)
+    model = Neural(inside, memory=2, step=3.0)
+    seen = model.layout.seen
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(1, 1, model.layout.size, generator=generator, dtype=torch.float64)
+    state = State(START, x, PIXELS[:1])
+    for end, stops in ((0.4, ()), (2.1, ()), (17.9, ()), (17.9, (0.3, 4.8, 9.0)), (400.0, ())):
+
+        def through(state: State, noise, end=end, stops=stops) -> State:
+            for stop in (*stops, end):
+                state = model(state, START + stop, noise)
+            return state
+
+        with torch.no_grad():
+            f, q = inside.transition(end)
+            wanted = inside.mean(START + end) + f @ (x[0, 0, :seen] - inside.mean(START))
+            found = through(state, still).ensemble[0, 0, :seen]
+            torch.testing.assert_close(found, wanted, rtol=0, atol=1e-11)
+            covariance = spread(through, state)[:seen, :seen]
+        torch.testing.assert_close(covariance, q, rtol=1e-7, atol=1e-9)
+
+
+def test_before_any_observation_it_is_its_base() -> None:
+    inside = base((True, False))
+    model = Neural(inside, slow=("timing",), memory=2)
+    with torch.no_grad():
+        model.slow_log_scale.fill_(-40.0)
+        wanted = inside.initial(START, PIXELS, 9, draws()(START, "initial")).ensemble
+        found = model.initial(START, PIXELS, 9, draws()(START, "initial")).ensemble
+    torch.testing.assert_close(found[..., : model.layout.seen], wanted, rtol=0, atol=1e-12)
+    assert found.shape[-1] == model.layout.size == model.layout.seen + 3
+    for part in model.transition(12.0):
+        assert part.shape == (model.layout.size, model.layout.size)
+
+
+def test_a_late_place_is_the_usual_one_some_days_later() -> None:
+    """About the season as it was tau days ago, the base's equation holds."""
+    inside = base((False, False))
+    model = Neural(inside, slow=("vigour", "timing"), slow_years=2.0, memory=0)
+    with torch.no_grad():
+        model.slow_log_scale[1] = math.log(10.0)
+        state = model.initial(START, PIXELS, 5, draws()(START, "initial"))
+        found = model(state, START + 31.4, still).ensemble
+        kept = math.exp(-31.4 / (2.0 * 365.2425))
+        early, late = 10.0 * state.ensemble[..., -1], 10.0 * kept * state.ensemble[..., -1]
+        f, _ = inside.transition(31.4)
+        for pixel in range(3):
+            for member in range(5):
+                before = inside.mean(START + float(early[pixel, member]))
+                after = inside.mean(START + 31.4 + float(late[pixel, member]))
+                x = state.ensemble[pixel, member, : model.layout.seen]
+                wanted = after + f @ (x - before)
+                place = found[pixel, member, : model.layout.seen]
+                torch.testing.assert_close(place, wanted, rtol=0, atol=1e-11)
+
+
+def test_a_date_in_between_matters_by_the_step_and_only_by_what_is_learned() -> None:
+    state = Neural(base((True, False))).initial(START, PIXELS, 6, draws()(START, "initial"))
+    moved = {}
+    for step in (4.0, 2.0, 1.0, 0.5):
+        model = taught(Neural(base((True, False)), step=step))
+        with torch.no_grad():
+            whole = model(state, START + 20.0, still).ensemble
+            halves = model(model(state, START + 7.3, still), START + 20.0, still).ensemble
+        moved[step] = float((whole - halves).abs().max())
+    assert moved[4.0] > 1e-4
+    assert moved[0.5] < 0.3 * moved[4.0]
+    fine = taught(Neural(base((True, False)), step=0.02))
+    errors = {}
+    for step in (4.0, 2.0, 1.0):
+        model = taught(Neural(base((True, False)), step=step))
+        with torch.no_grad():
+            exact = fine(state, START + 20.0, still).ensemble
+            errors[step] = float((model(state, START + 20.0, still).ensemble - exact).abs().max())
+    assert errors[2.0] < 0.65 * errors[4.0] and errors[1.0] < 0.65 * errors[2.0]
+
+
+def test_steps_end_on_the_same_days_whatever_is_asked() -> None:
+    assert list(steps(10.5, 21.0, 5.0)) == [(10.5, 15.0), (15.0, 20.0), (20.0, 21.0)]
+    assert list(steps(15.0, 20.0, 5.0)) == [(15.0, 20.0)]
+    assert list(steps(11.0, 12.0, 5.0)) == [(11.0, 12.0)]
+    ends = [end for _, end in steps(17897.123, 17898.0, 0.1)]
+    assert len(ends) == 9 and all(b - a > 0.05 for a, b in zip(ends, ends[1:], strict=False))
+
+
+@pytest.mark.parametrize("kernel", KERNELS.values(), ids=list(KERNELS))
+def test_a_constant_drift_moves_where_the_process_settles(kernel) -> None:
+    model = Neural(base(kernel), memory=0)
+    lai = NAMES.index("lai")
+    with torch.no_grad():
+        model.network.last[-1, lai] = 1.5 / model.network.looseness
+        first = model.initial(START, PIXELS, 4, draws()(START, "initial"))
+        settled = model(first, START + 900.0, still).ensemble
+        moved = 3.0 * math.tanh(0.5) * float(model.base.base.log_sigma[lai].exp())
+        wanted = model.mean(START + 900.0)[: len(NAMES)].clone()
+        wanted[lai] += moved
+    torch.testing.assert_close(settled[0, 0, : len(NAMES)], wanted, rtol=0, atol=1e-6)
+
+
+def test_a_constant_factor_of_the_noise_scales_its_variance() -> None:
+    model = Neural(base((True, True)), memory=1)
+    v, lai = len(NAMES), NAMES.index("lai")
+    with torch.no_grad():
+        model.network.last[-1, v + lai] = 0.5 / model.network.looseness
+        state = State(START, torch.zeros(1, 1, model.layout.size).double(), PIXELS[:1])
+        found = spread(lambda s, noise: model(s, START + 9.0, noise), state)
+        _, q = model.base.transition(9.0)
+    factors = torch.ones(model.layout.seen, dtype=torch.float64)
+    factors[[lai, v + lai, 2 * v + lai]] = 3.0 ** math.tanh(0.5 / LOG_NOISIEST)
+    seen = model.layout.seen
+    wanted = factors[:, None] * q * factors
+    torch.testing.assert_close(found[:seen, :seen], wanted, rtol=1e-6, atol=1e-8)
+
+
+def test_no_member_runs_away() -> None:
+    model = taught(Neural(base((True, False)), weather(), slow=("timing", "vigour")), 50.0)
+    state = model.initial(START, PIXELS, 8, draws()(START, "initial"))
+    state = state._replace(ensemble=30.0 * state.ensemble)
+    with torch.no_grad():
+        found = model(state, START + 300.0, draws()(START, "forecast")).ensemble
+        f, g, m = model.network(1e6 * torch.ones(2, 3, model.network.inputs).double())
+    assert float(f.abs().max()) <= FARTHEST and float(g.abs().max()) <= LOG_NOISIEST
+    assert float(m.abs().max()) <= FARTHEST
+    assert torch.isfinite(found).all()
+    with torch.no_grad():
+        x = found[..., : len(NAMES)] - model.mean(START + 300.0)[: len(NAMES)]
+        sigma = model.base.base.log_sigma.exp()
+    assert float((x / sigma).abs().max()) < FARTHEST + 3.0 * 5.0
+
+
+def test_pixels_and_members_are_alike_and_seeds_repeat() -> None:
+    model = taught(Neural(base((True, True), weather()), weather(), slow=("timing", "vigour")))
+    noise = draws()(START, "forecast")
+    state = model.initial(START, PIXELS, 6, draws()(START, "initial"))
+    with torch.no_grad():
+        found = model(state, START + 22.0, noise).ensemble
+        again = model(state, START + 22.0, draws()(START, "forecast")).ensemble
+        other = model(state, START + 22.0, draws(2)(START, "forecast")).ensemble
+        order = torch.tensor([4, 0, 5, 1, 3, 2])
+        permuted = model(
+            state._replace(ensemble=state.ensemble[:, order]), START + 22.0, still
+        ).ensemble
+        straight = model(state, START + 22.0, still).ensemble
+        one = model(State(START, state.ensemble[1:2], PIXELS[1:2]), START + 22.0, still).ensemble
+    assert torch.equal(found, again) and not torch.allclose(found, other)
+    torch.testing.assert_close(permuted, straight[:, order], rtol=0, atol=1e-12)
+    torch.testing.assert_close(one, straight[1:2], rtol=0, atol=1e-12)
+
+
+def test_weather_moves_it_as_its_base_and_by_the_vigour_of_the_place() -> None:
+    inside = base((True, False), weather())
+    model = Neural(inside, weather(), slow=("vigour",), memory=0)
+    state = model.initial(START, PIXELS, 4, draws()(START, "initial"))
+    seen = model.layout.seen
+    plain = state._replace(ensemble=state.ensemble[..., :seen])
+    with torch.no_grad():
+        model.slow_log_scale.fill_(-40.0)
+        found = model(state, START + 40.9, still).ensemble[..., :seen]
+        wanted = inside(plain, START + 40.9, still).ensemble
+        torch.testing.assert_close(found, wanted, rtol=0, atol=1e-11)
+        end = math.floor(START / 5.0) * 5.0 + 5.0  # one step: the vigour of its start holds
+        still_air = inside.base(plain, end, still).ensemble
+        pushed = inside(plain, end, still).ensemble - still_air
+        model.slow_log_scale.fill_(math.log(0.5))
+        found = model(state, end, still).ensemble[..., :seen] - still_air
+    factor = torch.exp(0.5 * state.ensemble[..., -1:])
+    torch.testing.assert_close(found, factor * pushed, rtol=0, atol=1e-11)
+
+
+def test_the_network_hears_of_season_daylight_and_unusual_weather() -> None:
+    around = Surroundings(weather())
+    unusual = torch.tensor([[0.1, 0.0, -0.2]] * 3).double()
+    found = around(PIXELS, START, unusual)
+    assert found.shape == (3, SURROUNDINGS)
+    torch.testing.assert_close(found[:, -3:], 10.0 * unusual)
+    # Allen et al. (1998), example 9: 20 degrees south on 3 September, day 246 of the year.
+    hours = day_length(torch.tensor([-20.0]).double(), torch.tensor([245.0]).double())
+    assert float(hours) == pytest.approx(11.7, abs=0.05)
+    assert 4.0 * float(found[0, 4]) == pytest.approx(2.0, abs=0.1)  # 14 hours in late April at 47 N
+    model = Neural(base((True, False), weather()), weather())
+    dry = model.base.unusual(PIXELS, START, START + 5.0)
+    assert dry.shape == (3, 3) and float(dry.abs().max()) > 0.0
+    assert not model.base.unusual(PIXELS, FIRST - 50.0, FIRST - 45.0).any()
+
+
+def test_beyond_what_was_met_it_says_so_and_keeps_to_it() -> None:
+    around = Surroundings(weather())
+    unusual = torch.zeros(3, 3).double()
+    assert around.unmet(400.0) == []
+    around.meet(75.0)
+    assert around.unmet(75.0) == []
+    assert "more than the 75 of the fit" in around.unmet(90.0)[0]
+    north = Surroundings(weather()._replace(latitude=torch.tensor([47.0, 63.0])))
+    north.load_state_dict(around.state_dict())
+    assert "1 pixels" in north.unmet(10.0)[0] or "2 pixels" in north.unmet(10.0)[0]
+    torch.testing.assert_close(north(PIXELS, START, unusual), around(PIXELS, START, unusual))
+    unknown = Surroundings(weather()._replace(latitude=torch.tensor([math.nan, 45.0])))
+    nowhere = Surroundings()
+    torch.testing.assert_close(unknown(PIXELS, START, unusual), nowhere(PIXELS, START, unusual))
+
+
+def test_the_likelihood_reaches_every_parameter_through_the_filter() -> None:
+    model = taught(
+        Neural(base((True, True), weather()), weather(), ("timing", "vigour"), memory=2, hidden=6)
+    )
+    generator = torch.Generator().manual_seed(3)
+    acquisitions = [
+        Acquisition(
+            START + 7.0 * k,
+            "s",
+            torch.randn(3, 6, generator=generator).double(),
+            torch.full((3, 6), 0.5).double(),
+            torch.zeros(3, 3),
+        )
+        for k in range(4)
+    ]
+
+    def seen(ensemble: Tensor, acquisition: Acquisition) -> Tensor:
+        coordinates = model.layout.coordinates(ensemble)
+        return torch.cat([coordinates, model.layout.residual(ensemble)], -1)
+
+    state = model.initial(START - 5.0, PIXELS, 24, draws()(START, "initial"))
+    total = filter_likelihood(
+        state, acquisitions, torch.zeros(4, 3, dtype=torch.bool), model, seen, lambda a: a, etkf,
+        draws()(START, "fit"), 10,
+    )  # fmt: skip
+    sum(total).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+        assert float(parameter.grad.abs().max()) > 0.0, name
+    assert anchored([model])().item() == 0.0
+
+
+def test_single_precision_stays_near_double() -> None:
+    model = taught(Neural(base((True, False)), slow=("timing",)))
+    state = model.initial(START, PIXELS, 6, draws()(START, "initial"))
+    with torch.no_grad():
+        exact = model(state, START + 60.0, still).ensemble
+        single = state._replace(ensemble=state.ensemble.float())
+        rough = model(single, START + 60.0, lambda shape: torch.zeros(tuple(shape))).ensemble
+    assert rough.dtype == torch.float32
+    torch.testing.assert_close(rough.double(), exact, rtol=0, atol=2e-5)
+
+
+def test_slow_latents_and_memory_are_seen_by_no_sensor() -> None:
+    plain = Layout(("lai", "cab"), {}, True, (665.0,))
+    longer = replace(plain, slow=("timing",), memory=2)
+    ensemble = torch.randn(2, 3, longer.size, dtype=torch.float64)
+    assert longer.size == plain.size + 3 and longer.seen == plain.size
+    assert torch.equal(longer.residual(ensemble), plain.residual(ensemble[..., : plain.size]))
+    for name, values in longer.decode(ensemble).items():
+        assert torch.equal(values, plain.decode(ensemble[..., : plain.size])[name])
