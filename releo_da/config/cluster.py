@@ -191,6 +191,7 @@ def client_of(wanted: Workers, tasks: int) -> Iterator[Client]:
                 memory_limit=None,
                 dashboard_address="127.0.0.1:0",
                 silence_logs=50,
+                preload=["releo_da.config.worker_signals"],
             )
         with cluster, Client(cluster, set_as_default=False) as client:
             yield client
@@ -219,27 +220,24 @@ def outcomes(
         work: a function of a module that workers can import.
         tasks: name -> arguments.
         wanted: the longest time of a task, and how often one is begun again.
-        stop: whether to end; what is under way is given up.
+        stop: whether to end; nothing is begun any more, what is under way comes to its end.
         warn: told once where no worker is there for a minute.
     """
     waiting, running = deque((name, 0) for name in tasks), dict[Future, Running]()
     alone: float | None = monotonic()
-    while waiting or running:
+    while running or (waiting and not stop()):
         threads = sum(client.ncores().values())
         if threads:
             alone = None
         elif alone is not None and monotonic() - alone > PATIENCE:
             warn("releo-da: no worker has come yet; tiles wait for one")
             alone = None
-        while waiting and len(running) < threads:
+        while waiting and len(running) < threads and not stop():
             name, tries = waiting.popleft()
             key = f"tile-{name}-{uuid4().hex}"
             future = client.submit(limited, work, wanted.seconds, *tasks[name], key=key, pure=False)
             running[future] = Running(name, monotonic(), tries)
         done = _finished(client, list(running))
-        if stop():
-            client.cancel(list(running))
-            return
         for future in done:
             one = running.pop(future)
             late = monotonic() - one.began >= wanted.seconds

@@ -15,7 +15,9 @@ from releo_da.config import (
     cycling,
     emulation,
     inspection,
+    last_call,
     maps,
+    tile_cycle,
     tile_forecast,
     tile_status,
     toy_training,
@@ -35,7 +37,6 @@ from releo_da.config.document import load
 from releo_da.config.finished import mapping_of
 from releo_da.config.forecasters import FORECASTERS
 from releo_da.config.heard import Heard
-from releo_da.config.last_call import noted
 from releo_da.config.observing import OPERATORS
 from releo_da.config.options import Options
 from releo_da.config.report import report
@@ -53,6 +54,7 @@ from releo_da.cycling.fields import correlated
 from releo_da.io import write_json
 from releo_da.io.inbox import folder_and_pattern
 from releo_da.io.tile_plan import PLAN
+from releo_da.runs.stopping import stopping
 from releo_da.types import InputError
 
 
@@ -108,16 +110,18 @@ def cycle(config: Path, options: Options, once: bool) -> int | None:
             warn(alarm)
 
     def work() -> tuple[Path | None, int]:
-        if tiling.wanted(document):
-            return tiling.command(document, options, once, say, warn)
-        return cycling.command(document, options, once, say, warn)
+        command = tile_cycle.command if tiling.wanted(document) else cycling.command
+        return command(document, options, once, say, warn, stop)
 
     def inbox() -> Path:
         wanted = section(document, "cycle", cycling.cycle)
         return document.resolve(folder_and_pattern(wanted.inbox)[0])
 
-    path, status = noted(root, work, inbox)
-    if path is not None:
+    with stopping() as stop:
+        path, status = last_call.noted(root, work, inbox, stop, once)
+    if stop():
+        warn(last_call.stopped(stop, status))
+    elif path is not None:
         _finished(options, path)
     return status
 

@@ -44,7 +44,6 @@ from releo_da.io.series import Series
 from releo_da.io.tile_plan import PLAN
 from releo_da.runs.cycle import Service
 from releo_da.runs.set_aside import retry
-from releo_da.runs.stopping import stopping
 from releo_da.runs.store import Store
 from releo_da.types import InputError
 
@@ -113,6 +112,7 @@ def command(
     once: bool,
     say: Callable[[str], None],
     warn: Callable[[str], None],
+    stop: Callable[[], bool] = lambda: False,
 ) -> tuple[Path | None, int]:
     """Run the service.
 
@@ -122,6 +122,7 @@ def command(
         once: one sweep instead of a service.
         say: told of every sweep.
         warn: told of every file that was refused, also by a quiet command.
+        stop: whether to end; the cycle under way is finished.
 
     Returns:
         The path of the report, None where nothing was assimilated; and the exit status, 1 where
@@ -136,10 +137,10 @@ def command(
     root = run_root(document, options, "cycle")
     if (root / PLAN).is_file():
         raise InputError(f"{root}: holds a run in tiles; give cycle.tiles, or another --out")
-    with service_of(document, options, root, once=once) as service, stopping() as stop:
+    with service_of(document, options, root, once=once) as service:
         refused, status = serve(service, wanted.poll_seconds, once, stop, say, warn)
         store = service.store
-    if store.state is None and refused:
+    if store.state is None and refused and not stop():
         raise InputError(
             f"no file of the inbox {wanted.inbox} can be read ({len(refused)} refused); the first: "
             f"{refused[0]}"

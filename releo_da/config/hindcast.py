@@ -38,13 +38,13 @@ from releo_da.io import (
 )
 from releo_da.io.series import Series
 from releo_da.io.times import isoformat
+from releo_da.runs.axis import PIXELS
 from releo_da.runs.block import Task
 from releo_da.runs.field import FieldRows
 from releo_da.runs.hindcast import Outcome, hindcast, turns
 from releo_da.runs.located import told
 from releo_da.runs.scoring import rivals_left_out, score_baselines
 from releo_da.runs.scoring import score as scores_of
-from releo_da.runs.store import PIXELS
 from releo_da.runs.withhold import Withhold
 from releo_da.sensors import labels
 from releo_da.types import InputError

@@ -1,5 +1,9 @@
 """``call.json``: when the last call of `releo-da cycle` began and ended, and how.
 
+    done       it did what there was to do; of a service, never while it runs
+    stopped    a signal asked it to end; the cycle under way was finished, others may wait
+    failed     it ended with an error or an exit status
+
 The ledger says what was assimilated, and nothing of a call that failed before or found nothing.
 The note is written when a call ends; one that was killed, or is at work now, is known by its start
 in ``log.jsonl``, which no note follows. A call that found the run in use leaves no note.
@@ -17,10 +21,11 @@ from releo_da.config.finished import mapping_of, parsed
 from releo_da.config.report import LEDGER
 from releo_da.io import write_json
 from releo_da.io.tile_plan import PLAN
+from releo_da.runs.stopping import Asked
 from releo_da.types import InputError
 
 CALL = "call.json"
-DONE, FAILED, OPEN = "done", "failed", "at work or killed"
+DONE, STOPPED, FAILED, OPEN = "done", "stopped", "failed", "at work or killed"
 
 OPENED = '{"kind": "started", "command": "cycle"'
 """How the record of a call begins in the log."""
@@ -29,33 +34,56 @@ Ending = tuple[Path | None, int]
 """Path of the report, or None, and the exit status."""
 
 
-def noted(root: Path, work: Callable[[], Ending], inbox: Callable[[], Path]) -> Ending:
+def noted(
+    root: Path,
+    work: Callable[[], Ending],
+    inbox: Callable[[], Path],
+    stop: Asked,
+    once: bool,
+) -> Ending:
     """What a call gives, after a note of how it ended in its run directory.
 
     Args:
         root: the run directory.
         work: the call; path of its report and exit status.
         inbox: the folder in which its files arrive.
+        stop: whether a signal has asked it to end.
+        once: one sweep, which a signal keeps from its end: its exit status says so, as a shell
+            would (128 + number). For a service to be ended is no failure.
 
     Raises:
         Exception: those of ``work``.
     """
     started = _now()
     try:
-        ending = work()
+        path, status = work()
     except BlockingIOError:
         raise
-    except Exception as error:
-        _write(root, started, " ".join(str(error).split()) or type(error).__name__, inbox)
+    except Exception as error:  # of any kind: it is noted and raised again
+        _write(root, started, FAILED, " ".join(str(error).split()) or type(error).__name__, inbox)
         raise
-    _write(root, started, f"exit status {ending[1]}" if ending[1] else None, inbox)
-    return ending
+    outcome, said = FAILED if status else DONE, f"exit status {status}" if status else None
+    if stop.signal is not None:
+        status = status or (stop.status if once else 0)
+        outcome = FAILED if said else STOPPED
+        said = f"{said}, after {stop.signal.name}" if said else stop.signal.name
+    _write(root, started, outcome, said, inbox)
+    return path, status
+
+
+def stopped(stop: Asked, status: int) -> str:
+    """What a call says that was asked to end."""
+    name = "" if stop.signal is None else stop.signal.name
+    return (
+        f"releo-da: stopped by {name} after the cycle under way; what waits is assimilated by the "
+        f"next call (exit status {status})"
+    )
 
 
 def last_call(root: Path) -> dict[str, Any] | None:
     """The last call: ``started``, ``ended`` (ISO, UTC), ``outcome``, ``error``, ``inbox``; or None.
 
-    ``outcome`` is done, failed, or "at work or killed", with ``ended`` None.
+    ``outcome`` is done, stopped, failed, or "at work or killed", with ``ended`` None.
     """
     try:
         held: dict[str, Any] | None = mapping_of(root / CALL)
@@ -85,11 +113,12 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _write(root: Path, started: str, error: str | None, inbox: Callable[[], Path]) -> None:
+def _write(
+    root: Path, started: str, outcome: str, error: str | None, inbox: Callable[[], Path]
+) -> None:
     """The note, where there is a run; a disk that takes none keeps no call from its end."""
     if not any((root / name).is_file() for name in (LEDGER, PLAN)):
         return
-    outcome = DONE if error is None else FAILED
     note = {"started": started, "ended": _now(), "outcome": outcome, "error": error}
     with suppress(OSError):
         try:

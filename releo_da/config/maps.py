@@ -45,6 +45,7 @@ from releo_da.io.map_file import writing_map
 from releo_da.io.series import Series
 from releo_da.io.state_parts import writing_state
 from releo_da.io.strips import Stream, groups, survey
+from releo_da.runs.axis import PIXELS
 from releo_da.runs.block import Task
 from releo_da.runs.compare import QUANTILES
 from releo_da.runs.hindcast import turns
@@ -52,7 +53,6 @@ from releo_da.runs.located import told
 from releo_da.runs.map_found import estimate
 from releo_da.runs.maps import Keep, Write, hindcast_map, score_map
 from releo_da.runs.scoring import score_baselines
-from releo_da.runs.store import PIXELS
 from releo_da.types import InputError
 
 LARGE = 2**24

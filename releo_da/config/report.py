@@ -15,7 +15,8 @@ from releo_da.config.comparable import scored_from
 from releo_da.config.drawable import changed_since, check_drawable
 from releo_da.config.finished import finished, published
 from releo_da.config.health import health_pictures, line, run_rules, standing
-from releo_da.config.tile_report import tile_pictures, tile_table
+from releo_da.config.tile_alarms import tile_alarms, tiled_line
+from releo_da.config.tile_report import tile_maps, tile_pictures, tile_table
 from releo_da.config.truth_line import truth_line
 from releo_da.cycling.ledger import Ledger
 from releo_da.diagnostics.ahead import forecast_pictures
@@ -28,7 +29,7 @@ from releo_da.diagnostics.truth import twin_pictures
 from releo_da.diagnostics.verdict import verdict
 from releo_da.io import read_products
 from releo_da.io.products import read_thinned
-from releo_da.io.tile_plan import PLAN
+from releo_da.io.tile_plan import PLAN, read_plan
 from releo_da.io.times import to_days
 from releo_da.observation.derived import described, output_units
 from releo_da.runs.field import measurement_error
@@ -82,7 +83,10 @@ def report(root: Path) -> Path:
             pictures += health_pictures(ledger, run_rules(root))
             raised = [line(one) for one in standing(ledger, run_rules(root))]
     if (root / PLAN).is_file():
-        pictures += tile_pictures(root)
+        drawn, wrong = tile_maps(root)
+        pictures += tile_pictures(root) + drawn
+        damaged += wrong
+        raised = [tiled_line(one) for one in tile_alarms(root, read_plan(root))]
     ahead = [root / FORECAST] if (root / FORECAST).is_file() else []
     ahead += scenarios_of(root)
     ready = {path.stem: one for path in ahead if (one := _read(path, sampled, damaged)) is not None}

@@ -14,11 +14,12 @@ from typing import Any
 from releo_da.config.finished import parsed, text_of
 from releo_da.io import write_json
 from releo_da.io.tile_plan import Plan
+from releo_da.runs.verify import LEDGER
 from releo_da.strict_json import LARGEST
 from releo_da.types import InputError
 
 STANDING = "standing.json"
-DONE, BUSY, INPUT, DEFECT, LOST = "done", "busy", "input", "defect", "lost"
+DONE, BUSY, STOPPED, INPUT, DEFECT, LOST = "done", "busy", "stopped", "input", "defect", "lost"
 FAILED = (INPUT, DEFECT, LOST)
 BEHIND = "behind"
 
@@ -60,6 +61,26 @@ def stands(root: Path, plan: Plan) -> dict[str, dict[str, Any]]:
         word = DONE if current else "failed" if outcome in FAILED else BEHIND
         found[tile.name] = {"stands": word, "pixels": tile.pixels, **about}
     return found
+
+
+def begun(about: Mapping[str, Any]) -> bool:
+    """Whether a tile has committed a cycle, as far as the note says."""
+    return bool(about.get("cycles"))
+
+
+def lost(about: Mapping[str, Any], folder: Path) -> str | None:
+    """What is wrong with a tile that was begun and has no ledger any more, or None.
+
+    Args:
+        about: what the note says of it.
+        folder: its run directory.
+    """
+    if not begun(about) or (folder / LEDGER).is_file():
+        return None
+    return (
+        f"{folder}: {about['cycles']} cycles were committed, and the ledger is gone; restore the "
+        f"folder from a backup, or remove {STANDING} to begin it anew from its acquisitions"
+    )
 
 
 def counted(tiles: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:

@@ -18,7 +18,8 @@ from releo_da.config.report import LEDGER
 from releo_da.config.sections import section
 from releo_da.config.standing import DEFECT, DONE, INPUT, LOST
 from releo_da.config.threads import one_thread
-from releo_da.config.tiles import Share, tiles
+from releo_da.config.tile_sweep import Share
+from releo_da.config.tiles import tiles
 from releo_da.io.tile_plan import read_plan
 from releo_da.types import InputError
 
@@ -43,7 +44,9 @@ def forecast_tile(
             return {"outcome": DONE}
     except InputError as error:
         return {"outcome": INPUT, "error": str(error)}
-    except Exception as error:  # whatever it is, the other tiles go on
+    except Exception as error:
+        # Of any kind: one tile must not keep the others from their forecasts. It is told by name
+        # with exit status 1.
         return {"outcome": DEFECT, "error": repr(error), "trace": traceback.format_exc()}
 
 

@@ -16,10 +16,11 @@ from typing import Any
 
 from releo_da.config.document import Document
 from releo_da.config.sources import READERS
-from releo_da.io.archive import plain
+from releo_da.io.archive import create_run_directory, plain
+from releo_da.io.atomic import flush
 from releo_da.io.cube import Cube, open_cube
 from releo_da.io.inbox import Arrived
-from releo_da.io.tile_plan import PLAN, Plan, read_plan, write_plan
+from releo_da.io.tile_plan import PLAN, TILES, Plan, read_plan, write_plan
 from releo_da.io.tiles import grid_facts, tiles_of
 from releo_da.runs.intake import READABLE
 from releo_da.types import InputError
@@ -103,6 +104,9 @@ def made_plan(
             raise InputError(
                 f"{file.path}: window, stride and mask leave no pixel; widen one of them"
             )
+        # Every tile has a folder before the plan names it: one without is a folder that was lost.
+        create_run_directory(root / TILES, [tile.name for tile in plan.tiles])
+        flush(root / TILES)
         write_plan(root, plan)
         return plan, refused
     return None, refused

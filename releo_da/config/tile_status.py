@@ -6,11 +6,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from releo_da.config.health import line
 from releo_da.config.last_call import gone, last_call
 from releo_da.config.report import LEDGER
-from releo_da.config.standing import counted, stands
+from releo_da.config.standing import counted, lost, stands
 from releo_da.config.status import LABELS, SHOWN, call_lines, left_since, status
+from releo_da.config.tile_alarms import tiled_line, together
 from releo_da.cycling.ledger import Ledger
 from releo_da.io.tile_plan import read_plan
 from releo_da.io.times import isoformat, today
@@ -23,10 +23,10 @@ def tiled_status(root: Path) -> dict[str, Any]:
     acquisition and ``lag_days`` behind the tile that is farthest; ``summary``, how many stand how;
     ``failed_and_lagging``, how many of those that failed lag; ``counts`` by the names of
     `releo_da.config.status.LABELS`, of files each once, of the others added over tiles; ``alarms``,
-    each with its tile; ``refused``, errors of files with the number of tiles that refused them, and
-    ``gone`` where the file has left the inbox; ``call`` and ``age_days`` as of a
-    run without tiles. A tile whose last state cannot be resumed from has failed, whatever its last
-    task said.
+    each once, with the names of its ``tiles``; ``refused``, errors of files with the number of
+    tiles that refused them, and ``gone`` where the file has left the inbox; ``call`` and
+    ``age_days`` as of a run without tiles. A tile whose last state cannot be resumed from, or whose
+    ledger is gone, has failed, whatever its last task said.
 
     Raises:
         InputError: the directory holds no run in tiles.
@@ -39,6 +39,8 @@ def tiled_status(root: Path) -> dict[str, Any]:
     names: dict[str, set[str]] = {"files": set(), "refused": set()}
     for tile in plan.tiles:
         folder, about = plan.folder(root, tile), tiles[tile.name]
+        if said := lost(about, folder):
+            about |= {"stands": "failed", "error": said}
         if not (folder / LEDGER).is_file():
             continue
         with Ledger(folder / LEDGER, reads=True) as ledger:
@@ -51,7 +53,7 @@ def tiled_status(root: Path) -> dict[str, Any]:
         counts.update(found["counts"])
         refused.update(one["error"] for one in found["refused"])
         left |= {one["error"] for one in found["refused"] if gone(call, one["file"])}
-        alarms += [{**one, "tile": tile.name} for one in found["alarms"]]
+        alarms += [(tile.name, one) for one in found["alarms"]]
         if found["damaged"]:
             about |= {"stands": "failed", "error": found["damaged"]}
         about["cycles"] = found["counts"]["cycles"]
@@ -71,7 +73,7 @@ def tiled_status(root: Path) -> dict[str, Any]:
         "lag_days": max((newest - time for time in times.values()), default=0.0),
         "call": call,
         "age_days": round(today() - newest, 2) if times else None,
-        "alarms": alarms,
+        "alarms": together(alarms),
         "refused": [{"error": e, "tiles": n, "gone": e in left} for e, n in refused.items()],
         "tiles": tiles,
     }
@@ -94,7 +96,7 @@ def tiled_lines(found: dict[str, Any]) -> list[str]:
         for name, about in found["tiles"].items()
         if about["stands"] != "done"
     ]
-    raised = [f"{one['tile']}: {line(one)}" for one in found["alarms"]]
+    raised = [tiled_line(one) for one in found["alarms"]]
     refused = [
         f"refused by {one['tiles']} tiles: {one['error']}{left_since(one)}"
         for one in found["refused"]

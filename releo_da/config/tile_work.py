@@ -18,12 +18,16 @@ from releo_da.config.cycling import service_of
 from releo_da.config.document import Document, load
 from releo_da.config.options import Options
 from releo_da.config.serving import scores_of
+from releo_da.config.standing import BUSY, DEFECT, DONE, INPUT, STOPPED
 from releo_da.config.threads import one_thread
 from releo_da.io import write_json
 from releo_da.io.series import Series
 from releo_da.io.tile_plan import TILES
 from releo_da.io.tiles import Tile, of_tile
 from releo_da.types import InputError
+
+STOP = ".stop"
+"""File of the run directory whose presence asks the tasks to end after their cycle."""
 
 
 def sweep_tile(
@@ -45,21 +49,25 @@ def sweep_tile(
         grid: of the run, `releo_da.io.tiles.grid_facts`.
 
     Returns:
-        ``outcome`` is ``done``, ``busy`` (another process holds the tile), ``input`` (its input or
-        its files are wrong) or ``defect``; with ``error`` where it is not done. Of one that is
-        done: ``assimilated`` and ``undone``, numbers of cycles, ``refused``, errors of files, and
-        where it stands by ``cycles`` and ``time``.
+        ``outcome`` is ``done``, ``stopped`` (asked to end before it was through), ``busy`` (another
+        process holds the tile), ``input`` (its input or its files are wrong) or ``defect``; with
+        ``error`` where it is not done. Of one that came to its end, or was stopped:
+        ``assimilated`` and ``undone``, numbers of cycles, ``refused``, errors of files, and where
+        it stands by ``cycles`` and ``time``.
     """
     one = Tile(tuple(tile[0]), tuple(tile[1]), tile[2])
     try:
         with one_thread(device == "cpu"):
-            return {"outcome": "done", **_swept(config, settings, device, Path(root), one, grid)}
+            return _swept(config, settings, device, Path(root), one, grid)
     except BlockingIOError as error:
-        return {"outcome": "busy", "error": f"{error.filename}: another process holds it"}
+        return {"outcome": BUSY, "error": f"{error.filename}: another process holds it"}
     except InputError as error:
-        return {"outcome": "input", "error": str(error)}
-    except Exception as error:  # whatever it is, the other tiles go on
-        return {"outcome": "defect", "error": repr(error), "trace": traceback.format_exc()}
+        return {"outcome": INPUT, "error": str(error)}
+    except Exception as error:
+        # Of any kind: one tile must not end the sweep of the others. It is told as a defect, with
+        # its traceback in the log and exit status 1. SystemExit and KeyboardInterrupt are let
+        # through: they end the worker, and dask says that the tile is lost.
+        return {"outcome": DEFECT, "error": repr(error), "trace": traceback.format_exc()}
 
 
 def document_of(config: str | Path, settings: Sequence[str], tile: Tile) -> Document:
@@ -86,8 +94,12 @@ def _swept(
         return series._replace(pixels=of_tile(series.pixels, tile, grid, str(path)))
 
     options = Options(out=out, device=device, quiet=True)
+
+    def asked() -> bool:
+        return (root / STOP).exists()
+
     with service_of(document, options, out, seen) as service:
-        swept = service.sweep()
+        swept = service.sweep(asked)
         last = service.ledger.last()
         before = kept_sums(out)
         if last is not None and (before is None or before["state_sha256"] != last.sha256):
@@ -95,7 +107,11 @@ def _swept(
             write_json(out / "scores.json", scores_of(service, before))
             write_json(out / SUMS, before)
         failed = list(service.failed)
-    if failed:
-        raise RuntimeError(f"{len(failed)} acquisitions set aside; the first: {failed[0]}")
     found = {"assimilated": swept.assimilated, "undone": swept.undone, "refused": swept.refused}
-    return found | ({key: before[key] for key in ("cycles", "time")} if before else {})
+    found |= {key: before[key] for key in ("cycles", "time")} if before else {}
+    if failed:
+        said = f"{len(failed)} acquisitions set aside; the first: {failed[0]}"
+        return {"outcome": DEFECT, "error": said, **found}
+    if asked():
+        return {"outcome": STOPPED, "error": "asked to end; the next sweep goes on", **found}
+    return {"outcome": DONE, **found}

@@ -75,6 +75,12 @@ def plain(alarm: Alarm, time: str) -> dict[str, Any]:
     return {**alarm._asdict(), "since": time}
 
 
+def named(alarm: Alarm, time: str) -> str:
+    """An alarm in a few words, as a product carries it; its ``since`` as a text."""
+    about = " ".join(part for part in (alarm.kind, alarm.sensor, alarm.channel) if part)
+    return f"{about} since {time}"
+
+
 def biased(sensor: str, bias: health.Bias, rules: Rules) -> Alarm:
     """The mean innovations of a sensor have moved (`health`)."""
     return Alarm(

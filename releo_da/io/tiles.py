@@ -47,6 +47,11 @@ class Tile(NamedTuple):
         return f"r{self.rows[0]:05d}_c{self.columns[0]:05d}"
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """Number of its rows and of its columns."""
+        return self.rows[1] - self.rows[0] + 1, self.columns[1] - self.columns[0] + 1
+
+    @property
     def window(self) -> dict[str, list[int]]:
         """The option of `releo_da.io.cube.open_cube` that reads it."""
         return {"rows": list(self.rows), "columns": list(self.columns)}

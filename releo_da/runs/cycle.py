@@ -198,7 +198,8 @@ class Service:
         before, clock = store.number, self.ledger.clock()
         factor = self.watching.factor(before, arrival.sensor)
         work = partial(self._turn, model, ids_of(joined.pixels), joined.acquisitions[0], factor)
-        cycle, done = store.commit(arrival, joined.pixels, work)
+        stood = self.watching.standing(before)
+        cycle, done = store.commit(arrival, joined.pixels, work, stood)
         about = arrival._asdict() | {"cycle": cycle.number, "rejected": done.rejected}
         about["seconds"] = round(done.seconds, 3)
         self.log.write({"kind": "cycle", **about})

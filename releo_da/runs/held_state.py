@@ -18,7 +18,8 @@ import xarray as xr
 from releo_da.cycling.ledger import Cycle, Ledger
 from releo_da.io.state_file import readable
 from releo_da.io.state_rows import StateRows
-from releo_da.runs.store import changed_state, pixels_of
+from releo_da.runs.axis import pixels_of
+from releo_da.runs.store import changed_state
 from releo_da.runs.verify import LEDGER
 from releo_da.types import InputError
 

@@ -25,7 +25,7 @@ from releo_da.io import read_products
 from releo_da.io.netcdf import opened
 from releo_da.io.tile_plan import PLAN, read_plan
 from releo_da.io.times import from_days
-from releo_da.runs.store import PIXELS
+from releo_da.runs.axis import PIXELS
 from releo_da.types import InputError
 
 LEDGER = "ledger.sqlite"
@@ -44,12 +44,14 @@ class Part(NamedTuple):
         rows: first and last.
         columns: first and last.
         products: file of each acquisition.
+        alarms: that stood when an acquisition was analysed, of those where any did.
     """
 
     root: Path
     rows: tuple[int, int]
     columns: tuple[int, int]
     products: dict[Key, Path]
+    alarms: dict[Key, list[str]]
 
 
 def open_products(run: str | Path) -> xr.Dataset:
@@ -60,8 +62,9 @@ def open_products(run: str | Path) -> xr.Dataset:
 
     Returns:
         Variables along time, y and x (of points: time and point) as in each product, as dask arrays
-        of one chunk per product; with a coordinate ``sensor`` along time. A map has the size of its
-        whole grid. Static fields of the pixels are left out.
+        of one chunk per product; with the coordinates ``sensor`` and ``alarms`` along time, the
+        latter what was wrong when the product was made (in any tile), empty where nothing was. A
+        map has the size of its whole grid. Static fields of the pixels are left out.
 
     Raises:
         InputError: the directory holds no cycling run, or one without a product.
@@ -71,11 +74,11 @@ def open_products(run: str | Path) -> xr.Dataset:
     if plan is None:
         if not (root / LEDGER).is_file():
             raise InputError(f"{root}: holds no {LEDGER}, so no cycling run; give its directory")
-        parts = [Part(root, (0, 0), (0, 0), _products(root))]
+        parts = [Part(root, (0, 0), (0, 0), *_products(root))]
     else:
         folders = [(tile, plan.folder(root, tile)) for tile in plan.tiles]
         parts = [
-            Part(folder, tile.rows, tile.columns, _products(folder))
+            Part(folder, tile.rows, tile.columns, *_products(folder))
             for tile, folder in folders
             if (folder / LEDGER).is_file()
         ]
@@ -83,19 +86,24 @@ def open_products(run: str | Path) -> xr.Dataset:
     if not parts:
         raise InputError(f"{root}: no acquisition is assimilated yet, so there is no product")
     keys = sorted({key for part in parts for key in part.products})
-    sensors = ("time", [key[1] for key in keys], {"long_name": "sensor"})
+    stood = [sorted({one for part in parts for one in part.alarms.get(k, ())}) for k in keys]
+    told = {
+        "sensor": ("time", [key[1] for key in keys], {"long_name": "sensor"}),
+        "alarms": ("time", ["; ".join(one) for one in stood], {"long_name": "alarms that stood"}),
+    }
     pixels = read_products(parts[0].root / PIXELS)
     if pixels.attrs["kind"] == "point":
-        return _points([parts[0].products[key] for key in keys]).assign_coords(sensor=sensors)
+        return _points([parts[0].products[key] for key in keys]).assign_coords(told)
     size = int(pixels.attrs["height"]), int(pixels.attrs["width"])
     if plan is None:
         parts = [parts[0]._replace(rows=(0, size[0] - 1), columns=(0, size[1] - 1))]
-    return _map(parts, keys, pixels, size).assign_coords(sensor=sensors)
+    return _map(parts, keys, pixels, size).assign_coords(told)
 
 
-def _products(root: Path) -> dict[Key, Path]:
-    """The products of the current cycles of a run directory."""
+def _products(root: Path) -> tuple[dict[Key, Path], dict[Key, list[str]]]:
+    """The products of the current cycles of a run directory, and the alarms that stood."""
     found: dict[Key, Path] = {}
+    stood: dict[Key, list[str]] = {}
     last, alike = None, 0
     with Ledger(root / LEDGER, reads=True) as ledger:
         for cycle in ledger.cycles():
@@ -103,12 +111,14 @@ def _products(root: Path) -> dict[Key, Path]:
             alike = alike + 1 if told == last else 0
             last = told
             found[(*told, alike)] = root / cycle.product
-    return found
+            if alarms := cycle.scores.get("alarms"):
+                stood[(*told, alike)] = [str(one) for one in alarms]
+    return found, stood
 
 
 def _points(paths: Sequence[Path]) -> xr.Dataset:
     """Products of points; those that joined later are missing before."""
-    return xr.open_mfdataset(
+    found = xr.open_mfdataset(
         [str(path) for path in paths],
         combine="nested",
         concat_dim="time",
@@ -118,6 +128,8 @@ def _points(paths: Sequence[Path]) -> xr.Dataset:
         join="outer",
         combine_attrs="drop_conflicts",
     )
+    found.attrs.pop("alarms", None)  # of some of them; a coordinate tells of each
+    return found
 
 
 def _map(
@@ -154,7 +166,7 @@ def _map(
         coords[axis] = (axis, numbers, sample[axis].attrs)
     if "quantile" in sample.coords:
         coords["quantile"] = sample["quantile"]
-    kept = {k: v for k, v in sample.attrs.items() if k not in ("sensor", "product")}
+    kept = {k: v for k, v in sample.attrs.items() if k not in ("sensor", "product", "alarms")}
     return xr.Dataset(found, coords, kept)
 
 

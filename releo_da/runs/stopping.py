@@ -13,21 +13,43 @@ TICK = 0.2
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
+ENDED_BY = 128
+"""What a shell adds to the number of the signal that ended a command."""
+
+
+class Asked:
+    """Whether a signal has asked to end; called, it says so.
+
+    Attributes:
+        signal: the one that asked, or None.
+    """
+
+    def __init__(self) -> None:
+        self.signal: signal.Signals | None = None
+
+    def __call__(self) -> bool:
+        """Whether to end."""
+        return self.signal is not None
+
+    @property
+    def status(self) -> int:
+        """Exit status of a command that the signal kept from its end; 0 where none asked."""
+        return 0 if self.signal is None else ENDED_BY + self.signal
+
 
 @contextmanager
-def stopping() -> Iterator[Callable[[], bool]]:
-    """A function that says whether a signal has asked to end; a second signal ends at once."""
-    asked = False
+def stopping() -> Iterator[Asked]:
+    """Whether a signal has asked to end, for as long as the block; a second one ends at once."""
+    asked = Asked()
 
     def ask(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        asked = True
+        asked.signal = signal.Signals(number)
         for one, handler in before.items():
             signal.signal(one, handler)
 
     before = {one: signal.signal(one, ask) for one in SIGNALS}
     try:
-        yield lambda: asked
+        yield asked
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)

@@ -1,6 +1,6 @@
 """The files of an operational run, and the order in which a cycle is committed.
 
-    pixels.nc              the pixel axis, rewritten only when pixels are added
+    pixels.nc              the pixel axis, rewritten only when pixels are added (`runs.axis`)
     states/000001.safetensors   the analysis of cycle 1, never changed afterwards
     products/<time>_<sensor>_<digits>.nc     output variables of one analysis
     ledger.sqlite          the row of the cycle: with it the cycle has happened, without it not
@@ -13,21 +13,20 @@ state, and its product takes the place of the one before.
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePath
 
-import pandas as pd
 import torch
 import xarray as xr
 
 from releo_da.cycling.ledger import Arrival, Cycle, Ledger
-from releo_da.io import read_products, write_products
+from releo_da.io.atomic import checksum
 from releo_da.io.state_file import readable
 from releo_da.io.state_parts import writing_state
 from releo_da.io.state_rows import StateHead, state_head
 from releo_da.io.times import isoformat
+from releo_da.runs.axis import axis_of, keep_sum, write_axis
 from releo_da.runs.judged import plain
 from releo_da.runs.outputs import Write, writing_outputs
 from releo_da.runs.turn import Turn
@@ -36,16 +35,8 @@ from releo_da.types import InputError, State
 Work = Callable[[Callable[[State], None], Write], Turn]
 """``work(keep, write)``, a turn whose analyses and output variables go to these two."""
 
-PIXELS = "pixels.nc"
-
 DIGITS = 12
 """Of an identity, how many digits are in the name of a product."""
-
-
-def checksum(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def last_state(root: Path, ledger: Ledger) -> StateHead | None:
@@ -92,30 +83,6 @@ def refuse_lost(root: Path, ledger: Ledger) -> None:
             )
 
 
-def pixels_of(root: Path, state: StateHead) -> xr.Dataset:
-    """The pixel axis of a state, which may be a part of the one on file.
-
-    Raises:
-        InputError: the run directory holds no pixel axis, or not all pixels of the state.
-    """
-    return _axis(root, state)[0]
-
-
-def _axis(root: Path, state: StateHead) -> tuple[xr.Dataset, bool]:
-    """The pixel axis of a state, and whether it is all of the one on file."""
-    try:
-        table = read_products(root / PIXELS)
-    except InputError as error:
-        said = str(error).removeprefix(f"{root / PIXELS}: ").partition("; ")[0]
-        raise InputError(f"{root / PIXELS}: {said}; restore it from a backup") from None
-    place = pd.Index(table["id"].values).get_indexer(state.pixels.numpy())
-    if (place < 0).any():
-        raise InputError(
-            f"{root / PIXELS}: lacks pixels of the last state; restore it from a backup"
-        )
-    return table.isel(pixel=place), len(place) == table.sizes["pixel"]
-
-
 class Store:
     """Where cycles are committed, and where the run stands.
 
@@ -157,9 +124,11 @@ class Store:
             self.state = last_state(self.root, self.ledger)
             self.number, self.pixels, self.whole = number, None, False
             if self.state is not None:  # the file may hold pixels of cycles that were undone
-                self.pixels, self.whole = _axis(self.root, self.state)
+                self.pixels, self.whole = axis_of(self.root, self.state)
 
-    def commit(self, arrival: Arrival, pixels: xr.Dataset, work: Work) -> tuple[Cycle, Turn]:
+    def commit(
+        self, arrival: Arrival, pixels: xr.Dataset, work: Work, alarms: Sequence[str] = ()
+    ) -> tuple[Cycle, Turn]:
         """Write what a turn leaves as it comes; when this returns the cycle has happened.
 
         Where the turn fails, or what it started from turns out to be damaged, nothing is left.
@@ -168,13 +137,17 @@ class Store:
             arrival: who the acquisition is.
             pixels: the pixel axis of the state that is made.
             work: makes it; called once.
+            alarms: that stood before it, in a few words; its product and its row carry them.
         """
         number, count = self.ledger.next_number(), pixels.sizes["pixel"]
         if self.pixels is None or not (self.whole and self.pixels.identical(pixels)):
-            write_products(self.root / PIXELS, pixels)
+            write_axis(self.root, pixels)
+        else:
+            keep_sum(self.root)
         name = state_of(number)
         product = product_of(arrival)
         told = {**self.attributes, "sensor": arrival.sensor, "product": arrival.product}
+        told |= {"alarms": "; ".join(alarms)} if alarms else {}
         with (
             writing_outputs(
                 self.root / product, [arrival.time], pixels, self.described, told
@@ -184,6 +157,7 @@ class Store:
             done = work(keep, write)
         scores = {"sums": done.sums, "rejected": done.rejected, "diverged": done.diverged}
         scores |= {"pixels": done.pixels, "stale": done.stale, "factor": done.factor}
+        scores |= {"alarms": list(alarms)} if alarms else {}
         scores |= {} if done.judged is None else {"innovations": plain(done.judged)}
         digests = checksum(self.root / name), checksum(self.root / product)
         cycle = Cycle(number, arrival, name, digests[0], scores, product, digests[1])

@@ -4,7 +4,7 @@
     states/          of every current cycle whose state is kept: there, with the checksum of its row
     products/        of every current cycle: the same
     acquisitions/    every copy that is kept: its own checksum, and the identity in its name
-    pixels.nc        can be read (HDF5 keeps checksums), and holds the pixels of the last state
+    pixels.nc        the checksum beside it (`runs.axis`), and the pixels of the last state
 
 A service may be at work. The rows are those of one instant, and the files are looked at after it:
 what is not as it should be by then may have been given up or made again meanwhile. So whatever is
@@ -25,15 +25,18 @@ from typing import NamedTuple
 from releo_da.cycling.identity import identity
 from releo_da.cycling.snapshot import Snapshot, contradictions, snapshot
 from releo_da.io.acquisition_file import read_acquisition
+from releo_da.io.atomic import checksum
 from releo_da.io.state_rows import state_head
 from releo_da.runs.accept import COPIES
+from releo_da.runs.axis import PIXELS, SUMS, pixels_of, sums
 from releo_da.runs.retention import PRODUCTS, STATES
-from releo_da.runs.store import DIGITS, PIXELS, checksum, ids_of, pixels_of
+from releo_da.runs.store import DIGITS, ids_of
 from releo_da.types import InputError
 
 LEDGER = "ledger.sqlite"
 FOLDERS = (STATES, PRODUCTS, COPIES)
 RESTORE = "restore it from a backup"
+TOGETHER = f"restore {PIXELS} and {SUMS} from one backup"
 AGAIN = (
     "restore it from a backup, or deliver the acquisitions again with another --out: "
     "the same files come out"
@@ -66,12 +69,14 @@ class Verified(NamedTuple):
         rests: files that a crash left behind or that are no longer needed; the next sweep that
             comes to its end removes or overwrites them.
         unknown: files of which the ledger knows nothing; they are left alone.
+        notes: what could not be checked, and why.
     """
 
     counts: dict[str, int]
     damage: list[Damage]
     rests: list[str]
     unknown: list[str]
+    notes: list[str]
 
 
 def verify(root: Path) -> Verified:
@@ -88,14 +93,14 @@ def verify(root: Path) -> Verified:
             rests, unknown = _others(root, held)
     except InputError as error:
         problem, _, remedy = str(error).removeprefix(f"{path}: ").rpartition("; ")
-        return Verified({}, [Damage(LEDGER, problem, remedy)], [], [])
+        return Verified({}, [Damage(LEDGER, problem, remedy)], [], [], [])
     damage = [Damage(LEDGER, said, RESTORE) for said in contradictions(held)]
     for name in sorted(wrong & expected.keys()):
         check, remedy = expected[name]
         if said := check(root / name):
             damage.append(Damage(name, said, remedy))
     counts = {**held.counts, "cycles": len(held.chain), "checked": len(expected) + 1}
-    return Verified(counts, damage, rests, unknown)
+    return Verified(counts, damage, rests, unknown, _notes(root, PIXELS in expected))
 
 
 def _expected(root: Path, held: Snapshot) -> dict[str, tuple[Check, str]]:
@@ -105,7 +110,7 @@ def _expected(root: Path, held: Snapshot) -> dict[str, tuple[Check, str]]:
         found[one.product] = (_summed(one.product_sha256), AGAIN)
         if one.retained:
             found[one.state] = (_summed(one.sha256), AGAIN)
-            found[PIXELS] = (partial(_axis_problem, root, root / one.state), RESTORE)
+            found[PIXELS] = (partial(_axis_problem, root, root / one.state), TOGETHER)
     for name, row in held.acquisitions.items():
         if row.kept:
             found[f"{COPIES}/{name}.safetensors"] = (_copy_problem, RESTORE)
@@ -143,6 +148,12 @@ def _axis_problem(root: Path, state: Path, path: Path) -> str:
     if not path.is_file():
         return "is missing"
     try:
+        known = sums(root)
+    except InputError:
+        return f"cannot be checked, as {SUMS} holds no checksum"
+    if known is not None and checksum(path) not in known:
+        return "is not what was committed"
+    try:
         head = state_head(state)
     except InputError:  # told of the state
         return ""
@@ -151,6 +162,16 @@ def _axis_problem(root: Path, state: Path, path: Path) -> str:
     except InputError as error:
         return str(error).removeprefix(f"{path}: ").rpartition("; ")[0]
     return ""
+
+
+def _notes(root: Path, needed: bool) -> list[str]:
+    """What could not be checked of a run directory whose pixel axis is needed or not."""
+    if not needed or (root / SUMS).is_file():
+        return []
+    return [
+        f"{PIXELS}: no checksum of it is kept, as in a run of an earlier version, so that not "
+        "every flipped bit of it is found; the next cycle notes one"
+    ]
 
 
 def _others(root: Path, held: Snapshot) -> tuple[list[str], list[str]]:

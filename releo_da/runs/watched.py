@@ -13,7 +13,7 @@ import math
 import numpy as np
 
 from releo_da.cycling.ledger import Cycle, Ledger
-from releo_da.diagnostics.alarms import Alarm, Rules, changes, plain
+from releo_da.diagnostics.alarms import Alarm, Rules, changes, named, plain
 from releo_da.diagnostics.health import Judgement
 from releo_da.diagnostics.watching import Health, Row, alarms, factor, watch
 from releo_da.io import JsonLines
@@ -77,6 +77,11 @@ class Watching:
         """
         self._stand(number)
         return factor(self.known, sensor, self.rules)
+
+    def standing(self, number: int) -> list[str]:
+        """The alarms that stand after a cycle of the chain, 0 before the first, in a few words."""
+        self._stand(number)
+        return [named(one, isoformat(one.since)) for one in alarms(self.known, self.rules)]
 
     def add(self, cycle: Cycle, before: int, clock: float | None) -> None:
         """One committed cycle more.

@@ -1,4 +1,4 @@
-"""Workers that are killed or hang, the command over two workers, and batch systems by name."""
+"""Workers that are killed or hang, the command stopped and resumed, and batch systems by name."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 from types import ModuleType
 from typing import Any
 
@@ -15,6 +16,7 @@ from distributed import Client
 
 from releo_da.cli import main
 from releo_da.config.cluster import SYSTEMS, Workers, batch_cluster, client_of, outcomes
+from releo_da.config.tile_status import tiled_status
 from releo_da.types import InputError
 
 from .tiled import NAMES, deliver, sweep, workplace
@@ -66,13 +68,24 @@ def test_a_task_that_hangs_is_given_up_and_the_others_go_on(client: Client) -> N
     assert told(client, work, {"later": (0.0,)}) == {"later": {"outcome": "done"}}
 
 
-def test_being_asked_to_end_gives_up_what_is_under_way(client: Client) -> None:
-    def work(seconds: float) -> dict[str, Any]:
-        time.sleep(seconds)
+def test_being_asked_to_end_begins_nothing_and_lets_the_rest_finish(
+    client: Client, tmp_path: Path
+) -> None:
+    """Ctrl-C reaches the workers too, which are not ended by it."""
+
+    def work(path: str) -> dict[str, Any]:
+        Path(path).touch()
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(1.0)
         return {"outcome": "done"}
 
+    tasks = {name: (str(tmp_path / name),) for name in "abcd"}
     wanted = Workers(2, None, None, 60.0, 1)
-    assert list(outcomes(client, work, {"a": (1.0,), "b": (1.0,)}, wanted, lambda: True)) == []
+    client.wait_for_workers(2, timeout=60)
+    ended = dict(outcomes(client, work, tasks, wanted, lambda: any(tmp_path.iterdir())))
+    assert ended == dict.fromkeys(sorted(p.name for p in tmp_path.iterdir()), {"outcome": "done"})
+    assert 1 <= len(ended) <= 2
+    assert list(outcomes(client, work, tasks, wanted, lambda: True)) == []
 
 
 def test_a_scheduler_that_does_not_answer_is_named() -> None:
@@ -107,15 +120,33 @@ def test_batch_systems_are_made_by_name(monkeypatch: pytest.MonkeyPatch) -> None
         batch_cluster({"system": "pbs"})
 
 
-def test_two_workers_leave_the_bits_of_one_process(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_two_workers_that_are_stopped_go_on_to_the_bits_of_one_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
     monkeypatch.chdir(tmp_path)
     config = workplace(tmp_path)
     deliver(tmp_path, 0)
     sweep(config, out="alone")
+    call = ["cycle", "c.yaml", "--once", "--out", "tiled", "--quiet"]
+
+    def ask() -> None:
+        while not list((tmp_path / "tiled").glob("tiles/*/states/*.safetensors")):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    asking = Thread(target=ask, daemon=True)
+    asking.start()
     with pytest.raises(SystemExit) as ended:
-        main(["cycle", "c.yaml", "--once", "--out", "tiled", "--quiet"])
+        main(call)
+    asking.join()
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert "stopped by SIGTERM" in capsys.readouterr().err
+    noted = json.loads((tmp_path / "tiled" / "call.json").read_text("utf-8"))
+    assert (noted["outcome"], noted["error"]) == ("stopped", "SIGTERM")
+    found = tiled_status(tmp_path / "tiled")
+    assert 1 <= found["counts"]["cycles"] < len(NAMES) and found["summary"]["failed"] == 0
+    with pytest.raises(SystemExit) as ended:
+        main(call)
     assert not ended.value.code
     for name in NAMES:
         folders = [tmp_path / run / "tiles" / name / "states" for run in ("alone", "tiled")]
@@ -123,3 +154,4 @@ def test_two_workers_leave_the_bits_of_one_process(
         assert len(files[0]) == 1 and files[0] == files[1]
     assert (tmp_path / "tiled" / "report.html").is_file()
     assert json.loads((tmp_path / "tiled" / "scores.json").read_text("utf-8"))["cycles"] == 5
+    assert not (tmp_path / "tiled" / ".stop").exists()

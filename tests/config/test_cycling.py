@@ -227,6 +227,7 @@ def test_a_service_ends_on_a_signal(tmp_path: Path, run: Run, project_root: Path
         service.kill()
     with Ledger(tmp_path / "run" / "ledger.sqlite") as ledger:
         assert ledger.last().number == 2  # the cycle that was under way was finished
+    assert json.loads((tmp_path / "run" / "call.json").read_text())["outcome"] == "stopped"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"a": NaN}', "[" * 100_000, "\udcff"])

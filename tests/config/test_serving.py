@@ -1,6 +1,8 @@
 """A service is not stopped by what its earlier calls left: it says what is damaged and goes on."""
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -116,3 +118,34 @@ def test_an_acquisition_that_fails_is_told_listed_and_tried_again(
     assert run(*CYCLE) == 0 and cycles(tmp_path / "run") == 0
     assert run(*CYCLE, "--set", "cycle.retry_failed=true") == 0
     assert cycles(tmp_path / "run") == 2
+
+
+def test_one_pass_that_is_stopped_finishes_its_cycle_and_says_so(
+    tmp_path: Path, run: Run, capsys, monkeypatch
+) -> None:
+    """SIGTERM comes within a cycle; the acquisitions after it wait for the next call."""
+    deliver(tmp_path / "inbox", 0, 1)
+    plain = cycle.turn
+
+    def asked(*arguments, **options):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return plain(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cycle, "turn", asked)
+        assert run(*CYCLE) == 143
+    assert "stopped by SIGTERM after the cycle under way" in capsys.readouterr().err
+    assert cycles(tmp_path / "run") == 1
+    assert run("status", "run", "--json") == 0
+    call = json.loads(capsys.readouterr().out)["call"]
+    assert (call["outcome"], call["error"]) == ("stopped", "SIGTERM")
+    assert run(*CYCLE) == 0
+    assert run("status", "run") == 0
+    assert ", done" in capsys.readouterr().out
+    assert cycles(tmp_path / "run") == 2
+    assert run(*CYCLE[:2], "--once", "--out", "whole", "--quiet") == 0
+    files = [
+        {p.name: p.read_bytes() for p in sorted((tmp_path / name).glob("[sp]*/*.[sn]*"))}
+        for name in ("run", "whole")
+    ]
+    assert len(files[0]) == 4 and files[0] == files[1]

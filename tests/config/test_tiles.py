@@ -1,7 +1,9 @@
 """The laws of a run in tiles, with the tasks worked on in this process."""
 
 import json
+import shutil
 from datetime import date
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +16,17 @@ from releo_da.cli import main
 from releo_da.config import cycling, tile_forecast, tile_work
 from releo_da.config.document import load
 from releo_da.config.options import Options
+from releo_da.config.tile_alarms import together
+from releo_da.config.tile_cycle import line, publish
 from releo_da.config.tile_status import tiled_lines, tiled_status
-from releo_da.config.tiles import line, publish
+from releo_da.config.verify import found as verifying
 from releo_da.cycling.ledger import Ledger
 from releo_da.io import read_products, read_state
 from releo_da.io.lock import locked
+from releo_da.runs import cycle
 from releo_da.types import InputError, State
 
-from .tiled import HEIGHT, NAMES, WIDTH, backwards, deliver, opened, sweep, workplace
+from .tiled import HEIGHT, NAMES, WIDTH, backwards, deliver, here, opened, sweep, workplace
 
 
 @pytest.fixture
@@ -136,6 +141,106 @@ def test_a_defect_in_a_tile_ends_with_1(config: Path, monkeypatch: pytest.Monkey
     assert "poison" in log and "Traceback" in log
 
 
+def test_an_acquisition_that_fails_for_good_costs_its_tile_a_status_and_no_other_tile(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver(config.parent, 0, 1)
+    plain = cycle.turn
+
+    def fails(*arguments, **options):
+        if options["acquisition"].time < 18384.0 and len(options["pixels"]) < 5:  # the last tile
+            raise RuntimeError("no such table")
+        return plain(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cycle, "turn", fails)
+        told = sweep(config)
+    assert told.status == 1 and told.outcomes == {"done": 4, "defect": 1}
+    assert told.assimilated == 2 * len(NAMES) - 1  # the date after it was assimilated there too
+    found = tiled_status(config.parent / "tiled")
+    assert found["counts"]["failed"] == 1 and found["summary"]["failed"] == 1
+    assert "no such table" in found["tiles"][NAMES[-1]]["error"]
+    told = sweep(config)  # set aside as it is, that tile has nothing more to do
+    assert (told.tasks, told.assimilated, told.status) == (1, 0, 0)
+    told = sweep(config, here, "tiled", "cycle.retry_failed=true")
+    assert sweep(config).tasks == 0
+    assert tiled_status(config.parent / "tiled")["counts"]["failed"] == 0
+
+
+def test_tiles_that_are_asked_to_end_finish_their_cycle_and_go_on(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver(config.parent, 0, 1)
+    root, plain = config.parent / "tiled", cycle.turn
+
+    def asked(*arguments, **options):
+        (root / tile_work.STOP).touch()
+        return plain(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cycle, "turn", asked)
+        told = sweep(config, lambda tasks: islice(here(tasks), 1))
+    assert (told.outcomes, told.assimilated, told.status) == ({"stopped": 1}, 1, 0)
+    assert not (root / tile_work.STOP).exists()
+    assert tiled_status(root)["summary"] == {"done": 0, "failed": 0, "behind": 5}
+    sweep(config)
+    sweep(config, out="whole")
+    for name in NAMES:
+        one, other = (last_state(config.parent / o / "tiles" / name) for o in ("tiled", "whole"))
+        assert torch.equal(one.ensemble, other.ensemble)
+
+
+def test_a_tile_whose_folder_is_gone_is_not_begun_anew(config: Path) -> None:
+    deliver(config.parent, 0)
+    sweep(config)
+    root = config.parent / "tiled"
+    shutil.move(root / "tiles" / NAMES[1], config.parent / "kept")
+    told = verifying(root)
+    assert not told["sound"] and told["counts"]["tiles"] == 5
+    assert [(one["file"], one["problem"]) for one in told["damage"]] == [
+        (f"tiles/{NAMES[1]}", "is missing, with 1 cycles")
+    ]
+    found = tiled_status(root)
+    assert found["summary"]["failed"] == 1 and "ledger is gone" in found["tiles"][NAMES[1]]["error"]
+    told = sweep(config)
+    assert (told.status, told.tasks, told.outcomes) == (2, 0, {"input": 1})
+    deliver(config.parent, 1)
+    (root / "tiles" / NAMES[1]).mkdir()  # empty is not begun, but for what the note says
+    assert "ledger.sqlite" in verifying(root)["damage"][0]["file"]
+    told = sweep(config)
+    assert told.status == 2 and told.outcomes == {"done": 4, "input": 1}
+    (root / "tiles" / NAMES[1]).rmdir()
+    shutil.move(config.parent / "kept", root / "tiles" / NAMES[1])
+    told = sweep(config)
+    assert (told.tasks, told.assimilated, told.status) == (1, 1, 0)
+    assert verifying(root)["sound"]
+
+
+def test_tiles_that_were_not_begun_are_no_damage_and_a_plan_that_is_lost_is(config: Path) -> None:
+    deliver(config.parent, 0)
+    root = config.parent / "tiled"
+    sweep(config, lambda tasks: here({NAMES[0]: tasks[NAMES[0]]}))
+    told = verifying(root)
+    assert told["sound"] and told["counts"]["not begun"] == 4 and told["counts"]["cycles"] == 1
+    (root / "tiles" / NAMES[3]).rmdir()  # no note says that it was begun, but it had a folder
+    assert [one["file"] for one in verifying(root)["damage"]] == [f"tiles/{NAMES[3]}"]
+    (root / "tiles" / NAMES[3]).mkdir()
+    (root / "tiles" / "mine").mkdir()
+    assert verifying(root)["unknown"] == ["tiles/mine"]
+    for harm in (lambda path: path.write_bytes(b"{"), Path.unlink):
+        harm(root / "tiles.json")
+        assert [one["file"] for one in verifying(root)["damage"]] == ["tiles.json"]
+
+
+def test_alarms_of_several_tiles_are_counted_once() -> None:
+    one = {"kind": "biased", "sensor": "a", "channel": "B04", "since": "2020-05-06", "figure": 0.1}
+    other = one | {"channel": "B8A", "since": "2020-05-01", "figure": -0.2}
+    apart = [one | {"kind": "diverged"}, other | {"kind": "diverged"}]
+    found = together([("t1", one), ("t2", other), ("t1", apart[0]), ("t2", apart[1])])
+    assert found[0] == other | {"tiles": ["t1", "t2"]}
+    assert [alarm["channel"] for alarm in found[1:]] == ["B04", "B8A"]
+
+
 def test_a_busy_tile_waits_for_the_next_sweep(config: Path) -> None:
     deliver(config.parent, 0)
     held = config.parent / "tiled" / "tiles" / NAMES[0]
@@ -242,6 +347,8 @@ def test_status_and_report_tell_the_tiles(config: Path, capsys) -> None:
     page = path.read_text("utf-8")
     assert "4 done, 1 failed, 0 behind." in page and NAMES[0] in page
     assert (root / "figures" / "tiles.png").is_file()
+    assert (root / "figures" / "map_lai.png").is_file()
+    assert "2020-05-01T10:50:00 to 2020-05-06T10:50:00" in page
     with pytest.raises(SystemExit) as ended:
         main(["status", "tiled", "--json"])
     assert ended.value.code == 2

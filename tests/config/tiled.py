@@ -9,8 +9,9 @@ import yaml
 
 from releo_da.config.document import load
 from releo_da.config.options import Options
+from releo_da.config.tile_cycle import command
+from releo_da.config.tile_sweep import Tiled, Told, tiled
 from releo_da.config.tile_work import sweep_tile
-from releo_da.config.tiles import Tiled, Told, command, tiled
 
 HEIGHT, WIDTH, SIZE = 6, 10, 4
 DATES = ("2020-05-01T10:50", "2020-05-06T10:50", "2020-05-11T10:50")

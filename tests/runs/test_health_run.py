@@ -11,6 +11,8 @@ import xarray as xr
 from releo_da.diagnostics.alarms import Rules
 from releo_da.diagnostics.watching import alarms
 from releo_da.io import read_products, read_state
+from releo_da.io.times import isoformat
+from releo_da.runs.open_products import open_products
 from releo_da.runs.turn import LAST_SEEN
 from releo_da.runs.watched import health_of
 
@@ -81,6 +83,12 @@ def test_a_biased_sensor_is_found_and_counts_for_less(tmp_path: Path, service: O
     log = [json.loads(line) for line in (tmp_path / "treated" / "log.jsonl").open()]
     told = [(r["alarm"], r["state"], r["sensor"]) for r in log if r["kind"] == "alarm"]
     assert told == [("biased", "raised", "sentinel2b")]
+    found = [read_products(tmp_path / "treated" / cycle.product) for cycle in one.ledger.cycles()]
+    carried = [product.attrs.get("alarms", "") for product in found]
+    since = isoformat(alarm.since)
+    assert carried == [f"biased sentinel2b B08 since {since}" * (k >= first - 1) for k in range(66)]
+    with open_products(tmp_path / "treated") as opened:
+        assert opened["alarms"].values.tolist() == carried and "alarms" not in opened.attrs
     again = service("untreated", model=model, members=32, rules=Rules(factor=1.0))
     again.sweep()
     treated, untreated = error(tmp_path, "treated", 0), error(tmp_path, "untreated", 0)

@@ -1,6 +1,7 @@
 """`verify` finds what is not as the ledger says and changes nothing; a service may be at work."""
 
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -12,12 +13,18 @@ import pytest
 
 from releo_da.config.verify import found, lines
 from releo_da.cycling.ledger import Ledger
+from releo_da.io import read_products
+from releo_da.io.tile_plan import Plan, write_plan
+from releo_da.io.tiles import Tile
 from releo_da.runs import verify as verifying
+from releo_da.runs.axis import write_axis
 from releo_da.runs.verify import verify
 from releo_da.types import InputError
 
 from .failing import base, copied, sweep
 from .linear import deliver, season
+
+move = os.replace
 
 
 @pytest.fixture
@@ -176,8 +183,10 @@ def test_rows_in_the_log_of_a_crash_count_and_nothing_is_written(tmp_path, root)
 
 def test_tiles_are_verified_one_by_one(tmp_path, root):
     run = tmp_path / "tiled"
-    for name in ("r00000_c00000", "r00000_c00512"):
-        shutil.copytree(root, run / "tiles" / name)
+    tiles = [Tile((0, 511), (0, 511), 9), Tile((0, 511), (512, 900), 9)]
+    for tile in tiles:
+        shutil.copytree(root, run / "tiles" / tile.name)
+    write_plan(run, Plan({}, {}, tiles))
     assert found(run)["sound"] and found(run)["counts"]["cycles"] == 10
     path = next((run / "tiles" / "r00000_c00512" / "products").iterdir())
     path.write_bytes(b"")
@@ -194,3 +203,49 @@ def test_a_directory_without_a_run_is_refused(tmp_path):
 
 def test_a_copy_of_a_sound_run_is_sound(tmp_path, root):
     assert verify(copied(tmp_path, "elsewhere")).damage == []
+
+
+def test_every_flipped_bit_of_the_pixel_axis_is_found(tmp_path, root):
+    """Also those in bytes that no checksum of HDF5 covers, and by the service before it goes on."""
+    path = root / "pixels.nc"
+    data = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for place in [0, len(data) - 1, *rng.integers(len(data), size=40)]:
+        changed = bytearray(data)
+        changed[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(changed)
+        (one,) = verify(root).damage
+        assert (one.file, one.problem) == ("pixels.nc", "is not what was committed"), place
+    with pytest.raises(InputError, match="pixels.nc: is not what was committed; restore it"):
+        sweep(tmp_path, "base")
+    path.write_bytes(data)
+    (root / "pixels.sha256").write_bytes(b"\xff" * 64)
+    (one,) = verify(root).damage
+    assert one.file == "pixels.nc" and "pixels.sha256 holds no checksum" in one.problem
+
+
+def test_a_run_of_an_earlier_version_is_told_that_its_axis_has_no_checksum(tmp_path, root):
+    (root / "pixels.sha256").unlink()
+    told = found(root)
+    assert told["sound"] and told["notes"][0].startswith("pixels.nc: no checksum of it is kept")
+    assert any(line.startswith("not checked: pixels.nc") for line in lines(told))
+    deliver(tmp_path / "inbox", season(points=2, clear=True), [6])
+    assert sweep(tmp_path, "base") == 1
+    assert verify(root).notes == []
+
+
+def test_an_axis_whose_writing_was_cut_short_is_sound(root, monkeypatch):
+    """Between the checksum of the next axis and its rename, and the next attempt after it."""
+    table = read_products(root / "pixels.nc")
+
+    def killed(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", lambda *a: killed() if "pixels.nc" in str(a[1]) else move(*a))
+        with pytest.raises(KeyboardInterrupt):
+            write_axis(root, table.assign_attrs(title="another"))
+    assert len((root / "pixels.sha256").read_text("ascii").split()) == 2
+    assert verify(root).damage == []
+    write_axis(root, table.assign_attrs(title="a third"))
+    assert verify(root).damage == []
