@@ -236,12 +236,11 @@ def _domain(told: Any, path: Path) -> Domain | None:
     """
     if told is None:
         return None
-    rows = [told.get(name) if isinstance(told, dict) else None for name in Domain._fields]
-    numbers = all(isinstance(r, list) and all(isinstance(n, int | float) for n in r) for r in rows)
-    if not numbers or not rows[0] or len(rows[0]) != len(rows[1]):
-        raise InputError(f"{path}: its domain is no table of quantiles; {REMEDY}")
-    levels, misfits = (tuple(float(n) for n in row) for row in rows)
-    rising = all(list(r) == sorted(r) for r in (levels, misfits)) and levels[0] > 0
-    if not rising or levels[-1] >= 1 or misfits[0] < 0:
-        raise InputError(f"{path}: its domain is no table of quantiles; {REMEDY}")
-    return Domain(levels, misfits)
+    given = [told.get(n) for n in Domain._fields] if isinstance(told, dict) else []
+    rows = [tuple(n for n in row if isinstance(n, float)) for row in given if type(row) is list]
+    if [len(row) for row in rows] == [len(row) for row in given if row] and len(rows) == 2:
+        levels, misfits = rows
+        rising = all(list(row) == sorted(row) for row in rows) and len(levels) == len(misfits)
+        if rising and levels[0] > 0 and levels[-1] < 1 and misfits[0] >= 0:
+            return Domain(levels, misfits)
+    raise InputError(f"{path}: its domain is no table of quantiles; {REMEDY}")
