@@ -17,6 +17,9 @@ from releo_da.config import side_by_side
 from releo_da.observation.prosail import ProsailOperator
 from releo_da.state.variables import variables
 from releo_da.types import Acquisition
+from tests.sketched import painted, sketched
+
+__all__ = ["painted", "sketched"]
 
 BANDS = ("B03", "B04", "B08", "B11")
 POINTS, DATES = 4, 14

@@ -35,6 +35,7 @@ from .served import CONFIG, CYCLE, Run, deliver, run
 __all__ = ["run"]
 
 
+@pytest.mark.usefixtures("painted")
 def test_cycle_resume_status_forecast(tmp_path: Path, run: Run, capsys) -> None:
     (tmp_path / "inbox").mkdir()
     root = tmp_path / "run"

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from .conftest import configuration, field_table
 
 Run = Callable[..., tuple[int, str, str]]
+pytestmark = pytest.mark.painted
 
 ODD: list[Any] = [
     None, True, -1, 0, 1.5, 1e30, float("nan"), "", "x", "1e-3", "../..", "/", [], [1], [None], {},

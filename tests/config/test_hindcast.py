@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 import xarray as xr
 import yaml
@@ -38,6 +39,7 @@ def log_of(root: Path, kind: str) -> list[dict[str, Any]]:
     return [record for record in map(json.loads, lines) if record["kind"] == kind]
 
 
+@pytest.mark.usefixtures("painted")
 def test_a_run_leaves_the_files_and_scores_of_the_contract(
     workplace: Workplace, releo: Run, device: torch.device
 ) -> None:

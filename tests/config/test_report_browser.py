@@ -17,6 +17,8 @@ from releo_da.config import twin as twins
 from releo_da.config.document import load
 from releo_da.config.options import Options
 
+pytestmark = pytest.mark.painted
+
 CONFIG = """
 seed: 3
 members: 8

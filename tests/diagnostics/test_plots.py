@@ -1,5 +1,6 @@
 """Figures show the numbers they are given, with units, and leave nothing global behind."""
 
+import io
 import sys
 import warnings
 
@@ -254,6 +255,10 @@ def test_figures_leave_no_global_state_and_are_reproducible() -> None:
     once = plots.png(plots.series([plots.Panel("a", "b", [line])]))
     again = plots.png(plots.series([plots.Panel("a", "b", [line])]))
     assert once == again and once.startswith(b"\x89PNG")
+    saved = io.BytesIO()
+    metadata = {"Software": None}
+    plots.series([plots.Panel("a", "b", [line])]).savefig(saved, dpi="figure", metadata=metadata)
+    assert saved.getvalue() == once
     assert dict(matplotlib.rcParams) == before
     if "matplotlib.pyplot" in sys.modules:
         assert not sys.modules["matplotlib.pyplot"].get_fignums()

@@ -7,8 +7,11 @@ import pytest
 
 from releo_da.cycling.ledger import Ledger
 from releo_da.runs.cycle import Service
+from tests.sketched import painted, sketched
 
 from .linear import ALL, Open, deliver, ledger_of, rows, season, service_over, states
+
+__all__ = ["painted", "sketched"]
 
 
 @pytest.fixture

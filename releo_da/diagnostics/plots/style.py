@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
+from matplotlib.image import imsave
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 from numpy.typing import NDArray
 
@@ -192,7 +193,11 @@ def instants(times: Array) -> Array:
 
 
 def png(made: Figure) -> bytes:
-    """The figure as PNG, without a date inside: the same figure gives the same bytes."""
-    out = BytesIO()
-    made.savefig(out, format="png", dpi=DPI, metadata={"Software": None})
+    """The figure as PNG, without a date inside: the same figure gives the same bytes.
+
+    Those of ``Figure.savefig``, which walks through the whole figure twice, once to lay it out.
+    """
+    canvas, out = FigureCanvasAgg(made), BytesIO()
+    canvas.draw()
+    imsave(out, canvas.buffer_rgba(), format="png", dpi=DPI, metadata={"Software": None})
     return out.getvalue()
