@@ -199,5 +199,6 @@ def png(made: Figure) -> bytes:
     """
     canvas, out = FigureCanvasAgg(made), BytesIO()
     canvas.draw()
-    imsave(out, canvas.buffer_rgba(), format="png", dpi=DPI, metadata={"Software": None})
+    nameless: dict[str, Any] = {"Software": None}
+    imsave(out, canvas.buffer_rgba(), format="png", dpi=DPI, metadata=nameless)
     return out.getvalue()
