@@ -131,8 +131,8 @@ class Encoder(nn.Module):
         self.last = nn.LayerNorm(width)
         self.hidden = nn.Linear(width, width)
         self.head = nn.Linear(width, size + size * (size + 1) // 2)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        for parameter in (self.head.weight, self.head.bias, self.place.weight):
+            nn.init.zeros_(parameter)  # a field that training never knew says nothing later
         factor = prior_of(self.names).factor.to(torch.get_default_dtype())
         self.register_buffer("prior_factor", factor, persistent=False)
 

@@ -8,7 +8,8 @@ x is the image of the quantile of z,
 
     x_p = decode(mean + Phi^-1(p) sd),        sd_i = |F_i|  (norm of row i)
 
-without sampling. With d = z - mean, w = F^-1 d and V variables,
+without sampling, and so are its mean and deviation, by quadrature. With d = z - mean, w = F^-1 d,
+V variables,
 
     log q(z)           = -1/2 (|w|^2 + V log 2 pi) - sum_i log F_ii
     KL(q || N(m, G G')) = 1/2 (|G^-1 F|^2 + |G^-1 (mean - m)|^2 - V) + sum_i log (G_ii / F_ii)
@@ -32,6 +33,10 @@ from releo_da.state.prior import correlation
 
 Decode = Callable[[Tensor], Tensor]
 """Physical values of coordinates, ``[..., V] -> [..., V]``, monotone in each variable."""
+
+
+NODES = 32
+"""Points of the quadrature of moments, to 1e-3 of a deviation for skewed variables."""
 
 
 class Posterior(NamedTuple):
@@ -86,6 +91,21 @@ class Posterior(NamedTuple):
         size = self.mean.shape[-1]
         return 0.5 * (squares - size) + _volume(prior.factor) - _volume(self.factor)
 
+    def moments(self, decode: Decode, nodes: int = NODES) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of the physical variables, ``[..., V]`` each.
+
+        By Gauss-Hermite quadrature over each coordinate.
+
+        Args:
+            decode: of the variables.
+            nodes: of the quadrature.
+        """
+        at, weight = (t.to(self.mean) for t in gauss_hermite(nodes))
+        values = decode(self.mean[..., None, :] + at[:, None] * self.spread[..., None, :])
+        mean = (weight[:, None] * values).sum(-2)
+        departures = values - mean[..., None, :]
+        return mean, (weight[:, None] * departures.square()).sum(-2).sqrt()
+
     def quantiles(self, probabilities: Sequence[float], decode: Decode) -> Tensor:
         """Quantiles of the physical variables, ``[Q, ..., V]``.
 
@@ -109,6 +129,17 @@ def prior_of(names: Sequence[str], like: Tensor | None = None) -> Posterior:
     factor = torch.linalg.cholesky(correlation(tuple(names)))
     factor = factor if like is None else factor.to(like)
     return Posterior(factor.new_zeros(len(factor)), factor)
+
+
+def gauss_hermite(nodes: int) -> tuple[Tensor, Tensor]:
+    """Points and weights of the quadrature under a standard normal, ``[nodes]`` float64 each.
+
+    The eigenvalues of the Jacobi matrix of Hermite's polynomials, and the squares of the first
+    components of its eigenvectors (Golub and Welsch 1969, Math. Comput. 23, 221-230).
+    """
+    beside = torch.arange(1, nodes, dtype=torch.float64).sqrt()
+    points, vectors = torch.linalg.eigh(torch.diag(beside, 1) + torch.diag(beside, -1))
+    return points, vectors[0].square()
 
 
 def _solved(factor: Tensor, difference: Tensor) -> Tensor:

@@ -199,6 +199,18 @@ def test_statics_enter_where_they_are_known(encoder: Encoder, given: list[Acquis
     assert statics_of(70, dict.fromkeys(SCALES, height), like).isfinite().all()
 
 
+def test_a_field_that_training_never_knew_says_nothing(given: list[Acquisition]) -> None:
+    """Its weights start at 0, and what is always unknown never moves them."""
+    encoder = Encoder(NAMES)
+    encoder.head.weight.data.normal_(std=0.3)
+    tokens, like = tokens_of(given, BANDS), given[0].values
+    encoder(tokens, asked()).mean.sum().backward()
+    assert encoder.place.weight.grad is not None
+    assert not encoder.place.weight.grad.any()
+    place = statics_of(70, {"elevation": torch.full((70,), 900.0)}, like)
+    assert torch.equal(encoder(tokens, asked(), place).mean, encoder(tokens, asked()).mean)
+
+
 def test_gradients_are_finite_for_any_values() -> None:
     """Dark, bright, negative, without error, hidden: of every weight, once it has left 0."""
     encoder = drawn(width=32).requires_grad_(True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import scipy.special
 import scipy.stats
 import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal, kl_divergence
 
-from releo_da.representation.posterior import Posterior, prior_of
+from releo_da.representation.posterior import Posterior, gauss_hermite, prior_of
 from releo_da.state.prior import correlation
 from releo_da.state.transforms import Anamorphosis
 from releo_da.state.variables import variables
@@ -80,6 +81,23 @@ def test_quantiles_of_the_prior_are_those_of_the_table() -> None:
     found = prior_of(NAMES).quantiles(levels, decode)
     wanted = torch.tensor([[truncated(n, p) for n in NAMES] for p in levels], dtype=DOUBLE)
     torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-12)
+
+
+def test_moments_of_the_prior_are_those_of_the_table() -> None:
+    decode = Anamorphosis(list(variables(NAMES).values())).decode
+    mean, deviation = prior_of(NAMES).moments(decode)
+    for k, v in enumerate(variables(NAMES).values()):
+        a, b = (v.lower - v.mean) / v.sd, (v.upper - v.mean) / v.sd
+        oracle = scipy.stats.truncnorm(a, b, loc=v.mean, scale=v.sd)
+        assert abs(float(mean[k]) - oracle.mean()) < 1e-3 * oracle.std()
+        assert float(deviation[k]) == pytest.approx(oracle.std(), rel=3e-3)
+
+
+def test_quadrature_is_that_of_scipy() -> None:
+    points, weights = gauss_hermite(9)
+    wanted, weighing = scipy.special.roots_hermitenorm(9)
+    torch.testing.assert_close(points, torch.as_tensor(wanted), atol=1e-12, rtol=0)
+    torch.testing.assert_close(weights, torch.as_tensor(weighing / weighing.sum()))
 
 
 def test_quantiles_are_those_of_draws(posterior: Posterior) -> None:
