@@ -173,9 +173,9 @@ def test_the_page_of_commands_has_them_all() -> None:
     assert sorted(shown) == sorted(typer.main.get_command(app).commands)
 
 
-def write_example(mark: str, folder: Path) -> Path:
-    """The marked configuration of docs/configuration.md as a file."""
-    page = (DOCS / "configuration.md").read_text("utf-8")
+def write_example(mark: str, folder: Path, name: str = "configuration.md") -> Path:
+    """The marked configuration of a page as a file."""
+    page = (DOCS / name).read_text("utf-8")
     found = [block.body for block in blocks(page) if block.mark == mark]
     assert len(found) == 1
     path = folder / "config.yaml"
@@ -223,6 +223,19 @@ def test_the_benchmark_example_runs(tmp_path: Path, settings: tuple[str, ...]) -
     if not settings:  # published: 0.18
         assert row["rmse"] == pytest.approx(0.18, rel=0.15)
         assert row["n"] == 40 * 601
+
+
+def test_the_twin_example_runs(tmp_path: Path) -> None:
+    """As written but for its size: the map, the members and the period are smaller."""
+    config = write_example("config: nature", tmp_path, "how-to/twin.md")
+    few = ("source.twin.pixels=[4, 6]", "members=8", "period=[2023-05-01, 2023-06-15]")
+    options = [word for setting in few for word in ("--set", setting)]
+    with pytest.raises(SystemExit) as done:
+        main(["twin", str(config), "--out", str(tmp_path / "run"), "--quiet", *options])
+    assert done.value.code == 0
+    scores = json.loads((tmp_path / "run" / "scores.json").read_text("utf-8"))
+    assert scores["analysis"]["lai"]["rmse"] < scores["free_run"]["lai"]["rmse"]
+    assert scores["smoothed"]["lai"]["n"] == scores["analysis"]["lai"]["n"]
 
 
 @pytest.mark.slow

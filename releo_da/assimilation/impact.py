@@ -17,8 +17,10 @@ of, whatever happens to the anomalies afterwards. No adjoint is needed, and ever
 The impact of the channels on a quantity adds up to e_a^2 - e_b^2, exactly where K d is the
 increment (a linear H), since e_a - e_b = K d: below 0 a channel made the analysis better. A curved
 H, neighbours, and inflation of the background inside of the scheme leave a remainder, which
-`impact_rows` tells as ``explained``, the sum over its target. What the channels told of their own
-(degrees of freedom for signal) is said by `consistency`. The errors may be
+`impact_rows` tells as ``explained``, the sum over its target. Where what single pixels gain and
+lose cancels, the target is a small difference of large numbers and the ratio says nothing, so it is
+left out (`CANCELLED`). What the channels told of their own (degrees of freedom for signal) is said
+by `consistency`. The errors may be
 
     against the truth           of a twin: any state variable, derived variable or channel
     against the observations    `observation_impact`: sum over channels of R^-1 (o_a^2 - o_b^2); an
@@ -47,6 +49,10 @@ from releo_da.assimilation.linalg import (
     weighted,
 )
 from releo_da.assimilation.whitening import error_factor, independent
+
+CANCELLED = 0.1
+"""A change of the squared error below this share of what single pixels change by is what is left
+of gains and losses: no ratio to it is told."""
 
 
 def gain(
@@ -140,8 +146,9 @@ def impact_sums(
 
     Returns:
         ``pixels`` with anything used, ``uses`` ``[channel]``, ``impact`` and ``beneficial`` (cases
-        below 0) ``[quantity, channel]``, ``change`` of the squared error ``[quantity]``. Pixels
-        that are not finite count for nothing.
+        below 0) ``[quantity, channel]``, ``change`` of the squared error ``[quantity]`` and
+        ``moved``, its size whichever its sign, likewise. Pixels that are not finite count for
+        nothing.
     """
     used = (precision > 0) & is_sound(found, before, after)[:, None]
     change = torch.where(used.any(-1)[:, None], after.square() - before.square(), 0.0)
@@ -152,6 +159,7 @@ def impact_sums(
         "impact": held.double().sum(0),
         "beneficial": (held < 0).sum(0),
         "change": change.double().sum(0),
+        "moved": change.double().abs().sum(0),
     }
     return {name: part.double().cpu() for name, part in sums.items()}
 
@@ -215,20 +223,23 @@ def impact_rows(
 
     Returns:
         For each quantity ``change`` (mean of e_a^2 - e_b^2 per pixel where anything was used),
-        ``explained`` (sum of the impacts over it) and ``channels``: for each that was used its
-        ``impact`` (mean over the same pixels, so that channels add up), ``beneficial`` (share of
-        its uses that took error away) and ``n`` uses. ``observations``, where the sums have it:
-        mean change of the weighted misfit per pixel, by channel.
+        ``moved`` (mean of its size, whichever its sign), ``explained`` (sum of the impacts over the
+        change, NaN where this is less than `CANCELLED` of ``moved``) and ``channels``: for each
+        that was used its ``impact`` (mean over the same pixels, so that channels add up),
+        ``beneficial`` (share of its uses that took error away) and ``n`` uses. ``observations``,
+        where the sums have it: mean change of the weighted misfit per pixel, by channel.
     """
     pixels, uses = float(sums["pixels"]), sums["uses"]
     if not pixels:
         return {}
     found: dict[str, dict[str, object]] = {}
     for q, quantity in enumerate(quantities):
-        change, each = float(sums["change"][q]), sums["impact"][q]
+        change, moved, each = float(sums["change"][q]), float(sums["moved"][q]), sums["impact"][q]
+        clear = abs(change) > CANCELLED * moved
         found[quantity] = {
             "change": change / pixels,
-            "explained": float(each.sum()) / change if change else float("nan"),
+            "moved": moved / pixels,
+            "explained": float(each.sum()) / change if clear else float("nan"),
             "channels": {
                 name: {
                     "impact": float(each[c]) / pixels,

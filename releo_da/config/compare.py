@@ -29,9 +29,11 @@ from releo_da.diagnostics.comparison_tables import (
     side_by_side,
 )
 from releo_da.diagnostics.differences import ALIKE, BETTER, UNSURE, WORSE, Difference
+from releo_da.diagnostics.naming import naming
 from releo_da.diagnostics.plots.style import words
 from releo_da.diagnostics.report import write_report
 from releo_da.io import create_run_directory, write_json
+from releo_da.observation.derived import output_units
 from releo_da.types import InputError
 
 NUMBERS = "compare.json"
@@ -71,6 +73,8 @@ def command(roots: Sequence[Path], options: Options) -> tuple[Path, list[str]]:
             any("replicates" in one.run.scores for one in runs.values()),
         )
     )
+    one, *others = (run.run.scores for run in runs.values())
+    named = naming(one, output_units(), *others)
     root = create_run_directory(out, ("figures",))
     write_json(root / NUMBERS, numbers(runs, rows, found, keys, notes))
     content = {
@@ -81,8 +85,8 @@ def command(roots: Sequence[Path], options: Options) -> tuple[Path, list[str]]:
         "warnings": notes,
         "tables": [
             configuration_table(keys),
-            *difference_tables(first, found, estimate_of(runs[first])),
-            *side_by_side(rows),
+            *difference_tables(first, found, estimate_of(runs[first]), named),
+            *side_by_side(rows, named),
         ],
     }
     return write_report(root, content, pictures), said

@@ -91,8 +91,8 @@ def impacts(
 def by_sensor(
     judged: Sequence[Judged], acquisitions: Sequence[About], first: float
 ) -> dict[str, list[Judged]]:
-    """The analyses of each sensor from a time (days) on."""
+    """The analyses of each sensor from a time (days) on, sensors by name."""
     parts: dict[str, list[Judged]] = {}
     for one in (one for one in judged if acquisitions[one.date].time >= first):
         parts.setdefault(acquisitions[one.date].sensor, []).append(one)
-    return parts
+    return dict(sorted(parts.items()))

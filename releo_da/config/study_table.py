@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from releo_da.config.table_horizons import check_horizons, horizons_of
 from releo_da.config.table_pairs import pairs_table, refusals
 from releo_da.config.table_text import markdown, over_seeds, percent
 from releo_da.config.table_variants import Sides, variants_table
-from releo_da.diagnostics.leads import lead_losses, lead_summaries, middle, of_bin, pooled_leads
+from releo_da.diagnostics.leads import lead_losses, lead_summaries, of_bin, pooled_leads
 from releo_da.diagnostics.paired import paired_interval
 from releo_da.diagnostics.scores import Array
 from releo_da.diagnostics.verification import summaries, within
@@ -39,7 +40,11 @@ FIELD = ("rmse", "bias", "unbiased_rmse", "r2", "coverage_90", "n")
 
 
 def table(found: Sequence[Found]) -> tuple[str, dict[str, Any]]:
-    """Markdown and the same figures as numbers, run by run; rivals of a run stand in its table."""
+    """Markdown and the same figures as numbers, run by run; rivals of a run stand in its table.
+
+    Raises:
+        InputError: seeds of a run have forecasts at other horizons.
+    """
     text: list[str] = []
     scores: dict[str, Any] = {}
     runs: dict[str, list[dict[str, Any]]] = {}
@@ -49,6 +54,7 @@ def table(found: Sequence[Found]) -> tuple[str, dict[str, Any]]:
         numbers = sorted({f.seed for f in part})
         runs[run] = [_pooled([f for f in part if f.seed == s]) for s in numbers]
         scores[run] = [p["scores"] for p in runs[run]]
+        check_horizons(run, dict(zip(numbers, scores[run], strict=True)))
     rivals = {run: f.against for run, f in first.items() if f.against}
     for run, seeds in runs.items():
         if run in rivals.values():
@@ -132,7 +138,7 @@ def _run_text(pooled: list[dict[str, Any]]) -> str:
     parts = []
     if "smoothed" in scores[0]:
         parts += [_withheld_text(pooled), _channels_text(scores)]
-    if "forecast" in scores[0]:
+    if horizons_of(scores[0]):
         parts.append(_forecast_text(pooled))
     if scores[0]["in_situ"]:
         parts.append(_field_text([s["in_situ"] for s in scores]))
@@ -183,7 +189,7 @@ def _channels_text(scores: list[dict[str, Any]]) -> str:
 
 def _forecast_text(pooled: list[dict[str, Any]]) -> str:
     scores = [p["scores"] for p in pooled]
-    horizons = sorted(scores[0]["forecast"], key=middle)
+    horizons = horizons_of(scores[0])
     body = []
     for score in ("rmse", "crps"):
         ours = [[s["forecast"][h]["ndvi"][score] for s in scores] for h in horizons]

@@ -38,7 +38,7 @@ def tile_table(root: Path) -> Table:
         rows.append((name, [Cell(text) for text in texts]))
     more = f" The first {ROWS} of {len(found)} are named." if len(found) > ROWS else ""
     head = ("tile", "stands", "pixels", "cycles", "last acquisition", "error")
-    return Table("Tiles", f"{said}.{more}", head, rows)
+    return Table("Tiles", f"{said}.{more}", head, rows, prose=True)
 
 
 def tile_pictures(root: Path) -> list[Picture]:

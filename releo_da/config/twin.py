@@ -39,7 +39,8 @@ def command(document: Document, options: Options, workers: int | None = None) ->
     if is_toy(document):
         return toy.command(document, options)
     ready = prepared(document, options.torch_device())
-    root, _ = performed(document, options, ready, workers)
+    # Its records are read again from their file: they are not held twice.
+    root = performed(document, options, ready, workers)[0]
     return report(root)
 
 
@@ -75,7 +76,7 @@ def performed(
         for k in range(wanted.repeats):  # of further seeds sums are wanted
             one = ready.repeat(k)
             taking = sinks if k == 0 else NOWHERE
-            outcomes.append(gathered(tell(k), ours.model, one.task, one.pixels, taking))
+            outcomes.append(gathered(tell(k), ours.model, one.task, one.pixels, one.sample, taking))
     outcome, burn_in = pooled(outcomes), wanted.burn_in
     scores = scores_of(outcome, task, burn_in)
     if wanted.repeats > 1:

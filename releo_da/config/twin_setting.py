@@ -143,7 +143,7 @@ def one_run(
     """
     one, pixels = replace(ready, sample=sample), ready.pixels
     parts = (one.tell(pixels[rows], tick) for rows in blocks(pixels))
-    return gathered(parts, one.ours.model, one.task, pixels, sinks)
+    return gathered(parts, one.ours.model, one.task, pixels, sample, sinks)
 
 
 def assemblies(document: Document, made: Twin, device: torch.device) -> tuple[Assembly, Assembly]:

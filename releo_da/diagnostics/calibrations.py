@@ -14,7 +14,7 @@ from typing import Any
 
 from releo_da.diagnostics.calibration import histogram
 from releo_da.diagnostics.flatness import flatness, rank_sums
-from releo_da.diagnostics.reliability import row, sums
+from releo_da.diagnostics.reliability import row, shortened, sums
 from releo_da.diagnostics.scores import Array
 from releo_da.diagnostics.thinning import Strides, kept
 from releo_da.diagnostics.verification import Record
@@ -72,7 +72,8 @@ class Calibrations:
             told = row(terms, self.members)
             if told["n"]:
                 ranks = self.ranks[case, name]
-                said = flatness(histogram(ranks, self.members))._asdict()
+                flat = flatness(histogram(ranks, self.members))._asdict()
+                said = {key: shortened(value) for key, value in flat.items()}
                 found.setdefault(case, {})[name] = told | {
                     "ranks": ranks.tolist(),
                     "flatness": said,

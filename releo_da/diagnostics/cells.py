@@ -21,9 +21,12 @@ class Table(NamedTuple):
         note: how to read it.
         head: names of the columns, the first is that of the rows.
         rows: ``(name, cells)``.
+        prose: whether cells are texts, which take several lines where there is little room, and not
+            numbers, which stand under each other.
     """
 
     title: str
     note: str
     head: Sequence[str]
     rows: Sequence[tuple[str, Sequence[Cell]]]
+    prose: bool = False

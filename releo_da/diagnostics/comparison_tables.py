@@ -7,6 +7,7 @@ from typing import Any
 
 from releo_da.diagnostics.comparison import PRODUCTS
 from releo_da.diagnostics.differences import ALIKE, SCORES, UNSURE, Difference
+from releo_da.diagnostics.naming import NAMES, Naming
 from releo_da.diagnostics.plots.skill import number
 from releo_da.diagnostics.plots.style import words
 from releo_da.diagnostics.tables import Cell, Table, once
@@ -44,11 +45,12 @@ def variables_first(names: Sequence[str]) -> list[str]:
     return sorted(once(names), key=lambda name: name[:1].isupper())
 
 
-def side_by_side(runs: Mapping[str, Mapping[str, Rows]]) -> list[Table]:
+def side_by_side(runs: Mapping[str, Mapping[str, Rows]], named: Naming = NAMES) -> list[Table]:
     """One table per case: variables down, scores of each run across, the best of each marked.
 
     Args:
         runs: rows by case (`rows_by_case`) of each run.
+        named: names of variables and channels in all of them.
     """
     cases = dict.fromkeys(case for held in runs.values() for case in held)
     note = (
@@ -57,12 +59,14 @@ def side_by_side(runs: Mapping[str, Mapping[str, Rows]]) -> list[Table]:
         "take only those that both have."
     )
     return [
-        case_table(case, {name: held[case] for name, held in runs.items() if case in held}, note)
+        case_table(
+            case, {name: held[case] for name, held in runs.items() if case in held}, note, named
+        )
         for case in cases
     ]
 
 
-def case_table(case: str, runs: Mapping[str, Rows], note: str) -> Table:
+def case_table(case: str, runs: Mapping[str, Rows], note: str, named: Naming = NAMES) -> Table:
     """The table of one case."""
     names = variables_first(list(dict.fromkeys(v for rows in runs.values() for v in rows)))
     rows = []
@@ -74,7 +78,7 @@ def case_table(case: str, runs: Mapping[str, Rows], note: str) -> Table:
             line += marked(values, score)
         counts = [number(found.get(name, {}).get("n")) for found in runs.values()]
         line += [Cell(ABSENT if n != n else f"{n:.0f}") for n in counts]
-        rows.append((words(name), line))
+        rows.append((named.measured(name), line))
     head = ["", *(f"{words(score)}, {run}" for score in [*held, "n"] for run in runs)]
     return Table(f"Side by side: {case_words(case)}", note, head, rows)
 
@@ -97,7 +101,10 @@ def shown(value: float, score: str) -> str:
 
 
 def difference_tables(
-    first: str, found: Mapping[str, Sequence[Difference]], estimate: str = "estimate"
+    first: str,
+    found: Mapping[str, Sequence[Difference]],
+    estimate: str = "estimate",
+    named: Naming = NAMES,
 ) -> Iterator[Table]:
     """One table per run and case: variables down, change and interval of each score across.
 
@@ -105,6 +112,7 @@ def difference_tables(
         first: name of the run that the others are compared with.
         found: differences by the name of the run.
         estimate: that analysis.nc holds, "smoothed" or "analysis".
+        named: names of variables and channels in all runs.
     """
     for run, listed in found.items():
         for case in dict.fromkeys(one.case for one in listed):
@@ -113,7 +121,7 @@ def difference_tables(
             by_place = {(one.variable, one.score): one for one in held}
             names = variables_first(list(dict.fromkeys(one.variable for one in held)))
             rows = [
-                (words(n), [difference_cell(by_place.get((n, score))) for score in used])
+                (named.text(n), [difference_cell(by_place.get((n, score))) for score in used])
                 for n in names
             ]
             over = ", ".join(dict.fromkeys(f"{one.units} {one.over}" for one in held))
@@ -180,7 +188,7 @@ def configuration_table(runs: Mapping[str, Mapping[str, str]]) -> Table:
         "Keys of config.yaml whose values are not the same; – where a run does not have the key. "
         "Entries of lists are counted from 0. Weights are named by the SHA-256 of their file."
     )
-    return Table("What differs between the configurations", note, ["key", *runs], rows)
+    return Table("What differs between the configurations", note, ["key", *runs], rows, prose=True)
 
 
 def configuration_differences(runs: Mapping[str, Mapping[str, str]]) -> dict[str, list[str]]:

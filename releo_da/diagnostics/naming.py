@@ -39,18 +39,28 @@ class Naming(NamedTuple):
         return f"{self.text(name)}, ({unit})²" if unit else self.text(name)
 
 
-def naming(scores: Mapping[str, Any], units: Mapping[str, str] | None = None) -> Naming:
-    """The names of a run.
+NAMES = Naming()
+"""Of a run of which nothing is known."""
+
+
+def naming(
+    scores: Mapping[str, Any], units: Mapping[str, str] | None = None, *others: Mapping[str, Any]
+) -> Naming:
+    """The names of a run, or of several that stand in one table.
 
     Args:
         scores: scores.json.
         units: of variables.
+        others: scores.json of the other runs.
     """
-    listed = {sensor: [*row["errors"]] for sensor, row in scores.get("innovations", {}).items()}
-    for sensor, said in scores.get("impact", {}).items():
-        for row in said.values():
-            if isinstance(row, Mapping):
-                listed.setdefault(sensor, []).extend(row.get("channels", {}))
+    listed: dict[str, list[str]] = {}
+    for one in (scores, *others):
+        for sensor, row in one.get("innovations", {}).items():
+            listed.setdefault(sensor, []).extend(row["errors"])
+        for sensor, said in one.get("impact", {}).items():
+            for row in said.values():
+                if isinstance(row, Mapping):
+                    listed.setdefault(sensor, []).extend(row.get("channels", {}))
     found: dict[str, tuple[str, ...]] = {}
     for sensor, channels in listed.items():
         for channel in dict.fromkeys(channels):

@@ -45,8 +45,9 @@ EDGES = 10.0 ** np.arange(-4.75, 3.0, 0.25)
 SPREADS = len(EDGES) + 1
 TERMS = BINS + 3 * SPREADS
 
-DIGITS = 5
-"""What is written of numbers that only curves are drawn of: scores.json holds thousands of them."""
+DIGITS = 4
+"""Digits of a number in `row`, decimals of a share: scores.json holds thousands of them, and the
+sampling error of a map of 128 x 128 pixels and 30 acquisitions is ten times as large."""
 
 TOLD = (0.5, 0.8, 0.9, 0.95)
 """Levels of the intervals in scores.json."""
@@ -170,25 +171,26 @@ def row(terms: Array, members: int) -> dict[str, Any]:
 
     Returns:
         ``intervals``: coverage by nominal level in percent, NaN for levels above
-        `calibration.widest`; ``pit``: share of values in each of the 40 bins, to five decimals;
-        ``spread_skill``: ``spread`` and ``rmse``, to five digits, and ``n`` by bin;
-        ``spread_skill_slope``; ``n``, the number of values.
+        `calibration.widest`; ``pit``: share of values in each of the 40 bins; ``spread_skill``:
+        ``spread`` and ``rmse``, and ``n`` by bin; ``spread_skill_slope``; ``n``, the number of
+        values. Shares to four decimals, other numbers to four digits.
     """
     histogram, found = pit_histogram(terms), spread_skill(terms)
     nominal, observed = intervals(terms, TOLD)
-    observed = np.where(nominal > widest(members) + 1e-9, np.nan, observed)
+    observed = np.where(nominal > widest(members) + 1e-9, np.nan, observed.round(DIGITS))
     total = int(found.n.sum())
     return {
         "intervals": {f"{100 * p:g}": float(c) for p, c in zip(nominal, observed, strict=True)},
         "pit": (histogram.counts / total).round(DIGITS).tolist() if total else [],
-        "spread_skill": {name: shortened(part) for name, part in found._asdict().items()},
-        "spread_skill_slope": slope(found),
+        "spread_skill": {
+            name: [shortened(value) for value in part.tolist()]
+            for name, part in found._asdict().items()
+        },
+        "spread_skill_slope": shortened(slope(found)),
         "n": total,
     }
 
 
-def shortened(numbers: Array) -> list[float]:
-    """Numbers to so many digits; whole ones as they are."""
-    if np.issubdtype(numbers.dtype, np.integer):
-        return list(numbers.tolist())
-    return [float(f"{value:.{DIGITS}g}") for value in numbers]
+def shortened(value: float) -> float:
+    """A number to `DIGITS` digits; a whole one as it is."""
+    return value if isinstance(value, int) else float(f"{value:.{DIGITS}g}")

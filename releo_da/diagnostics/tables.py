@@ -12,7 +12,7 @@ from typing import Any
 
 from releo_da.diagnostics.cells import Cell, Table
 from releo_da.diagnostics.leads import middle
-from releo_da.diagnostics.naming import naming
+from releo_da.diagnostics.naming import NAMES, Naming, naming
 from releo_da.diagnostics.plots.skill import OURS, forecasts, number
 from releo_da.diagnostics.plots.style import words
 from releo_da.diagnostics.twin_tables import ordered, plain, twin_tables
@@ -45,17 +45,18 @@ def tables(
         told = truth_tables(scores, units) + twin_tables(scores, members, units)
         return told + innovation_tables(scores) + bias_tables(scores)
     found: list[Table] = []
+    named = naming(scores, units)
     if scores.get("analysis"):
         note = "Analysis against the truth."
-        found.append(by_variable("Analysis", note, scores["analysis"]))
-    found += withheld_tables(scores)
-    found += forecast_tables(scores)
-    found += [field_table(name, rows) for name, rows in scores.get("in_situ", {}).items()]
+        found.append(by_variable("Analysis", note, scores["analysis"], named))
+    found += withheld_tables(scores, named)
+    found += forecast_tables(scores, named)
+    found += [field_table(name, rows, named) for name, rows in scores.get("in_situ", {}).items()]
     if scores.get("background"):
         note = (
             "Values about to be assimilated against their prediction (observation error included)."
         )
-        found.append(by_variable("Background", note, scores["background"]))
+        found.append(by_variable("Background", note, scores["background"], named))
     found += innovation_tables(scores)
     found += bias_tables(scores)
     return [table for table in found if table.rows]
@@ -146,11 +147,11 @@ def truth_tables(scores: Mapping[str, Any], units: Mapping[str, str] | None = No
     return found
 
 
-def by_variable(title: str, note: str, rows: Mapping[str, Any]) -> Table:
+def by_variable(title: str, note: str, rows: Mapping[str, Any], named: Naming = NAMES) -> Table:
     """One row per variable or channel, without columns that nobody fills."""
-    named = {words(name): rows[name] for name in once(rows)}
-    used = filled(named, COLUMNS)
-    return Table(title, note, head(used), cells(named, used, mark=False))
+    called = {named.measured(name): rows[name] for name in once(rows)}
+    used = filled(called, COLUMNS)
+    return Table(title, note, head(used), cells(called, used, mark=False))
 
 
 def once(names: Iterable[str]) -> list[str]:
@@ -159,7 +160,7 @@ def once(names: Iterable[str]) -> list[str]:
     return [n for n in held if n == "ndvi" or n.lower() != "ndvi" or "ndvi" not in held]
 
 
-def withheld_tables(scores: Mapping[str, Any]) -> list[Table]:
+def withheld_tables(scores: Mapping[str, Any], named: Naming = NAMES) -> list[Table]:
     """Full rows for an index or a single variable, matrices of RMSE and CRPS for channels."""
     held: Mapping[str, Any] = scores.get("smoothed", {})
     rivals = methods(scores, "smoothed")
@@ -169,25 +170,30 @@ def withheld_tables(scores: Mapping[str, Any]) -> list[Table]:
     for name in full:
         rows = {OURS: held[name], **{r: v[name] for r, v in rivals.items() if name in v}}
         note = "Dates hidden from every method. Bold: best of the column."
-        result.append(ladder(f"Withheld {words(name)}", note, rows, COLUMNS))
+        result.append(ladder(f"Withheld {named.measured(name)}", note, rows, COLUMNS))
     if len(several) >= MATRIX:
         for score in ("rmse", "crps"):
-            result.append(matrix(score, several, {OURS: held, **rivals}))
+            result.append(matrix(score, several, {OURS: held, **rivals}, named))
     return result
 
 
-def matrix(score: str, variables: Sequence[str], found: Mapping[str, Mapping[str, Any]]) -> Table:
+def matrix(
+    score: str,
+    variables: Sequence[str],
+    found: Mapping[str, Mapping[str, Any]],
+    named: Naming = NAMES,
+) -> Table:
     """One score, variables down and methods across; the best of a row is marked."""
     rows = []
     for name in variables:
         values = [number(rows_.get(name, {}).get(score)) for rows_ in found.values()]
         least = min((v for v in values if v == v), default=float("nan"))
-        rows.append((words(name), [Cell(written(v), v == least) for v in values]))
+        rows.append((named.measured(name), [Cell(written(v), v == least) for v in values]))
     note = "Dates hidden from every method. Bold: best of the row."
     return Table(f"Withheld values: {words(score)}", note, ["", *map(words, found)], rows)
 
 
-def forecast_tables(scores: Mapping[str, Any]) -> list[Table]:
+def forecast_tables(scores: Mapping[str, Any], named: Naming = NAMES) -> list[Table]:
     """Per variable and score: methods down, horizons across."""
     names = dict.fromkeys(v for rows in scores.get("forecast", {}).values() for v in rows)
     chosen = [n for n in names if n == "ndvi"] or list(names)[:MATRIX]
@@ -201,7 +207,8 @@ def forecast_tables(scores: Mapping[str, Any]) -> list[Table]:
                 "and the harmonic curve, come from the part that the run was fitted on, or from "
                 "the scored series itself where it was not fitted."
             )
-            title = f"Forecasts of {words(name)}: {words(score)}"
+            called = named.text if score == "coverage_90" else named.measured
+            title = f"Forecasts of {called(name)}: {words(score)}"
             columns = ["", *(f"{day} days" for day in days)]
             result.append(Table(title, note, columns, across(lines, days, score)))
     return result
@@ -228,13 +235,13 @@ def across(
     ]
 
 
-def field_table(name: str, rows: Mapping[str, Any]) -> Table:
+def field_table(name: str, rows: Mapping[str, Any], named: Naming = NAMES) -> Table:
     """Field measurements: the state and the two lines beside it."""
     note = (
         "Constant: mean of the other measurements; line: fitted to NDVI on the other "
         "measurements. Coverage adds the measurement error to the ensemble."
     )
-    return ladder(f"{words(name)} against field measurements", note, rows, FIELD)
+    return ladder(f"{named.measured(name)} against field measurements", note, rows, FIELD)
 
 
 def ladder(title: str, note: str, rows: Mapping[str, Any], columns: Sequence[str]) -> Table:

@@ -7,16 +7,15 @@ from typing import Any
 
 from releo_da.diagnostics.calibration import widest
 from releo_da.diagnostics.cells import Cell, Table
-from releo_da.diagnostics.naming import Naming, naming
+from releo_da.diagnostics.naming import NAMES, Naming, naming
 from releo_da.diagnostics.plots.skill import number
 from releo_da.diagnostics.plots.style import words
 
 SHOWN = ("lai", "cab", "cw", "soil_moisture")
 """Variables of the table of channels."""
 
-
-NAMES = Naming()
-"""Of a run of which nothing is known."""
+FAITHFUL = (0.5, 2.0)
+"""Channels whose impacts add up to such a share of the change may be ranked by them."""
 
 
 def twin_tables(
@@ -157,10 +156,26 @@ def impact_table(sensor: str, held: Mapping[str, Any], named: Naming = NAMES) ->
     note = (
         "Mean change of the squared error per analysed pixel: below 0 the channel took error away. "
         "The last row is the change that the errors show. The sum above it would meet it if the "
-        "observation operator were linear: where the two are far apart, the channels of that "
-        "column are not to be ranked."
+        "observation operator were linear."
     )
+    if doubts := [d for n in names if (d := doubted(named.text(n), held[n]))]:
+        note += f" Channels are not to be ranked for {'; '.join(doubts)}."
     return Table(f"Channels of {sensor}", note, ["", *map(named.squared, names), "n"], rows)
+
+
+def doubted(name: str, row: Mapping[str, Any]) -> str:
+    """Why the channels of a variable are not to be ranked; nothing where they may be.
+
+    Args:
+        name: of the variable.
+        row: of `releo_da.assimilation.impact.impact_rows`.
+    """
+    share = number(row.get("explained", 1.0))  # runs of an earlier version may lack it
+    if share != share:
+        return f"{name} (what single pixels gain and lose nearly cancels)"
+    if FAITHFUL[0] <= share <= FAITHFUL[1]:
+        return ""
+    return f"{name} (they add up to {share:.2g} of the change)".replace("-", "−")
 
 
 def share_text(share: float) -> str:

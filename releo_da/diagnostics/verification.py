@@ -60,6 +60,87 @@ class Record(NamedTuple):
     rejected: Array | None = None
 
 
+class Tables:
+    """Records in the tables of a data set, block by block: a record is needed no more once added.
+
+    Memory: 4 bytes per comparison and field; for a moment twice that where a block brings a case or
+    a channel that none before it had.
+
+    Args:
+        dates: length of the time axis.
+        pixels: length of the pixel axis.
+
+    Attributes:
+        cases: names along the case axis, in order of appearance.
+        channels: names along the channel axis, likewise.
+        tables: by `FIELDS`, ``[case, time, pixel, channel]``; "observed" has no case.
+        rejected: ``[time, pixel, channel]``.
+    """
+
+    def __init__(self, dates: int, pixels: int) -> None:
+        self.cases: list[str] = []
+        self.channels: list[str] = []
+        nothing = np.empty((dates, pixels, 0), np.float32)
+        self.tables = {n: nothing if n == "observed" else nothing[None][:0] for n in FIELDS}
+        self.rejected = np.empty(nothing.shape, np.int8)
+
+    def add(self, records: Sequence[Record], rows: Array) -> None:
+        """Take the records of some pixels.
+
+        Args:
+            records: in any order.
+            rows: ``[pixel]`` where their pixels lie on the pixel axis.
+
+        Raises:
+            InputError: a record has other pixels or fields.
+        """
+        cases = list(dict.fromkeys([*self.cases, *(r.case for r in records)]))
+        channels = list(dict.fromkeys([*self.channels, *(n for r in records for n in r.channels)]))
+        if (cases, channels) != (self.cases, self.channels):
+            self._grow(cases, channels)
+        for record in records:
+            expected = (len(rows), len(record.channels), len(FIELDS))
+            if record.numbers.shape != expected:
+                raise InputError(
+                    f"a record of {record.case} at date {record.date} has shape "
+                    f"{record.numbers.shape}, the data set needs {expected}"
+                )
+            columns = [self.channels.index(name) for name in record.channels]
+            case, place = self.cases.index(record.case), np.ix_(rows, columns)
+            for name, numbers in zip(FIELDS, np.moveaxis(record.numbers, -1, 0), strict=True):
+                if name == "observed":
+                    table = self.tables[name][record.date]
+                    numbers = np.where(np.isfinite(numbers), numbers, table[place])
+                else:
+                    table = self.tables[name][case, record.date]
+                table[place] = numbers
+            if record.rejected is not None:
+                place = np.ix_(rows, columns[: record.rejected.shape[1]])
+                self.rejected[record.date][place] |= np.asarray(record.rejected, bool)
+
+    def dataset(
+        self, times: Array, sensors: Sequence[str], pixels: Array, members: int
+    ) -> xr.Dataset:
+        """The tables as the data set of `verification`, which shares their memory."""
+        axes = times, sensors, pixels, self.cases, self.channels
+        return dataset(*axes, self.tables, self.rejected, members)
+
+    def _grow(self, cases: list[str], channels: list[str]) -> None:
+        """Make room for cases and channels, the first of which are those there are."""
+        shape = *self.rejected.shape[:2], len(channels)
+        for name, held in self.tables.items():
+            wide = shape if name == "observed" else (len(cases), *shape)
+            self.tables[name] = within_larger(held, np.full(wide, np.nan, np.float32))
+        self.rejected = within_larger(self.rejected, np.zeros(shape, np.int8))
+        self.cases, self.channels = cases, channels
+
+
+def within_larger(held: Array, larger: Array) -> Array:
+    """A larger array that begins with what is held."""
+    larger[tuple(map(slice, held.shape))] = held
+    return larger
+
+
 def verification(
     times: Array, sensors: Sequence[str], pixels: Array, records: Iterable[Record], members: int
 ) -> xr.Dataset:
@@ -69,41 +150,16 @@ def verification(
         times: ``[time]`` days since 1970-01-01 of the acquisitions.
         sensors: ``[time]`` the name of the sensor of each.
         pixels: ``[pixel]`` ids.
-        records: in any order; the channel axis is the union of theirs, in order of appearance.
+        records: of all pixels, in any order; the channel axis is the union of theirs, in order of
+            appearance.
         members: size of the ensemble, for ranks.
 
     Raises:
         InputError: where a record has other pixels or fields than the data set.
     """
-    records = list(records)
-    cases = list(dict.fromkeys(r.case for r in records))
-    channels = list(dict.fromkeys(name for r in records for name in r.channels))
-    shape = (len(times), len(pixels), len(channels))
-    tables = {
-        name: np.full(shape if name == "observed" else (len(cases), *shape), np.nan, np.float32)
-        for name in FIELDS
-    }
-    rejected = np.zeros(shape, np.int8)
-    for record in records:
-        expected = (len(pixels), len(record.channels), len(FIELDS))
-        if record.numbers.shape != expected:
-            raise InputError(
-                f"a record of {record.case} at date {record.date} has shape "
-                f"{record.numbers.shape}, the data set needs {expected}"
-            )
-        columns = [channels.index(name) for name in record.channels]
-        case = cases.index(record.case)
-        for name, numbers in zip(FIELDS, np.moveaxis(record.numbers, -1, 0), strict=True):
-            if name == "observed":
-                held = tables[name][record.date][:, columns]
-                new = np.where(np.isfinite(numbers), numbers, held)
-                tables[name][record.date][:, columns] = new
-            else:
-                tables[name][case, record.date][:, columns] = numbers
-        if record.rejected is not None:
-            columns = columns[: record.rejected.shape[1]]
-            rejected[record.date][:, columns] |= np.asarray(record.rejected, bool)
-    return dataset(times, sensors, pixels, cases, channels, tables, rejected, members)
+    tables = Tables(len(times), len(pixels))
+    tables.add(list(records), np.arange(len(pixels)))
+    return tables.dataset(times, sensors, pixels, members)
 
 
 def dataset(

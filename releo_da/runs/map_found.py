@@ -1,6 +1,6 @@
 """What the blocks of a map say, gathered while they come, and the outcome over a sample of it.
 
-Comparisons of all pixels go into sums; those of the sample's pixels are kept as records. Of a block
+Comparisons of all pixels go into sums; those of the sample's pixels into tables. Of a block
 with field measurements their members are kept until the end, when all tables are made at once.
 """
 
@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 
 from releo_da.diagnostics.scores import Array
-from releo_da.diagnostics.verification import Record, verification
+from releo_da.diagnostics.verification import Record, Tables
 from releo_da.io.in_situ import InSitu
 from releo_da.io.strips import Stream
 from releo_da.runs.block import BlockResult, Task
 from releo_da.runs.field import FieldRows, nearest_index
 from releo_da.runs.hindcast import Outcome
-from releo_da.runs.joined import field_rows, joined_records
+from releo_da.runs.joined import field_rows
 from releo_da.runs.judged import Judged, joined_judged
 from releo_da.runs.model import Model
 from releo_da.runs.sums import Sums, of_rows
@@ -38,8 +38,9 @@ class Found:
         sample: ``[pixel]`` ids whose records are kept.
         index: observed NDVI at field measurements, ``[row, date]`` of each table.
         sums: comparisons of all pixels.
-        records: those of the sample, of each block that has some of it.
-        last: ``[pixel, member, latent]`` the last analyses of the sample, likewise.
+        tables: those of the sample.
+        last: ``[pixel, member, latent]`` the last analyses of the sample, of each block that has
+            some of it.
         measured: what is kept of each block with field measurements.
         judged: what each analysis said of its innovations.
         refused: values that screening refused, by channel.
@@ -48,8 +49,8 @@ class Found:
 
     sample: Array
     index: list[Array]
+    tables: Tables
     sums: Sums = field(default_factory=Sums)
-    records: list[list[Record]] = field(default_factory=list)
     last: list[Tensor] = field(default_factory=list)
     measured: list[tuple[Tensor, BlockResult]] = field(default_factory=list)
     judged: list[Judged] = field(default_factory=list)
@@ -62,7 +63,8 @@ class Found:
         _observed_index(self.index, tables, rows.numpy(), result.records)
         kept = np.isin(ids, self.sample)
         if kept.any():
-            self.records.append([of_rows(record, kept) for record in result.records])
+            place = np.searchsorted(self.sample, ids[kept])
+            self.tables.add([of_rows(record, kept) for record in result.records], place)
             self.last.append(result.state.ensemble.cpu()[torch.from_numpy(kept)])
         self.judged = joined_judged([self.judged, result.judged]) if self.judged else result.judged
         self.refused += result.refused
@@ -93,10 +95,9 @@ def of_sample(
     """
     acquisitions = stream.sample.acquisitions
     times, sensors = np.array([a.time for a in acquisitions]), [a.sensor for a in acquisitions]
-    joined = joined_records(found.records, np.arange(len(found.sample)))
     ids = stream.pixels["id"].values
     return Outcome(
-        verification(times, sensors, found.sample, joined, task.members),
+        found.tables.dataset(times, sensors, found.sample, task.members),
         {},
         {},
         estimate(task),

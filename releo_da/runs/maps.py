@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 from releo_da.diagnostics.scores import Array
+from releo_da.diagnostics.verification import Tables
 from releo_da.io.in_situ import InSitu
 from releo_da.io.strips import Stream
 from releo_da.runs.baselines import Said
@@ -94,7 +95,8 @@ def hindcast_map(
     asked = sorted({*product_times, *(float(t) for table in fields for t in table.time)})
     task = prepared(task, times[0], asked)
     index = [np.full((len(table.time), len(times)), np.nan) for table in fields]
-    found = Found(stream.sample.pixels["id"].values, index)
+    sample = stream.sample.pixels["id"].values
+    found = Found(sample, index, Tables(len(times), len(sample)))
     everything = stream.pixels["id"].values
     for part in stream.parts():
         ids = part.pixels["id"].values

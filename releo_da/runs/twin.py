@@ -34,19 +34,14 @@ import xarray as xr
 from torch import Tensor
 
 from releo_da.diagnostics.scores import Array
-from releo_da.diagnostics.verification import (
-    Record,
-    beside_truth,
-    summaries,
-    verification,
-)
+from releo_da.diagnostics.verification import Tables, beside_truth, summaries
 from releo_da.io.products import Product
 from releo_da.io.times import from_days
 from releo_da.runs.acquire import Derive, Simulate
 from releo_da.runs.baselines import by_part
 from releo_da.runs.block import Task, Tick
 from releo_da.runs.hindcast import blocks
-from releo_da.runs.joined import joined_records, joined_state, products
+from releo_da.runs.joined import joined_state, products
 from releo_da.runs.judged import Judged, joined_judged, reasons_in_all
 from releo_da.runs.model import Model
 from releo_da.runs.portions import portions
@@ -148,11 +143,16 @@ def twin(
         tell(model, simulate, compared, task, pixels[rows], device, tick, sample)
         for rows in blocks(pixels)
     )
-    return gathered(parts, model, task, pixels, sinks)
+    return gathered(parts, model, task, pixels, sample, sinks)
 
 
 def gathered(
-    parts: Iterable[Told], model: Model, task: Task, pixels: Tensor, sinks: Sinks | None = None
+    parts: Iterable[Told],
+    model: Model,
+    task: Task,
+    pixels: Tensor,
+    sample: Tensor | None = None,
+    sinks: Sinks | None = None,
 ) -> TwinOutcome:
     """What all blocks told, put together.
 
@@ -161,14 +161,17 @@ def gathered(
         model: the system that assimilated.
         task: members, seed, product times, horizons.
         pixels: see `twin`.
+        sample: see `twin`.
         sinks: see `twin`.
     """
     every, clear, judged, lost = Sums(), Sums(), list[Judged](), 0
     said = Said.of(task.members, task.columns)
-    records: list[list[Record]] = []
+    mine = (
+        torch.arange(len(pixels)) if sample is None else torch.isin(pixels, sample).nonzero()[:, 0]
+    )
+    tables: Tables | None = None
     held: list[tuple[State, dict[str, Array], dict[str, Array]]] = []
     order: list[Tensor] = []
-    chosen: list[Tensor] = []
     for rows, part in zip(blocks(pixels), parts, strict=True):
         found, kept, passes = part.found, part.kept, part.passes
         every += part.sums
@@ -176,9 +179,8 @@ def gathered(
         said += part.said
         judged = joined_judged([judged, found.judged]) if judged else found.judged
         lost += found.diverged
-        chosen.append(rows[kept])
-        if part.records:
-            records.append(part.records)
+        tables = Tables(len(passes), len(mine)) if tables is None else tables
+        tables.add(part.records, torch.searchsorted(mine, rows[kept]).numpy())
         if sinks is None:
             order.append(rows)
             held.append((found.state, found.estimated, part.true))
@@ -190,15 +192,12 @@ def gathered(
             order.append(rows[kept])
             held.append((_of_pixels(found.state, kept), {}, {}))
     times, sensors = np.array([time for time, _ in passes]), [sensor for _, sensor in passes]
-    mine, place = torch.cat(chosen), torch.argsort(torch.cat(order)).numpy()
-    joined = joined_records(records, torch.argsort(mine).numpy())
-    records.clear()  # held once while tables are made of them
+    place = torch.argsort(torch.cat(order)).numpy()
+    assert tables is not None  # there is a block
     states, estimated, true = (list(part) for part in zip(*held, strict=True))
     described = {} if sinks is not None else model.described
     return TwinOutcome(
-        beside_truth(
-            verification(times, sensors, pixels[mine.sort().values].numpy(), joined, task.members)
-        ),
+        beside_truth(tables.dataset(times, sensors, pixels[mine].numpy(), task.members)),
         products(estimated, place, described),
         "analysis" if model.smooth is None else "smoothed",
         {
@@ -257,8 +256,10 @@ def score(outcome: TwinOutcome, task: Task, burn_in: float = 0.0) -> dict[str, A
     rows of the records stand under ``sampled``. Rows of several seeds are those of their sums.
     """
     first = task.start + burn_in
-    since = from_days(first).astype("datetime64[ns]")
-    scored = outcome.verification.sel(time=outcome.verification.time.values >= since)
+    since = np.searchsorted(
+        outcome.verification.time.values, from_days(first).astype("datetime64[ns]")
+    )
+    scored = outcome.verification.isel(time=slice(since, None))  # a view: records are large
     held = by_part({case: summaries(scored, case) for case in map(str, scored.case.values)})
     found: dict[str, Any] = held
     if not outcome.whole or len(outcome.seeds) > 1:

@@ -129,6 +129,19 @@ def test_a_channel_whose_error_is_larger_than_said_does_harm() -> None:
     assert math.isclose(rows["x"]["change"], float((after**2 - before**2).mean()))
 
 
+def test_no_share_is_told_of_a_change_in_which_gains_and_losses_cancel() -> None:
+    """Pixels gain 1 and lose 0.9: of a moved 0.95 a change of 0.05 is left; with 0.7 it is 0.15."""
+    after = torch.tensor([[0.0], [1.9**0.5]], dtype=DOUBLE)
+    before, precision = torch.ones_like(after), torch.ones_like(after)
+    found = (after**2 - before**2 + 0.1)[..., None]
+    row = impact_rows(impact_sums(found, before, after, precision), ["x"], ["a"])["x"]
+    assert math.isclose(row["change"], -0.05) and math.isclose(row["moved"], 0.95)
+    assert math.isnan(row["explained"])
+    after[1] = 1.7**0.5
+    row = impact_rows(impact_sums(found, before, after, precision), ["x"], ["a"])["x"]
+    assert math.isclose(row["change"], -0.15) and math.isclose(row["explained"], -1 / 3)
+
+
 @pytest.mark.parametrize("correlation", [0.0, 0.6])
 @pytest.mark.parametrize(
     "wrap",

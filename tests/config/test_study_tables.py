@@ -14,6 +14,7 @@ from releo_da.config.table_variants import variants_table
 from releo_da.diagnostics.verification import FIELDS, Record, verification, within
 from releo_da.runs.folds import Units
 from releo_da.runs.withhold import WithholdSensor
+from releo_da.types import InputError
 
 L30, S30 = ("B02", "B05"), ("B02", "B8A")
 
@@ -168,3 +169,17 @@ def test_rivals_stand_in_the_table_of_their_runs() -> None:
     both = numbers["all"][0]["variants"]["RMSE against"]["all channels"]
     assert both[0] == pytest.approx(np.sqrt((0.02**2 + 0.03**2) / (2 * 0.04**2)) - 1, rel=1e-3)
     assert "95 % interval, 8 blocks of 8 days redrawn" in text  # the first 64 days alone
+
+
+def test_seeds_with_other_horizons_are_refused() -> None:
+    """Seed 0 has forecasts of 10 and 30 days, seed 1 of 10: also where seed 1 comes first."""
+    both = [series(0.02).assign_coords(channel=["ndvi", "B02"]) for _ in range(2)]
+    longer = xr.concat([both[0].assign_coords(case=[c]) for c in ("forecast_30", "forecast_10")],
+                       "case", data_vars="minimal")  # fmt: skip
+    shorter = both[1].assign_coords(case=["forecast_10"])
+    with pytest.raises(InputError, match="forecasts of seed 0 are 10, 30 days .* seed 1 10; name"):
+        table([left("points", 0, longer, Score()), left("points", 1, shorter, Score())])
+    with pytest.raises(InputError, match="seed 0 are 10 days ahead, those of seed 1 10, 30;"):
+        table([left("points", 0, shorter, Score()), left("points", 1, longer, Score())])
+    _, numbers = table([left("points", seed, longer, Score()) for seed in (0, 1)])
+    assert [set(one["forecast"]) for one in numbers["points"]] == [{"10", "30"}] * 2

@@ -10,10 +10,12 @@ from releo_da.config.show import fitting, show_scores
 from releo_da.diagnostics import plots
 from releo_da.diagnostics.calibration import coarser, rank_histogram
 from releo_da.diagnostics.cells import Cell, Table
+from releo_da.diagnostics.comparison_tables import difference_tables, side_by_side
+from releo_da.diagnostics.differences import Difference
 from releo_da.diagnostics.naming import naming
 from releo_da.diagnostics.plots import style
 from releo_da.diagnostics.report import render, unbroken
-from releo_da.diagnostics.tables import truth_tables
+from releo_da.diagnostics.tables import tables, truth_tables, withheld_tables
 from releo_da.diagnostics.truth import skill, twin_pictures
 from releo_da.diagnostics.twin_tables import impact_table
 
@@ -45,10 +47,62 @@ def test_channels_name_their_sensors_where_these_differ() -> None:
     assert drawn.get_yticklabels()[-1].get_text() == "B5 (landsat8)"
 
 
+def test_a_comparison_names_units_and_the_sensors_of_all_its_runs() -> None:
+    """Two runs of one sensor each: what they share has both names, the rest one."""
+    runs = {name: scores(name) for name in ("sentinel2a", "landsat8")}
+    runs["landsat8"]["innovations"] = {"landsat8": {"errors": {"B04": {}, "B4": {}, "B5": {}}}}
+    named = naming(runs["sentinel2a"], {"lai": "m2 m-2"}, runs["landsat8"])
+    (table,) = side_by_side(
+        {run: {"analysis": one["analysis"]} for run, one in runs.items()}, named
+    )
+    names = ["LAI (m² m⁻²)", "FAPAR", "B04 (sentinel2a, landsat8)", "B05 (sentinel2a)",
+             "B4 (landsat8)", "B5 (landsat8)"]  # fmt: skip
+    assert [name for name, _ in table.rows] == names
+    found = [Difference("analysis", name, "rmse", 0.1, 0.0, 0.2, 9, "fields", 99.0)
+             for name in ("lai", "B4")]  # fmt: skip
+    (changed,) = difference_tables("a", {"b": found}, "analysis", named)
+    assert [name for name, _ in changed.rows] == ["LAI", "B4 (landsat8)"]  # in per cent
+
+
+def test_tables_of_a_hindcast_give_units_and_sensors() -> None:
+    row = {"rmse": 0.5, "crps": 0.3, "coverage_90": 0.9, "n": 3}
+    rows = {name: row for name in ("lai", "B04", "B4")}
+    held = scores("sentinel2a", "landsat8")["innovations"] | {"landsat8": {"errors": {"B4": {}}}}
+    told = {"background": rows, "smoothed": rows, "forecast": {"10": {"lai": row}},
+            "in_situ": {"lai": {"smoothed": row}}}  # fmt: skip
+    parts = [
+        *withheld_tables(told, naming({"innovations": held}, {"lai": "m2 m-2"})),
+        *tables(told, None, {"lai": "m2 m-2"}),
+    ]
+    titles = [table.title for table in parts]
+    assert "Forecasts of LAI (m² m⁻²): RMSE" in titles
+    assert "Forecasts of LAI: 90 % coverage" in titles  # a share
+    assert "LAI (m² m⁻²) against field measurements" in titles
+    assert [name for name, _ in parts[0].rows] == [
+        "LAI (m² m⁻²)", "B04 (sentinel2a)", "B4 (landsat8)",
+    ]  # fmt: skip
+    assert [name for name, _ in parts[-1].rows] == ["LAI (m² m⁻²)", "B04", "B4"]
+    alone = {"smoothed": {"lai": row}}
+    assert tables(alone, None, {"lai": "m2 m-2"})[0].title == "Withheld LAI (m² m⁻²)"
+
+
 def test_changes_of_a_squared_error_have_squared_units() -> None:
     held = {"lai": {"channels": {"B04": {"impact": -1.0, "n": 3}}, "change": -1.0}}
     table = impact_table("sentinel2a", held, naming({}, {"lai": "m2 m-2"}))
     assert table.head == ["", "LAI, (m² m⁻²)²", "n"]
+
+
+@pytest.mark.parametrize(
+    ("explained", "told"),
+    [(0.8, ""), (None, "(what single pixels gain and lose nearly cancels)"),
+     (-3.14, "(they add up to −3.1 of the change)"), (2.5, "(they add up to 2.5 of the change)")],
+)  # fmt: skip
+def test_the_table_of_channels_says_which_are_not_to_be_ranked(
+    explained: float | None, told: str
+) -> None:
+    row = {"channels": {"B04": {"impact": -1.0, "n": 3}}, "change": -1.0, "explained": explained}
+    note = impact_table("sentinel2a", {"lai": row}).note
+    assert note.endswith(f"not to be ranked for LAI {told}." if told else "operator were linear.")
 
 
 @pytest.mark.parametrize(("values", "bins"), [(3, 1), (20, 3), (40, 5), (84, 8), (85, 17)])

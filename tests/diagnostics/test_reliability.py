@@ -131,11 +131,13 @@ def test_the_row_holds_plain_numbers(rng):
     told = row(terms, 20)
     assert set(told["intervals"]) == {"50", "80", "90", "95"}
     assert told["n"] == 300 == sum(told["spread_skill"]["n"])
-    np.testing.assert_allclose(told["pit"], terms[:40] / 300, atol=5e-6)
-    assert max(len(str(share)) for share in told["pit"]) <= len("0.12345")
+    np.testing.assert_allclose(told["pit"], terms[:40] / 300, atol=5.1e-5)
+    shares = [*told["pit"], *told["intervals"].values()]
+    assert max(len(str(share)) for share in shares) <= len("0.1234")
+    assert len(str(told["spread_skill_slope"]).lstrip("-0.")) <= 5  # four digits and the point
     whole = spread_skill(terms)
-    np.testing.assert_allclose(told["spread_skill"]["spread"], whole.spread, rtol=5e-5)
-    np.testing.assert_allclose(told["spread_skill"]["rmse"], whole.rmse, rtol=5e-5)
+    np.testing.assert_allclose(told["spread_skill"]["spread"], whole.spread, rtol=5e-4)
+    np.testing.assert_allclose(told["spread_skill"]["rmse"], whole.rmse, rtol=5e-4)
     nothing = row(np.zeros(TERMS), 20)
     assert nothing["n"] == 0 and nothing["pit"] == [] and np.isnan(nothing["intervals"]["90"])
     with pytest.raises(ValueError, match="multiples of 0.05"):

@@ -38,7 +38,7 @@ def rank_histograms(histograms: Mapping[str, Histogram], columns: int = 3) -> Fi
         one.axhline(1, color=style.INK, linewidth=0.8)
         one.set_xlim(0, 1)
         one.tick_params(labelbottom=True)  # also above a panel that is hidden
-        title = f"{style.words(name)}, n = {int(found.counts.sum())}"
+        title = f"{style.words(name)}\nn = {int(found.counts.sum())}"
         style.name_axes(one, "rank / (members + 1)", "density", title)
     for one in axes.flat[len(histograms) :]:
         one.set_visible(False)

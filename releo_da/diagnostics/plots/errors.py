@@ -51,7 +51,9 @@ def departures(rows: Mapping[str, Mapping[str, Any]]) -> Figure:
                        label="expected of O-B", zorder=3)  # fmt: skip
         panels[2].bar(at, shares("estimated"), 2 * BAR, color=style.COLOURS["withheld"])
         none = ~(np.array(shares("estimated")) > 0)
-        panels[2].plot(at[none], np.zeros(none.sum()), "x", color=style.INK, markersize=4)
+        if none.any():
+            panels[2].plot(at[none], np.zeros(none.sum()), "x", color=style.INK, markersize=4,
+                           clip_on=False, zorder=3)  # fmt: skip
         panels[0].axhline(0.0, color=style.INK, linewidth=0.8)
         panels[2].axhline(1.0, color=style.INK, linewidth=0.8)
         step = -(-len(names) // LABELS)
