@@ -73,8 +73,8 @@ def command(roots: Sequence[Path], options: Options) -> tuple[Path, list[str]]:
             any("replicates" in one.run.scores for one in runs.values()),
         )
     )
-    one, *others = (run.run.scores for run in runs.values())
-    named = naming(one, output_units(), *others)
+    scored, *others = (run.run.scores for run in runs.values())
+    named = naming(scored, output_units(), *others)
     root = create_run_directory(out, ("figures",))
     write_json(root / NUMBERS, numbers(runs, rows, found, keys, notes))
     content = {

@@ -105,7 +105,7 @@ class Tables:
                     f"a record of {record.case} at date {record.date} has shape "
                     f"{record.numbers.shape}, the data set needs {expected}"
                 )
-            columns = [self.channels.index(name) for name in record.channels]
+            columns = np.array([self.channels.index(name) for name in record.channels])
             case, place = self.cases.index(record.case), np.ix_(rows, columns)
             for name, numbers in zip(FIELDS, np.moveaxis(record.numbers, -1, 0), strict=True):
                 if name == "observed":
