@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import xarray as xr
 import yaml
 
@@ -60,6 +61,7 @@ def test_offsets_are_averaged_and_weights_of_a_fit_are_read(
     assert fitted["background"]["B08"]["rmse"] != scores["background"]["B08"]["rmse"]
 
 
+@pytest.mark.usefixtures("at_once")
 def test_a_study_pools_its_folds_and_writes_its_table(workplace: Workplace, releo: Run) -> None:
     workplace(apart, quick)
     folder = Path("study")

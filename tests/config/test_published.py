@@ -67,6 +67,7 @@ def written(folder: Path, **changes: Any) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("at_once")
 def test_one_command_makes_the_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, releo: Run
 ) -> None:

@@ -1,6 +1,7 @@
 """A run that meets a late and a corrected acquisition, and calls of it that fail one at a time."""
 
 import errno
+import functools
 import os
 import shutil
 import sqlite3
@@ -31,7 +32,31 @@ def data() -> xr.Dataset:
 
 
 def newer(path: Path) -> Series:
+    """A file of the inbox; of one that a sweep before has read, what was read then."""
+    return _read_once(path, path.stat().st_mtime_ns)
+
+
+@functools.cache
+def _read_once(path: Path, changed: int) -> Series:
     return read(path)._replace(duplicates="last")
+
+
+class Unflushed(sqlite3.Connection):
+    """A connection whose commits do not wait for the disk."""
+
+    def execute(self, *a: Any) -> Any:
+        """Run a statement."""
+        return super().execute(*(("PRAGMA synchronous=OFF",) if a[0] == FLUSHED else a))
+
+
+@pytest.fixture
+def unflushed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing waits for the disk, which the end of a process or an error of a call do not touch."""
+    plain = sqlite3.connect
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda *a, **o: plain(*a, **({"factory": Unflushed} | o))
+    )
 
 
 def opened(folder: Path, name: str, ledger: Ledger, **changes: Any) -> Service:
@@ -109,7 +134,6 @@ class Failing:
 
         After their work only renames and removals can fail in a manner of their own.
         """
-        patch.setattr(os, "fsync", lambda descriptor: None)  # waiting for the disk is no part of it
         names = () if self.after else ("fsync", "posix_fallocate")
         for name in ("replace", "unlink", *names):
             work = getattr(os, name)
@@ -129,13 +153,11 @@ class Failing:
 
         After their work only commits can fail in a manner of their own.
         """
-        patch.setattr(os, "fsync", lambda descriptor: None)
         failing = self
 
-        class Connection(sqlite3.Connection):
+        class Connection(Unflushed):
             def execute(self, *a: Any) -> Any:
                 work = super().execute
-                a = ("PRAGMA synchronous=OFF",) if a[0] == FLUSHED else a
                 return work(*a) if failing.after else failing.call(lambda: work(*a), sql=True)
 
             def executemany(self, *a: Any) -> Any:

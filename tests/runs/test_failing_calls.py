@@ -9,7 +9,19 @@ import pytest
 
 from releo_da.runs.verify import verify
 
-from .failing import STORAGE, Failing, base, copied, fails_then_goes_on, left, sweep
+from .failing import (
+    STORAGE,
+    Failing,
+    base,
+    copied,
+    fails_then_goes_on,
+    left,
+    sweep,
+    unflushed,
+)
+
+__all__ = ["unflushed"]
+pytestmark = pytest.mark.usefixtures("unflushed")
 
 
 @pytest.fixture

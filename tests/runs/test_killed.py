@@ -17,7 +17,10 @@ import pytest
 
 from releo_da.runs.verify import verify
 
-from .failing import base, copied, left, sweep
+from .failing import base, copied, left, sweep, unflushed
+
+__all__ = ["unflushed"]
+pytestmark = pytest.mark.usefixtures("unflushed")
 
 
 def forked(work: Callable[[], object]) -> int:
