@@ -118,7 +118,7 @@ def watch(known: Health, row: Row, rules: Rules) -> tuple[Health, health.Judgeme
         a value that could be compared.
     """
     sensors, made = dict(known.sensors), None
-    seen = scene(row.time, row.sensor, row.sums)
+    seen = as_ever(scene(row.time, row.sensor, row.sums), row)
     if seen.channels and row.time >= rules.restart.get(row.sensor, -np.inf):
         sensors, made = health.judged(sensors, seen, rules.first, rules.limit)
     before = known.passes.get(row.sensor)
@@ -148,6 +148,19 @@ def watch(known: Health, row: Row, rules: Rules) -> tuple[Health, health.Judgeme
         stale,
     )
     return after, made
+
+
+def as_ever(seen: Scene, row: Row) -> Scene:
+    """A scene with the deviation that its run would have expected without an alarm.
+
+    The variance that was expected is that of the spread and of the errors, which an alarm has
+    multiplied. A sensor is as before when its means are, and not when much is expected of it: with
+    a large factor any bias would lie within what is expected, and the alarm would end.
+    """
+    if row.factor == 1.0:
+        return seen
+    share = 0.0 if np.isnan(row.spread) else max(row.spread, 0.0)
+    return seen._replace(expected=seen.expected * np.sqrt(share + (1.0 - share) / row.factor**2))
 
 
 def factor(known: Health, sensor: str, rules: Rules) -> float:

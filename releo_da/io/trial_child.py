@@ -35,7 +35,10 @@ def said(path: str) -> str | None:
                 variable.chunking()
                 for name in variable.ncattrs():
                     variable.getncattr(name)
-    except Exception as error:  # of any kind: it is told, not handled
+    except Exception as error:
+        # Of any kind: of damaged bytes the library raises OSError, RuntimeError, AttributeError,
+        # ValueError, MemoryError and UnicodeDecodeError, and whatever it is the answer is the same:
+        # the file is refused with these words. The caller hears of it and nothing is hidden.
         return str(getattr(error, "strerror", None) or error or type(error).__name__)
     return None
 
@@ -45,7 +48,7 @@ def main(seconds: float) -> None:
     for kind, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_AS, MEMORY)):
         with suppress(ValueError, OSError):
             resource.setrlimit(kind, (most, most))
-    print(flush=True)
+    print(flush=True)  # standard output is the channel to the caller, an empty line says ready
     for line in sys.stdin:
         signal.setitimer(signal.ITIMER_PROF, seconds)
         answer = said(json.loads(line))

@@ -62,7 +62,10 @@ def opened_zarr(path: Path, chunks: dict[str, int] | None = None) -> Iterator[xr
         dataset = xr.decode_cf(_with_zeros(dataset, said))
     except InputError:
         raise
-    except Exception as error:  # the library names no error of its own for a damaged store
+    except Exception as error:
+        # The library names no error of its own: of damaged metadata it raises whatever its parsing
+        # meets first (KeyError, TypeError, ValueError, AttributeError, zipfile.BadZipFile, ...).
+        # Nothing but opening is in this block, so all of them say that the store is not readable.
         raise InputError(
             f"{path}: not readable as Zarr ({_told(error)}); check the store, and copy it again if "
             "the copy was cut short"
@@ -73,6 +76,8 @@ def opened_zarr(path: Path, chunks: dict[str, int] | None = None) -> Iterator[xr
         except InputError:
             raise
         except Exception as error:
+            # Within the caller's block, so only what comes out of the libraries that decode chunks
+            # is taken for damage (`_raised_by`); errors of the caller are raised as they are.
             # A system error is what the interpreter says of bytes that are no text.
             if not (isinstance(error, SystemError) or _raised_by(error, LIBRARIES)):
                 raise

@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -149,3 +151,22 @@ def test_one_pass_that_is_stopped_finishes_its_cycle_and_says_so(
         for name in ("run", "whole")
     ]
     assert len(files[0]) == 4 and files[0] == files[1]
+
+
+def test_a_run_of_another_format_is_refused_untouched_and_begun_anew_elsewhere(
+    tmp_path: Path, run: Run, capsys
+) -> None:
+    deliver(tmp_path / "inbox", 0)
+    assert run(*CYCLE) == 0
+    with closing(sqlite3.connect(tmp_path / "run" / "ledger.sqlite")) as db:
+        db.execute("PRAGMA user_version=2")
+    before = {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()}
+    for line in (CYCLE, ("status", "run")):
+        assert run(*line) == 2
+        told = capsys.readouterr().err
+        assert "a ledger of format 2" in told and "give another --out" in told
+    after = {p: p.read_bytes() for p in before}
+    changed = [path.name for path, data in before.items() if after[path] != data]
+    assert changed == ["call.json"]  # the note that the call was refused
+    assert run(*CYCLE[:3], "--out", "anew", "--quiet") == 0
+    assert cycles(tmp_path / "anew") == 1

@@ -163,3 +163,42 @@ def test_when_each_pixel_was_seen_is_part_of_the_state(tmp_path: Path, service: 
     assert [cycle.scores["stale"] for cycle in cycles] == counted and counted[-1] == 10
     (found,) = alarms(health_of(one.ledger, one.rules)[0], one.rules)
     assert found.kind == "stale" and found.figure == pytest.approx(1 / 3)
+
+
+def test_a_biased_sensor_that_is_alone_is_left_out_by_a_large_factor(
+    tmp_path: Path, service: Open
+) -> None:
+    """With factor 5 the state follows it, as nobody contradicts; the alarm stands either way."""
+    data, b = passes(5, 2 * SHIFT), np.arange(PASSES) % 2 == 1
+    put(tmp_path, data.isel(time=b | (np.arange(PASSES) < ONSET)))
+    found, alone = {}, np.flatnonzero(b & (np.arange(PASSES) >= ONSET))[4:]  # after the alarm
+    for factor in (5.0, 1000.0):
+        name = f"factor{factor:g}"
+        one = service(name, members=32, rules=Rules(factor=factor))
+        one.sweep()
+        (alarm,) = [
+            a for a in alarms(health_of(one.ledger, one.rules)[0], one.rules) if a.kind == "biased"
+        ]
+        assert alarm.sensor == "sentinel2b"
+        said = [read_products(p)["lai"].values[0] for p in sorted((tmp_path / name).glob("p*/*"))]
+        known = truth(5)[alone, :, 1] - truth(5)[alone, :, 0]
+        found[factor] = float(np.mean(np.stack(said)[-len(alone) :] - known))
+    assert abs(found[1000.0]) < 0.3 * abs(found[5.0])
+
+
+def test_corrected_files_leave_no_trace_of_a_bias(tmp_path: Path, service: Open) -> None:
+    clean, wrong, first = passes(6), passes(6, SHIFT), ONSET - 16
+    for name, data in (("clean", clean), ("cured", wrong)):
+        for date in range(first, PASSES):
+            put(tmp_path, data.isel(time=[date]), f"{date}.nc")
+        one = service(name, members=8, rules=Rules(first=6), replay_days=400.0)
+        one.sweep()
+    assert any(cycle.scores.get("alarms") for cycle in one.ledger.cycles())
+    for date in range(ONSET, PASSES):
+        put(tmp_path, clean.isel(time=[date]), f"{date}.nc")
+    one = service("cured", members=8, rules=Rules(first=6), replay_days=400.0)
+    assert one.sweep().undone == PASSES - ONSET - (ONSET + 1) % 2
+    whole, cured = (states(tmp_path / name) for name in ("clean", "cured"))
+    assert {n: d for n, d in whole.items() if n[0] == "p"} == {
+        n: d for n, d in cured.items() if n[0] == "p"
+    }
