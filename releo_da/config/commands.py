@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from releo_da.config import compare as comparing
 from releo_da.config import (
     cycling,
     emulation,
+    encoder_section,
+    encoding,
     inspection,
     last_call,
     maps,
@@ -33,7 +35,7 @@ from releo_da.config import tiles as tiling
 from releo_da.config import twin as twins
 from releo_da.config import verify as verifying
 from releo_da.config.assemble import STATES
-from releo_da.config.document import load
+from releo_da.config.document import Document, load
 from releo_da.config.finished import mapping_of
 from releo_da.config.forecasters import FORECASTERS
 from releo_da.config.heard import Heard
@@ -163,7 +165,7 @@ def verify(run: Path, as_json: bool) -> int | None:
 
 
 def train(config: Path, options: Options) -> int | None:
-    """Fit dynamics and observation error by the likelihood through the filter, or an emulator."""
+    """Fit dynamics and observation error through the filter, an emulator, or an encoder."""
     document = load(config, options.settings)
     if is_toy(document):
         path = toy_training.command(document, options)
@@ -171,10 +173,16 @@ def train(config: Path, options: Options) -> int | None:
         for line in toy_training.lines(told):
             _tell(options, line)
     else:
-        make = emulation if emulation.wanted(document) else training
-        path = make.command(document, options)
+        path = maker_of(document)(document, options)
     _tell(options, f"weights: {path.resolve()}")
     return None
+
+
+def maker_of(document: Document) -> Callable[[Document, Options], Path]:
+    """What makes the weights that ``train.target`` of a configuration asks for."""
+    if emulation.wanted(document):
+        return emulation.command
+    return encoding.command if encoder_section.wanted(document) else training.command
 
 
 def experiment(name: str, options: Options) -> int | None:
@@ -240,6 +248,12 @@ def sections() -> Mapping[str, Any]:
         "smooth": SMOOTHERS,
         "score": score,
         "products": products,
-        "train": {"anyOf": [options_schema(train_section), options_schema(emulation.emulation)]},
+        "train": {
+            "anyOf": [
+                options_schema(train_section),
+                options_schema(emulation.emulation),
+                options_schema(encoder_section.encoding),
+            ]
+        },
         "cycle": cycling.cycle,
     }

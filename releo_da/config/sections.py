@@ -241,7 +241,8 @@ def train(
         held_out: share of the pixels that judge every epoch and are not learned from; what is kept
             are the parameters that judged best. Neighbours are held out together.
         patience: epochs without a better judgement after which the fit ends; 0 for never.
-        target: ``dynamics``, with the observation error; ``emulator`` has options of its own.
+        target: ``dynamics``, with the observation error; ``emulator`` and ``encoder`` have
+            options of their own.
     """
     within = (-np.inf, np.inf)
     if period is not None:

@@ -1,0 +1,139 @@
+"""What the training of an encoder is made of, and its batches: a function of the step alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from releo_da.config.assemble import STATES, knots_of
+from releo_da.config.document import Document
+from releo_da.config.encoder_section import Encoding, entries_of
+from releo_da.config.encoder_series import Block, Stream, bands_of, streams_of, together
+from releo_da.config.observing import observation_of
+from releo_da.cycling.draws import generator
+from releo_da.learning.batches import Seen, cut
+from releo_da.learning.prediction import Batch
+from releo_da.observation.error import ObservationError
+from releo_da.observation.prosail import ProsailOperator
+from releo_da.representation.statics import SCALES, statics_of
+from releo_da.representation.tokens import no_tokens, tokens_of
+from releo_da.state.layout import Layout
+from releo_da.types import Acquisition, InputError
+
+KNOWN = 0.25
+"""Probability that a static field is told in training."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a training is made of, joined.
+
+    Attributes:
+        layout: of the state: positions only.
+        streams: what is trained on.
+        tests: what is scored beside.
+        channels: for each sensor, its channels.
+        operator: the observation operator of positions.
+        error: completes the error of an acquisition.
+        bands: for each sensor, centres and widths of its channels.
+    """
+
+    layout: Layout
+    streams: list[Stream]
+    tests: list[Stream]
+    channels: dict[str, tuple[str, ...]]
+    operator: ProsailOperator
+    error: ObservationError
+    bands: dict[str, tuple[list[float], list[float]]]
+
+    def complete(self, block: Block) -> Seen:
+        """A block with the full R."""
+        seen = block.seen
+        with torch.no_grad():
+            return seen._replace(acquisitions=[self.error(a) for a in seen.acquisitions])
+
+    def tokens(self, acquisitions: Sequence[Acquisition]) -> Any:
+        """Acquisitions as the encoder takes them; those that no pixel saw are left out."""
+        seen = [a for a in acquisitions if bool(a.seen.any())]
+        if not seen:
+            return no_tokens(len(acquisitions[0].values), acquisitions[0].values)
+        return tokens_of(seen, self.bands)
+
+
+def setting_of(document: Document, how: Encoding, device: torch.device) -> Setting:
+    """What a configuration asks for, opened and joined.
+
+    Raises:
+        InputError: something in the document is wrong.
+    """
+    names, fixed, priors = STATES.build(document.values.get("state", "prosail"), "state")
+    if priors:
+        raise InputError(
+            f"{document.path}: state.priors: an encoder is made for the priors of the table; "
+            "remove them"
+        )
+    layout = Layout(names, fixed, velocities=False)
+    streams = streams_of(document, entries_of(document, how), "series", layout, device)
+    tests = streams_of(document, how.test, "test", layout, device)
+    channels = together([*streams, *tests], document.path)
+    observation = observation_of(document)
+    bands = observation.bands(channels, (*names, *fixed), device)
+    operator = ProsailOperator(layout.decode, layout.residual, channels, bands=bands)
+    error = ObservationError(
+        channels, knots_of(channels), bands.error, observation.representativeness, bands.zeniths
+    )
+    error = error.to(device).requires_grad_(False)
+    return Setting(layout, streams, tests, channels, operator, error, bands_of(channels))
+
+
+def some_statics(pixels: int, source: torch.Generator, like: Tensor) -> Tensor:
+    """Static fields that say nothing of the canopy, so that the encoder learns to be indifferent.
+
+    Simulations know no elevation, slope or climate. A field that was never told in training would
+    enter by weights that nothing has moved from where they were drawn.
+    """
+    fields = {}
+    for name, scale in SCALES.items():
+        drawn = torch.randn(pixels, generator=source, dtype=torch.float64) * scale
+        told = torch.rand(pixels, generator=source) < KNOWN
+        fields[name] = torch.where(told, drawn, torch.nan)
+    return statics_of(pixels, fields, like)
+
+
+def batches(setting: Setting, how: Encoding, seed: int) -> Callable[[int], Batch]:
+    """The batch of a step: sources in turn, each with a new block every ``reuse`` of its steps."""
+    held: dict[str, tuple[int, Seen]] = {}
+    count = len(setting.streams)
+
+    def batch(step: int) -> Batch:
+        stream, turn = setting.streams[step % count], step // count
+        number = turn // how.reuse
+        if held.get(stream.name, (-1,))[0] != number:
+            held[stream.name] = number, setting.complete(stream.training(number))
+        return one_batch(setting, how, held[stream.name][1], generator(seed, step, 0.0, "batch"))
+
+    return batch
+
+
+def one_batch(setting: Setting, how: Encoding, series: Seen, source: torch.Generator) -> Batch:
+    """A batch of a series."""
+    like = series.acquisitions[0].values
+    return cut(
+        series, how.cut, how.hiding, setting.tokens, partial(some_statics, like=like), source
+    )
+
+
+def looked_at(
+    setting: Setting, how: Encoding, blocks: Mapping[str, Seen], seed: int
+) -> list[Batch]:
+    """The batches that are looked at: the same at every look."""
+    return [
+        one_batch(setting, how, series, generator(seed, k, 0.0, f"validation {name}"))
+        for name, series in blocks.items()
+        for k in range(how.validation)
+    ]

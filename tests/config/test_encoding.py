@@ -1,0 +1,151 @@
+"""Training an encoder by `releo-da train`: what it leaves, resumption, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import xarray as xr
+import yaml
+
+from releo_da.config import encoding
+from releo_da.config.document import load
+from releo_da.config.encoder_weights import read_encoder
+from releo_da.config.options import Options
+from releo_da.representation.tokens import no_tokens
+
+Run = Callable[..., tuple[int, str, str]]
+Workplace = Callable[..., Path]
+
+SATELLITE = {"sensor": "sentinel2a", "channels": ["B03", "B04", "B08", "B11"], "every_days": 6}
+DRAWS = {
+    "period": ["2021-04-01", "2021-05-31"],
+    "source": {"twin": {"truth": "mean_reverting", "pixels": 8, "satellites": [SATELLITE]}},
+}
+COVERS = {
+    "period": ["2021-04-01", "2021-05-31"],
+    "source": {"twin": {"nature": {"name": "phenology"}, "pixels": 8, "satellites": [SATELLITE]}},
+}
+SMALL = {
+    "target": "encoder", "steps": 6, "every": 2, "warm_up": 2, "validation": 1, "pixels": 8,
+    "dates": 4, "days": [30, 60], "reuse": 2, "width": 16, "heads": 2, "layers": 1, "waves": 8,
+}  # fmt: skip
+
+
+def configured(folder: Path, **train: Any) -> Path:
+    path = folder / "c.yaml"
+    told = {**SMALL, "series": {"draws": DRAWS, "covers": COVERS}, **train}
+    path.write_text(yaml.safe_dump({"seed": 2, "observe": "emulator", "train": told}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("encoder")
+
+
+def test_a_training_leaves_weights_scores_and_a_report_and_resumes_to_the_same_bits(
+    folder: Path, releo: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = configured(folder, test={"covers": COVERS})
+    status, _, said = releo("train", config, "--out", folder / "whole", "--quiet")
+    assert status == 0, said
+    told = json.loads((folder / "whole" / "train.json").read_text())
+    assert [look["step"] for look in told["looks"]] == [2, 4, 6]
+    assert set(told["scores"]) == {"validation draws", "validation covers", "test covers"}
+    assert {"ndvi", "channels", "lai", "B08"} <= set(told["scores"]["test covers"])
+    for row in told["scores"]["test covers"]["lai"].values():
+        assert row["n"] > 0 and row["rmse"] > 0
+    page = (folder / "whole" / "report.html").read_text()
+    assert "straight lines" in page and "each date alone" in page and "data:image/png" in page
+    kept = read_encoder(folder / "whole" / "encoder.safetensors")
+    assert kept.made["seed"] == 2 and kept.domain is not None
+    like = torch.zeros(1)
+    nothing = kept.encoder(no_tokens(1, like), torch.tensor([0.0]).double())
+    assert torch.equal(nothing.mean, torch.zeros_like(nothing.mean))
+
+    write, looks = encoding.write_checkpoint, []
+
+    def interrupted(*given: Any) -> None:
+        write(*given)
+        looks.append(given)
+        if len(looks) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(encoding, "write_checkpoint", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        encoding.command(load(config), Options(out=folder / "cut", quiet=True))
+    assert not (folder / "cut" / "encoder.safetensors").exists()
+    monkeypatch.undo()
+    status, _, said = releo("train", config, "--out", folder / "cut", "--quiet")
+    assert status == 0, said
+    log = [json.loads(line) for line in (folder / "cut" / "log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in log if row["kind"] == "resumed"] == [4]
+    for name in ("encoder.safetensors", "checkpoint.safetensors", "train.json"):
+        assert (folder / "cut" / name).read_bytes() == (folder / "whole" / name).read_bytes(), name
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(folder: Path, releo: Run) -> None:
+    assert (folder / "whole" / "checkpoint.safetensors").is_file()
+    config = configured(folder, learning_rate=1e-3)
+    status, _, said = releo("train", config, "--out", folder / "whole", "--quiet")
+    assert status == 2
+    assert "checkpoint.safetensors" in said and "another directory" in said
+
+
+def test_series_of_files_are_trained_on(workplace: Workplace, releo: Run, tmp_path: Path) -> None:
+    def configure(values: dict[str, Any]) -> None:
+        for key in ("score", "smooth", "members"):
+            values.pop(key, None)
+        values["observe"] = "emulator"
+        values["train"] = {**SMALL, "steps": 2, "every": 1}
+
+    eight = workplace(lambda d: xr.concat([d] * 2, "point"), configure)
+    status, _, said = releo("train", eight, "--out", "run", "--quiet")
+    assert status == 0, said
+    told = json.loads((tmp_path / "run" / "train.json").read_text())
+    assert set(told["scores"]) == {"validation source"}
+    assert "lai" not in told["scores"]["validation source"]  # nobody knows the truth
+    status, _, said = releo("train", workplace(configure=configure), "--out", "few", "--quiet")
+    assert status == 2 and "too few" in said
+
+
+def with_nature(**nature: Any) -> dict[str, Any]:
+    return {"series": {"land": {**COVERS, "source": {"twin": {"nature": nature, "pixels": 4}}}}}
+
+
+BAD: dict[str, tuple[dict[str, Any], str]] = {
+    "test years": (with_nature(name="wofost", years="test"), "land.source.twin.nature.years"),
+    "no source": ({"series": {"land": {"path": "x.nc"}}}, "train.series.land"),
+    "width": ({"width": 10, "heads": 4}, "train.width"),
+    "share": ({"hiding": {"dates": 1.5}}, "train.hiding.dates"),
+    "unknown": ({"hiding": {"clouds": 0.5}}, "train.hiding.clouds"),
+    "window": ({"days": [90, 30]}, "train.days"),
+    "steps": ({"steps": 0}, "train.steps"),
+    "channels": (
+        {"series": {"a": DRAWS, "b": {**DRAWS, "source": {"twin": {"truth": "mean_reverting",
+         "pixels": 4, "satellites": [{"sensor": "sentinel2a", "every_days": 6}]}}}}},
+        "other channels",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_an_impossible_training_is_refused(fault: str, tmp_path: Path, releo: Run) -> None:
+    train, named = BAD[fault]
+    status, _, said = releo("train", configured(tmp_path, **train), "--out", tmp_path / "r")
+    assert status == 2
+    assert named in said
+
+
+def test_other_priors_are_refused(tmp_path: Path, releo: Run) -> None:
+    path = configured(tmp_path)
+    values = yaml.safe_load(path.read_text())
+    values["state"] = {"name": "prosail", "priors": {"lai": [1.0, 4.0]}}
+    path.write_text(yaml.safe_dump(values))
+    status, _, said = releo("train", path, "--out", tmp_path / "r")
+    assert status == 2 and "state.priors" in said

@@ -1,0 +1,86 @@
+"""Batches: what is shown and what is asked are apart, and follow from the generator alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from releo_da.learning.batches import Cut, Seen, cut
+from releo_da.learning.hiding import Hiding
+from releo_da.learning.prediction import Batch
+from releo_da.types import Acquisition
+
+PIXELS = 6
+
+
+def series() -> Seen:
+    """Forty acquisitions; pixel p at date k saw 100 p + k in two channels, or a cloud."""
+    found, latents = [], []
+    for k in range(40):
+        values = 100.0 * torch.arange(PIXELS)[:, None] + k + torch.zeros(PIXELS, 2)
+        error = torch.full_like(values, 0.1)
+        error[k % PIXELS] = torch.inf
+        found.append(Acquisition(10.0 * k, "ab"[k % 2], values, error, torch.zeros(PIXELS, 3)))
+        latents.append(values * 2.0)
+    return Seen(found, latents)
+
+
+def made(seed: int, **how: int | tuple[float, float]) -> Batch:
+    def tokens(acquisitions: Sequence[Acquisition]) -> list[Acquisition]:
+        return list(acquisitions)
+
+    return cut(
+        series(),
+        Cut(**{"pixels": 4, "dates": 5, "days": (50.0, 120.0), **how}),
+        Hiding(),
+        tokens,
+        lambda pixels, source: torch.zeros(pixels, 1),
+        torch.Generator().manual_seed(seed),
+    )
+
+
+def test_what_is_asked_was_seen_and_is_not_shown() -> None:
+    asked = 0
+    for seed in range(20):
+        batch = made(seed)
+        shown = {a.time: a for a in batch.tokens}
+        assert batch.times.tolist() == [a.time for a in batch.targets] == sorted(batch.times)
+        assert len(batch.targets) <= 5 and len(batch.statics) == 4
+        for target in batch.targets:
+            assert not (target.seen & shown[target.time].seen).any()
+            assert not target.values[~target.seen].any()
+            asked += int(target.seen.sum())
+        span = max(shown) - min(shown)
+        assert span <= 120.0
+    assert asked > 200
+
+
+def test_latents_are_those_of_pixel_and_date() -> None:
+    batch = made(3)
+    assert batch.latents is not None
+    for k, target in enumerate(batch.targets):
+        seen = target.seen
+        torch.testing.assert_close(batch.latents[:, k][seen], 2.0 * target.values[seen])
+
+
+def test_a_batch_follows_from_its_generator() -> None:
+    one, same, other = made(1), made(1), made(2)
+    for a, b in zip(one.targets, same.targets, strict=True):
+        assert a.time == b.time and torch.equal(a.values, b.values)
+        assert torch.equal(a.error, b.error)
+    assert one.times.tolist() != other.times.tolist()
+
+
+def test_a_window_in_a_gap_becomes_the_whole_series() -> None:
+    two = Seen([series().acquisitions[0], series().acquisitions[-1]])
+    batch = cut(
+        two,
+        Cut(pixels=9, dates=9, days=(1.0, 1.0)),
+        Hiding(),
+        list,
+        lambda pixels, source: None,
+        torch.Generator().manual_seed(0),
+    )
+    assert len(batch.tokens) in (1, 2) and batch.latents is None
+    assert len(batch.targets[0].values) == PIXELS
