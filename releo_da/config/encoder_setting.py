@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from releo_da.config.assemble import STATES, knots_of
 from releo_da.config.document import Document
@@ -20,13 +18,9 @@ from releo_da.learning.batches import Seen, cut
 from releo_da.learning.prediction import Batch
 from releo_da.observation.error import ObservationError
 from releo_da.observation.prosail import ProsailOperator
-from releo_da.representation.statics import SCALES, statics_of
 from releo_da.representation.tokens import no_tokens, tokens_of
 from releo_da.state.layout import Layout
 from releo_da.types import Acquisition, InputError
-
-KNOWN = 0.25
-"""Probability that a static field is told in training."""
 
 
 @dataclass(frozen=True)
@@ -91,20 +85,6 @@ def setting_of(document: Document, how: Encoding, device: torch.device) -> Setti
     return Setting(layout, streams, tests, channels, operator, error, bands_of(channels))
 
 
-def some_statics(pixels: int, source: torch.Generator, like: Tensor) -> Tensor:
-    """Static fields that say nothing of the canopy, so that the encoder learns to be indifferent.
-
-    Simulations know no elevation, slope or climate. A field that was never told in training would
-    enter by weights that nothing has moved from where they were drawn.
-    """
-    fields = {}
-    for name, scale in SCALES.items():
-        drawn = torch.randn(pixels, generator=source, dtype=torch.float64) * scale
-        told = torch.rand(pixels, generator=source) < KNOWN
-        fields[name] = torch.where(told, drawn, torch.nan)
-    return statics_of(pixels, fields, like)
-
-
 def batches(setting: Setting, how: Encoding, seed: int) -> Callable[[int], Batch]:
     """The batch of a step: sources in turn, each with a new block every ``reuse`` of its steps."""
     held: dict[str, tuple[int, Seen]] = {}
@@ -122,10 +102,7 @@ def batches(setting: Setting, how: Encoding, seed: int) -> Callable[[int], Batch
 
 def one_batch(setting: Setting, how: Encoding, series: Seen, source: torch.Generator) -> Batch:
     """A batch of a series."""
-    like = series.acquisitions[0].values
-    return cut(
-        series, how.cut, how.hiding, setting.tokens, partial(some_statics, like=like), source
-    )
+    return cut(series, how.cut, how.hiding, setting.tokens, source)
 
 
 def looked_at(

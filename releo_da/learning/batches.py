@@ -78,7 +78,6 @@ def cut(
     how: Cut,
     hiding: Hiding,
     tokens: Tokens,
-    statics: Callable[[int, torch.Generator], Any],
     source: torch.Generator,
 ) -> Batch:
     """A batch of a series.
@@ -88,7 +87,6 @@ def cut(
         how: its size.
         hiding: how much of it is hidden.
         tokens: makes of acquisitions what the encoder takes.
-        statics: ``statics(pixels, generator)``, what does not change at the pixels.
         source: of all randomness, on the CPU.
     """
     chosen = torch.randperm(series.pixels, generator=source)[: how.pixels]
@@ -109,8 +107,7 @@ def cut(
     times = [part.acquisitions[k].time for k in asked]
     return Batch(
         tokens([without(a, m) for a, m in zip(part.acquisitions, masks, strict=True)]),
-        statics(len(chosen), source),
         torch.tensor(times, dtype=torch.float64),
         [without(part.acquisitions[k], ~hidden[k]) for k in asked],
-        None if part.latents is None else torch.stack([part.latents[k] for k in asked], 1),
+        latents=None if part.latents is None else torch.stack([part.latents[k] for k in asked], 1),
     )

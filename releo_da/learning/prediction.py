@@ -69,17 +69,18 @@ class Batch(NamedTuple):
 
     Attributes:
         tokens: what is shown, as the encoder takes it.
-        statics: what does not change at a pixel, as the encoder takes it.
         times: ``[date]`` float64 days, ascending.
         targets: for each date an acquisition, with the full R where it is to be predicted and an
             infinite error elsewhere.
+        statics: what does not change at a pixel, as the encoder takes it; None where nothing of
+            it is known.
         latents: ``[pixel, date, variable]`` where they are known, else None.
     """
 
     tokens: Any
-    statics: Any
     times: Tensor
     targets: Sequence[Acquisition]
+    statics: Any = None
     latents: Tensor | None = None
 
 

@@ -35,7 +35,6 @@ def made(seed: int, **how: int | tuple[float, float]) -> Batch:
         Cut(**{"pixels": 4, "dates": 5, "days": (50.0, 120.0), **how}),
         Hiding(),
         tokens,
-        lambda pixels, source: torch.zeros(pixels, 1),
         torch.Generator().manual_seed(seed),
     )
 
@@ -46,7 +45,7 @@ def test_what_is_asked_was_seen_and_is_not_shown() -> None:
         batch = made(seed)
         shown = {a.time: a for a in batch.tokens}
         assert batch.times.tolist() == [a.time for a in batch.targets] == sorted(batch.times)
-        assert len(batch.targets) <= 5 and len(batch.statics) == 4
+        assert len(batch.targets) <= 5 and len(batch.targets[0].values) == 4
         for target in batch.targets:
             assert not (target.seen & shown[target.time].seen).any()
             assert not target.values[~target.seen].any()
@@ -79,7 +78,6 @@ def test_a_window_in_a_gap_becomes_the_whole_series() -> None:
         Cut(pixels=9, dates=9, days=(1.0, 1.0)),
         Hiding(),
         list,
-        lambda pixels, source: None,
         torch.Generator().manual_seed(0),
     )
     assert len(batch.tokens) in (1, 2) and batch.latents is None

@@ -87,7 +87,7 @@ def batch(seed: int, number: int, latents: bool = False, pixels: int = 256) -> B
     known = torch.stack([first, second], 1) if latents else None
     if latents:
         targets = [a._replace(error=torch.full_like(error, torch.inf)) for a in targets]
-    return Batch(seen[0], None, TIMES, targets, known)
+    return Batch(seen[0], TIMES, targets, latents=known)
 
 
 def exact(persists: float) -> tuple[Tensor, Tensor]:
