@@ -72,7 +72,7 @@ Run = Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a run.")]
 def _options(
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Directory to write to.", file_okay=False),
+        typer.Option("--out", metavar="DIR", help="Directory to write to."),
     ] = None,
     overrides: Annotated[
         list[str] | None,
@@ -85,6 +85,10 @@ def _options(
     """What every run command takes."""
     from releo_da.config.options import Options
 
+    if out is not None and out.is_file():
+        from releo_da.types import InputError
+
+        raise InputError(f"--out: {out} is a file; give a directory, which is made if missing")
     return Options(out, tuple(overrides or ()), device.value, seed, quiet)
 
 

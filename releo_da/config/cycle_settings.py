@@ -21,10 +21,11 @@ from releo_da.config.health import deciding
 from releo_da.config.hindcast import MEMBERS, SEED
 from releo_da.config.run_files import emulator_of, weights_of
 from releo_da.config.sensor_paths import sensor_files
-from releo_da.config.sources import READERS
+from releo_da.config.sources import OPENERS
 from releo_da.cycling.ledger import Ledger
 from releo_da.diagnostics.alarms import Rules
 from releo_da.io.archive import plain
+from releo_da.io.by_date import ByDate
 from releo_da.io.series import Series
 from releo_da.io.state_rows import StateHead
 from releo_da.runs.model import Model
@@ -68,12 +69,12 @@ def configured_channels(source: Mapping[str, Any], where: str) -> dict[str, tupl
     return {name: tuple(map(str, channels)) for name in names}
 
 
-def reader_of(document: Document, source: Mapping[str, Any]) -> Callable[[Path], Series]:
-    """A function that reads a file of the inbox; the options are checked now."""
+def reader_of(document: Document, source: Mapping[str, Any]) -> Callable[[Path], Series | ByDate]:
+    """A function that reads a file of the inbox, or opens it; the options are checked now."""
     provided = {"period": document.period}
 
     def bound(path: Path) -> partial[Any]:
-        return READERS.bind({**source, "path": str(path)}, "source[0]", provided)
+        return OPENERS.bind({**source, "path": str(path)}, "source[0]", provided)
 
     bound(document.path)
     return lambda path: bound(document.permitted(path))()

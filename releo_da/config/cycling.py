@@ -10,8 +10,11 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import xarray as xr
 
 from releo_da import __version__
 from releo_da.config.assemble import assemble
@@ -35,12 +38,12 @@ from releo_da.config.schemes import refuse_windows
 from releo_da.config.sections import days, products, section
 from releo_da.config.sensor_paths import with_paths
 from releo_da.config.serving import serve
+from releo_da.config.sources import suspicions
 from releo_da.cycling.ledger import Ledger
 from releo_da.diagnostics.alarms import Rules
 from releo_da.io import create_run_directory
 from releo_da.io.inbox import arrived, folder_and_pattern
 from releo_da.io.lock import locked
-from releo_da.io.series import Series
 from releo_da.io.tile_plan import PLAN
 from releo_da.runs.cycle import Service
 from releo_da.runs.set_aside import retry
@@ -169,7 +172,7 @@ def service_of(
     document: Document,
     options: Options,
     root: Path,
-    seen: Callable[[Series, Path], Series] = lambda series, path: series,
+    place: Callable[[xr.Dataset, Path], xr.Dataset] = lambda pixels, path: pixels,
     once: bool = True,
 ) -> Iterator[Service]:
     """The service of a configuration in a run directory, which is locked for as long.
@@ -178,8 +181,8 @@ def service_of(
         document: the configuration.
         options: where, and on which device.
         root: the run directory; made where the configuration is sound.
-        seen: is given every file that was read and its path, and says how it goes on; an error of
-            it refuses the file.
+        place: is given the pixel axis of every file and its path, and says how it goes on; an
+            error of it refuses the file.
         once: whether it makes one sweep, of which the log says nothing where it finds nothing new.
 
     Raises:
@@ -213,7 +216,9 @@ def service_of(
             members=settings["members"],
             start=None if document.period is None else days(document.period[0]),
             inbox=lambda: arrived(inbox, pattern),
-            read=lambda path: seen(read(path), path),
+            read=read,
+            judge=partial(suspicions, accept=source.get("accept", ())),
+            place=place,
             reader=json.dumps([settings[key] for key in ("source", "period", "version")]),
             store=store,
             log=log,

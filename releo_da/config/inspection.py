@@ -155,7 +155,7 @@ def entries_of(document: Document) -> list[dict[str, Any]]:
     wanted = section(document, "cycle", cycle)
     folder, pattern = folder_and_pattern(wanted.inbox)
     inbox = document.resolve(folder)
-    files = arrived(inbox, pattern)
+    files = [file for file in arrived(inbox, pattern) if not file.wrong]
     if not files:
         raise InputError(f"{document.path}: cycle.inbox: {wanted.inbox} holds no file yet")
     source = with_files(document, with_paths(document, source_of(document)), inbox)

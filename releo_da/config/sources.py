@@ -19,8 +19,12 @@ from releo_da.config.nested_paths import folder_of, with_files
 from releo_da.config.registry import Registry
 from releo_da.config.sensor_paths import with_paths
 from releo_da.io import Series, drop_duplicates, merge, read_cube, read_points, read_table
+from releo_da.io.by_date import ByDate
+from releo_da.io.cube import open_cube
 from releo_da.io.names import require
+from releo_da.io.points import open_points
 from releo_da.io.strips import Mend
+from releo_da.io.times import isoformat
 from releo_da.observation.faults import KINDS, find_faults
 from releo_da.observation.offset import corrected, find_offsets
 from releo_da.types import Acquisition, InputError
@@ -33,12 +37,27 @@ ACCEPT = """
 def checked(read: Callable[..., Series]) -> Callable[..., Series]:
     """A reader with the option ``accept`` that refuses what is surely wrong, and logs the rest."""
 
+    def judged(series: Series, path: object, accept: Sequence[str]) -> Series:
+        return series._replace(log=[*series.log, *suspicions(series, path, accept)])
+
+    return _accepting(read, judged)
+
+
+def unjudged(read: Callable[..., Any]) -> Callable[..., Any]:
+    """A reader with the option ``accept``, of which every date is judged later, by itself."""
+    return _accepting(read, lambda found, path, accept: found)
+
+
+def _accepting(
+    read: Callable[..., Any], judged: Callable[[Any, object, Sequence[str]], Any]
+) -> Callable[..., Any]:
+    """A reader with the option ``accept``, and what becomes of what it read."""
+
     @wraps(read)
-    def reading(*, accept: Sequence[str] = (), **options: Any) -> Series:
+    def reading(*, accept: Sequence[str] = (), **options: Any) -> Any:
         for kind in accept:
             require(kind, KINDS, f"{options['path']}: key 'accept'", "kind")
-        series = read(**options)
-        return series._replace(log=[*series.log, *suspicions(series, options["path"], accept)])
+        return judged(read(**options), options["path"], accept)
 
     own = inspect.signature(read)
     option = inspect.Parameter("accept", inspect.Parameter.KEYWORD_ONLY, default=())
@@ -86,6 +105,25 @@ READERS = Registry(
 )
 
 
+def open_cube_by_date(*arguments: Any, **options: Any) -> ByDate:
+    """A cube to be read date by date."""
+    return open_cube(*arguments, **options).by_date()
+
+
+OPENERS = Registry(
+    "reader",
+    {
+        "points": unjudged(open_points),
+        "cube": unjudged(wraps(open_cube)(open_cube_by_date)),
+        "table": unjudged(read_table),
+    },
+    supplied=("period",),
+    key="reader",
+    several=True,
+)
+"""Readers of a service, which are given one file of the inbox: date by date, but for tables."""
+
+
 def resolved_sources(document: Document) -> list[dict[str, Any]]:
     """The entries of ``source`` with their paths found.
 
@@ -129,7 +167,10 @@ def check_offsets(series: Series) -> tuple[Mend, frozenset[str], list[dict[str, 
         series: all of a run, or a sample of its pixels.
     """
     offsets = find_offsets(series.acquisitions, series.channels)
-    log = [{"kind": "offset", **o._asdict(), "message": str(o)} for o in offsets]
+    log = [
+        {"kind": "offset", **o._asdict(), "time": isoformat(o.time), "message": str(o)}
+        for o in offsets
+    ]
 
     def mend(acquisitions: Sequence[Acquisition]) -> list[Acquisition]:
         return corrected(acquisitions, offsets, series.channels)

@@ -11,8 +11,8 @@ from releo_da.config.last_call import line as call_line
 from releo_da.config.report import LEDGER
 from releo_da.cycling.ledger import Ledger
 from releo_da.cycling.records import DUPLICATE, FAILED, LATE, REPLACED, WAITING
-from releo_da.io.times import isoformat, today
-from releo_da.runs.store import DIGITS, last_state, refuse_lost
+from releo_da.io.times import today
+from releo_da.runs.store import DIGITS, last_state, named, refuse_lost
 from releo_da.types import InputError
 
 LABELS = {
@@ -94,8 +94,8 @@ def damaged(root: Path, ledger: Ledger) -> str | None:
 
 def _told(arrival: Any) -> dict[str, str]:
     """An acquisition as it is named to people: time, sensor, product, file, digits."""
-    named: dict[str, str] = arrival._asdict() | {"time": isoformat(arrival.time)}
-    return named | {"digits": named.pop("identity")[:DIGITS]}
+    told = named(arrival)
+    return told | {"digits": told.pop("identity")[:DIGITS]}
 
 
 def call_lines(found: dict[str, Any]) -> list[str]:
@@ -131,8 +131,8 @@ def lines(found: dict[str, Any]) -> list[str]:
         "unclear": "{product} ({file})",
         "refused": "{file}: {error}",
     }.items():
-        named = [f"{kind}: {words.format(**one)}{left_since(one)}" for one in found[kind]]
-        if len(named) > SHOWN:
-            told.append(f"{kind}: {len(named)} in all, --json lists them; the last {SHOWN}:")
-        told += named[-SHOWN:]
+        texts = [f"{kind}: {words.format(**one)}{left_since(one)}" for one in found[kind]]
+        if len(texts) > SHOWN:
+            told.append(f"{kind}: {len(texts)} in all, --json lists them; the last {SHOWN}:")
+        told += texts[-SHOWN:]
     return told

@@ -93,6 +93,9 @@ def made_plan(
     """
     refused = []
     for file in files:
+        if file.wrong:
+            refused.append(file.wrong)
+            continue
         try:
             cube = opened_cube(document, source, file.path)
         except READABLE as error:

@@ -49,6 +49,7 @@ from releo_da.io import JsonLines, create_run_directory
 from releo_da.io.inbox import Arrived, arrived, folder_and_pattern
 from releo_da.io.lock import locked
 from releo_da.io.tile_plan import TILES, Plan
+from releo_da.io.times import isoformat
 from releo_da.types import InputError
 
 Plain = dict[str, Any]
@@ -122,7 +123,7 @@ class Tiled:
         told = Told(0, Counter(), 0, Counter(unread))
         if plan is None:
             return told
-        listing = _digest([[file[1:] for file in files], self.depends])
+        listing = _digest([[file.key for file in files], self.depends])
         standing = read_standing(self.root)["tiles"]
         named = {tile.name: tile for tile in plan.tiles}
         held = {name: about for name, about in standing.items() if name in named}
@@ -159,7 +160,8 @@ class Tiled:
     def _tell(self, name: str, found: Plain, warn: Callable[[str], None]) -> None:
         came_on = found["outcome"] in (DONE, STOPPED)
         if not came_on or found["assimilated"] or found["undone"]:
-            self.log.write({"kind": "tile", "tile": name, **found})
+            time = {"time": isoformat(found["time"])} if "time" in found else {}
+            self.log.write({"kind": "tile", "tile": name, **found, **time})
         if not came_on:
             warn(f"releo-da: tile {name}: {' '.join(found['error'].split())}")
 

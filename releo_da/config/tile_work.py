@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import xarray as xr
+
 from releo_da.config.cycle_sums import SUMS, kept_sums, sums_of
 from releo_da.config.cycling import service_of
 from releo_da.config.document import Document, load
@@ -21,7 +23,6 @@ from releo_da.config.serving import scores_of
 from releo_da.config.standing import BUSY, DEFECT, DONE, INPUT, STOPPED
 from releo_da.config.threads import one_thread
 from releo_da.io import write_json
-from releo_da.io.series import Series
 from releo_da.io.tile_plan import TILES
 from releo_da.io.tiles import Tile, of_tile
 from releo_da.types import InputError
@@ -90,15 +91,15 @@ def _swept(
     out = root / TILES / tile.name
     document = document_of(config, settings, tile)
 
-    def seen(series: Series, path: Path) -> Series:
-        return series._replace(pixels=of_tile(series.pixels, tile, grid, str(path)))
+    def place(pixels: xr.Dataset, path: Path) -> xr.Dataset:
+        return of_tile(pixels, tile, grid, str(path))
 
     options = Options(out=out, device=device, quiet=True)
 
     def asked() -> bool:
         return (root / STOP).exists()
 
-    with service_of(document, options, out, seen) as service:
+    with service_of(document, options, out, place) as service:
         swept = service.sweep(asked)
         last = service.ledger.last()
         before = kept_sums(out)

@@ -1,8 +1,11 @@
 """The files of an inbox as they were when they were read: part of the ledger.
 
-file      name, size, time of modification, what reading depends on; the error of the unreadable,
+file      name, size, time of the last change, what reading depends on; the error of the unreadable,
           and until when a file that did not change is not read again
 unclear   products without a clear pixel, by file
+
+The column of the time is called ``modified``: in ledgers of former versions it holds the time of
+modification. The files of their inbox are read once more, and found known.
 """
 
 from __future__ import annotations
@@ -23,13 +26,13 @@ class ReadFiles:
     def __init__(self, db: sqlite3.Connection) -> None:
         self.db = db
 
-    def has(self, name: str, size: int, modified: int, reader: str, today: float) -> bool:
+    def has(self, name: str, size: int, changed: int, reader: str, today: float) -> bool:
         """Whether a file was dealt with as it is now, by the reader as it is now.
 
         Args:
             name: within the inbox.
             size: in bytes.
-            modified: nanoseconds.
+            changed: nanoseconds.
             reader: what reading depends on.
             today: days since 1970-01-01 UTC.
         """
@@ -37,13 +40,13 @@ class ReadFiles:
             "SELECT 1 FROM file WHERE name=? AND size=? AND modified=? AND reader=? "
             "AND (until IS NULL OR until>?)"
         )
-        return self.db.execute(query, (name, size, modified, reader, today)).fetchone() is not None
+        return self.db.execute(query, (name, size, changed, reader, today)).fetchone() is not None
 
     def record(
         self,
         name: str,
         size: int,
-        modified: int,
+        changed: int,
         reader: str,
         acquisitions: int = 0,
         known: int = 0,
@@ -56,7 +59,7 @@ class ReadFiles:
         Args:
             name: within the inbox.
             size: in bytes.
-            modified: nanoseconds.
+            changed: nanoseconds.
             reader: what reading depends on.
             acquisitions: number of them that it holds.
             known: how many of these had arrived before, in another file.
@@ -65,7 +68,7 @@ class ReadFiles:
             until: days since 1970-01-01 UTC from which on it is read again though it did not
                 change, or None for never.
         """
-        values = (name, size, modified, reader, acquisitions, known, error, until, now())
+        values = (name, size, changed, reader, acquisitions, known, error, until, now())
         with self.db:
             self.db.execute("INSERT OR REPLACE INTO file VALUES (?,?,?,?,?,?,?,?,?)", values)
             self.db.execute("DELETE FROM unclear WHERE file=?", (name,))

@@ -8,18 +8,19 @@ chunks is more than `STRIP` bytes, it is read in several strips, and decompresse
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import partial, wraps
-from typing import ParamSpec
+from functools import partial
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from releo_da.io.angles import Option
-from releo_da.io.auxiliary import FieldOption, own_columns, with_fields
+from releo_da.io.auxiliary import FieldOption, with_fields
+from releo_da.io.by_date import ByDate, whole
+from releo_da.io.content import Content, with_named
 from releo_da.io.dates import TimeOption
 from releo_da.io.errors import ErrorOption
 from releo_da.io.grids import Positions, compact, land, narrowed
@@ -30,7 +31,7 @@ from releo_da.io.missing import fills
 from releo_da.io.periods import CompositeOption
 from releo_da.io.place import Grid, grid_of
 from releo_da.io.platforms import SensorOption
-from releo_da.io.reading import Content, assemble, selected
+from releo_da.io.reading import assemble, selected
 from releo_da.io.series import Series
 from releo_da.io.source import channels_of, opened_source
 from releo_da.io.stores import PathOption
@@ -39,8 +40,6 @@ from releo_da.io.values import VALID, Name, Numbers
 
 STRIP = 256 * 2**20
 """Bytes of a strip in memory."""
-
-Options = ParamSpec("Options")
 
 
 @dataclass
@@ -89,10 +88,13 @@ class Cube:
         Raises:
             InputError: as `open_cube`.
         """
-        self._check_room(len(self.rows))
-        with self.opening() as (dataset, _):
-            part = dataset.isel({dim: compact(kept) for dim, kept in self.positions.items()})
-            return self.assembled(self._with_fields(part, self.rows), self.rows, self.columns, True)
+        return self.by_date().series()
+
+    def by_date(self) -> ByDate:
+        """All of it, to be read one date after the other."""
+        rows, columns = self.rows, self.columns
+        pixels, given = self.grid.pixels(rows, columns), self._given(rows, columns)
+        return ByDate(self.opening, self.layout, self.positions, self.content, pixels, given)
 
     def read(self, rows: NDArray[np.intp]) -> Series:
         """Some rows of it, in ascending order: every time and every column, seen or not.
@@ -108,8 +110,8 @@ class Cube:
             self._check_room(len(self._rows))
             kept = {**self.positions, row_axis: self._rows}
             with self.opening() as (dataset, _):
-                used = _used(dataset, self.layout, self.content)
-                part = used.isel({dim: compact(k) for dim, k in kept.items()}).load()
+                named = with_named(dataset, self.layout, self.content)
+                part = named.isel({dim: compact(k) for dim, k in kept.items()}).load()
             self._held = self._with_fields(part, self._rows)
         part = self._held.isel({row_axis: compact(np.searchsorted(self._rows, rows))})
         return self.assembled(part, rows, self.columns, False)
@@ -140,11 +142,14 @@ class Cube:
         whole: bool,
     ) -> Series:
         """The series of pixels that are in memory; see `releo_da.io.reading.assemble`."""
-        given = None
-        if self.wanted is not None:
-            given = self.wanted[np.ix_(rows, columns)].reshape(1, -1)
-        pixels = self.grid.pixels(rows, columns)
+        pixels, given = self.grid.pixels(rows, columns), self._given(rows, columns)
         return assemble(part, self.layout, pixels, self.content, given, whole)
+
+    def _given(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.bool_] | None:
+        """What of some rows and columns is estimated, ``[1, pixel]``; None where all of it is."""
+        if self.wanted is None:
+            return None
+        return self.wanted[np.ix_(rows, columns)].reshape(1, -1)
 
 
 def open_cube(
@@ -246,7 +251,7 @@ def open_cube(
     with opening() as (dataset, layout):
         positions = selected(dataset, layout, select, period)
         positions = narrowed(positions, dataset, layout, window, stride)
-        used = _used(dataset, layout, content)
+        named = with_named(dataset, layout, content)
         return Cube(
             opening,
             layout,
@@ -254,50 +259,20 @@ def open_cube(
             content,
             grid_of(dataset, layout, crs),
             land(mask, dataset, layout),
-            _strip_rows(used, layout, positions),
+            _strip_rows(named, layout, positions),
         )
 
 
-def _read(function: Callable[Options, Cube]) -> Callable[Options, Series]:
-    """The function that opens a cube, made one that reads it whole."""
-
-    @wraps(function)
-    def read(*arguments: Options.args, **options: Options.kwargs) -> Series:
-        return function(*arguments, **options).series()
-
-    return read
+read_cube = whole(open_cube)
 
 
-read_cube = _read(open_cube)
-
-
-def _used(dataset: xr.Dataset, layout: Layout, content: Content) -> xr.Dataset:
-    """The file without the maps that no option names."""
-    c = content
-    named = _texts([c.values, c.channels, c.clear, c.angles, c.error, own_columns(c.auxiliary)])
-    row_axis = layout.space[0]
-    return dataset.drop_vars(
-        [n for n, v in dataset.variables.items() if row_axis in v.dims and n not in named
-         and n not in dataset.coords]
-    )  # fmt: skip
-
-
-def _texts(value: object) -> set[str]:
-    """All texts of nested lists and mappings."""
-    if isinstance(value, str):
-        return {value}
-    if isinstance(value, Mapping):
-        return _texts([*value.keys(), *value.values()])
-    return set().union(*map(_texts, value)) if isinstance(value, list | tuple) else set()
-
-
-def _strip_rows(used: xr.Dataset, layout: Layout, positions: Positions) -> int:
+def _strip_rows(named: xr.Dataset, layout: Layout, positions: Positions) -> int:
     """Rows of a strip: whole chunks where they fit into `STRIP` bytes, else a part of one."""
     row_axis, per_row, chunk = layout.space[0], 0, 1
-    for array in used.variables.values():
+    for array in named.variables.values():
         if row_axis in array.dims:
             others = [
-                positions[str(d)].size if d in positions else used.sizes[d]
+                positions[str(d)].size if d in positions else named.sizes[d]
                 for d in array.dims
                 if d != row_axis
             ]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from releo_da.io.angles import Option
-from releo_da.io.auxiliary import FieldOption, with_fields
+from releo_da.io.auxiliary import FieldOption
+from releo_da.io.by_date import ByDate, whole
+from releo_da.io.content import Content
 from releo_da.io.dates import TimeOption
 from releo_da.io.errors import ErrorOption
 from releo_da.io.masks import Rule
@@ -13,15 +16,14 @@ from releo_da.io.missing import fills
 from releo_da.io.periods import CompositeOption
 from releo_da.io.place import point_pixels
 from releo_da.io.platforms import SensorOption
-from releo_da.io.reading import Content, assemble, selected
-from releo_da.io.series import Series
+from releo_da.io.reading import selected
 from releo_da.io.source import channels_of, opened_source
 from releo_da.io.stores import PathOption
 from releo_da.io.times import Moment
 from releo_da.io.values import VALID, Name, Numbers
 
 
-def read_points(
+def open_points(
     path: PathOption,
     sensor: SensorOption,
     values: str | dict[str, str],
@@ -44,7 +46,7 @@ def read_points(
     error: ErrorOption | None = None,
     composite: CompositeOption | None = None,
     auxiliary: dict[str, FieldOption] | None = None,
-) -> Series:
+) -> ByDate:
     """Read a series of points; their ids are their positions in the file, from 0.
 
     Args:
@@ -85,7 +87,8 @@ def read_points(
             numbers or maps (`releo_da.io.auxiliary`).
 
     Returns:
-        The series, with all selected points whether seen or not.
+        The points, of which nothing but their places was read; `read_points`, with the same
+        arguments, gives their series, with all selected points whether seen or not.
 
     Raises:
         InputError: file, name, rule or sensor is wrong, or nothing is left to assimilate.
@@ -107,10 +110,13 @@ def read_points(
         labels,
         auxiliary,
     )
-    opened = opened_source(path, dims, ("pixel",), values, time, overpass, composite)
-    with opened as (dataset, layout):
+    opening = partial(opened_source, path, dims, ("pixel",), values, time, overpass, composite)
+    with opening() as (dataset, layout):
         positions = selected(dataset, layout, select, period)
-        part = dataset.isel(positions)
-        pixels = point_pixels(part, layout, positions[layout.space[0]].astype("int64"), crs)
-        part = with_fields(part, layout, pixels, auxiliary)
-        return assemble(part, layout, pixels, content)
+        points = positions[layout.space[0]]
+        part = dataset.isel({layout.space[0]: points})
+        pixels = point_pixels(part, layout, points.astype("int64"), crs)
+        return ByDate(opening, layout, positions, content, pixels)
+
+
+read_points = whole(open_points)

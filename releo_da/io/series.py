@@ -17,6 +17,7 @@ from torch import Tensor
 
 from releo_da.io.auxiliary import joined_fields
 from releo_da.io.names import require
+from releo_da.io.times import isoformat
 from releo_da.types import Acquisition, InputError
 
 MINUTE = 1 / 1440
@@ -127,7 +128,7 @@ def drop_duplicates(
             {
                 "kind": "duplicate",
                 "product": item.product,
-                "time": item.time,
+                "time": isoformat(item.time),
                 "sensor": item.sensor,
                 "kept": chosen.product,
                 "reason": "suspicious" if item.product in suspicious else series.duplicates,

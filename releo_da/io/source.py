@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from releo_da.io.content import LENGTH
 from releo_da.io.dates import TimeOption, moments_of
 from releo_da.io.layout import Layout, make_layout
 from releo_da.io.names import listed
 from releo_da.io.periods import CompositeOption
-from releo_da.io.reading import LENGTH
 from releo_da.io.stores import PathOption, file_pattern, opened_series, paths_of
 from releo_da.io.times import from_days
 from releo_da.io.values import Name

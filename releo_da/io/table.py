@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from releo_da.io.angles import Option
 from releo_da.io.auxiliary import FieldOption, with_fields
+from releo_da.io.content import Content
 from releo_da.io.dates import TimeOption, moments_of
 from releo_da.io.errors import PARTS, ErrorOption
 from releo_da.io.layout import Layout
@@ -30,7 +31,7 @@ from releo_da.io.names import require
 from releo_da.io.periods import CompositeOption
 from releo_da.io.place import point_pixels
 from releo_da.io.platforms import SensorOption, named_sensors, sensor_rule
-from releo_da.io.reading import Content, assemble
+from releo_da.io.reading import assemble
 from releo_da.io.reading_log import NothingClear
 from releo_da.io.selection import in_period
 from releo_da.io.series import Series, merge

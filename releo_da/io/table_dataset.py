@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from releo_da.io.angles import AUXILIARY
 from releo_da.io.auxiliary import own_columns
+from releo_da.io.content import LENGTH, Content
 from releo_da.io.errors import error_rules, sources
 from releo_da.io.names import require, require_in_file
-from releo_da.io.reading import LENGTH, Content
 from releo_da.io.reading_log import NothingClear
 from releo_da.io.rows import Rows, spread_rows
 from releo_da.io.tables import text_column

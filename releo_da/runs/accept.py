@@ -8,7 +8,8 @@ product, identity), so the one that is kept does not depend on which came first:
     after the last cycle                 waits
     before it, in the replay window      the chain is undone back to the last kept state before it;
                                          it waits, and so does everything that was undone
-    before the window                    late: recorded, not assimilated
+    before the window                    late: recorded, not assimilated; delivered again under a
+                                         longer window it is accepted
 
 The window is counted in days of acquisition before the latest one that was ever assimilated, never
 by the clock on the wall. A product that takes the place of an assimilated one of its pass undoes
@@ -20,7 +21,7 @@ A chain is undone only where everything after the state it goes back to is still
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -113,7 +114,8 @@ def accept(
     ledger: Ledger,
     replay_days: float,
     arrival: Arrival,
-    acquisition: Acquisition,
+    clear: int,
+    load: Callable[[], Acquisition],
     pixels: xr.Dataset,
     present: Collection[str],
     rule: str,
@@ -121,21 +123,24 @@ def accept(
     """Keep an acquisition and say what becomes of it; None where it was known and changes nothing.
 
     A known content changes something where its file held another one of the same product: that is
-    a correction by what arrived before in another file.
+    a correction by what arrived before in another file. And one that was late before, where the
+    window has become longer: it is accepted as if it were new.
 
     Args:
         root: the run directory.
         ledger: of the run.
         replay_days: length of the replay window.
         arrival: who it is.
-        acquisition: what it holds.
+        clear: number of values that it sees.
+        load: reads it; called where it is kept.
         pixels: its pixel axis.
         present: identities that its file holds.
         rule: which of several products of a pass is kept.
     """
     known = ledger.queue.find(arrival.identity)
-    new = Accepted(arrival, int(acquisition.seen.sum()), "")
-    again = known is not None and not known.withdrawn
+    new = Accepted(arrival, clear, "")
+    late = known is not None and known.status == LATE
+    again = known is not None and not known.withdrawn and not late
     if known is not None and again:
         new = known._replace(arrival=arrival)
     others = ledger.queue.near(arrival.sensor, arrival.time, 2 * MINUTE)
@@ -146,14 +151,14 @@ def accept(
         if (one.arrival.key[:3], one.arrival.file) == (arrival.key[:3], arrival.file)
         and one.arrival.identity not in present
     ]
-    if again and (new.status == LATE or not gone):
+    if again and not gone:
         return None
     last = ledger.last()
     decision = decide([*here, new], gone, rule, None if last is None else last.arrival.key)
     possible, after = _base(ledger, replay_days, arrival.key, decision, others)
     if not possible:
-        return _late(ledger, new, again)
-    write_acquisition(copy_of(root, arrival.identity), acquisition, pixels)
+        return None if late else _late(ledger, new, again)
+    write_acquisition(copy_of(root, arrival.identity), load(), pixels)
     undone = ledger.queue.take(new, *decision[:3], after)
     found = ledger.queue.find(arrival.identity) or new
     return Taken(found.status, found.reason, after, undone)

@@ -39,19 +39,20 @@ from releo_da.cycling.ledger import Arrival, Ledger
 from releo_da.diagnostics.alarms import Rules
 from releo_da.io import JsonLines, merge
 from releo_da.io.acquisition_file import read_acquisition
+from releo_da.io.by_date import ByDate
 from releo_da.io.inbox import Arrived
 from releo_da.io.series import Series
 from releo_da.io.state_rows import reading_state
 from releo_da.io.times import isoformat, today
 from releo_da.runs.accept import copy_of
-from releo_da.runs.intake import Intake, bare
+from releo_da.runs.intake import Intake, Judge, bare
 from releo_da.runs.judged import Judged
 from releo_da.runs.located import Locating, told
 from releo_da.runs.model import Model
 from releo_da.runs.outputs import Write
 from releo_da.runs.retention import retain, tidy
 from releo_da.runs.set_aside import its_own
-from releo_da.runs.store import Store, ids_of
+from releo_da.runs.store import Store, ids_of, named
 from releo_da.runs.turn import Turn, prior, turn, widened
 from releo_da.runs.watched import Watching
 from releo_da.types import Acquisition, InputError, State
@@ -83,7 +84,7 @@ class Service:
         members: ensemble size.
         start: time of the prior ensemble (days), or None for that of the first acquisition.
         inbox: lists the files that are there.
-        read: reads one of them.
+        read: reads one of them at once, or opens it to be read date by date.
         reader: what `read` depends on; a file is read again when it changes.
         store: where cycles are committed.
         log: facts found on the way.
@@ -96,6 +97,8 @@ class Service:
         ahead_days: how far ahead of the clock an acquisition may be dated.
         today: the clock of the machine, days since 1970-01-01.
         duplicates: which of several products of a pass is kept, of a file that has nothing clear.
+        judge: judges every date by itself (`releo_da.runs.intake`).
+        place: says how the pixel axis of a file goes on.
     """
 
     model: Model
@@ -103,7 +106,7 @@ class Service:
     members: int
     start: float | None
     inbox: Callable[[], Sequence[Arrived]]
-    read: Callable[[Path], Series]
+    read: Callable[[Path], Series | ByDate]
     reader: str
     store: Store
     log: JsonLines
@@ -116,6 +119,8 @@ class Service:
     ahead_days: float = 1.0
     today: Callable[[], float] = today
     duplicates: str = "best"
+    judge: Judge = lambda series, where: []
+    place: Callable[[xr.Dataset, Path], xr.Dataset] = lambda pixels, path: pixels
 
     @property
     def ledger(self) -> Ledger:
@@ -135,7 +140,8 @@ class Service:
     @cached_property
     def intake(self) -> Intake:
         """What accepts the files of the inbox."""
-        parts = (self.store.root, self.ledger, self.replay_days, self.read, self.reader, self.log)
+        reading = (self.read, self.judge, self.place, self.reader)
+        parts = (self.store.root, self.ledger, self.replay_days, *reading, self.log)
         return Intake(*parts, self.ahead_days, self.today, self.duplicates)
 
     @cached_property
@@ -144,7 +150,7 @@ class Service:
         return Watching(self.ledger, self.rules, self.log)
 
     def sweep(self, stop: Callable[[], bool] = lambda: False) -> Swept:
-        """Assimilate what has arrived; ``stop`` is asked before each file and each acquisition."""
+        """Assimilate what has arrived; ``stop`` is asked before each file, date and cycle."""
         found = self.intake.take_in(self.inbox(), self.store.pixels, stop)
         self.store.resume()
         self.located.renew()
@@ -169,7 +175,7 @@ class Service:
         """Record and log an acquisition whose assimilation failed."""
         self.ledger.queue.fail(arrival.identity, repr(error))
         trace = "".join(format_exception(error))
-        about = {**arrival._asdict(), "error": repr(error), "trace": trace}
+        about = {**named(arrival), "error": repr(error), "trace": trace}
         self.log.write({"kind": "failed", **about})
         self.failed.append(f"{isoformat(arrival.time)} {arrival.sensor} {arrival.file}: {error!r}")
 
@@ -200,7 +206,7 @@ class Service:
         work = partial(self._turn, model, ids_of(joined.pixels), joined.acquisitions[0], factor)
         stood = self.watching.standing(before)
         cycle, done = store.commit(arrival, joined.pixels, work, stood)
-        about = arrival._asdict() | {"cycle": cycle.number, "rejected": done.rejected}
+        about: dict[str, Any] = named(arrival) | {"cycle": cycle.number, "rejected": done.rejected}
         about["seconds"] = round(done.seconds, 3)
         self.log.write({"kind": "cycle", **about})
         if lacking:

@@ -1,8 +1,13 @@
 """Taking in what lies in the inbox: every new file is read once and its acquisitions are accepted.
 
+The dates of a file are looked at one after the other: who they are, and whether they can be
+believed, each by itself, so that neither depends on how dates were shared out among files. Then
+those that are new are accepted one by one (`releo_da.io.by_date`). One date is held in memory at a
+time, and between two of them the call may be asked to end.
+
 The row of a file is written when all its acquisitions have theirs. Where a sweep ends between the
-two, the next one reads the file again and finds its acquisitions known. One file is held in memory
-at a time, and from its row on the run does not need it any more.
+two, the next one reads the file again and finds its acquisitions known. From its row on the run
+does not need a file any more.
 
 A file that could not be read for a reason that may pass is read again by the next sweep. So is one
 that holds an acquisition dated ahead of the clock of the machine, from the day on at which it is
@@ -13,8 +18,10 @@ clock, and where it is wrong, or goes backwards, it only delays.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import xarray as xr
 
@@ -22,20 +29,33 @@ from releo_da.cycling.identity import identity
 from releo_da.cycling.ledger import Arrival, Ledger
 from releo_da.io import JsonLines, merge
 from releo_da.io.acquisition_file import read_acquisition
+from releo_da.io.by_date import ByDate, Dates, looked_at
 from releo_da.io.inbox import Arrived
 from releo_da.io.passing import passing
 from releo_da.io.reading_log import NothingClear
 from releo_da.io.series import Series
 from releo_da.io.times import isoformat
 from releo_da.runs.accept import Taken, accept, copy_of, withdraw
-from releo_da.runs.store import ids_of
-from releo_da.types import InputError
+from releo_da.runs.store import ids_of, named
+from releo_da.types import Acquisition, InputError
 
 READABLE = (OSError, ValueError, RuntimeError, LookupError, TypeError, MemoryError)
 """What the libraries that read a file may raise where it is damaged, foreign or too large."""
 
+Judge = Callable[[Series, str], list[dict[str, Any]]]
+"""``judge(series of one date, where)``: records for the log; refuses what is surely wrong."""
 
-class TakenIn(NamedTuple):
+
+class Unreadable(Exception):
+    """A date that was read could not be read again, or is another by now."""
+
+
+class Stopped(Exception):
+    """The call was asked to end between two dates."""
+
+
+@dataclass
+class TakenIn:
     """What the new files of an inbox held.
 
     Attributes:
@@ -44,9 +64,25 @@ class TakenIn(NamedTuple):
         undone: number of cycles that were undone for what they held.
     """
 
-    empty: list[str]
-    refused: list[str]
-    undone: int
+    empty: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    undone: int = 0
+
+
+class Head(NamedTuple):
+    """What is known of a date before it is accepted.
+
+    Attributes:
+        arrival: who it is.
+        clear: number of values that it sees.
+        odd: records for the log.
+        error: why it is refused, or None.
+    """
+
+    arrival: Arrival
+    clear: int
+    odd: list[dict[str, Any]]
+    error: str | None
 
 
 class Intake:
@@ -56,7 +92,10 @@ class Intake:
         root: the run directory, with the folder ``acquisitions``.
         ledger: of the run.
         replay_days: length of the replay window.
-        read: reads a file.
+        read: reads a file at once, or opens it to be read date by date.
+        judge: judges a date by itself.
+        place: is given the pixel axis of a file and its path, and says how it goes on; an error of
+            it refuses the file.
         reader: what `read` depends on; a file is read again when it changes.
         log: facts found on the way.
         ahead_days: how far ahead of the clock an acquisition may be dated.
@@ -70,7 +109,9 @@ class Intake:
         root: Path,
         ledger: Ledger,
         replay_days: float,
-        read: Callable[[Path], Series],
+        read: Callable[[Path], Series | ByDate],
+        judge: Judge,
+        place: Callable[[xr.Dataset, Path], xr.Dataset],
         reader: str,
         log: JsonLines,
         ahead_days: float,
@@ -78,23 +119,24 @@ class Intake:
         duplicates: str,
     ) -> None:
         self.root, self.ledger, self.replay_days = root, ledger, replay_days
-        self.read, self.reader, self.log = read, reader, log
+        self.read, self.judge, self.place = read, judge, place
+        self.reader, self.log = reader, log
         self.ahead_days, self.today, self.duplicates = ahead_days, today, duplicates
 
     def take_in(
         self, files: Sequence[Arrived], pixels: xr.Dataset | None, stop: Callable[[], bool]
     ) -> TakenIn:
-        """Accept what new files hold; ``stop`` is asked before each of them.
+        """Accept what new files hold; ``stop`` is asked before each of them, and between dates.
 
         Args:
             files: of the inbox, those that were dealt with among them.
             pixels: the axis of the run, which that of a file has to fit; None before the first.
             stop: whether to end.
         """
-        found = TakenIn([], [], 0)
+        found = TakenIn()
         axis: xr.Dataset | None = None
         for file in files:
-            if self.ledger.files.has(*file[1:], self.reader, self.today()):
+            if self.ledger.files.has(*file.key, self.reader, self.today()):
                 continue
             if stop():
                 break
@@ -102,66 +144,138 @@ class Intake:
             if axis is None:
                 axis = self._axis(pixels)
             try:
-                series = self.read(file.path)
-                mine = bare(series.pixels)
+                axis = self._take_in(file, axis, found, stop)
+            except Stopped:
+                break
+        return found
+
+    def _take_in(
+        self, file: Arrived, axis: xr.Dataset | None, found: TakenIn, stop: Callable[[], bool]
+    ) -> xr.Dataset | None:
+        """Accept a file; returns the axis of the run with its pixels."""
+        with ExitStack() as stack:
+            try:
+                dates, heads = self._looked_at(file, stack, stop)
+                mine = bare(dates.pixels)
                 axis = merge([mine] if axis is None else [bare(axis), mine]).pixels
             except NothingClear as error:
                 found.empty.append(str(error))
                 self.log.write({"kind": "all_masked", "path": file.name, **error.told()})
-                undone = self._withdraw(file, error.products, (), self.duplicates)
-                found = found._replace(undone=found.undone + undone)
-                self.ledger.files.record(*file[1:], self.reader, 0, 0, error.products)
+                found.undone += self._withdraw(file, error.products, (), self.duplicates)
+                self.ledger.files.record(*file.key, self.reader, 0, 0, error.products)
             except READABLE as error:
-                text = str(error) if isinstance(error, InputError) else f"{file.path}: {error!r}"
-                again = passing(error, file.path)
-                self._refuse(file, text + "; it is read again" * again, found)
-                until = 0.0 if again else None
-                self.ledger.files.record(*file[1:], self.reader, error=text, until=until)
+                again = not file.wrong and passing(error, file.path)  # which opens it
+                self._unread(file, error, again, found)
             else:
-                found = found._replace(undone=found.undone + self._accept(series, file, found))
-        return found
+                try:
+                    self._accept(file, dates, heads, found, stop)
+                except Unreadable as error:
+                    self._unread(file, error, True, found)
+        return axis
+
+    def _looked_at(
+        self, file: Arrived, stack: ExitStack, stop: Callable[[], bool]
+    ) -> tuple[Dates, list[Head]]:
+        """The dates of a file, open as long as the stack is, and what is known of each."""
+        if file.wrong:
+            raise InputError(file.wrong)
+        heads: list[Head] = []
+
+        def look(one: Series) -> None:
+            if heads and stop():
+                raise Stopped
+            (acquisition,) = one.acquisitions
+            name = identity(acquisition, ids_of(one.pixels))
+            about = acquisition.time, acquisition.sensor, acquisition.product
+            odd, error = self._judged(file, one, name)
+            clear = int(acquisition.seen.sum())
+            heads.append(Head(Arrival(name, *about, file.name), clear, odd, error))
+
+        dates = stack.enter_context(looked_at(self.read(file.path), look))
+        return dates._replace(pixels=self.place(dates.pixels, file.path)), heads
+
+    def _judged(
+        self, file: Arrived, one: Series, name: str
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """What is odd about a date, and why it is refused; what is known was judged before."""
+        if self.ledger.queue.find(name) is not None:
+            return [], None
+        try:
+            return self.judge(one, f"{file.path}, {one.acquisitions[0].product}"), None
+        except InputError as error:
+            return [], str(error)
+
+    def _unread(self, file: Arrived, error: Exception, again: bool, found: TakenIn) -> None:
+        """Record a file that cannot be read."""
+        plain = isinstance(error, InputError | Unreadable)
+        text = str(error) if plain else f"{file.path}: {error!r}"
+        self._refuse(file, text + "; it is read again" * again, found)
+        until = 0.0 if again else None
+        self.ledger.files.record(*file.key, self.reader, error=text, until=until)
 
     def _refuse(self, file: Arrived, text: str, found: TakenIn) -> None:
         found.refused.append(text)
         self.log.write({"kind": "refused", "file": file.name, "error": text})
 
-    def _accept(self, series: Series, file: Arrived, found: TakenIn) -> int:
-        """Accept the acquisitions of a file, then the file; returns the number of cycles undone."""
-        for record in series.log:
+    def _accept(
+        self,
+        file: Arrived,
+        dates: Dates,
+        heads: Sequence[Head],
+        found: TakenIn,
+        stop: Callable[[], bool],
+    ) -> None:
+        """Accept the acquisitions of a file, then the file."""
+        for record in dates.log:
             self.log.write(record)
-        ids = ids_of(series.pixels)
-        arrivals = [
-            Arrival(identity(one, ids), one.time, one.sensor, one.product, file.name)
-            for one in series.acquisitions
-        ]
-        present = {arrival.identity for arrival in arrivals}
+        present = {head.arrival.identity for head in heads}
         before = [self.ledger.queue.find(name) for name in present]
         known = sum(one is not None and one.arrival.file != file.name for one in before)
-        undone, latest = 0, self.today() + self.ahead_days
-        for arrival, acquisition in zip(arrivals, series.acquisitions, strict=True):
-            if arrival.time > latest:
+        latest = self.today() + self.ahead_days
+        order = sorted(range(len(heads)), key=lambda k: heads[k].arrival.time)
+        for position, k in enumerate(order):
+            head = heads[k]
+            if head.error is not None or head.arrival.time > latest:
                 continue
+            if position and stop():
+                raise Stopped
+            for record in head.odd:
+                self.log.write(record)
             taken = accept(
                 self.root,
                 self.ledger,
                 self.replay_days,
-                arrival,
-                acquisition,
-                series.pixels,
+                head.arrival,
+                head.clear,
+                lambda k=k: self._loaded(file, dates, k, heads[k].arrival),  # type: ignore[misc]
+                dates.pixels,
                 present,
-                series.duplicates,
+                dates.duplicates,
             )
             if taken is not None:
-                self._tell(arrival, taken)
-                undone += taken.undone
-        dark = [p for r in series.log if r["kind"] == "all_masked" for p in r["products"]]
-        undone += self._withdraw(file, dark, present, series.duplicates)
-        error, until = self._ahead(file, [a.time for a in arrivals if a.time > latest])
-        if error is not None:
-            self._refuse(file, error, found)
-        found_in = (len(arrivals), known, dark)
-        self.ledger.files.record(*file[1:], self.reader, *found_in, error=error, until=until)
-        return undone
+                self._tell(head.arrival, taken)
+                found.undone += taken.undone
+        dark = [p for r in dates.log if r["kind"] == "all_masked" for p in r["products"]]
+        found.undone += self._withdraw(file, dark, present, dates.duplicates)
+        errors = [head.error for head in heads if head.error is not None]
+        ahead, until = self._ahead(
+            file, [h.arrival.time for h in heads if h.arrival.time > latest and h.error is None]
+        )
+        told = ([of_dates(errors, len(heads))] if errors else []) + ([ahead] if ahead else [])
+        for text in told:
+            self._refuse(file, text, found)
+        found_in, error = (len(heads), known, dark), "; ".join(told) or None
+        self.ledger.files.record(*file.key, self.reader, *found_in, error=error, until=until)
+
+    def _loaded(self, file: Arrived, dates: Dates, k: int, arrival: Arrival) -> Acquisition:
+        """A date of the file, which is the one that was looked at."""
+        try:
+            acquisition = dates.load(k)
+        except READABLE as error:
+            raise Unreadable(f"{file.path}: {error!r}") from error
+        if identity(acquisition, ids_of(dates.pixels)) != arrival.identity:
+            raise Unreadable(f"{file.path}: it changed while it was read")
+        return acquisition
 
     def _withdraw(
         self, file: Arrived, products: Sequence[str], present: Collection[str], rule: str
@@ -188,7 +302,7 @@ class Intake:
         return error, first - self.ahead_days
 
     def _tell(self, arrival: Arrival, taken: Taken) -> None:
-        about = arrival._asdict()
+        about = named(arrival)
         if taken.reason:
             self.log.write({"kind": taken.status, **about, "reason": taken.reason})
         if taken.after is not None:
@@ -202,6 +316,12 @@ class Intake:
             _, held = read_acquisition(copy_of(self.root, one.arrival.identity))
             parts = [bare(merge([*parts, bare(held)]).pixels)]
         return parts[0].pixels if parts else None
+
+
+def of_dates(errors: Sequence[str], count: int) -> str:
+    """What is said of a file of which some dates are refused."""
+    more = f" ({len(errors)} of its {count} dates are refused)" if count > 1 else ""
+    return errors[0] + more
 
 
 def bare(pixels: xr.Dataset) -> Series:

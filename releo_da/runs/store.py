@@ -183,6 +183,11 @@ def product_of(arrival: Arrival) -> str:
     return f"products/{time}_{sensor}_{arrival.identity[:DIGITS]}.nc"
 
 
+def named(arrival: Arrival) -> dict[str, str]:
+    """An acquisition as logs and people are told of it, its time as a text."""
+    return arrival._asdict() | {"time": isoformat(arrival.time)}
+
+
 def ids_of(pixels: xr.Dataset) -> torch.Tensor:
     """Global ids of a pixel axis, ``[pixel]`` int64."""
     return torch.as_tensor(pixels["id"].values)

@@ -1,7 +1,9 @@
 """What lies in an inbox, and that one process holds a run directory."""
 
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -30,8 +32,36 @@ def test_hidden_files_and_folders_are_left_alone(tmp_path):
         path.write_text(name, encoding="utf-8")
     assert [file.name for file in arrived(tmp_path, "*.nc")] == ["a.nc", "b.nc"]
     assert [file.name for file in arrived(tmp_path, "**/*.nc")] == ["a.nc", "b.nc", "deep/e.nc"]
-    assert [file.name for file in arrived(tmp_path, "*")] == ["a.nc", "b.nc", "d.txt"]
+    files = [file.name for file in arrived(tmp_path, "*") if not file.wrong]
+    assert files == ["a.nc", "b.nc", "d.txt"]
     assert arrived(tmp_path, "a.nc")[0].size == 4
+
+
+def test_what_is_no_file_is_named_and_always_the_same(tmp_path):
+    (tmp_path / "a.nc").write_text("file", encoding="utf-8")
+    (tmp_path / "deep.nc").mkdir()
+    os.mkfifo(tmp_path / "pipe.nc")
+    before = arrived(tmp_path, "*")
+    assert [(one.name, bool(one.wrong)) for one in before] == [
+        ("a.nc", False), ("deep.nc", True), ("pipe.nc", True),
+    ]  # fmt: skip
+    assert "is a folder" in before[1].wrong and "named pipe" in before[2].wrong
+    (tmp_path / "deep.nc" / "b.nc").write_text("file", encoding="utf-8")
+    assert arrived(tmp_path, "*") == before
+    inside = arrived(tmp_path, "**/*")  # the pattern leads into the folder
+    assert [one.name for one in inside] == ["a.nc", "deep.nc/b.nc", "pipe.nc"]
+
+
+def test_a_file_written_over_is_another_whatever_its_time_of_modification(tmp_path):
+    path = tmp_path / "a.nc"
+    path.write_text("before", encoding="utf-8")
+    (before,), facts = arrived(tmp_path, "*"), path.stat()
+    time.sleep(0.02)  # the clock of a file system may tick every 10 ms
+    path.write_text("after!", encoding="utf-8")
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    (after,) = arrived(tmp_path, "*")
+    assert path.stat().st_mtime_ns == facts.st_mtime_ns and after.size == before.size
+    assert after.key != before.key
 
 
 def test_a_file_that_changes_is_another(tmp_path):
