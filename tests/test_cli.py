@@ -203,7 +203,8 @@ def test_run_directory_may_not_be_a_file(
 ) -> None:
     (tmp_path / "x").touch()
     assert run(monkeypatch, Commands(), "demo", "--out", str(tmp_path / "x")) == 2
-    assert "--out" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert told.startswith("releo-da: --out: ") and told.count("\n") == 1
 
 
 def test_help_does_not_wait_for_torch() -> None:

@@ -112,16 +112,31 @@ def ordered(value: Any) -> Any:
     return [ordered(part) for part in value] if isinstance(value, list) else value
 
 
+def channel_axis(source: Mapping[str, Any]) -> list[str]:
+    """Names along the channel axis, of a source as `settings_of` tells it."""
+    held = next((source[key] for key in AXIS if isinstance(source.get(key), list)), [])
+    return [str(name) for name, _ in held]
+
+
 def guard(root: Path, ledger: Ledger, settings: dict[str, Any], accept: bool) -> bool:
     """Whether what the coming cycles depend on is to be recorded, as it is new or another.
 
     Raises:
         InputError: it differs from what acquisitions were accepted with, and the change was not
-            asked for.
+            asked for, or is one of the channels or their order, along which copies and latents of
+            biases lie.
     """
     before = ledger.settings()
     if before == settings:
         return False
+    if before is not None and ledger.known() and accept:
+        was, now = (channel_axis(said["source"]) for said in (before, settings))
+        if was != now:
+            raise InputError(
+                f"{root}: the channels were {', '.join(was)} in this order and are "
+                f"{', '.join(now)}; copies of acquisitions and states lie along them, so that no "
+                "run goes on with others: undo the change, or give another --out"
+            )
     if before is not None and ledger.known() and not accept:
         keys = sorted(k for k in {*before, *settings} if before.get(k) != settings.get(k))
         told = "; ".join(f"{k} was {before.get(k)}, is {settings.get(k)}" for k in keys)

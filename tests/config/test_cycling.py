@@ -81,6 +81,9 @@ def test_cycle_resume_status_forecast(tmp_path: Path, run: Run, capsys) -> None:
     assert "greens up again" in (root / "report.html").read_text("utf-8")
     assert np.isfinite(ahead.lai.values).all()
     assert np.all(np.diff(ahead.lai_quantile.values, axis=0) >= 0)
+    log = [json.loads(line) for line in (root / "log.jsonl").read_text("utf-8").splitlines()]
+    times = [record["time"] for record in log if "time" in record]
+    assert len(times) >= 3 and all(str(np.datetime64(time)) == time for time in times)
     assert ahead.attrs["Conventions"].startswith("CF-")
     assert (root / "figures" / "ahead_lai.png").is_file()
     assert run("forecast", "run", "--until", "2020-05-11") == 2

@@ -47,6 +47,13 @@ def test_another_order_of_channels_is_another_system(tmp_path: Path, run: Run, c
     capsys.readouterr()
     assert run(*CYCLE) == 2
     assert "[['B8A', 'nir'], ['B04', 'red']]" in capsys.readouterr().err
+    before = (tmp_path / "run" / "config.yaml").read_bytes()
+    assert run(*CYCLE, "--set", "cycle.accept_changes=true") == 2
+    assert "were B04, B8A in this order and are B8A, B04" in capsys.readouterr().err
+    assert (tmp_path / "run" / "config.yaml").read_bytes() == before
+    config["source"][0]["channels"] = {"B04": "red", "B8A": "infrared"}  # as files call them
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    assert run(*CYCLE, "--set", "cycle.accept_changes=true") == 0
 
 
 def test_settings_are_kept_from_the_first_acquisition_that_is_accepted(
