@@ -19,7 +19,7 @@ Read at once is a file in which a static field has times.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -170,12 +170,12 @@ class _Pass:
 
     def __init__(self, file: ByDate, dataset: xr.Dataset) -> None:
         layout, content = file.layout, file.content
-        self.file, self.dataset = file, with_named(dataset, layout, content)
+        self.file, self.dataset = file, dataset
         self.times = file.positions[layout.time]
         dated = self.dataset.isel({layout.time: self.times})
         self.days = times_of(dated, layout)
         self.products = product_names(content.product, self.days, dated, layout)
-        self.portions = self.times // file.height(self.dataset)
+        self.portions = self.times // file.height(with_named(dataset, layout, content))
         space = {axis: compact(file.positions[axis]) for axis in layout.space}
         first = self.dataset.isel({**space, layout.time: self.times[:1]})
         made = with_fields(first, layout, file.pixels, content.auxiliary)
@@ -193,7 +193,10 @@ class _Pass:
             self._portion = None
             dates = np.flatnonzero(self.portions == number)
             kept = {**self.file.positions, dim: self.times[dates]}
-            found = self.dataset.isel({d: compact(p) for d, p in kept.items()}).load()
+            found = self.dataset.isel({d: compact(p) for d, p in kept.items()})
+            named = with_named(found, self.file.layout, self.file.content).load()
+            # Others stay in the file, and in the messages that say what it has.
+            found = found.assign({n: a.variable for n, a in named.data_vars.items()})
             self._portion = number, int(dates[0]), found
         _, first, held = self._portion
         return held.isel({dim: slice(k - first, k - first + 1)}).assign(self.fields)
@@ -220,7 +223,7 @@ class _Pass:
         counts: dict[str, Any] = {"read": 0, "rejected": Counter(), "by_channel": {}, "seen": 0}
         sensors = []
         for k in range(count):
-            sample.add(self.part(k))
+            sample.add(self.part(k), self.fields)
             read = self.read(k)
             self.usual.add(read.geometry, read.good)
             _count(counts, read.counts)
@@ -266,10 +269,11 @@ class _Sample:
         self.pixels = np.arange(int(np.prod(sizes))).reshape(sizes)[every].ravel()
         self.pieces: list[xr.Dataset] = []
 
-    def add(self, part: xr.Dataset) -> None:
-        """Keep the sample's pixels of a date."""
+    def add(self, part: xr.Dataset, fields: Mapping[str, xr.Variable]) -> None:
+        """Keep the sample's pixels of a date, with static fields."""
         space = {axis: slice(None, None, self.step) for axis in self.file.layout.space}
-        self.pieces.append(part.isel(space).copy(deep=True))
+        named = with_named(part, self.file.layout, self.file.content).assign(fields)
+        self.pieces.append(named.isel(space).copy(deep=True))
 
     def judge(self) -> None:
         """Refuse numbers that are no reflectances, and angles that are no degrees."""
