@@ -114,7 +114,7 @@ def ordered(value: Any) -> Any:
 
 def channel_axis(source: Mapping[str, Any]) -> list[str]:
     """Names along the channel axis, of a source as `settings_of` tells it."""
-    held = next((source[key] for key in AXIS if isinstance(source.get(key), list)), [])
+    held: list[Any] = next((source[key] for key in AXIS if isinstance(source.get(key), list)), [])
     return [str(name) for name, _ in held]
 
 

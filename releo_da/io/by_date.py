@@ -179,7 +179,7 @@ class _Pass:
         space = {axis: compact(file.positions[axis]) for axis in layout.space}
         first = self.dataset.isel({**space, layout.time: self.times[:1]})
         made = with_fields(first, layout, file.pixels, content.auxiliary)
-        self.fields = {n: made[n].variable for n in made.variables if n not in first.variables}
+        self.fields = {str(n): made[n].variable for n in made.variables if n not in first.variables}
         self.usual = UsualAngles()
         self.used: Kept = slice(None)
         self.clear: list[int] = []
