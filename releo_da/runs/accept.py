@@ -155,7 +155,7 @@ def accept(
         return None
     last = ledger.last()
     decision = decide([*here, new], gone, rule, None if last is None else last.arrival.key)
-    possible, after = _base(ledger, replay_days, arrival.key, decision, others)
+    possible, after = _base(ledger, replay_days, arrival.key, decision)
     if not possible:
         return None if late else _late(ledger, new, again)
     write_acquisition(copy_of(root, arrival.identity), load(), pixels)
@@ -177,7 +177,7 @@ def withdraw(ledger: Ledger, replay_days: float, one: Accepted, rule: str) -> Ta
     last = ledger.last()
     gone = [one.arrival.identity]
     decision = decide(others, gone, rule, None if last is None else last.arrival.key)
-    possible, after = _base(ledger, replay_days, one.arrival.key, decision, others)
+    possible, after = _base(ledger, replay_days, one.arrival.key, decision)
     if not possible:
         return Taken(LATE, TOO_LATE)
     undone = ledger.queue.take(None, *decision[:3], after)
@@ -186,11 +186,13 @@ def withdraw(ledger: Ledger, replay_days: float, one: Accepted, rule: str) -> Ta
 
 
 def _base(
-    ledger: Ledger, replay_days: float, key: Key, decision: Decision, others: Sequence[Accepted]
+    ledger: Ledger, replay_days: float, key: Key, decision: Decision
 ) -> tuple[bool, int | None]:
     """Whether a decision about a place in the order can be followed, and the cycle to go back to.
 
-    The window counts also where the chain was undone and ends before that place now.
+    The window counts also where the chain was undone and ends before that place now. Products of
+    the pass that win have their copies wherever the chain after that cycle has its own: copies are
+    given up in the order of all, up to that of a cycle of the chain (`releo_da.runs.retention`).
     """
     clock = ledger.clock()
     if clock is not None and min(decision.first or key, key)[0] < clock - replay_days:
@@ -199,8 +201,7 @@ def _base(
         return True, None
     base = ledger.before(decision.first)
     after = 0 if base is None else base.number
-    kept = all(one.kept for one in others if one.arrival.identity in decision.wins)
-    return kept and ledger.queue.all_kept(after), after
+    return ledger.queue.all_kept(after), after
 
 
 def _late(ledger: Ledger, new: Accepted, again: bool) -> Taken:

@@ -5,12 +5,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import xarray as xr
 import yaml
 
 from releo_da.config import commands
 from releo_da.config.cycle_settings import configured_channels
 from releo_da.cycling.ledger import Ledger
+from releo_da.observation.plausible import population
 
 from .served import CONFIG, CYCLE, Run, deliver, run
 
@@ -133,3 +136,37 @@ def test_windows_are_refused_with_the_reason(run: Run, tmp_path, capsys) -> None
     said = " ".join(capsys.readouterr().err.split())
     assert "'window' cannot run in `cycle`" in said and "run it with `hindcast`" in said
     assert not (tmp_path / "run").exists()
+
+
+def test_a_forgotten_offset_is_refused_in_one_file_and_in_many(tmp_path: Path, run: Run) -> None:
+    """Forty pixels of fields and soils on four dates, the third of which reads +0.1 everywhere."""
+    names = ("B02", "B03", "B04", "B05", "B8A", "B11")
+    known = population("sentinel2a", names).spectra.numpy()
+    values = known[np.random.default_rng(2).choice(len(known), (4, 40), replace=False)]
+    values[2] += 0.1
+    times = np.datetime64("2020-05-01T10:50", "ns") + np.arange(4) * np.timedelta64(5, "D")
+    data = xr.Dataset(
+        {"reflectance": (("time", "point", "band"), values)},
+        {
+            "time": times,
+            "band": list(names),
+            "x": ("point", 1.0 + 0.001 * np.arange(40)),
+            "y": ("point", np.full(40, 43.0)),
+        },
+        {"crs": "EPSG:4326"},
+    )
+    channels = json.dumps({name: name for name in names})
+    made = {}
+    for way, parts in (("one", [[0, 1, 2, 3]]), ("many", [[3], [2], [0], [1]])):
+        inbox = tmp_path / way
+        inbox.mkdir()
+        for part in parts:
+            data.isel(time=part).to_netcdf(inbox / f"{part[0]}.nc")
+        settings = ("--set", f"source.0.channels={channels}", "--set", f"cycle.inbox={way}")
+        assert run("cycle", "c.yaml", "--once", "--out", f"run {way}", "--quiet", *settings) == 0
+        with Ledger(tmp_path / f"run {way}" / "ledger.sqlite") as ledger:
+            (error,) = ledger.files.refused().values()
+        assert "2020-05-11T10:50:00: sentinel2a: all channels +0.100" in error
+        products = sorted((tmp_path / f"run {way}" / "products").iterdir())
+        made[way] = {path.name: path.read_bytes() for path in products}
+    assert made["one"] == made["many"] and len(made["one"]) == 3

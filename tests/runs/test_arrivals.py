@@ -196,3 +196,50 @@ def test_points_at_other_places_are_refused(tmp_path, service):
     moved["x"] = moved.x + 0.5
     deliver(inbox, moved, [4])
     assert "different places" in one.sweep().refused[0]
+
+
+def test_products_of_a_pass_some_seconds_apart_are_one_pass_in_two_sweeps(tmp_path, service):
+    """The second comes 45 s later in time, and sees less; the third 90 s, linked by the second."""
+    inbox, data = tmp_path / "inbox", season(clear=True)
+    deliver(inbox, data, [0], "a.nc")
+    one = service()
+    assert one.sweep().assimilated == 1
+    for number, name in enumerate(("b.nc", "c.nc"), 1):
+        other = data.assign_coords(time=data.time + number * np.timedelta64(45, "s"))
+        other["reflectance"] += 0.01 * number
+        other["cloud"][1:] = 1
+        deliver(inbox, other, [0], name)
+        assert one.sweep() == (0, [], [], 0)
+        assert one.ledger.counts()["duplicate"] == number
+
+
+def test_a_file_has_to_fit_what_waits_from_a_call_that_was_stopped(tmp_path, service):
+    inbox = tmp_path / "inbox"
+    deliver(inbox, season(), [0])
+    asked = iter([False, True])  # before the file, before the cycle
+    one = service()
+    assert one.sweep(lambda: next(asked)).assimilated == 0
+    assert one.ledger.counts()["waiting"] == 1
+    moved = season()
+    moved["x"] = moved.x + 0.5
+    deliver(inbox, moved, [4])
+    swept = service().sweep()
+    assert swept.assimilated == 1 and "different places" in swept.refused[0]
+
+
+def test_of_several_files_with_one_content_the_row_names_the_one_that_brought_it(
+    tmp_path, service
+):
+    """Written over, that one withdraws it; another one that held it too does not."""
+    inbox, data = tmp_path / "inbox", season(clear=True)
+    for name in ("a.nc", "b.nc"):
+        deliver(inbox, data, [0], name)
+    one = service()
+    assert one.sweep().assimilated == 1
+    assert one.ledger.last().arrival.file == "a.nc" and one.ledger.counts()["known"] == 1
+    dark = data.copy(deep=True)
+    dark["cloud"][:] = 1
+    deliver(inbox, dark, [0], "b.nc")
+    assert one.sweep().undone == 0
+    deliver(inbox, dark, [0], "a.nc")
+    assert one.sweep().undone == 1 and one.ledger.last() is None
