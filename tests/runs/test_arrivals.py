@@ -227,9 +227,7 @@ def test_a_file_has_to_fit_what_waits_from_a_call_that_was_stopped(tmp_path, ser
     assert swept.assimilated == 1 and "different places" in swept.refused[0]
 
 
-def test_of_several_files_with_one_content_the_row_names_the_one_that_brought_it(
-    tmp_path, service
-):
+def test_of_several_files_with_one_content_the_row_names_the_one_that_brought_it(tmp_path, service):
     """Written over, that one withdraws it; another one that held it too does not."""
     inbox, data = tmp_path / "inbox", season(clear=True)
     for name in ("a.nc", "b.nc"):
