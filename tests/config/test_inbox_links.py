@@ -59,7 +59,7 @@ def test_a_link_out_of_the_inbox_is_refused_unless_its_end_is_declared(
     with pytest.raises(InputError, match="leads outside the folders it may be in"):
         entries_of(document)
     monkeypatch.setenv("RELEO_DATA", str(place / "archive"))
-    assert len(read(file.path).acquisitions) == 1
+    assert len(read(file.path).series().acquisitions) == 1
     assert len(entries_of(document)) == 1
 
 
