@@ -10,16 +10,12 @@ form, or of a chain that was undone or restored since, is left out of account an
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from releo_da.config.finished import mapping_of
 from releo_da.cycling.ledger import Cycle, Ledger
-from releo_da.io import write_text_atomic
-from releo_da.types import InputError
+from releo_da.io.digested import read_digested, write_digested
 
 BASE = "base.json"
 
@@ -41,21 +37,15 @@ def kept_before(root: Path, ledger: Ledger) -> tuple[int, dict[str, Any]]:
         root: the run directory.
         ledger: of the run; the cycle has to be one of its chain.
     """
-    try:
-        found = mapping_of(root / BASE)
-        digest = found.pop("digest")
-        number, sha256, sums = int(found["number"]), str(found["state_sha256"]), found["sums"]
-    except (OSError, InputError, KeyError, TypeError, ValueError):
+    found = read_digested(root / BASE) or {}
+    if found.keys() != {"number", "state_sha256", "sums"}:
         return 0, NOTHING
-    sound = digest == _digest(found) and sums.keys() == NOTHING.keys()
-    return (number, sums) if sound and ledger.holds(number, sha256) else (0, NOTHING)
+    number, sums = int(found["number"]), dict(found["sums"])
+    sound = sums.keys() == NOTHING.keys() and ledger.holds(number, found["state_sha256"])
+    return (number, sums) if sound else (0, NOTHING)
 
 
 def keep_before(root: Path, cycle: Cycle, sums: Mapping[str, Any]) -> None:
     """Keep the sums up to a cycle that will not be undone."""
     found = {"number": cycle.number, "state_sha256": cycle.sha256, "sums": sums}
-    write_text_atomic(root / BASE, json.dumps({**found, "digest": _digest(found)}) + "\n")
-
-
-def _digest(found: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(found, sort_keys=True).encode("utf-8")).hexdigest()
+    write_digested(root / BASE, found)

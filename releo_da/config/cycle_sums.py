@@ -36,7 +36,7 @@ def sums_of(service: Service) -> dict[str, Any]:
     root, ledger = service.store.root, service.ledger
     number, held = kept_before(root, ledger)
     cycles = list(ledger.cycles(after=number))
-    begin = (ledger.clock() or 0.0) - service.replay_days
+    begin = service.window
     final = [one for one in cycles if one.arrival.time < begin]
     if final:
         held = added_to(held, final)

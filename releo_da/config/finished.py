@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,8 +19,17 @@ from releo_da.strict_text import bounded_text
 from releo_da.strict_yaml import LARGEST
 from releo_da.types import InputError
 
+CYCLING = ("ledger.sqlite", "tiles.json")
+"""What the directory of a cycling run holds, of one in tiles."""
+
+STARTED = b'{"kind": "started"'
+"""How the record of a start begins in a log."""
+
 LOG = 1 << 30
 """Bytes of a log; a service of years writes some hundred a cycle."""
+
+LATEST = 1 << 20
+"""Bytes of the log of a cycling run that are read, counted from its end."""
 
 DRAWN = 100
 """Products of a cycling run that are read, counted from the last."""
@@ -55,7 +66,8 @@ def finished(root: Path) -> Finished:
         if not (root / name).is_file():
             raise InputError(f"{root}: holds no {name}; a run directory is used whole, as written")
     text = text_of(root / "config.yaml", LARGEST)
-    log = records(root / "log.jsonl")
+    cycling = any((root / name).is_file() for name in CYCLING)
+    log = records(root / "log.jsonl", LATEST if cycling else LOG)
     made: dict[str, Any] = next((r for r in reversed(log) if r.get("kind") == "started"), {})
     if made.get("command") != "cycle":  # a run that was repeated is reported once
         log = log[len(log) - 1 - log[::-1].index(made) :] if made else log
@@ -71,19 +83,32 @@ def mapping_of(path: Path) -> dict[str, Any]:
     return parsed(path, text_of(path, SCORES))
 
 
-def records(path: Path) -> list[dict[str, Any]]:
+def records(path: Path, most: int = LOG) -> list[dict[str, Any]]:
     """The records of a log.
 
     Nothing of a result is in the log alone, and the loss of power may leave a line cut short or
     filled with zeros. Such lines are left out and counted in a record of the kind ``unreadable``.
 
+    Args:
+        path: of the log.
+        most: bytes, about, that are read from its end. In the place of what comes before them are
+            a record of the kind ``cut``, with the number of ``bytes``, and the last one of a start.
+
     Raises:
         InputError: the log is too large.
     """
-    if path.stat().st_size > LOG:
+    size = path.stat().st_size
+    if size > LOG:
         raise InputError(f"{path}: has more than {LOG} bytes; move it away, a new one is begun")
     found, unreadable = [], 0
     with path.open("rb") as file:
+        if size > most:
+            file.seek(size - most)
+            file.readline()
+            found.append({"kind": "cut", "bytes": file.tell()})
+            begun = last_line(path, STARTED)
+            with suppress(InputError, UnicodeDecodeError):
+                found += [] if begun is None else [parsed(path, begun.decode())]
         for line in filter(None, map(bytes.strip, file)):
             try:
                 record = parsed(path, line.decode())
@@ -94,6 +119,19 @@ def records(path: Path) -> list[dict[str, Any]]:
             else:
                 unreadable += 1
     return found + ([{"kind": "unreadable", "count": unreadable}] if unreadable else [])
+
+
+def last_line(path: Path, beginning: bytes) -> bytes | None:
+    """The last line of a file that begins so, or None."""
+    with path.open("rb") as file:
+        if not path.stat().st_size:
+            return None
+        with mmap(file.fileno(), 0, access=ACCESS_READ) as held:
+            place = held.rfind(b"\n" + beginning) + 1
+            if not place and held[: len(beginning)] != beginning:
+                return None
+            held.seek(place)
+            return held.readline()
 
 
 def text_of(path: Path, most: int) -> str:

@@ -17,7 +17,7 @@ from releo_da.config.assemble import assemble
 from releo_da.config.copies import check_table, copied, unwanted
 from releo_da.config.document import Document, load
 from releo_da.config.driven import WEATHER_FILE
-from releo_da.config.finished import records
+from releo_da.config.finished import last_line, parsed
 from releo_da.config.forecasters import uses_weather
 from releo_da.config.hindcast import SEED
 from releo_da.config.options import Options
@@ -48,6 +48,9 @@ ASSUMED = (
 )
 """What a forecast of the mean-reverting dynamics takes for granted."""
 
+CHANNELS = b'{"kind": "channels"'
+"""How the record of a log begins that names the channels of each sensor."""
+
 PLAIN = "forecast of land-surface variables from the last state of a run"
 USUAL = "what the forecaster expects without any observation"
 
@@ -61,12 +64,12 @@ def channels_of(root: Path) -> dict[str, tuple[str, ...]]:
     Raises:
         InputError: the log does not say.
     """
-    found = [
-        one.get("channels") for one in records(root / "log.jsonl") if one["kind"] == "channels"
-    ]
-    if not found or not isinstance(found[-1], dict):
+    path = root / "log.jsonl"
+    line = last_line(path, CHANNELS) if path.is_file() else None
+    found = None if line is None else parsed(path, line.decode(errors="replace")).get("channels")
+    if not isinstance(found, dict):
         raise InputError(f"{root}: its log names no channels; make the run again")
-    return {kept_sensor(root, sensor): tuple(names) for sensor, names in found[-1].items()}
+    return {kept_sensor(root, sensor): tuple(names) for sensor, names in found.items()}
 
 
 def file_of(scenario: Path | None) -> str:

@@ -18,6 +18,7 @@ from releo_da.diagnostics.picture import Picture
 from releo_da.diagnostics.plots.health import scene_means
 from releo_da.diagnostics.watching import alarms, silent
 from releo_da.io.times import isoformat
+from releo_da.runs.kept_health import SCENES
 from releo_da.runs.watched import health_of
 from releo_da.types import InputError
 
@@ -92,16 +93,19 @@ def run_rules(root: Path) -> Rules:
     return Rules()
 
 
-def standing(ledger: Ledger, rules: Rules, now: float | None = None) -> list[dict[str, Any]]:
+def standing(
+    ledger: Ledger, rules: Rules, root: Path, now: float | None = None
+) -> list[dict[str, Any]]:
     """The alarms of a run as plain values.
 
     Args:
         ledger: of the run.
         rules: of the run.
+        root: the run directory.
         now: days since 1970-01-01 UTC; that of this call when None. A run that keeps pace with the
             clock is asked which sensors are overdue today; one over an archive is not.
     """
-    known, _ = health_of(ledger, rules)
+    known, _ = health_of(ledger, rules, root)
     found = alarms(known, rules)
     today = datetime.now(UTC).timestamp() / 86400.0 if now is None else now
     made = ledger.recorded()
@@ -120,21 +124,21 @@ def line(alarm: Mapping[str, Any]) -> str:
     )
 
 
-def health_pictures(ledger: Ledger, rules: Rules) -> list[Picture]:
+def health_pictures(ledger: Ledger, rules: Rules, root: Path) -> list[Picture]:
     """Scene-mean innovations of each sensor, with what is usual and its alarms."""
-    _, made = health_of(ledger, rules)
+    _, made = health_of(ledger, rules, root)
     if not made:
         return []
     return [
         Picture(
             "health",
             "Mean innovation of each scene",
-            "Mean of observation minus background over the pixels of a scene, for the channels of "
-            "each sensor that moved most. The band is what is usual of it, so wide that two scenes "
-            "outside of it in a row raise an alarm; it is as it was while an alarm stands. Orange "
-            "stretches are alarms: the sensor's errors are multiplied. Open circles are scenes "
-            "that say nothing of their sensor: the first ones, patches or covers of snow and "
-            "cloud, and those after an alarm of another sensor.",
+            f"Mean of observation minus background over the pixels of the last {SCENES} scenes at "
+            "most, for the channels of each sensor that moved most. The band is what is usual of "
+            "it, so wide that two scenes outside of it in a row raise an alarm; it is as it was "
+            "while an alarm stands. Orange stretches are alarms: the sensor's errors are "
+            "multiplied. Open circles are scenes that say nothing of their sensor: the first ones, "
+            "patches or covers of snow and cloud, and those after an alarm of another sensor.",
             scene_means(made),
         )
     ]

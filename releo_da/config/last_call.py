@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from releo_da.config.finished import mapping_of, parsed
+from releo_da.config.finished import last_line, mapping_of, parsed
 from releo_da.config.report import LEDGER
 from releo_da.io import write_json
 from releo_da.io.tile_plan import PLAN
@@ -27,7 +27,7 @@ from releo_da.types import InputError
 CALL = "call.json"
 DONE, STOPPED, FAILED, OPEN = "done", "stopped", "failed", "at work or killed"
 
-OPENED = '{"kind": "started", "command": "cycle"'
+OPENED = b'{"kind": "started", "command": "cycle"'
 """How the record of a call begins in the log."""
 
 Ending = tuple[Path | None, int]
@@ -130,14 +130,8 @@ def _write(
 
 def _begun(path: Path) -> str | None:
     """When the last call opened the run, from its log."""
-    found = None
-    with suppress(OSError), path.open(encoding="utf-8", errors="replace") as log:
-        for text in log:
-            if text.startswith(OPENED):
-                found = text
-    if found is None:
-        return None
     try:
-        return str(parsed(path, found).get("written"))
-    except InputError:  # cut by a crash
+        found = last_line(path, OPENED)
+        return None if found is None else str(parsed(path, found.decode()).get("written"))
+    except (OSError, UnicodeDecodeError, InputError):  # no log, or cut by a crash
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,12 @@ def scenarios_of(root: Path) -> list[Path]:
     return sorted(root.glob(f"{SCENARIO}*.nc"))
 
 
-def report(root: Path) -> Path:
+def report(root: Path, ledger: Ledger | None = None) -> Path:
     """Draw the figures of a run directory and write its report; returns the report's path.
+
+    Args:
+        root: the run directory.
+        ledger: of a cycling run, where it is open already.
 
     Raises:
         InputError: the directory holds no finished run, or one written in another form.
@@ -79,9 +84,10 @@ def report(root: Path) -> Path:
     else:
         pictures = gallery(scores, said, found, field, made.get("seed", 0))
     if (root / LEDGER).is_file():
-        with Ledger(root / LEDGER, reads=True) as ledger:
-            pictures += health_pictures(ledger, run_rules(root))
-            raised = [line(one) for one in standing(ledger, run_rules(root))]
+        rules = run_rules(root)
+        with Ledger(root / LEDGER, reads=True) if ledger is None else nullcontext(ledger) as held:
+            pictures += health_pictures(held, rules, root)
+            raised = [line(one) for one in standing(held, rules, root)]
     if (root / PLAN).is_file():
         drawn, wrong = tile_maps(root)
         pictures += tile_pictures(root) + drawn
@@ -237,6 +243,11 @@ def reading_notes(log: list[dict[str, Any]]) -> list[str]:
             refused.pop("masked", None)  # clouds are what masks are for
         elif record["kind"] == "left_out":
             notes.append(record["message"])
+        elif record["kind"] == "cut":
+            notes.append(
+                f"What is counted here of reading and arrival is in log.jsonl after its first "
+                f"{record['bytes'] / 1e6:.1f} MB; older lines were not read"
+            )
         elif record["kind"] == "in_situ" and record.get("repeated"):
             notes.append(
                 f"{record['repeated']} rows of {Path(record['path']).name} equal another row in "

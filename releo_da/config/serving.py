@@ -23,6 +23,7 @@ from releo_da.runs.cycle import Service, Swept
 from releo_da.runs.hindcast import blocks
 from releo_da.runs.stopping import wait
 from releo_da.runs.store import Store
+from releo_da.runs.watched import advance
 from releo_da.state.bias import moments, rows_of
 from releo_da.types import InputError
 
@@ -98,8 +99,10 @@ def published(root: Path) -> str | None:
 
 def publish(service: Service) -> Path:
     """scores.json and report of the cycles so far; returns the path of the report."""
-    write_json(service.store.root / "scores.json", scores_of(service, sums_of(service)))
-    return report(service.store.root)
+    root, ledger = service.store.root, service.ledger
+    write_json(root / "scores.json", scores_of(service, sums_of(service)))
+    advance(ledger, service.rules, root, service.window)
+    return report(root, ledger)
 
 
 def scores_of(service: Service, sums: Mapping[str, Any]) -> dict[str, Any]:

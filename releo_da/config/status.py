@@ -65,7 +65,7 @@ def status(root: Path) -> dict[str, Any]:
                 "diverged": last.scores["diverged"],
             }
             found["age_days"] = round(today() - last.arrival.time, 2)
-        found["alarms"] = standing(ledger, run_rules(root))
+        found["alarms"] = standing(ledger, run_rules(root), root)
         for status in (WAITING, DUPLICATE, REPLACED, LATE, FAILED):
             listed = ledger.queue.listed(status)
             found[status] = [{**_told(one.arrival), "reason": one.reason} for one in listed]

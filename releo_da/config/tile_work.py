@@ -25,6 +25,7 @@ from releo_da.config.threads import one_thread
 from releo_da.io import write_json
 from releo_da.io.tile_plan import TILES
 from releo_da.io.tiles import Tile, of_tile
+from releo_da.runs.watched import advance
 from releo_da.types import InputError
 
 STOP = ".stop"
@@ -107,6 +108,7 @@ def _swept(
             before = sums_of(service)
             write_json(out / "scores.json", scores_of(service, before))
             write_json(out / SUMS, before)
+            advance(service.ledger, service.rules, out, service.window)
         failed = list(service.failed)
     found = {"assimilated": swept.assimilated, "undone": swept.undone, "refused": swept.refused}
     found |= {key: before[key] for key in ("cycles", "time")} if before else {}

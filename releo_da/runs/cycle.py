@@ -127,6 +127,11 @@ class Service:
         """Of the store."""
         return self.store.ledger
 
+    @property
+    def window(self) -> float:
+        """Where the replay window begins (days): what lies before it is never undone."""
+        return (self.ledger.clock() or 0.0) - self.replay_days
+
     @cached_property
     def failed(self) -> list[str]:
         """What the last sweep has set aside, with the errors."""
@@ -147,7 +152,7 @@ class Service:
     @cached_property
     def watching(self) -> Watching:
         """What looks after the health of the run."""
-        return Watching(self.ledger, self.rules, self.log)
+        return Watching(self.ledger, self.rules, self.log, self.store.root)
 
     def sweep(self, stop: Callable[[], bool] = lambda: False) -> Swept:
         """Assimilate what has arrived; ``stop`` is asked before each file, date and cycle."""

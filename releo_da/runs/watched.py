@@ -9,15 +9,18 @@ another one than it was, it is read again from the ledger.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from itertools import takewhile
+from pathlib import Path
 
 import numpy as np
 
 from releo_da.cycling.ledger import Cycle, Ledger
 from releo_da.diagnostics.alarms import Alarm, Rules, changes, named, plain
-from releo_da.diagnostics.health import Judgement
 from releo_da.diagnostics.watching import Health, Row, alarms, factor, watch
 from releo_da.io import JsonLines
 from releo_da.io.times import isoformat
+from releo_da.runs.kept_health import SCENES, Fold, keep_health, kept_health
 
 
 def row_of(cycle: Cycle) -> Row:
@@ -45,13 +48,33 @@ def _spread(innovations: dict[str, dict[str, list[float]]] | None) -> float:
     return float((1.0 - assumed[known] / expected[known]).max()) if known.any() else math.nan
 
 
-def health_of(ledger: Ledger, rules: Rules) -> tuple[Health, list[Judgement]]:
-    """What is known after the chain of a ledger, and what was made of each scene."""
-    known, made = Health(), []
-    for cycle in ledger.cycles():
+def health_of(ledger: Ledger, rules: Rules, root: Path) -> Fold:
+    """What is known after the chain of a ledger, and what was made of its last scenes.
+
+    Args:
+        ledger: of a run, or of a tile.
+        rules: of its alarms.
+        root: its directory, where some of it may be kept (`releo_da.runs.kept_health`).
+    """
+    number, fold = kept_health(root, ledger, rules)
+    return folded(fold, ledger.cycles(after=number), rules)
+
+
+def folded(fold: Fold, cycles: Iterable[Cycle], rules: Rules) -> Fold:
+    """What is known after more cycles."""
+    known, made = fold[0], list(fold[1])
+    for cycle in cycles:
         known, one = watch(known, row_of(cycle), rules)
         made += [] if one is None else [one]
-    return known, made
+    return known, made[-SCENES:]
+
+
+def advance(ledger: Ledger, rules: Rules, root: Path, begin: float) -> None:
+    """Keep what is known where the replay window begins, at a time in days, for later calls."""
+    number, fold = kept_health(root, ledger, rules)
+    final = list(takewhile(lambda c: c.arrival.time < begin, ledger.cycles(after=number)))
+    if final:
+        keep_health(root, final[-1], rules, folded(fold, final, rules))
 
 
 class Watching:
@@ -61,10 +84,11 @@ class Watching:
         ledger: of the run.
         rules: of its alarms.
         log: told once of an alarm that is raised, and once when it has ended.
+        root: the run directory.
     """
 
-    def __init__(self, ledger: Ledger, rules: Rules, log: JsonLines) -> None:
-        self.ledger, self.rules, self.log = ledger, rules, log
+    def __init__(self, ledger: Ledger, rules: Rules, log: JsonLines, root: Path) -> None:
+        self.ledger, self.rules, self.log, self.root = ledger, rules, log, root
         self.number, self.known = -1, Health()
         self.told: list[Alarm] | None = None
 
@@ -110,7 +134,7 @@ class Watching:
     def _stand(self, number: int) -> None:
         """Know the chain up to a cycle, its last one."""
         if number != self.number:
-            self.known, _ = health_of(self.ledger, self.rules)
+            self.known, _ = health_of(self.ledger, self.rules, self.root)
             self.number = number
         if self.told is None:
             self.told = alarms(self.known, self.rules)

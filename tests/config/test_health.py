@@ -36,7 +36,8 @@ class Rows:
     def __init__(self, recorded: float) -> None:
         self.at = recorded
 
-    def cycles(self):
+    def cycles(self, after):
+        assert after == 0
         means = 0.005 * np.random.default_rng(0).standard_normal(35) + 0.1 * (np.arange(35) >= 30)
         for k, mean in enumerate(means):
             terms = [50, -50 * mean, 50 * (mean**2 + 0.03**2), 1, 1, 50 * 0.03**2, 45, 1, 0]
@@ -49,14 +50,14 @@ class Rows:
 
 
 @pytest.mark.parametrize(("age", "kinds"), [(1.0, ["biased", "silent"]), (900.0, ["biased"])])
-def test_alarms_as_plain_values_and_lines(age, kinds):
+def test_alarms_as_plain_values_and_lines(tmp_path, age, kinds):
     """By today's clock b is missing, where the run kept pace with the clock."""
     ledger: Ledger = Rows(170.0 + age)  # type: ignore[assignment]
-    found = standing(ledger, Rules(), now=1200.0)
+    found = standing(ledger, Rules(), tmp_path, now=1200.0)
     assert [one["kind"] for one in found] == kinds
     wanted = {"kind", "sensor", "channel", "since", "figure", "what", "done", "advice"}
     assert all(set(one) == wanted for one in found)
     assert found[0]["since"].startswith("1970-06-") and found[0]["channel"] == "B04"
     assert line(found[0]).startswith("ALARM biased b B04, since 1970-06-")
-    (picture,) = health_pictures(ledger, Rules())
+    (picture,) = health_pictures(ledger, Rules(), tmp_path)
     assert picture.name == "health" and len(picture.figure.axes) == 1

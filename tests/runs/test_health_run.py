@@ -73,7 +73,7 @@ def test_a_biased_sensor_is_found_and_counts_for_less(tmp_path: Path, service: O
     put(tmp_path, passes(0, SHIFT))
     one = service("treated", model=model, members=32)
     one.sweep()
-    (alarm,) = alarms(health_of(one.ledger, one.rules)[0], one.rules)
+    (alarm,) = alarms(health_of(one.ledger, one.rules, one.store.root)[0], one.rules)
     assert (alarm.kind, alarm.sensor, alarm.channel) == ("biased", "sentinel2b", "B08")
     factors = [cycle.scores["factor"] for cycle in one.ledger.cycles()]
     first = factors.index(5.0)
@@ -161,7 +161,7 @@ def test_when_each_pixel_was_seen_is_part_of_the_state(tmp_path: Path, service: 
     counted = [int((days[k] - np.where(data["cloud"].values[:, : k + 1] == 0, days[: k + 1],
                days[0]).max(1) > 20.0).sum()) for k in range(30)]  # fmt: skip
     assert [cycle.scores["stale"] for cycle in cycles] == counted and counted[-1] == 10
-    (found,) = alarms(health_of(one.ledger, one.rules)[0], one.rules)
+    (found,) = alarms(health_of(one.ledger, one.rules, one.store.root)[0], one.rules)
     assert found.kind == "stale" and found.figure == pytest.approx(1 / 3)
 
 
