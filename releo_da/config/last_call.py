@@ -6,7 +6,8 @@
 
 The ledger says what was assimilated, and nothing of a call that failed before or found nothing.
 The note is written when a call ends; one that was killed, or is at work now, is known by its start
-in ``log.jsonl``, which no note follows. A call that found the run in use leaves no note.
+in ``log.jsonl``, which no note follows: from the first file that it reads, or the first
+acquisition that it finds waiting. A call that found the run in use leaves no note.
 """
 
 from __future__ import annotations

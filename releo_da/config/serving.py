@@ -60,7 +60,9 @@ def serve(
                 status = 0
             except (OSError, sqlite3.Error):
                 raise  # the disk, of which the next cycle would tell the same
-            except Exception as error:  # whatever a file of the past makes a figure do
+            except Exception as error:
+                # The cycles are committed, and what is drawn is made of files that may be damaged
+                # in ways that no list of errors of xarray, matplotlib and HDF5 would hold.
                 warn(f"releo-da: the cycles are committed, the report is not made: {told(error)}")
                 status = 1
         if once or stop():

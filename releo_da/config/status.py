@@ -19,6 +19,7 @@ LABELS = {
     "cycles": "cycles",
     "files": "files read",
     "refused": "files refused",
+    "gone": "files refused that have left the inbox since",
     "known": "acquisitions that had arrived before",
     "waiting": "waiting",
     "undone": "cycles undone for what came late or corrected",
@@ -43,7 +44,8 @@ def status(root: Path) -> dict[str, Any]:
     ``counts`` by the names of `LABELS`; ``last``, the last cycle, or None; ``waiting``,
     acquisitions to be assimilated; and what was left out: ``duplicate``, ``replaced``, ``late`` and
     ``failed`` acquisitions in the order of all with the reason, ``unclear`` products, ``refused``
-    files with their errors, and whether they are ``gone`` from the inbox.
+    files with their errors, when they were ``read``, and whether they are ``gone`` from the inbox;
+    those that are count as gone and not as refused.
 
     ``alarms``, those that stand, by the clock of the acquisitions and by today's; ``call``, how the
     last call ended (`releo_da.config.last_call`); ``age_days``, from the last acquisition to today;
@@ -70,10 +72,13 @@ def status(root: Path) -> dict[str, Any]:
             listed = ledger.queue.listed(status)
             found[status] = [{**_told(one.arrival), "reason": one.reason} for one in listed]
         found["unclear"] = [{"product": p, "file": file} for p, file in ledger.files.unclear()]
+        at = ledger.files.refused_at()
         found["refused"] = [
-            {"file": file, "error": error, "gone": gone(found["call"], file)}
-            for file, error in ledger.files.refused().items()
+            {"file": name, "error": error, "read": at[name], "gone": gone(found["call"], name)}
+            for name, error in ledger.files.refused().items()
         ]
+        found["counts"]["gone"] = sum(one["gone"] for one in found["refused"])
+        found["counts"]["refused"] -= found["counts"]["gone"]
     return found
 
 
@@ -107,8 +112,9 @@ def call_lines(found: dict[str, Any]) -> list[str]:
 
 
 def left_since(one: dict[str, Any]) -> str:
-    """What is added of a file that is no longer in the inbox."""
-    return "; gone from the inbox" if one.get("gone") else ""
+    """What is added of a file: when it was read, and that it is no longer in the inbox."""
+    read = f"; read {one['read']}" if "read" in one else ""
+    return read + ("; gone from the inbox" if one.get("gone") else "")
 
 
 def lines(found: dict[str, Any]) -> list[str]:

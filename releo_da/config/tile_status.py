@@ -24,9 +24,9 @@ def tiled_status(root: Path) -> dict[str, Any]:
     ``failed_and_lagging``, how many of those that failed lag; ``counts`` by the names of
     `releo_da.config.status.LABELS`, of files each once, of the others added over tiles; ``alarms``,
     each once, with the names of its ``tiles``; ``refused``, errors of files with the number of
-    tiles that refused them, and ``gone`` where the file has left the inbox; ``call`` and
-    ``age_days`` as of a run without tiles. A tile whose last state cannot be resumed from, or whose
-    ledger is gone, has failed, whatever its last task said.
+    tiles that refused them, when the last one ``read`` them, and ``gone`` where the file has left
+    the inbox; ``call`` and ``age_days`` as of a run without tiles. A tile whose last state cannot
+    be resumed from, or whose ledger is gone, has failed, whatever its last task said.
 
     Raises:
         InputError: the directory holds no run in tiles.
@@ -34,9 +34,9 @@ def tiled_status(root: Path) -> dict[str, Any]:
     plan = read_plan(root)
     tiles = stands(root, plan)
     counts, alarms, refused = Counter[str](), [], Counter[str]()
-    call, left = last_call(root), set[str]()
+    call, left, read = last_call(root), set[str](), dict[str, str]()
     times: dict[str, float] = {}
-    names: dict[str, set[str]] = {"files": set(), "refused": set()}
+    names: dict[str, set[str]] = {"files": set(), "refused": set(), "gone": set()}
     for tile in plan.tiles:
         folder, about = plan.folder(root, tile), tiles[tile.name]
         if said := lost(about, folder):
@@ -46,13 +46,16 @@ def tiled_status(root: Path) -> dict[str, Any]:
         with Ledger(folder / LEDGER, reads=True) as ledger:
             last = ledger.last()
             names["files"] |= ledger.files.names()
-            names["refused"] |= ledger.files.refused().keys()
         if last is not None:
             times[tile.name] = last.arrival.time
         found = status(folder)
         counts.update(found["counts"])
         refused.update(one["error"] for one in found["refused"])
-        left |= {one["error"] for one in found["refused"] if gone(call, one["file"])}
+        for one in found["refused"]:
+            away = gone(call, one["file"])
+            names["gone" if away else "refused"].add(one["file"])
+            left |= {one["error"]} if away else set()
+            read[one["error"]] = max(one["read"], read.get(one["error"], ""))
         alarms += [(tile.name, one) for one in found["alarms"]]
         if found["damaged"]:
             about |= {"stands": "failed", "error": found["damaged"]}
@@ -74,7 +77,10 @@ def tiled_status(root: Path) -> dict[str, Any]:
         "call": call,
         "age_days": round(today() - newest, 2) if times else None,
         "alarms": together(alarms),
-        "refused": [{"error": e, "tiles": n, "gone": e in left} for e, n in refused.items()],
+        "refused": [
+            {"error": error, "tiles": count, "read": read[error], "gone": error in left}
+            for error, count in refused.items()
+        ],
         "tiles": tiles,
     }
 
@@ -84,7 +90,7 @@ def tiled_lines(found: dict[str, Any]) -> list[str]:
     said = ", ".join(f"{count} {word}" for word, count in found["summary"].items())
     told = [f"tiles: {len(found['tiles'])} ({said})"]
     for name, label in LABELS.items():
-        over = "" if name in ("files", "refused") else ", over all tiles"
+        over = "" if name in ("files", "refused", "gone") else ", over all tiles"
         told.append(f"{label}{over}: {found['counts'][name]}")
     told += [f"last acquisition: {found['last']}"] if found["last"] else []
     told.append(f"largest lag of a tile: {found['lag_days']:g} days")

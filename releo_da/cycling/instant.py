@@ -93,7 +93,7 @@ def _read(path: Path, how: str) -> sqlite3.Connection:
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True)) as source:
             source.backup(memory)
-    except BaseException:
+    except BaseException:  # closed for whatever reason, and raised as it is
         memory.close()
         raise
     return memory

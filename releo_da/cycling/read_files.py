@@ -80,6 +80,11 @@ class ReadFiles:
         rows = self.db.execute("SELECT name, error FROM file WHERE error IS NOT NULL ORDER BY name")
         return {name: error for name, error in rows}
 
+    def refused_at(self) -> dict[str, str]:
+        """When each of them was read (ISO 8601, UTC)."""
+        rows = self.db.execute("SELECT name, recorded FROM file WHERE error IS NOT NULL")
+        return {name: recorded for name, recorded in rows}
+
     def names(self) -> set[str]:
         """All files that were dealt with, the unreadable too."""
         return {str(name) for (name,) in self.db.execute("SELECT name FROM file")}

@@ -87,7 +87,7 @@ def opened(path: Path, reads: bool = False) -> sqlite3.Connection:
         _check(db)
         if reads:
             db.execute("PRAGMA query_only=ON")
-    except BaseException as error:
+    except BaseException as error:  # a ledger that is refused is closed, for whatever reason
         if db is not None:
             db.close()
         if not isinstance(error, sqlite3.DatabaseError | UnicodeDecodeError):

@@ -165,6 +165,8 @@ class Service:
             try:
                 self._assimilate(arrival)
             except Exception as error:
+                # Any defect of the model counts: one acquisition that raises it would otherwise
+                # end every call, and nothing after it be assimilated. What is outside is raised.
                 if not its_own(error):
                     raise
                 self._set_aside(arrival, error)

@@ -44,6 +44,9 @@ def test_status_names_what_was_left_out(tmp_path: Path, run: Run, capsys) -> Non
     assert run("status", "run") == 0
     told = capsys.readouterr().out
     assert "refused: broken.nc: " in told and "; gone from the inbox" in told
+    assert "files refused: 0" in told and "have left the inbox since: 1" in told
+    assert f"; read {found['refused'][0]['read']}" in told
+    assert found["refused"][0]["read"].startswith("20") and found["counts"]["refused"] == 1
     assert found["unclear"] == [{"product": "2020-05-11T10:50:00", "file": "dark.nc"}]
     assert found["refused"][0]["file"] == "broken.nc"
     assert run("status", "inbox") == 2

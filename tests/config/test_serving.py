@@ -78,7 +78,7 @@ def test_a_report_that_cannot_be_made_is_told_and_made_by_a_later_call(
     drawn = (root / "report.html").read_bytes()
     deliver(tmp_path / "inbox", 1)
 
-    def fails(root):
+    def fails(*arguments):
         raise LookupError("no such colour")
 
     with monkeypatch.context() as patch:

@@ -104,6 +104,8 @@ def weather(path: Path) -> object:
 
 
 def ledger(path: Path) -> object:
+    with Ledger(path, reads=True) as read:
+        read.last()
     with Ledger(path) as opened:
         queue = opened.queue
         facts = [opened.counts(), opened.settings(), opened.last(), list(opened.cycles())]
