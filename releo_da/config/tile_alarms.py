@@ -46,7 +46,7 @@ def tile_alarms(root: Path, plan: Plan) -> list[Plain]:
         path = plan.folder(root, tile) / LEDGER
         if path.is_file():
             with Ledger(path, reads=True) as ledger:
-                found += [(tile.name, one) for one in standing(ledger, rules)]
+                found += [(tile.name, one) for one in standing(ledger, rules, path.parent)]
     return together(found)
 
 
