@@ -177,7 +177,9 @@ def test_a_biased_sensor_that_is_alone_is_left_out_by_a_large_factor(
         one = service(name, members=32, rules=Rules(factor=factor))
         one.sweep()
         (alarm,) = [
-            a for a in alarms(health_of(one.ledger, one.rules)[0], one.rules) if a.kind == "biased"
+            a
+            for a in alarms(health_of(one.ledger, one.rules, one.store.root)[0], one.rules)
+            if a.kind == "biased"
         ]
         assert alarm.sensor == "sentinel2b"
         said = [read_products(p)["lai"].values[0] for p in sorted((tmp_path / name).glob("p*/*"))]
