@@ -66,7 +66,7 @@ def added_to(held: Mapping[str, Any], cycles: Sequence[Cycle]) -> dict[str, Any]
     parts = {n: [tensors_of(terms)] for n, terms in held["innovations"].items()}
     for sensor, several in sensors.items():
         parts.setdefault(sensor, []).extend(one.sums for one in several)
-    sums = {sensor: added(several) for sensor, several in parts.items()}
+    sums = {sensor: added(several) for sensor, several in sorted(parts.items())}
     background = total([held["background"], *(s["sums"] for s in said)])
     return {
         "cycles": held["cycles"] + len(cycles),
