@@ -5,7 +5,7 @@
     2  the input or the configuration is wrong: one message that names the place and the remedy
    74  the disk is full, fails or cannot be written (sysexits.h): a later call goes on from there
    75  another process holds the run directory (the temporary failure of sysexits.h)
-  130  interrupted
+  130  interrupted; 143 the same by SIGTERM, of one pass of ``cycle`` after its cycle under way
 
 Nothing heavy is imported before a command runs, so that ``--help`` answers at once.
 """

@@ -20,6 +20,8 @@ from __future__ import annotations
 import faulthandler
 import importlib
 import re
+import shlex
+import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -152,6 +154,21 @@ def batch_cluster(options: Mapping[str, Any]) -> Any:
         raise InputError(f"cycle.tiles.jobqueue: {options['system']} refuses it: {error}") from None
 
 
+def check_submits(cluster: Any) -> None:
+    """Refuse a cluster of batch jobs on a machine that cannot submit them, where tiles would wait.
+
+    Raises:
+        InputError: the command that submits a job is not there.
+    """
+    command = shlex.split(cluster.job_cls.submit_command)[0]
+    if shutil.which(command) is None:
+        cluster.close()
+        raise InputError(
+            f"cycle.tiles.jobqueue: this machine has no command '{command}'; call from one that "
+            "submits jobs, or give cycle.tiles.workers without jobqueue"
+        )
+
+
 @contextmanager
 def client_of(wanted: Workers, tasks: int) -> Iterator[Client]:
     """A client of the workers, which end with the block unless they are another scheduler's.
@@ -182,6 +199,7 @@ def client_of(wanted: Workers, tasks: int) -> Iterator[Client]:
             return
         if wanted.jobqueue is not None:
             cluster = batch_cluster(wanted.jobqueue)
+            check_submits(cluster)
             cluster.scale(number)
         else:
             cluster = LocalCluster(

@@ -120,6 +120,13 @@ def test_batch_systems_are_made_by_name(monkeypatch: pytest.MonkeyPatch) -> None
         batch_cluster({"system": "pbs"})
 
 
+def test_a_machine_that_submits_no_jobs_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    wanted = Workers(2, None, {"system": "slurm", "queue": "long"}, 60.0, 1)
+    with pytest.raises(InputError, match="no command 'sbatch'"), client_of(wanted, 2):
+        pass
+
+
 def test_two_workers_that_are_stopped_go_on_to_the_bits_of_one_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:

@@ -146,9 +146,10 @@ def test_killed_at_every_step_of_a_commit(tmp_path, service, monkeypatch, after)
         assert rows(again) == ledger, at
         if killer.count < at:
             break
-    # two cycles of two files and a row, the pixel axis once; two copies, each with a row, and a row
-    # per file of the inbox; a file is flushed, renamed and, where that failed, removed
-    files = 2 * 2 + 1 + 2
+    # two cycles of two files and a row, the pixel axis and its checksum once; two copies, each with
+    # a row, and a row per file of the inbox; a file is flushed, renamed and, where that failed,
+    # removed
+    files = 2 * 2 + 2 + 2
     assert killed == files * 3 + 2 + 2 + 2 + (0 if after else files)
 
 
