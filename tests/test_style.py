@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 
-def check(root: Path, *command: str) -> None:
+def check_passes(root: Path, *command: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", *command], cwd=root, capture_output=True, text=True, check=False
     )
@@ -15,11 +15,11 @@ def check(root: Path, *command: str) -> None:
 
 
 def test_ruff(project_root: Path) -> None:
-    check(project_root, "ruff", "check", ".")
+    check_passes(project_root, "ruff", "check", ".")
 
 
 def test_mypy(project_root: Path) -> None:
-    check(project_root, "mypy")
+    check_passes(project_root, "mypy")
 
 
 @pytest.mark.parametrize("word", ["TO" + "DO", "FIX" + "ME", "XX" + "X"])

@@ -168,13 +168,13 @@ def prepare(tmp_path: Path, series: xr.Dataset, values: dict[str, Any]) -> Path:
     return tmp_path / "c.yaml"
 
 
-def of_configurations(
+def check_configurations(
     values: dict[str, Any], series: xr.Dataset, tmp_path: Path, releo: Run
 ) -> None:
     judged(releo, "inspect", prepare(tmp_path, series, values), tmp_path / "run")
 
 
-def of_series(
+def check_series(
     change: Callable[[xr.Dataset], xr.Dataset], series: xr.Dataset, tmp_path: Path, releo: Run
 ) -> None:
     config = prepare(tmp_path, change(series), small())
@@ -182,7 +182,7 @@ def of_series(
     assert judged(releo, "hindcast", config, tmp_path / "run") == before
 
 
-def of_files(
+def check_files(
     damage: Callable[[bytes], bytes], series: xr.Dataset, tmp_path: Path, releo: Run
 ) -> None:
     config = prepare(tmp_path, series, small())
@@ -199,7 +199,7 @@ def of_files(
 def test_any_configuration(
     values: dict[str, Any], series: xr.Dataset, tmp_path: Path, releo: Run
 ) -> None:
-    of_configurations(values, series, tmp_path, releo)
+    check_configurations(values, series, tmp_path, releo)
 
 
 @settings(CALM, max_examples=3)
@@ -207,7 +207,7 @@ def test_any_configuration(
 def test_any_series(
     change: Callable[[xr.Dataset], xr.Dataset], series: xr.Dataset, tmp_path: Path, releo: Run
 ) -> None:
-    of_series(change, series, tmp_path, releo)
+    check_series(change, series, tmp_path, releo)
 
 
 @settings(CALM, max_examples=10)
@@ -215,7 +215,7 @@ def test_any_series(
 def test_any_damage(
     damage: Callable[[bytes], bytes], series: xr.Dataset, tmp_path: Path, releo: Run
 ) -> None:
-    of_files(damage, series, tmp_path, releo)
+    check_files(damage, series, tmp_path, releo)
 
 
 @pytest.mark.slow
@@ -229,6 +229,6 @@ def test_many(
     tmp_path: Path,
     releo: Run,
 ) -> None:
-    of_configurations(values, series, tmp_path, releo)
-    of_series(change, series, tmp_path, releo)
-    of_files(damage, series, tmp_path, releo)
+    check_configurations(values, series, tmp_path, releo)
+    check_series(change, series, tmp_path, releo)
+    check_files(damage, series, tmp_path, releo)

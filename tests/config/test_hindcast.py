@@ -132,7 +132,7 @@ def numbers(found: Outcome, pixels: list[int] | None = None) -> dict[str, np.nda
     return whole
 
 
-def same(one: Outcome, two: Outcome, pixels: list[int] | None = None) -> None:
+def assert_same(one: Outcome, two: Outcome, pixels: list[int] | None = None) -> None:
     first, second = numbers(one, pixels), numbers(two)
     assert first.keys() == second.keys()
     for name in first:
@@ -142,7 +142,7 @@ def same(one: Outcome, two: Outcome, pixels: list[int] | None = None) -> None:
 def test_a_repeated_run_is_the_same_to_the_last_bit(workplace: Workplace) -> None:
     config = workplace()
     one, two, other = outcome(config), outcome(config), outcome(config, "seed=2")
-    same(one, two)
+    assert_same(one, two)
     assert not np.array_equal(one.state.ensemble, other.state.ensemble)
     for a, b in zip(one.field, two.field, strict=True):
         np.testing.assert_array_equal(a.estimates["smoothed"], b.estimates["smoothed"])
@@ -159,7 +159,7 @@ def test_a_pixel_does_not_depend_on_which_others_run_beside_it(workplace: Workpl
     everyone = outcome(config, "members=32")
     for some in ([1, 3], [2]):
         part = f"source.0.select={{point: {some}}}"
-        same(everyone, outcome(config, "members=32", part), some)
+        assert_same(everyone, outcome(config, "members=32", part), some)
 
 
 def test_pixels_of_several_blocks_come_back_in_their_order(workplace: Workplace) -> None:
@@ -199,7 +199,7 @@ def test_bad_values_are_counted_and_change_nothing_else(workplace: Workplace, re
 
     under_cloud = outcome(workplace(cloudy))
     config = workplace(broken)
-    same(under_cloud, outcome(config))
+    assert_same(under_cloud, outcome(config))
     assert releo("hindcast", config, "--out", "broken", "--quiet") == (0, "", "")
     (values,) = log_of(Path("broken"), "values")
     assert values["rejected"]["not a number"] == 4

@@ -66,15 +66,15 @@ def test_linear_and_gaussian_it_is_the_kalman_filter() -> None:
         f, q = FORECASTER.transition(a.time - time)
         mean = FORECASTER.mean(a.time) + (mean - FORECASTER.mean(time)) @ f.T
         covariance, time = f @ covariance @ f.T + q, a.time
-        near(step.background, mean, covariance, members)
+        assert_near(step.background, mean, covariance, members)
         r = torch.where(a.seen, a.error, 1e6).square()
         gain = covariance @ H.T @ torch.linalg.inv(H @ covariance @ H.T + torch.diag_embed(r))
         mean = mean + (gain @ (a.values - mean @ H.T)[..., None])[..., 0]
         covariance = covariance - gain @ H @ covariance
-        near(step.analysis, mean, covariance, members)
+        assert_near(step.analysis, mean, covariance, members)
 
 
-def near(state: State, mean: Tensor, covariance: Tensor, members: int) -> None:
+def assert_near(state: State, mean: Tensor, covariance: Tensor, members: int) -> None:
     """Within what so many members can tell, over several cycles."""
     deviation = covariance.diagonal(dim1=-2, dim2=-1).sqrt()
     assert ((state.mean - mean) / deviation).abs().max() < 6.0 / math.sqrt(members)

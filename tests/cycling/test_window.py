@@ -31,7 +31,7 @@ from releo_da.state.layout import Layout
 from releo_da.types import InputError, Scheme, Step, System
 from tests.cycling.linear import Linear, conditioned, draws, moments, randn, trajectory
 
-CLOSE = partial(torch.testing.assert_close, rtol=1e-7, atol=1e-7)
+assert_close = partial(torch.testing.assert_close, rtol=1e-7, atol=1e-7)
 EXACTLY = {"iterations": 30, "inner": 40, "tolerance": 1e-11}
 SCHEMES = {
     "etkf": etkf,
@@ -53,7 +53,7 @@ def test_the_start_of_a_window_is_smoothed(scheme: Scheme) -> None:
         at = [(0.0, found.ensemble), *((s.time, s.ensemble) for s in states)]
         for time, ensemble in at:
             for ours, theirs in zip(moments(ensemble, pixel), made.at(time, smoothed), strict=True):
-                CLOSE(ours, theirs)
+                assert_close(ours, theirs)
 
 
 @pytest.mark.parametrize(("lag", "shift"), [(3, 3), (2, 1), (1, 1), (3, 2)])
@@ -71,7 +71,7 @@ def test_windows_end_where_the_filter_ends(lag: int, shift: int) -> None:
         for ours, theirs in zip(
             moments(late.ensemble, pixel), moments(filtered.ensemble, pixel), strict=True
         ):
-            CLOSE(ours, theirs)
+            assert_close(ours, theirs)
     for step in steps:
         assert step.predicted.shape == (2, 9, 2)
         assert torch.equal(step.precision, step.acquisition.precision)
@@ -85,7 +85,7 @@ def test_a_longer_lag_smooths_more() -> None:
     for pixel in range(made.pixels):
         expected = made.at(1.0, made.smoothed(state, pixel))
         for ours, theirs in zip(moments(last.start.ensemble, pixel), expected, strict=True):
-            CLOSE(ours, theirs)
+            assert_close(ours, theirs)
 
 
 @pytest.mark.parametrize("scheme", [letkf, sl_eakf])
@@ -110,7 +110,7 @@ def test_weak_constraint_4dvar_is_the_kalman_smoother() -> None:
         smoothed = made.smoothed(state, pixel)
         at = [(0.0, found.ensemble[..., :3]), *((s.time, s.ensemble) for s in states)]
         for time, ensemble in at:
-            CLOSE(ensemble[pixel].mean(0), made.at(time, smoothed)[0])
+            assert_close(ensemble[pixel].mean(0), made.at(time, smoothed)[0])
     many = made.prior(2_000)
     _, states = analyse_window(many, made.acquisitions, system, draws, "control")
     for s in states:
@@ -130,7 +130,7 @@ def test_weak_constraint_with_the_stepped_forecaster() -> None:
     for pixel in range(made.pixels):
         smoothed = made.smoothed(state, pixel)
         for s in states:
-            CLOSE(s.ensemble[pixel].mean(0), made.at(s.time, smoothed)[0])
+            assert_close(s.ensemble[pixel].mean(0), made.at(s.time, smoothed)[0])
 
 
 def test_weak_constraint_with_the_mean_reverting_forecaster() -> None:
@@ -152,7 +152,7 @@ def test_weak_constraint_with_the_mean_reverting_forecaster() -> None:
         away, joint = trajectory(state.mean[pixel] - model.mean(0.0), cov, moves)
         smoothed = conditioned((means + away, joint), rows, made.acquisitions, pixel)[0]
         for k, s in enumerate(states, start=1):
-            CLOSE(s.ensemble[pixel].mean(0), smoothed[k * n : (k + 1) * n])
+            assert_close(s.ensemble[pixel].mean(0), smoothed[k * n : (k + 1) * n])
 
 
 def test_noise_under_control_reaches_what_is_seen() -> None:
@@ -207,7 +207,7 @@ def test_a_short_lag_sees_so_many_acquisitions_more() -> None:
     for pixel in range(made.pixels):
         expected = made.at(2.0, short.smoothed(state, pixel))
         for ours, theirs in zip(moments(forward[1], pixel), expected, strict=True):
-            CLOSE(ours, theirs)
+            assert_close(ours, theirs)
 
 
 def test_a_lag_beyond_the_run_sees_all_of_it_and_steps_need_not_be_kept() -> None:
@@ -224,7 +224,7 @@ def test_a_lag_beyond_the_run_sees_all_of_it_and_steps_need_not_be_kept() -> Non
             yield step
 
     for ours, theirs in zip(collected(passing()), whole, strict=True):
-        CLOSE(ours, theirs)
+        assert_close(ours, theirs)
 
 
 def test_inflation_around_the_lagged_smoother_leaves_earlier_ensembles_as_they_are() -> None:
@@ -237,7 +237,7 @@ def test_inflation_around_the_lagged_smoother_leaves_earlier_ensembles_as_they_a
     plain, stretched = ran(enks(etkf, 2)), ran(inflated(enks(etkf, 2), 1.5))
     assert torch.equal(stretched.analysis.memory[LAGGED], plain.analysis.memory[LAGGED])
     spread, without = (s.analysis.ensemble.std(1) for s in (stretched, plain))
-    CLOSE(spread, 1.5 * without)
+    assert_close(spread, 1.5 * without)
 
 
 def test_impossible_windows_are_refused() -> None:

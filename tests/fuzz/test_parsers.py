@@ -57,6 +57,7 @@ def contents(draw: st.DrawFn, name: str) -> bytes:
 
 @pytest.mark.parametrize("name", [name for name in TARGETS if name != "emulator"])
 def test_sound_contents_are_read(name: str, tmp_path: Path) -> None:
+    assert seeds(name)
     for data in seeds(name):
         TARGETS[name].read(tmp_path, data)
 

@@ -30,7 +30,7 @@ from releo_da.types import InputError
 
 
 @contextmanager
-def refused(words: str, megabytes: float = 200.0) -> Iterator[None]:
+def expect_refusal(words: str, megabytes: float = 200.0) -> Iterator[None]:
     """One message, within seconds and without memory."""
     before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
     with pytest.raises(InputError, match=words):
@@ -54,25 +54,28 @@ def netcdf(path: Path, sizes: dict[str, int], chunks: list[int] | None = None) -
 
 def test_a_map_of_a_billion_by_a_billion(tmp_path: Path) -> None:
     path = netcdf(tmp_path / "a.nc", {"y": 10**9, "x": 10**9})
-    with refused("the dimension 'y' has 1,000,000,000 entries, more than 67,108,864"), opened(path):
+    with (
+        expect_refusal("the dimension 'y' has 1,000,000,000 entries, more than 67,108,864"),
+        opened(path),
+    ):
         pass
 
 
 def test_a_time_axis_of_ten_billion(tmp_path: Path) -> None:
     path = netcdf(tmp_path / "a.nc", {"time": 10**10, "band": 2})
-    with refused("the dimension 'time' has 10,000,000,000 entries"), opened(path):
+    with expect_refusal("the dimension 'time' has 10,000,000,000 entries"), opened(path):
         pass
 
 
 def test_a_variable_of_many_values(tmp_path: Path) -> None:
     path = netcdf(tmp_path / "a.nc", {"band": 100, "y": 10**5, "x": 10**5})
-    with refused("'reflectance' has 1,000,000,000,000 values, more than"), opened(path):
+    with expect_refusal("'reflectance' has 1,000,000,000,000 values, more than"), opened(path):
         pass
 
 
 def test_a_chunk_of_gigabytes(tmp_path: Path) -> None:
     path = netcdf(tmp_path / "a.nc", {"y": 30_000, "x": 30_000}, [30_000, 30_000])
-    with refused("'reflectance' is stored in chunks of 3,600,000,000 bytes"), opened(path):
+    with expect_refusal("'reflectance' is stored in chunks of 3,600,000,000 bytes"), opened(path):
         pass
 
 
@@ -92,7 +95,9 @@ def test_what_is_read_at_once_must_fit_the_machine(reader: str, tmp_path: Path) 
         file.createVariable("band", str, ("band",))[0] = "red"
         axes = ("time", "band", *space)
         file.createVariable("r", "f4", axes, zlib=True, chunksizes=[1] * 2 + [100] * len(space))
-    with refused(r"reading 30,000,000,000 values at once takes about 1,440 GB, and the machine"):
+    with expect_refusal(
+        r"reading 30,000,000,000 values at once takes about 1,440 GB, and the machine"
+    ):
         if reader == "points":
             read_points(str(path), "sentinel2a", "r", POINTS, {"B04": "red"})
         else:
@@ -120,7 +125,7 @@ def test_stores_that_say_too_much(
     group = zarr.open_group(tmp_path / "a.zarr", mode="w")
     names = [f"d{k}" for k in range(len(shape))]
     group.create_array("v", shape=shape, chunks=chunks, dtype="f4", dimension_names=names)
-    with refused(words), opened_zarr(tmp_path / "a.zarr"):
+    with expect_refusal(words), opened_zarr(tmp_path / "a.zarr"):
         pass
 
 
@@ -144,7 +149,7 @@ def test_a_packed_store_whose_member_unpacks_to_gigabytes(tmp_path: Path) -> Non
             for _ in range(1100):
                 member.write(bytes(1 << 20))
     with (
-        refused("'v/c/0' unpacks to 1,153,433,600 bytes, more than"),
+        expect_refusal("'v/c/0' unpacks to 1,153,433,600 bytes, more than"),
         opened_zarr(tmp_path / "a.zip"),
     ):
         pass
@@ -161,7 +166,7 @@ PACKS: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("name", PACKS)
 def test_a_line_of_a_hundred_megabytes(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(PACKS[name](b"a,b\n1,2\n" + b"1" * (100 << 20)))
-    with refused("a line has more than 1,048,576 bytes", 60):
+    with expect_refusal("a line has more than 1,048,576 bytes", 60):
         read_rows(tmp_path / name)
 
 
@@ -171,10 +176,10 @@ def test_a_packed_table_is_bounded_by_what_it_unpacks_to(
     monkeypatch.setattr(limits, "TEXT", 10_000_000)
     with zipfile.ZipFile(tmp_path / "a.csv.zip", "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("a.csv", "a,b\n" + "1,2\n" * 3_000_000)
-    with refused("has more than 10,000,000 bytes of text"):
+    with expect_refusal("has more than 10,000,000 bytes of text"):
         read_rows(tmp_path / "a.csv.zip")
     (tmp_path / "a.csv.zst").write_bytes(b"")
-    with refused("packed by zstd; unpack it"):
+    with expect_refusal("packed by zstd; unpack it"):
         read_rows(tmp_path / "a.csv.zst")
 
 
@@ -186,7 +191,7 @@ def test_lines_up_to_the_bound_are_read(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(f"{header}\n{row}\n")
     assert read_rows(tmp_path / "a.csv").columns.tolist() == names
     (tmp_path / "a.csv").write_text(f"a{header}\n{row}\n")
-    with refused("a line has more than 1,048,576 bytes"):
+    with expect_refusal("a line has more than 1,048,576 bytes"):
         read_rows(tmp_path / "a.csv")
 
 
@@ -198,7 +203,7 @@ def test_parquet_of_a_repeated_text(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     from releo_da.io import parquet
 
     monkeypatch.setattr(parquet, "BYTES", 50_000_000)
-    with refused("the table takes more than 50,000,000 bytes"):
+    with expect_refusal("the table takes more than 50,000,000 bytes"):
         read_rows(tmp_path / "a.parquet")
 
 
@@ -207,7 +212,7 @@ def test_parquet_of_many_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     pq.write_table(pa.table({"a": np.zeros(10**6, np.int8)}), tmp_path / "a.parquet")
     monkeypatch.setattr(parquet, "CELLS", 10**5)
-    with refused("the table has 1,000,000 cells, more than 100,000"):
+    with expect_refusal("the table has 1,000,000 cells, more than 100,000"):
         read_rows(tmp_path / "a.parquet")
 
 
@@ -227,8 +232,8 @@ def test_the_header_of_a_classic_file_is_walked(kind: str, tmp_path: Path) -> No
     sound = path.read_bytes()
     for length in range(4, 60, 7):
         path.write_bytes(sound[:length])
-        with refused("not readable as netCDF"), opened(path):
+        with expect_refusal("not readable as netCDF"), opened(path):
             pass
     path.write_bytes(sound[:12] + b"\x7f\xff\xff\xff" + sound[16:])
-    with refused("its header is damaged"), opened(path):
+    with expect_refusal("its header is damaged"), opened(path):
         pass

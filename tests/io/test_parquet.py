@@ -64,7 +64,7 @@ def geo(crs: Any = ..., encoding: str = "WKB") -> dict[str, Any]:
     return {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
 
 
-def same(one: Series, other: Series) -> None:
+def assert_same(one: Series, other: Series) -> None:
     assert len(one.acquisitions) == len(other.acquisitions) > 0
     for here, there in zip(one.acquisitions, other.acquisitions, strict=True):
         assert here.time == there.time and here.sensor == there.sensor
@@ -80,14 +80,14 @@ def test_parquet_is_read_as_text_is(tmp_path: Path) -> None:
     table.to_csv(tmp_path / "t.csv", index=False)
     table["site"] = table.site.astype("category")
     text = read_table(**options(tmp_path / "t.csv", position=place))
-    same(text, read_table(**options(write(tmp_path / "t.parquet", table), position=place)))
+    assert_same(text, read_table(**options(write(tmp_path / "t.parquet", table), position=place)))
     # Without an ending it is known by its first bytes; dates may be texts or days.
     table["day"] = table.day.dt.strftime("%Y-%m-%d")
-    same(text, read_table(**options(write(tmp_path / "texts", table), position=place)))
+    assert_same(text, read_table(**options(write(tmp_path / "texts", table), position=place)))
     table["day"] = pd.to_datetime(table.day).dt.date
-    same(text, read_table(**options(write(tmp_path / "d.pq", table), position=place)))
+    assert_same(text, read_table(**options(write(tmp_path / "d.pq", table), position=place)))
     table["day"] = pd.to_datetime(table.day).dt.tz_localize("UTC")
-    same(text, read_table(**options(write(tmp_path / "z.pq", table), position=place)))
+    assert_same(text, read_table(**options(write(tmp_path / "z.pq", table), position=place)))
 
 
 @pytest.mark.parametrize("crs", [..., {"id": {"authority": "OGC", "code": "CRS84"}}])
@@ -107,7 +107,7 @@ def test_geometries_in_metres_and_without_metadata(tmp_path: Path) -> None:
     one = read_table(**options(write(tmp_path / "a.parquet", table, said)))
     path = write(tmp_path / "b.parquet", table)
     other = read_table(**options(path, position="outline", crs="EPSG:32632"))
-    same(one, other)
+    assert_same(one, other)
     assert one.pixels.attrs["crs"] == "EPSG:32632"
     assert one.pixels["lon"].values.tolist() == pytest.approx([9.0, 9.0])
     with pytest.raises(InputError, match=r"in which coordinate system 'outline' lies; add 'crs"):

@@ -79,7 +79,7 @@ def two_cycles(scheme) -> None:
         prior, memory = 1.1 * found.ensemble, returned(memory, found.memory, seen)
 
 
-def check(outer: str, *names: str) -> None:
+def check_pair(outer: str, *names: str) -> None:
     if (outer, names[-1]) in REFUSED:
         with pytest.raises(InputError, match=REFUSED[outer, names[-1]]):
             two_cycles(built(*names, outer))
@@ -90,10 +90,10 @@ def check(outer: str, *names: str) -> None:
 @pytest.mark.parametrize("outer", WRAPPERS)
 @pytest.mark.parametrize("inner", SCHEMES_ALONE)
 def test_every_wrapper_takes_every_scheme(outer: str, inner: str) -> None:
-    check(outer, inner)
+    check_pair(outer, inner)
 
 
 @pytest.mark.parametrize("outer", WRAPPERS)
 @pytest.mark.parametrize("inner", WRAPPERS)
 def test_every_wrapper_takes_every_wrapper(outer: str, inner: str) -> None:
-    check(outer, "etkf", inner)
+    check_pair(outer, "etkf", inner)
