@@ -105,7 +105,7 @@ def report(root: Path, ledger: Ledger | None = None) -> Path:
     members = None if said is None or "members" not in said.attrs else int(said.attrs["members"])
     told = summary(scores, members)
     if scores.get("free_run") and said is not None:
-        whose = truth_line(values, said)
+        whose = truth_line(values, said, "sampled" in scores)
         told = [*([whose] if whose else []), *told]
     content: dict[str, Any] = {
         "title": f"releo_da {made.get('command', 'run')}: {root.name}",

@@ -22,12 +22,13 @@ LANDS = {
 """Of `releo_da.config.natures`."""
 
 
-def truth_line(values: Mapping[str, Any], verification: xr.Dataset) -> str:
+def truth_line(values: Mapping[str, Any], verification: xr.Dataset, sampled: bool = False) -> str:
     """Truth, sensors and size of a twin experiment.
 
     Args:
         values: config.yaml.
         verification: verification.nc.
+        sampled: whether it holds some of the pixels, where scores are of all.
 
     Returns:
         A sentence or two; empty where the configuration has no ``source.twin``.
@@ -37,11 +38,12 @@ def truth_line(values: Mapping[str, Any], verification: xr.Dataset) -> str:
     if not isinstance(twin, Mapping):
         return ""
     sizes = verification.sizes
-    sensors = ", ".join(words(one) for one in dict.fromkeys(verification.sensor.values.tolist()))
+    sensors = ", ".join(words(one) for one in sorted(set(verification.sensor.values.tolist())))
+    pixels = f"{sizes['pixel']} compared pixels"
     seeds = int((values.get("score") or {}).get("repeats") or 1)
     parts = [
         f"{sizes['time']} acquisitions" + (f" by {sensors}" if sensors else ""),
-        f"{sizes['pixel']} compared pixels",
+        f"scores of all pixels, figures of errors of {sizes['pixel']}" if sampled else pixels,
         f"{int(verification.attrs['members'])} members",
         *([f"{seeds} seeds"] if seeds > 1 else []),
     ]

@@ -6,7 +6,7 @@ Tables are plain data (texts and marks); the report and the terminal draw them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from releo_da.diagnostics.leads import middle
 from releo_da.diagnostics.naming import NAMES, Naming, naming
 from releo_da.diagnostics.plots.skill import OURS, forecasts, number
 from releo_da.diagnostics.plots.style import words
-from releo_da.diagnostics.twin_tables import ordered, plain, twin_tables
+from releo_da.diagnostics.twin_tables import ordered, plain, share_text, signed, twin_tables
 
 COLUMNS = ("rmse", "bias", "mae", "median_abs", "crps", "spread", "coverage_90", "n")
 FIELD = ("rmse", "bias", "unbiased_rmse", "r2", "explained", "crps", "coverage_90", "n")
@@ -28,6 +28,13 @@ DEPARTURES = {
     "bias": "O-B", "sd": "sd O-B", "expected": "expected", "residual_bias": "O-A",
     "residual_sd": "sd O-A", "assumed": "assumed", "estimated": "estimated",
 }  # fmt: skip
+TEXTS: Mapping[str, Callable[[float], str]] = {
+    "bias": partial(signed, digits=3),
+    "coverage_90": share_text,
+}
+"""How scores of a twin are written of which none is marked."""
+
+ABSENT = "–"
 MATRIX = 3  # from this many variables on, baselines are shown as one matrix
 
 
@@ -131,7 +138,8 @@ def truth_tables(scores: Mapping[str, Any], units: Mapping[str, str] | None = No
     for score in ("rmse", "bias", "crps_fair", "coverage_90"):
         rows, marked = [], score in LOWEST
         called = named.text if score == "coverage_90" else named.measured
-        text = plain if marked else partial(written, column=score)
+        # Biases are as large as errors are: three decimals would be nothing of some variables.
+        text = plain if marked else TEXTS[score]
         for name in names:
             values = [number(rows_.get(name, {}).get(score)) for _, rows_ in held]
             least = min((v for v in values[:estimates] if v == v), default=float("nan"))
@@ -210,7 +218,9 @@ def forecast_tables(scores: Mapping[str, Any], named: Naming = NAMES) -> list[Ta
             called = named.text if score == "coverage_90" else named.measured
             title = f"Forecasts of {called(name)}: {words(score)}"
             columns = ["", *(f"{day} days" for day in days)]
-            result.append(Table(title, note, columns, across(lines, days, score)))
+            rows = across(lines, days, score)  # most rivals say nothing of coverage
+            rows = [one for one in rows if any(cell.text != ABSENT for cell in one[1])]
+            result.append(Table(title, note, columns, rows))
     return result
 
 
@@ -289,7 +299,7 @@ def cells(
 def written(value: float, column: str = "") -> str:
     """A number as it is read: three decimals, shares in per cent, a dash for nothing."""
     if value != value:
-        return "–"
+        return ABSENT
     if column == "n":
         return f"{value:.0f}"
     if column == "coverage_90":

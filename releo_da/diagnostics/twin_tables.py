@@ -188,9 +188,9 @@ def plain(value: float) -> str:
     return "–" if value != value else f"{value:.3g}"
 
 
-def signed(value: float) -> str:
-    """The same with its sign."""
-    return "–" if value != value else f"{value:+.2g}".replace("-", "−")
+def signed(value: float, digits: int = 2) -> str:
+    """A number with its sign, a dash for nothing."""
+    return "–" if value != value else f"{value:+.{digits}g}".replace("-", "−")
 
 
 def spanned(bounds: Sequence[float | None] | None) -> str:

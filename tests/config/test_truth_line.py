@@ -29,7 +29,9 @@ def twin(**entries: Any) -> dict[str, Any]:
 def test_a_land_is_named_with_the_size_of_the_run(said: xr.Dataset) -> None:
     text = truth_line(twin(nature={"name": "aquacrop"}) | {"score": {"repeats": 3}}, said)
     assert text.startswith("Truth: crops grown by AquaCrop")
-    assert "3 acquisitions by sentinel2a, landsat8, 4 compared pixels, 8 members, 3 seeds" in text
+    assert "3 acquisitions by landsat8, sentinel2a, 4 compared pixels, 8 members, 3 seeds" in text
+    told = truth_line(twin(nature="wofost"), said, sampled=True)
+    assert "scores of all pixels, figures of errors of 4, 8 members" in told
     assert "WOFOST" in truth_line(twin(nature="wofost"), said)
 
 

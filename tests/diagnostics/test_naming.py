@@ -19,7 +19,7 @@ from releo_da.diagnostics.tables import tables, truth_tables, withheld_tables
 from releo_da.diagnostics.truth import skill, twin_pictures
 from releo_da.diagnostics.twin_tables import impact_table
 
-ROW = {"rmse": 0.5, "bias": 0.1, "crps_fair": 0.3, "coverage_90": 0.9}
+ROW = {"rmse": 0.5, "bias": -0.000123, "crps_fair": 0.3, "coverage_90": 0.9}
 SENSORS = {
     "sentinel2a": {"errors": {"B04": {}, "B05": {}}},
     "sentinel2b": {"errors": {"B04": {}, "B05": {}}},
@@ -37,7 +37,8 @@ def scores(*sensors: str) -> dict:
 
 def test_channels_name_their_sensors_where_these_differ() -> None:
     units = {"lai": "m2 m-2", "fapar": "1"}
-    rmse, *_, coverage = truth_tables(scores("sentinel2a", "sentinel2b", "landsat8"), units)
+    rmse, bias, *_, coverage = truth_tables(scores("sentinel2a", "sentinel2b", "landsat8"), units)
+    assert [cell.text for cell in bias.rows[0][1]] == ["−0.000123", "−0.000123"]
     assert [name for name, _ in rmse.rows][0] == "LAI (m² m⁻²)"
     assert rmse.rows[2][0] == "B04 (sentinel2a, sentinel2b)"
     assert coverage.rows[0][0] == "LAI"  # a share has no unit
@@ -77,6 +78,10 @@ def test_tables_of_a_hindcast_give_units_and_sensors() -> None:
     titles = [table.title for table in parts]
     assert "Forecasts of LAI (m² m⁻²): RMSE" in titles
     assert "Forecasts of LAI: 90 % coverage" in titles  # a share
+    told["baselines"] = {"linear": {"forecast": {"10": {"lai": {"rmse": 0.4}}}}}
+    ahead = {table.title: [name for name, _ in table.rows] for table in tables(told)}
+    assert ahead["Forecasts of LAI: RMSE"] == ["assimilation", "linear"]
+    assert ahead["Forecasts of LAI: 90 % coverage"] == ["assimilation"]  # no empty rows
     assert "LAI (m² m⁻²) against field measurements" in titles
     assert [name for name, _ in parts[0].rows] == [
         "LAI (m² m⁻²)", "B04 (sentinel2a)", "B4 (landsat8)",
