@@ -173,13 +173,15 @@ def assemble(
     forecaster.to(device).requires_grad_(False)
     error.to(device).requires_grad_(False)
     dynamics = Drifting(forecaster, forecaster.initial, biases) if biases else forecaster
+    # Of a forecaster with a network the transition is a part; ensembles know the whole.
+    linear = None if isinstance(forecaster, Neural) else dynamics.transition
     model = Model(
         forecast=dynamics,
         observe=biased(operator, biases, channels),
         analyse=SCHEMES.build(analyse_of(document), "analyse", supplied(document, dynamics)),
         error=error,
         initial=dynamics.initial,
-        smooth=smoother_of(document, dynamics.transition),
+        smooth=smoother_of(document, linear),
         derive=with_biases(derive(wanted, layout.decode, operator, bands), biases),
         channels=dict(channels),
         described=described(wanted) | (biases.described if biases else {}),

@@ -31,8 +31,8 @@ per step: that of the base and a network of some ten thousand multiplications pe
 of noise. The network is evaluated in the dtype of the ensemble.
 
 `Neural.transition` is that of the base with the slow latents and memory beside: the part that is
-linear. It serves a static covariance; the smoother takes its gain from it too, see
-docs/learned-forecaster.md for what that costs.
+linear. It serves a static covariance. It does not serve a smoother, which would take the motion
+that the network made for noise: its gain comes from ensembles (docs/learned-forecaster.md).
 
 References: Chen, Sanz-Alonso and Willett (2022), SIAM J. Math. Data Sci. 4, 801-833 (learning
 through the filter); Hochbruck and Ostermann (2010), Acta Numerica 19, 209-286 (exponential

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 import xarray as xr
 from safetensors.torch import load_file, save_file
 
+from releo_da.config.assemble import assemble
+from releo_da.config.document import load
 from releo_da.config.experience import apart
 from releo_da.types import InputError
 from tests.config.test_hybrid_weights import _told, driven
@@ -60,6 +63,15 @@ def test_it_is_fitted_judged_saved_and_guarded(workplace: Workplace, releo: Run)
     save_file(held, path, metadata=_told(path) | {"network": "neural 0"})
     status, _, err = releo("hindcast", config, "--out", "other", "--quiet", *weights)
     assert status == 2 and "network differ" in err
+
+
+def test_the_smoother_asks_ensembles_where_a_network_moves_them(workplace: Workplace) -> None:
+    config = workplace(configure=lambda c: c.update(forecast=dict(SMALL)))
+    channels = {"sentinel2a": ("B04", "B08")}
+    learned = assemble(load(config), channels).model.smooth
+    exact = assemble(load(config, ("forecast=mean_reverting",)), channels).model.smooth
+    assert isinstance(learned, partial) and learned.keywords["transition"] is None
+    assert isinstance(exact, partial) and exact.keywords["transition"] is not None
 
 
 def test_without_weather_the_log_says_so(workplace: Workplace, releo: Run) -> None:
