@@ -183,7 +183,7 @@ def units(folder: Path, options: Options, out: Path) -> list[Unit]:
         )
         for seed in seeds
         for name, run in runs.items()
-        for fold in range(1 if run.folds is None else run.folds.count)
+        for fold in ((0,) if run.folds is None else run.folds.chosen)
     ]
 
 

@@ -18,10 +18,16 @@ KEYS = ("seeds", "runs", "label")
 
 @dataclass(frozen=True)
 class Folds:
-    """Split by clusters of points linked within a distance."""
+    """Split by clusters of points linked within a distance; ``only`` some of them, from 0."""
 
     count: int = 5
     within_metres: float = 250.0
+    only: tuple[int, ...] = ()
+
+    @property
+    def chosen(self) -> tuple[int, ...]:
+        """The folds that are run."""
+        return self.only or tuple(range(self.count))
 
 
 @dataclass(frozen=True)
@@ -67,13 +73,20 @@ def study(path: Path) -> tuple[list[int], dict[str, Run]]:
         if not isinstance(options, dict):
             raise InputError(f"{path}: runs.{name}: wants {{config: ...}}, got {options!r}")
         options = dict(options)
-        split = options.pop("folds", None)
+        folds = options.pop("folds", None)
         where = f"{path}: runs.{name}"
         made = bind(Run, options, where)()
-        runs[name] = replace(made, folds=split and bind(Folds, split, f"{where}.folds")())
+        runs[name] = replace(made, folds=folds and bind(Folds, folds, f"{where}.folds")())
     if not runs:
         raise InputError(f"{path}: runs is empty; name at least one configuration")
     for name, run in runs.items():
+        split = run.folds
+        wrong = [k for k in split.only if not 0 <= k < split.count] if split else []
+        if split and wrong:
+            raise InputError(
+                f"{path}: runs.{name}.folds.only: {wrong[0]} is none of {split.count} folds; "
+                f"give 0 to {split.count - 1}"
+            )
         if run.against and (run.against not in runs or run.against == name):
             others = [other for other in runs if other != name]
             raise InputError(

@@ -37,6 +37,12 @@ def test_settings_of_a_run_reach_its_configuration() -> None:
     assert held == {"l30_from_s30": "hls_l30", "s30_from_l30": "hls_s30"}
 
 
+def test_some_folds_alone_can_be_run(tmp_path: Path) -> None:
+    text = "seeds: [3]\nruns: {a: {config: a.yaml, folds: {count: 5, only: [4, 1]}}}"
+    (tmp_path / "experiment.yaml").write_text(text)
+    assert [u.fold for u in units(tmp_path, Options(), tmp_path)] == [4, 1]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -45,6 +51,7 @@ def test_settings_of_a_run_reach_its_configuration() -> None:
         ("runs: {a: {config: a.yaml, setings: []}}", "did you mean 'settings'"),
         ("runs: {}", "runs is empty"),
         ("runs: {a: {config: a.yaml}}\nseed: 1", "did you mean 'seeds'"),
+        ("runs: {a: {config: a.yaml, folds: {count: 5, only: [5]}}}", "5 is none of 5 folds"),
         ("[1]", "wants keys at top level"),
         ("runs: [a]", r"runs: wants \{name: \{config"),
         ("runs: {a: config.yaml}", r"runs.a: wants \{config: ...\}, got 'config.yaml'"),
