@@ -1,57 +1,82 @@
-"""A row per run of this study, beside the run without a network: `python ablation.py SCORES`.
+"""Runs this study and prints a row per run beside the run without a network: `python ablation.py`.
 
-SCORES is the `scores.json` that `./run experiment learned_forecaster` leaves. CRPS of forecasts of
-NDVI and as the mean over channels, by days ahead; RMSE and CRPS of withheld NDVI; leaf area of the
-smoother against field measurements. In brackets: relative to the first run, negative is better.
+CRPS of forecasts of NDVI, and as the mean over channels, by days ahead; RMSE and CRPS of withheld
+NDVI; leaf area of the smoother against field measurements. Behind a figure stand its relative
+difference from the first run on the same values (negative is better) and, in brackets, the 95 %
+interval of that over points.
 """
 
-import json
-import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
-from statistics import fmean
-from typing import Any
 
-Row = dict[str, Any]
+import numpy as np
+
+from releo_da.config.experiment import Found, studied
+from releo_da.config.options import Options
+from releo_da.diagnostics.paired import paired_interval
+from releo_da.diagnostics.scores import Array
+from releo_da.io import create_run_directory
+
 FIRST = "mean_reverting"
-DAYS = ("5", "10", "20", "30", "60")
+DAYS = (5, 10, 20, 30, 60)
+COLUMNS = {
+    **{f"NDVI, {d} d": (f"forecast_{d}", "ndvi", False) for d in DAYS},
+    **{f"channels, {d} d": (f"forecast_{d}", "channels", False) for d in DAYS},
+    "withheld NDVI, RMSE": ("smoothed_0", "ndvi", True),
+    "withheld NDVI, CRPS": ("smoothed_0", "ndvi", False),
+}
 
 
-def channels(row: Row, score: str) -> float:
-    """Mean of a score over the channels of a sensor."""
-    return fmean(numbers[score] for name, numbers in row.items() if name.startswith("B"))
+def losses(found: Found, case: str, what: str, root: bool) -> Array:
+    """Squared error or CRPS of one fold, ``[value, pixel]``; NaN where nothing was compared."""
+    names = list(map(str, found.verification.channel.values))
+    wanted = ["ndvi"] if what == "ndvi" else [n for n in names if n.startswith("B")]
+    cases = list(map(str, found.verification.case.values))
+    part = found.verification.sel(case=case if case in cases else "smoothed", channel=wanted)
+    values = (part["mean"] - part["observed"]) ** 2 if root else part["crps"]
+    values = values.where(np.isfinite(part["crps"])).transpose("channel", "time", "pixel").values
+    return np.asarray(values, float).reshape(-1, values.shape[-1])
 
 
-def figures() -> dict[str, Callable[[Row], float]]:
-    """Columns of the table and where they stand in the scores of a seed."""
-    found: dict[str, Callable[[Row], float]] = {}
-    for days in DAYS:
-        found[f"NDVI, {days} d"] = lambda s, d=days: s["forecast"][d]["ndvi"]["crps"]
-    for days in DAYS:
-        found[f"channels, {days} d"] = lambda s, d=days: channels(s["forecast"][d], "crps")
-    found["withheld NDVI RMSE"] = lambda s: s["smoothed"]["ndvi"]["rmse"]
-    found["CRPS"] = lambda s: s["smoothed"]["ndvi"]["crps"]
-    found["LAI unbiased RMSE"] = lambda s: next(iter(s["in_situ"].values()))["smoothed"][
-        "unbiased_rmse"
+def mean(values: Array, what: str, root: bool) -> float:
+    """The score of losses: channels are seen alike, so the mean over values is that over them."""
+    return float(np.sqrt(np.nanmean(values)) if root else np.nanmean(values))
+
+
+def cell(ours: Sequence[Found], theirs: Sequence[Found] | None, column: str) -> str:
+    """A figure over folds and seeds, and what it is beside the other run."""
+    case, what, root = COLUMNS[column]
+    held = [losses(found, case, what, root) for found in ours]
+    flat = np.concatenate([part.ravel() for part in held])
+    text = f"{mean(flat, what, root):.4f}"
+    if theirs is None:
+        return text
+    beside = np.concatenate([losses(found, case, what, root).ravel() for found in theirs])
+    places = [
+        np.broadcast_to([f"{found.fold} {k}" for k in range(part.shape[1])], part.shape).ravel()
+        for found, part in zip(ours, held, strict=True)
     ]
-    return found
+    labels, generator = np.concatenate(places), np.random.default_rng(0)
+    one = paired_interval(flat, beside, labels, generator, root)
+    return f"{text}, {one.change:+.1%} [{one.lower:+.1%}, {one.upper:+.1%}]"
 
 
-def table(scores: dict[str, list[Row]]) -> str:
-    """Markdown, a row per run, figures averaged over seeds."""
-    runs = {name: seeds for name, seeds in scores.items() if "forecast" in seeds[0]}
-    columns = figures()
-    lines = ["| " + " | ".join(["", *columns]) + " |", "| --- " * (len(columns) + 1) + "|"]
-    for name, seeds in runs.items():
-        cells = [name]
-        for figure in columns.values():
-            mean = fmean(map(figure, seeds))
-            beside = fmean(map(figure, runs[FIRST]))
-            relative = f" ({mean / beside - 1.0:+.1%})" if name != FIRST else ""
-            cells.append(f"{mean:.4f}{relative}")
-        lines.append("| " + " | ".join(cells) + " |")
+def table(found: Sequence[Found]) -> str:
+    """Markdown, a column per run."""
+    runs = {
+        name: [f for f in found if f.run == name] for name in dict.fromkeys(f.run for f in found)
+    }
+    lines = ["| " + " | ".join(["", *runs]) + " |", "| --- " * (len(runs) + 1) + "|"]
+    for column in COLUMNS:
+        cells = [
+            cell(ours, None if name == FIRST else runs[FIRST], column)
+            for name, ours in runs.items()
+        ]
+        lines.append("| " + " | ".join([column, *cells]) + " |")
     return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    print(table(json.loads(Path(sys.argv[1]).read_text())))
+    here = Path(__file__).resolve().parent
+    out = create_run_directory(Path("runs") / "learned_forecaster")
+    print(table(studied(here, Options(), out)))
