@@ -157,6 +157,14 @@ def hindcast(config: Config, options: Options) -> int | None:
 
 
 @run_command
+def embed(config: Config, options: Options) -> int | None:
+    """Embeddings of a series, and variables of the surface without dynamics, as a data set."""
+    from releo_da.config import commands
+
+    return commands.embed(config, options)
+
+
+@run_command
 def inspect(config: Config, options: Options) -> int | None:
     """Read everything a run would read and report what was found, without running."""
     from releo_da.config import commands

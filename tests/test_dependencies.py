@@ -33,7 +33,7 @@ SIBLINGS: dict[str, set[str]] = {
     "diagnostics": set(),
     "nature": {"physics", "sensors", "state", "observation", "io"},
     "simulator": {"physics", "sensors", "observation", "state", "io"},
-    "runs": {"cycling", "learning", "io", "diagnostics", "sensors", "state"},
+    "runs": {"cycling", "learning", "io", "diagnostics", "sensors", "state", "representation"},
     "config": {
         "physics", "sensors", "assimilation", "state", "observation", "dynamics", "representation",
         "cycling", "learning", "io", "diagnostics", "nature", "runs", "simulator", "strict_text",

@@ -17,6 +17,7 @@ import torch
 from releo_da.assimilation.sequence import followed
 from releo_da.config.bias import biased, biases_of, with_biases
 from releo_da.config.document import Document
+from releo_da.config.encoded import state_entry
 from releo_da.config.forecasters import FORECASTERS, forecaster_entry, uses_weather
 from releo_da.config.observing import Observation, observation_of
 from releo_da.config.registry import Registry, bind
@@ -157,8 +158,7 @@ def assemble(
             fit.
     """
     refuse_namesakes(channels)
-    values = document.values
-    names, fixed, priors = STATES.build(values.get("state", "prosail"), "state")
+    names, fixed, priors = STATES.build(state_entry(document), "state")
     wanted = _wanted(document, (*names, *fixed))
     spec, weights, fields = _dynamics(document, weights)
     bands, estimates = split(channels)

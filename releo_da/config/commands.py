@@ -27,6 +27,9 @@ from releo_da.config import (
     twin_source,
 )
 from releo_da.config import demo as demos
+from releo_da.config import (
+    embed as embedding,
+)
 from releo_da.config import experiment as studies
 from releo_da.config import forecast as forecasts
 from releo_da.config import hindcast as hindcasts
@@ -89,6 +92,14 @@ def hindcast(config: Path, options: Options) -> int | None:
     cubes = maps.large_cubes(document)
     path = maps.command(document, options, cubes) if cubes else None
     _finished(options, path or hindcasts.command(document, options))
+    return None
+
+
+def embed(config: Path, options: Options) -> int | None:
+    """What an encoder says of every pixel at the dates of the products, as a data set."""
+    path = embedding.command(load(config, options.settings), options)
+    _tell(options, f"embedding: {(path.parent / 'analysis.nc').resolve()}")
+    _tell(options, f"report: {path.resolve()}")
     return None
 
 
@@ -238,10 +249,12 @@ def sections() -> Mapping[str, Any]:
         "additionalProperties": False,
     }
     weights = {"weights": {"type": "string", "description": "Fitted parameters, of `train`."}}
+    told = "Weights of an encoder, of `train`, for `embed`: default for those of the package."
+    encoder = {"encoder": {"type": "string", "description": told}}
     fields = {"correlated": options_schema(correlated)}
     return {
         "source": {"anyOf": [component(READERS), twin_schema]},
-        "state": STATES,
+        "state": component(STATES, encoder),
         "forecast": {"anyOf": [component(FORECASTERS, weights | fields), component(TOYS, weights)]},
         "observe": {"anyOf": [component(OPERATORS), component(TOY_OPERATORS)]},
         "analyse": SCHEMES,

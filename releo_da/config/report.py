@@ -152,7 +152,7 @@ def summary(scores: dict[str, Any], members: int | None = None) -> list[str]:
     """What a hurried reader should take home; ``members`` is the size of the ensemble."""
     if scores.get("free_run"):
         return twin_summary(scores, members)
-    said = []
+    said = embedded_summary(scores["embedding"]) if "embedding" in scores else []
     smoothed = scores.get("smoothed", {}).get("ndvi")
     linear = scores.get("baselines", {}).get("linear", {}).get("smoothed", {}).get("ndvi")
     if smoothed and linear:
@@ -182,6 +182,20 @@ def summary(scores: dict[str, Any], members: int | None = None) -> list[str]:
                 f"{name} against {row['n']} field measurement{plural}: RMSE {row['rmse']:.2f}, "
                 f"bias {row['bias']:+.2f}{r2}."
             )
+    return said
+
+
+def embedded_summary(row: dict[str, Any]) -> list[str]:
+    """The same of an embedding."""
+    said = [
+        f"Embedding of {row['dimensions']} numbers at {row['dates']} dates; mean evidence "
+        f"{row['evidence']:.2f} (0 where nothing was seen, to 1)."
+    ]
+    if row.get("out_of_domain") is not None:
+        said.append(
+            f"{100 * row['out_of_domain']:.1f} % of dates with an acquisition near are out of the "
+            f"domain of the encoder; mean misfit {row['misfit']:.2f} observation errors."
+        )
     return said
 
 

@@ -33,6 +33,10 @@ EMULATOR = "emulator.safetensors"
 """Weights of an emulator in a run directory, where they are not those of the package."""
 
 
+ENCODER = "encoder.safetensors"
+"""Weights of an encoder in a run directory, likewise."""
+
+
 def commit() -> str | None:
     """The commit of the checkout that the package runs from, or None outside one."""
     root = Path(__file__).resolve().parents[2]
@@ -74,6 +78,13 @@ def emulator_of(document: Document) -> Path | None:
     spec = document.values.get("observe")
     named = spec.get("weights") if isinstance(spec, dict) else None
     return None if named is None else document.resolve(named)
+
+
+def encoder_of(document: Document) -> Path | None:
+    """The weights of an encoder that the state of a configuration names."""
+    spec = document.values.get("state")
+    named = spec.get("encoder") if isinstance(spec, dict) else None
+    return None if named in (None, "default") else document.resolve(named)
 
 
 class Opened(NamedTuple):
@@ -119,6 +130,10 @@ def open_run(
     if emulator is not None:
         keep_bytes(root / EMULATOR, emulator.read_bytes())
         resolved["observe"] = {**resolved["observe"], "weights": EMULATOR}
+    encoder = encoder_of(document)
+    if encoder is not None:
+        keep_bytes(root / ENCODER, encoder.read_bytes())
+        resolved["state"] = {**resolved["state"], "encoder": ENCODER}
     text = yaml_text(resolved)
     made["configuration_sha256"] = sha256(text.encode()).hexdigest()
     log = JsonLines(root / "log.jsonl")

@@ -40,6 +40,9 @@ HELD = 64 * 2**20
 TILE = 256
 """Columns of a chunk."""
 
+PLACE = ("y", "x", "point")
+"""Axes of space."""
+
 SUFFIX = "-metadata.json"
 """What the description of a table is called, after the name of the table."""
 
@@ -102,8 +105,12 @@ def remove(target: str | Path) -> None:
 
 
 def variables_of(dataset: xr.Dataset) -> list[str]:
-    """The names of the output variables of a product, without spread and quantiles."""
-    layers = {str(name) for name, array in dataset.data_vars.items() if "time" in array.dims}
+    """The names of the output variables of a product, without spread, quantiles and vectors."""
+    layers = {
+        str(name)
+        for name, array in dataset.data_vars.items()
+        if "time" in array.dims and set(array.dims) <= {*PLACE, "time", "quantile"}
+    }
     derived = {name + end for name in layers for end in ("_spread", "_quantile")}
     return [str(name) for name in dataset.data_vars if str(name) in layers - derived]
 
@@ -131,7 +138,8 @@ def _encoding(array: xr.Variable, strip: dict[Hashable, int]) -> dict[str, Any]:
         told["_FillValue"] = None
     if {"y", "point"} & set(array.dims) and len(array.dims) > 1:
         sizes = dict(array.sizes) | strip
-        told["chunks"] = tuple(min(sizes[d], TILE) if d == "x" else sizes[d] for d in array.dims)
+        most = {"x": TILE} | {d: 1 for d in array.dims if d not in (*PLACE, "time", "quantile")}
+        told["chunks"] = tuple(min(sizes[d], most.get(d, sizes[d])) for d in array.dims)
     return told
 
 

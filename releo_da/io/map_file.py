@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from releo_da.io.atomic import replacing
 from releo_da.io.netcdf import NETCDF
-from releo_da.io.products import PACKED, Product, field_layers, products_dataset, store
+from releo_da.io.products import PACKED, Layer, Product, field_layers, products_dataset, store
 
 HELD = 64 * 2**20
 """Bytes, about, of the strip that is held."""
@@ -40,6 +40,7 @@ def writing_map(
     levels: Sequence[float],
     attributes: Mapping[str, str],
     spread: bool = True,
+    layers: Mapping[str, Layer] | None = None,
 ) -> Iterator[Callable[[NDArray[np.int64], Mapping[str, Array]], None]]:
     """A function that takes the output variables of pixels, for as long as the block lasts.
 
@@ -51,10 +52,12 @@ def writing_map(
         levels: probabilities of the quantiles.
         attributes: global ones.
         spread: whether the file holds the spread; a truth has none, and no quantiles.
+        layers: variables beside them, that are no ensembles.
 
     Yields:
         ``write(ids, {variable: [statistic, time, pixel]})``; statistics are the mean, the spread
-        and the quantiles, as far as the file holds them, ids ascend from call to call.
+        and the quantiles, as far as the file holds them, or the ``size`` of a layer; ids ascend
+        from call to call.
     """
     bare = pixels.isel(pixel=slice(0, 0))
     corner = bare.drop_vars(["grid_x", "grid_y"], errors="ignore").assign_attrs(height=1, width=1)
@@ -64,17 +67,20 @@ def writing_map(
         name: Product(empty, unit, text, empty if spread else None, dict.fromkeys(levels, empty))
         for name, (unit, text) in described.items()
     }
-    layers = products_dataset(days, corner, products, attributes)
+    beside = layers or {}
+    nothing = {n: (one, np.empty((one.size, days.size, 0))) for n, one in beside.items()}
+    described_all = products_dataset(days, corner, products, attributes, nothing)
     fields = field_layers(pixels)
     axes = products_dataset(days, bare, {}, attributes).assign_coords(fields)
-    if "quantile" in layers:
-        axes = axes.assign_coords(quantile=layers["quantile"])
+    for axis in ("quantile", *dict.fromkeys(one.axis for one in beside.values() if one.axis)):
+        if axis in described_all:
+            axes = axes.assign_coords({axis: described_all[axis]})
     with replacing(path) as aside:
         with NETCDF:
             store(aside, axes)
             file = netCDF4.Dataset(aside, "a")
         try:
-            strips = _Strips(file, layers, list(described), list(fields))
+            strips = _Strips(file, described_all, list(described), list(fields), beside)
             yield strips.write
             strips.flush()
         finally:
@@ -90,6 +96,7 @@ class _Strips:
         layers: the output variables of one pixel, for their dimensions and attributes.
         names: of the output variables.
         fields: names of coordinates along rows and columns.
+        beside: variables that are no ensembles.
     """
 
     def __init__(
@@ -98,16 +105,18 @@ class _Strips:
         layers: xr.Dataset,
         names: Sequence[str],
         fields: Sequence[str],
+        beside: Mapping[str, Layer],
     ) -> None:
-        self.file = file
+        self.file, self.beside = file, beside
         times, self.height, self.width = (len(file.dimensions[d]) for d in ("time", "y", "x"))
         spread = any(str(name).endswith("_spread") for name in layers)
         statistics = 1 + spread + layers.sizes.get("quantile", 0)
         row = 4 * self.width
-        fitting = HELD // max(row * times * statistics * len(names), 1)
+        sizes = dict.fromkeys(names, statistics) | {n: one.size for n, one in beside.items()}
+        fitting = HELD // max(row * times * sum(sizes.values()), 1)
         self.rows = min(max(min(fitting, CHUNK // row), 1), self.height)
-        shape = (statistics, times, self.rows * self.width)
-        self.held = {name: np.full(shape, np.nan, np.float32) for name in names}
+        shape = (times, self.rows * self.width)
+        self.held = {n: np.full((size, *shape), np.nan, np.float32) for n, size in sizes.items()}
         self.strip = 0
         with NETCDF:
             for name, array in layers.data_vars.items():
@@ -145,6 +154,10 @@ class _Strips:
         with NETCDF:
             for name, held in self.held.items():
                 rows = held.reshape(*held.shape[:2], self.rows, self.width)[:, :, : last - first]
+                if name in self.beside and self.beside[name].axis:
+                    self.file[name][:, :, first:last] = rows
+                    held.fill(np.nan)
+                    continue
                 self.file[name][:, first:last] = rows[0]
                 if len(rows) > 1:
                     self.file[f"{name}_spread"][:, first:last] = rows[1]

@@ -60,11 +60,26 @@ class Product(NamedTuple):
     quantiles: Mapping[float, ArrayLike] = {}
 
 
+class Layer(NamedTuple):
+    """A variable of a product that is no ensemble: a number, or a vector, per date and place.
+
+    Attributes:
+        attributes: units, long_name and others of CF.
+        axis: name of the axis along a vector, "" of a number.
+        size: length of the vector, 1 of a number.
+    """
+
+    attributes: Mapping[str, Any]
+    axis: str = ""
+    size: int = 1
+
+
 def products_dataset(
     times: ArrayLike,
     pixels: xr.Dataset,
     products: Mapping[str, Product],
     attributes: Mapping[str, str] | None = None,
+    layers: Mapping[str, tuple[Layer, ArrayLike]] | None = None,
 ) -> xr.Dataset:
     """The output variables as a CF data set, a grid unfolded to y and x.
 
@@ -73,6 +88,7 @@ def products_dataset(
         pixels: the pixel axis, `Series.pixels`.
         products: by variable name.
         attributes: global ones, as in ``title``, ``source``, ``history``.
+        layers: others by name, with their values ``[size, time, pixel]``.
 
     Raises:
         ValueError: an array is not ``[time, pixel]``.
@@ -83,12 +99,12 @@ def products_dataset(
     variables: dict[str, tuple] = {}
     for name, product in products.items():
         standard = {"standard_name": STANDARD_NAMES[name]} if name in STANDARD_NAMES else {}
-        layers = {name: (product.mean, "mean", product.long_name, standard)}
+        written = {name: (product.mean, "mean", product.long_name, standard)}
         if product.spread is not None:
             text = f"ensemble standard deviation of {product.long_name}"
-            layers[f"{name}_spread"] = (product.spread, "standard_deviation", text, {})
+            written[f"{name}_spread"] = (product.spread, "standard_deviation", text, {})
             standard["ancillary_variables"] = f"{name}_spread"
-        for key, (values, method, text, more) in layers.items():
+        for key, (values, method, text, more) in written.items():
             attrs = {"long_name": text, "units": product.unit, **more}
             attrs["cell_methods"] = f"time: point realization: {method}"
             variables[key] = (*_unfolded(values, pixels, size), attrs | _mapping(pixels))
@@ -107,6 +123,15 @@ def products_dataset(
                 np.array(list(product.quantiles), dtype=np.float64),
                 {"long_name": "probability below the quantile", "units": "1"},
             )
+    for name, (layer, given) in (layers or {}).items():
+        parts = [_unfolded(part, pixels, size) for part in np.asarray(given)]
+        attrs = {**layer.attributes, "cell_methods": "time: point", **_mapping(pixels)}
+        array = np.stack([part for _, part in parts]) if layer.axis else parts[0][1]
+        axes = (layer.axis,) if layer.axis else ()
+        variables[name] = ((*axes, *parts[0][0]), array, attrs)
+        if layer.axis:
+            told = {"long_name": f"position along {layer.axis}", "units": "1"}
+            coords[layer.axis] = (layer.axis, np.arange(layer.size), told)
     if "crs" in pixels.attrs:
         # Points are given by longitude and latitude, whatever they were read in.
         crs = DEGREES if pixels.attrs["kind"] == "point" else pixels.attrs["crs"]

@@ -222,23 +222,21 @@ def _doubled(layer: nn.Linear, x: Tensor) -> Tensor:
 def in_blocks(
     encoder: Encoder, tokens: Tokens, times: Tensor, statics: Tensor | None = None
 ) -> Encoded:
-    """As `Encoder.encode`, `ROWS` pixels at a time, the last block filled up.
+    """As `Encoder.encode`, `ROWS` pixels at a time.
 
     What it gives of a pixel is the same to the last bit (on one thread of a CPU) whichever pixels
     stand beside it, so chunks of any size give the same results.
     """
-    pixels = len(tokens.value)
-    parts = []
-    for start in range(0, pixels, ROWS):
-        rows = torch.arange(start, start + ROWS, device=tokens.value.device)
-        rows = rows.clamp_max(pixels - 1)
-        fields = None if statics is None else statics[rows]
-        parts.append(encoder.encode(tokens.of(rows), times, fields))
-    return Encoded(
-        Posterior(
-            torch.cat([p.posterior.mean for p in parts])[:pixels],
-            torch.cat([p.posterior.factor for p in parts])[:pixels],
-        ),
-        torch.cat([p.embedding for p in parts])[:pixels],
-        torch.cat([p.evidence for p in parts])[:pixels],
-    )
+    parts = [
+        encoder.encode(tokens.of(rows), times, None if statics is None else statics[rows])
+        for rows in rows_of(len(tokens.value), tokens.value.device)
+    ]
+    tensors = [(*part.posterior, part.embedding, part.evidence) for part in parts]
+    joined = [torch.cat(same)[: len(tokens.value)] for same in zip(*tensors, strict=True)]
+    return Encoded(Posterior(joined[0], joined[1]), joined[2], joined[3])
+
+
+def rows_of(pixels: int, device: torch.device | str = "cpu") -> list[Tensor]:
+    """Pixels in blocks of `ROWS`, the last one filled up with the last pixel, ``[ROWS]`` each."""
+    starts = range(0, pixels, ROWS)
+    return [torch.arange(k, k + ROWS, device=device).clamp_max(pixels - 1) for k in starts]

@@ -16,6 +16,7 @@ import xarray as xr
 from releo_da.diagnostics.scores import Array
 from releo_da.io import products_dataset, write_products
 from releo_da.io.map_file import writing_map
+from releo_da.io.products import Layer
 from releo_da.io.tiles import cut
 from releo_da.runs.compare import QUANTILES
 from releo_da.runs.joined import products
@@ -31,6 +32,7 @@ def writing_outputs(
     pixels: xr.Dataset,
     described: Mapping[str, tuple[str, str]],
     attributes: Mapping[str, str],
+    layers: Mapping[str, Layer] | None = None,
 ) -> Iterator[Write]:
     """A function that takes the output variables of pixels, for as long as the block lasts.
 
@@ -40,6 +42,7 @@ def writing_outputs(
         pixels: the pixel axis.
         described: unit and long name of each output variable.
         attributes: global ones.
+        layers: variables beside them, that are no ensembles; `Write` takes ``[size, time, pixel]``.
     """
     if pixels.attrs["kind"] != "point":
         small, mine = cut(pixels)  # of a tile, its own rows and columns
@@ -47,7 +50,9 @@ def writing_outputs(
         def write_cut(some: Array, values: Mapping[str, Array]) -> None:
             write(mine[np.searchsorted(pixels["id"].values, some)], values)
 
-        with writing_map(path, times, small, described, QUANTILES, attributes) as write:
+        with writing_map(
+            path, times, small, described, QUANTILES, attributes, layers=layers
+        ) as write:
             yield write if small is pixels else write_cut
         return
     ids: list[Array] = []
@@ -61,5 +66,9 @@ def writing_outputs(
     given = np.concatenate(ids)
     order = np.argsort(given)
     place = order[np.searchsorted(given, pixels["id"].values, sorter=order)]
-    found = products(parts, place, described)
-    write_products(path, products_dataset(times, pixels, found, attributes))
+    found = products([{n: part[n] for n in described} for part in parts], place, described)
+    beside = {
+        name: (layer, np.concatenate([part[name] for part in parts], -1)[..., place])
+        for name, layer in (layers or {}).items()
+    }
+    write_products(path, products_dataset(times, pixels, found, attributes, beside))

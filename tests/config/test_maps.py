@@ -14,11 +14,15 @@ import xarray as xr
 import yaml
 
 from releo_da.config import copies, maps
+from releo_da.config.encoder_weights import write_encoder
 from releo_da.config.run_files import time_left
 from releo_da.cycling import draws
 from releo_da.io import cube as cubes
 from releo_da.io import map_file, strips
+from releo_da.representation.domain import Domain
+from releo_da.representation.encoder import Encoder
 from releo_da.runs import hindcast
+from releo_da.state.variables import variables
 
 HEIGHT, WIDTH, DATES = 20, 33, 5
 BANDS = ["B04", "B08"]
@@ -293,3 +297,37 @@ def test_inspection_of_a_large_map(
     thin = json.loads(Path("thin/inspection.json").read_text())
     assert thin["sources"] == whole["sources"]
     assert thin["channels"][0]["n"] < whole["channels"][0]["n"] / 9
+
+
+def test_an_embedding_is_read_in_parts(
+    place: Path, releo: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Strip by strip into the file, embeddings too, with the bits of the map in memory."""
+    monkeypatch.setattr("releo_da.config.embed.report", lambda root: root / "report.html")
+    names = tuple(name for name in variables() if name != "ant")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        encoder = Encoder(names, 16, 2, 1, 8)
+        torch.nn.init.normal_(encoder.head.weight, std=0.2)
+    write_encoder(place / "e.safetensors", encoder, Domain((0.9,), (2.0,)), {})
+    angles = {"angles": {"sun_zenith": 30.0}}  # as in memory where a source never saw a pixel
+    values = configuration([source("a.nc", **angles), source("b.nc", **angles)])
+    state = {"name": "prosail", "encoder": "e.safetensors"}
+    values = {key: values[key] for key in ("seed", "members", "source", "products")}
+    (place / "c.yaml").write_text(yaml.safe_dump({**values, "state": state}))
+    found = []
+    for name, part in (("whole", None), ("parts", 2 * WIDTH)):
+        if part is not None:
+            monkeypatch.setattr(maps, "LARGE", 0)
+            monkeypatch.setattr(strips, "PART", part)
+            monkeypatch.setattr(map_file, "CHUNK", 4 * 3 * WIDTH)
+        status, _, err = releo("embed", "c.yaml", "--out", name, "--quiet")
+        assert status == 0, err
+        found.append(xr.open_dataset(place / name / "analysis.nc"))
+    whole, parts = found
+    assert whole["embedding"].dims == ("dimension", "time", "y", "x")
+    for name in whole.data_vars:
+        assert whole[name].attrs.keys() == parts[name].attrs.keys(), name
+        np.testing.assert_array_equal(whole[name].values, parts[name].values, str(name))
+    assert bool(whole.embedding.isel(y=10).notnull().all())
+    assert bool(whole.embedding.isel(y=0, x=0).isnull().all())  # never seen

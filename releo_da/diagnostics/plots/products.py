@@ -27,13 +27,16 @@ LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def variables(found: xr.Dataset) -> list[str]:
-    """Names of the output variables of analysis.nc that are drawn: biases of sensors are tabled."""
-    derived = ("_spread", "_quantile")
+    """Names of the output variables of analysis.nc that are drawn.
+
+    Biases of sensors are tabled; flags and vectors such as an embedding are not shown.
+    """
+    derived, axes = ("_spread", "_quantile"), {"time", "point", "y", "x"}
     return [
         str(name)
         for name, array in found.data_vars.items()
-        if "time" in array.dims and not str(name).endswith(derived)
-        if not str(name).startswith(BIAS)
+        if "time" in array.dims and not str(name).endswith(derived) and set(array.dims) <= axes
+        if not str(name).startswith(BIAS) and "flag_values" not in array.attrs
     ]
 
 

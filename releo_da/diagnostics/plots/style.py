@@ -32,6 +32,7 @@ COLOURS = {
     "analysis": "#0072B2",
     "smoothed": "#D55E00",
     "forecast": "#CC79A7",
+    "encoder": "#8c6d31",
     "climatology": "#6b6b6b",
     "in_situ": "#009E73",
     "observed": INK,
