@@ -42,6 +42,7 @@ from releo_da.config.document import Document, load
 from releo_da.config.finished import mapping_of
 from releo_da.config.forecasters import FORECASTERS
 from releo_da.config.heard import Heard
+from releo_da.config.initial import INITIALS
 from releo_da.config.observing import OPERATORS
 from releo_da.config.options import Options
 from releo_da.config.report import report
@@ -251,7 +252,7 @@ def sections() -> Mapping[str, Any]:
     weights = {"weights": {"type": "string", "description": "Fitted parameters, of `train`."}}
     told = "Weights of an encoder, of `train`, for `embed`: default for those of the package."
     encoder = {"encoder": {"type": "string", "description": told}}
-    fields = {"correlated": options_schema(correlated)}
+    fields = {"correlated": options_schema(correlated), "initial": component(INITIALS)}
     return {
         "source": {"anyOf": [component(READERS), twin_schema]},
         "state": component(STATES, encoder),

@@ -17,8 +17,10 @@ import torch
 
 from releo_da import __version__
 from releo_da.config.document import Document
+from releo_da.config.encoded import encoder_at
 from releo_da.config.health import deciding
 from releo_da.config.hindcast import MEMBERS, SEED
+from releo_da.config.initial import WHERE, wanted_of
 from releo_da.config.run_files import emulator_of, weights_of
 from releo_da.config.sensor_paths import sensor_files
 from releo_da.config.sources import OPENERS
@@ -98,6 +100,9 @@ def settings_of(
     if path is not None:
         said["emulator"] = hashlib.sha256(path.read_bytes()).hexdigest()
         said["observe"] = {k: v for k, v in document.values["observe"].items() if k != "weights"}
+    wanted = wanted_of(document)
+    if wanted is not None:
+        said["initial"] = encoder_at(document, f"{WHERE}.weights", wanted.weights).digest
     said |= {"version": __version__, "torch": str(torch.__version__), "device": device}
     said["source"] = {k: ordered(v) if k in AXIS else v for k, v in said["source"].items()}
     said |= {key: ordered(said[key]) for key in ("state", "observe")}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from releo_da.config.cycle_settings import (
 from releo_da.config.document import Document
 from releo_da.config.driven import binding
 from releo_da.config.health import rules_of
+from releo_da.config.initial import cycle_start
 from releo_da.config.innovations import record
 from releo_da.config.nested_paths import with_files
 from releo_da.config.options import Options
@@ -38,7 +39,7 @@ from releo_da.config.schemes import refuse_windows
 from releo_da.config.sections import days, products, section
 from releo_da.config.sensor_paths import with_paths
 from releo_da.config.serving import serve
-from releo_da.config.sources import suspicions
+from releo_da.config.sources import joined, suspicions
 from releo_da.cycling.ledger import Ledger
 from releo_da.diagnostics.alarms import Rules
 from releo_da.io import create_run_directory
@@ -196,12 +197,16 @@ def service_of(
     source = with_files(document, with_paths(document, source), inbox)
     channels = configured_channels(source, f"{document.path}: source[0]")
     read = reader_of(document, source)
-    model = assemble(document, channels, device=device).model
+    assembly = assemble(document, channels, device=device)
     create_run_directory(root, FOLDERS)
     with locked(root), Ledger(root / LEDGER) as ledger:
         changed = guard(root, ledger, settings, wanted.accept_changes)
+        model = assembly.model
         store = Store(root, ledger, model.described, _attributes())
         fits(root, model, store.state, settings["members"])
+        begin, past = cycle_start(
+            document, assembly, root, partial(inbox_before, source, inbox, pattern, seen), device
+        )
         if changed:  # nothing of a configuration that was refused is written
             ledger.accept(settings)
         if changed or wanted.retry_failed:
@@ -209,9 +214,12 @@ def service_of(
             store.resume()
         _, log, _ = open_run(document, options, "cycle", settings["seed"], idle=once)
         log.hold({"kind": "channels", "channels": channels})
+        for found in past:
+            log.write(found)
+        bind = binding(document, channels, root, log, device)
         yield Service(
-            model=model,
-            bind=binding(document, channels, root, log, device),
+            model=begin(model),
+            bind=None if bind is None else lambda pixels: begin(bind(pixels)),
             seed=settings["seed"],
             members=settings["members"],
             start=None if document.period is None else days(document.period[0]),
@@ -230,6 +238,27 @@ def service_of(
             ahead_days=wanted.ahead_days,
             duplicates=source.get("duplicates", "best"),
         )
+
+
+def inbox_before(
+    source: Mapping[str, Any],
+    inbox: Path,
+    pattern: str,
+    seen: Callable[[Series, Path], Series],
+    earlier: Document,
+) -> Series:
+    """What the inbox holds of the days of another configuration; files without any are left out.
+
+    Raises:
+        InputError: no file has any.
+    """
+    read, found = reader_of(earlier, source), []
+    for one in arrived(inbox, pattern):
+        with suppress(InputError):  # of another time, or what the sweep will refuse with its reason
+            found.append(seen(read(one.path), one.path))
+    if not found:
+        raise InputError(f"no file of {inbox} holds anything clear of the days before the period")
+    return joined(found)
 
 
 def _attributes() -> dict[str, str]:

@@ -34,6 +34,7 @@ from releo_da.config.assemble import assemble
 from releo_da.config.auxiliary import weather_of
 from releo_da.config.document import load
 from releo_da.config.driven import keep_weather
+from releo_da.config.initial import begun
 from releo_da.config.options import Options
 from releo_da.config.sections import Score, products, section
 from releo_da.config.sections import score as score_section
@@ -126,6 +127,8 @@ def work(unit: Unit) -> Found:
         if weather is not None:
             device = unit.options.torch_device()
             assembly = assemble(document, series.channels, weights, device, weather)
+    weather, _ = weather_of(document, series.pixels)
+    assembly, past = begun(document, assembly, unit.options.torch_device(), weather)
     scored = subset(series, rows)
     task = hindcasts.task_of(document, scored)
     outcome = hindcasts.run(document, scored, assembly, unit.options)
@@ -146,6 +149,8 @@ def work(unit: Unit) -> Found:
     if unit.reported:
         options = replace(unit.options, out=unit.out / unit.run)
         opened = hindcasts.begin(document, options, scored, "experiment", weights)
+        for record in past:
+            opened.log.write(record)
         keep_weather(opened.root, document, weather_of(document, scored.pixels)[0])
         scores = score(outcome, task, said, wanted.periods)
         output = section(document, "products", products)

@@ -200,7 +200,8 @@ def forecaster_entry(document: Document) -> object:
     spec = document.values.get("forecast", "mean_reverting")
     if not isinstance(spec, dict):
         return spec
-    return {key: value for key, value in spec.items() if key not in ("weights", "correlated")}
+    others = ("weights", "correlated", "initial")
+    return {key: value for key, value in spec.items() if key not in others}
 
 
 def uses_weather(document: Document, registry: Registry = FORECASTERS) -> bool:

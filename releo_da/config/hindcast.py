@@ -14,6 +14,7 @@ from releo_da.config.copies import check_table, copied
 from releo_da.config.document import Document
 from releo_da.config.driven import keep_weather
 from releo_da.config.experience import beyond, longest
+from releo_da.config.initial import begun
 from releo_da.config.innovations import ledger, of_sensors
 from releo_da.config.options import Options
 from releo_da.config.report import report
@@ -102,6 +103,7 @@ def command(document: Document, options: Options) -> Path:
     series, weather = with_weather(document, read_sources(document))
     device = options.torch_device()
     assembly = assemble(document, series.channels, device=device, weather=weather)
+    assembly, past = begun(document, assembly, device, weather)
     task = task_of(document, series)
     output = section(document, "products", products)
     times = product_times(document, series, output)
@@ -109,7 +111,7 @@ def command(document: Document, options: Options) -> Path:
     check_table(document, output, series.pixels.sizes["pixel"], len(times), len(names))
     opened = begin(document, options, series, "hindcast")
     keep_weather(opened.root, document, weather)
-    for record in told(assembly.model, series.pixels):
+    for record in [*past, *told(assembly.model, series.pixels)]:
         opened.log.write(record)
     leads = (*task.horizons, *(end for _, end in task.bins), 0.0)
     unseen = max(longest(series.acquisitions), *leads)

@@ -26,6 +26,7 @@ from releo_da.config.hindcast import (
     noted,
     task_of,
 )
+from releo_da.config.initial import WHERE, before, begun, wanted_of
 from releo_da.config.options import Options
 from releo_da.config.report import report
 from releo_da.config.run_files import progress
@@ -94,13 +95,16 @@ def command(document: Document, options: Options, cubes: list[Cube]) -> Path:
             "pixel; give single lead times for a map of this size, or a window or stride"
         )
     device = options.torch_device()
-    model = assemble(document, series.channels, device=device, weather=weather).model
+    check_past(document)
+    assembly = assemble(document, series.channels, device=device, weather=weather)
+    assembly, past = begun(document, assembly, device, weather)
+    model = assembly.model
     output = section(document, "products", products)
     times = product_times(document, series, output)
     check_table(document, output, pixels.sizes["pixel"], len(times), len(model.described))
     opened = begin(document, options, series, "hindcast")
     keep_weather(opened.root, document, weather)
-    for record in told(model, series.pixels):
+    for record in [*past, *told(model, series.pixels)]:
         opened.log.write(record)
     total = turns(series, task, wanted.withhold)
     attributes = partial(attributes_of, opened.made, series)
@@ -128,6 +132,21 @@ def command(document: Document, options: Options, cubes: list[Cube]) -> Path:
     write_json(opened.root / "scores.json", scores)
     opened.log.write({"kind": "finished", "diverged": outcome.sampled.diverged})
     return report(opened.root)
+
+
+def check_past(document: Document) -> None:
+    """Refuse an initial ensemble whose acquisitions before the period do not fit into memory.
+
+    Raises:
+        InputError: as said.
+    """
+    wanted = wanted_of(document)
+    earlier = None if wanted is None else before(document, wanted)
+    if wanted is not None and earlier is not None and large_cubes(earlier):
+        raise InputError(
+            f"{document.path}: {WHERE}: {wanted.days:g} days before the period of a map of this "
+            "size do not fit into memory; give fewer days, a window or a stride"
+        )
 
 
 def surveyed(document: Document, cubes: list[Cube], quiet: bool) -> Stream:

@@ -37,6 +37,10 @@ ENCODER = "encoder.safetensors"
 """Weights of an encoder in a run directory, likewise."""
 
 
+INITIAL = "initial.safetensors"
+"""Weights of the encoder of the initial ensemble in a run directory, likewise."""
+
+
 def commit() -> str | None:
     """The commit of the checkout that the package runs from, or None outside one."""
     root = Path(__file__).resolve().parents[2]
@@ -87,6 +91,14 @@ def encoder_of(document: Document) -> Path | None:
     return None if named in (None, "default") else document.resolve(named)
 
 
+def initial_of(document: Document) -> Path | None:
+    """The weights of an encoder that the initial ensemble of a configuration names."""
+    spec = document.values.get("forecast")
+    spec = spec.get("initial") if isinstance(spec, dict) else None
+    named = spec.get("weights") if isinstance(spec, dict) else None
+    return None if named in (None, "default") else document.resolve(named)
+
+
 class Opened(NamedTuple):
     """A run directory in use: where it is, its log, and what made the run."""
 
@@ -134,6 +146,11 @@ def open_run(
     if encoder is not None:
         keep_bytes(root / ENCODER, encoder.read_bytes())
         resolved["state"] = {**resolved["state"], "encoder": ENCODER}
+    initial = initial_of(document)
+    if initial is not None:
+        keep_bytes(root / INITIAL, initial.read_bytes())
+        told = {**resolved["forecast"]["initial"], "weights": INITIAL}
+        resolved["forecast"] = {**resolved["forecast"], "initial": told}
     text = yaml_text(resolved)
     made["configuration_sha256"] = sha256(text.encode()).hexdigest()
     log = JsonLines(root / "log.jsonl")
