@@ -27,6 +27,7 @@ RUN_COMMANDS = {
     "cycle": ["c.yaml"],
     "forecast": ["runs/a", "--until", "2018-06-30"],
     "train": ["c.yaml"],
+    "embed": ["c.yaml"],
     "experiment": ["toulouse"],
     "plot": ["runs/a"],
     "compare": ["runs/a", "runs/b"],
