@@ -56,4 +56,4 @@ def training(ready: Prepared) -> Prepared:
     if made.nature is not None:
         made = replace(made, nature=tuned(made.nature, "source.twin.nature"))
     mixed = np.random.SeedSequence((ready.seed, TRAINING)).generate_state(1)
-    return replace(ready, made=made, seed=int(mixed[0]))
+    return replace(ready, made=made, seed=int(mixed[0]), past=None)

@@ -60,7 +60,7 @@ def performed(
     number = len(ready.pixels)
     check_table(document, output, number, len(task.asked), len(ours.model.described))
     root, log, provenance = open_run(document, options, "twin", task.seed)
-    for record in told(ours.model, ready.ground):
+    for record in [*ready.noted, *told(ours.model, ready.ground)]:
         log.write(record)
     for message in ready.silent:
         log.write({"kind": "left_out", "message": message})

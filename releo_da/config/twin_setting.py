@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from releo_da.config.registry import placed
 from releo_da.config.sections import horizons_of, products, score, section
 from releo_da.config.simulation import simulation
 from releo_da.config.twin_passes import passes, silent
+from releo_da.config.twin_past import Past, past_of, split
 from releo_da.config.twin_pixels import ground_of, sample_of
 from releo_da.config.twin_source import (
     Twin,
@@ -56,6 +58,8 @@ class Prepared:
         sample: ids of the pixels whose records are kept; None for all.
         seed: of truth, clouds and noise.
         device: where tensors live while a block is worked on.
+        past: what satellites saw before the period, where an encoder tells the first ensemble.
+        noted: records for the log of what was found on the way.
     """
 
     made: Twin
@@ -69,6 +73,8 @@ class Prepared:
     sample: Tensor | None
     seed: int
     device: torch.device
+    past: Past | None = None
+    noted: tuple[dict[str, Any], ...] = ()
 
     @property
     def pixels(self) -> Tensor:
@@ -77,9 +83,10 @@ class Prepared:
 
     @cached_property
     def simulate(self) -> Simulate:
-        """The nature run of any pixels."""
-        times = (self.task.start, *self.task.asked)
-        return simulation(self.made, self.theirs, self.looks, times, self.seed, self.known)
+        """The nature run of any pixels, the days before the period included where they count."""
+        looks = [*(() if self.past is None else self.past.passes), *self.looks]
+        times = (min(looks[0].time, self.task.start), self.task.start, *self.task.asked)
+        return simulation(self.made, self.theirs, looks, times, self.seed, self.known)
 
     def repeat(self, k: int) -> Prepared:
         """The same with other random numbers; of further seeds the records of one pixel are kept.
@@ -94,9 +101,11 @@ class Prepared:
 
     def tell(self, ids: Tensor, tick: Tick = lambda label: None) -> Told:
         """What a block tells, by the ids of its pixels."""
-        model, compared = self.ours.model, comparing(self.ours)
-        where, sample = self.device, self.sample
-        return tell(model, self.simulate, compared, self.task, ids, where, tick, sample)
+        model, compared, simulate = self.ours.model, comparing(self.ours), self.simulate
+        if self.past is not None:
+            seen, here = split(self.simulate(ids), self.task.start)
+            model, simulate = self.past.begun(self.ours, seen, ids)(model), lambda ids: here
+        return tell(model, simulate, compared, self.task, ids, self.device, tick, self.sample)
 
 
 def prepared(document: Document, device: torch.device) -> Prepared:
@@ -120,9 +129,11 @@ def prepared(document: Document, device: torch.device) -> Prepared:
     task = replace(task, rows=rows_of(ours, looks, task))
     known = known_biases(ours, made)
     sample = sample_of(made.shape, comparisons(ours, looks, task))
+    past, noted = past_of(document, made, ours, task.start, device)
     ready = Prepared(
-        made, looks, silent(document, made), task, ours, theirs, known, ground, sample, seed, device
-    )
+        made, looks, silent(document, made), task, ours, theirs, known, ground, sample, seed,
+        device, past, tuple(noted),
+    )  # fmt: skip
     placed(lambda: ready.simulate, str(document.path))  # refuses a land that cannot be
     return ready
 
