@@ -30,7 +30,6 @@ from releo_da.config.twin_source import channels_of, is_twin
 from releo_da.learning.batches import Seen
 from releo_da.runs.acquire import Nature
 from releo_da.runs.model import on
-from releo_da.sensors import load_sensor
 from releo_da.state.layout import Layout
 from releo_da.state.variables import deviations
 from releo_da.types import Acquisition, InputError
@@ -181,16 +180,4 @@ def together(streams: Sequence[Stream], path: object) -> dict[str, tuple[str, ..
                     f"{path}: train: {sensor} has other channels in '{stream.name}' than in "
                     "another series; give the same to both"
                 )
-    return found
-
-
-def bands_of(
-    channels: Mapping[str, tuple[str, ...]],
-) -> dict[str, tuple[list[float], list[float]]]:
-    """For each sensor the centres and widths (nm) of its channels."""
-    found = {}
-    for sensor, names in channels.items():
-        described = load_sensor(sensor)
-        rows = described.index(names)
-        found[sensor] = ([described.centres[k] for k in rows], [described.widths[k] for k in rows])
     return found

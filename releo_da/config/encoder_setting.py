@@ -10,15 +10,16 @@ import torch
 
 from releo_da.config.assemble import STATES, knots_of
 from releo_da.config.document import Document
+from releo_da.config.encoded import bands_of
 from releo_da.config.encoder_section import Encoding, entries_of
-from releo_da.config.encoder_series import Block, Stream, bands_of, streams_of, together
+from releo_da.config.encoder_series import Block, Stream, streams_of, together
 from releo_da.config.observing import observation_of
 from releo_da.cycling.draws import generator
 from releo_da.learning.batches import Seen, cut
 from releo_da.learning.prediction import Batch
 from releo_da.observation.error import ObservationError
 from releo_da.observation.prosail import ProsailOperator
-from releo_da.representation.tokens import no_tokens, tokens_of
+from releo_da.representation.tokens import Bands, no_tokens, tokens_of
 from releo_da.state.layout import Layout
 from releo_da.types import Acquisition, InputError
 
@@ -43,7 +44,7 @@ class Setting:
     channels: dict[str, tuple[str, ...]]
     operator: ProsailOperator
     error: ObservationError
-    bands: dict[str, tuple[list[float], list[float]]]
+    bands: Bands
 
     def complete(self, block: Block) -> Seen:
         """A block with the full R."""
