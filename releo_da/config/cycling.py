@@ -39,12 +39,13 @@ from releo_da.config.schemes import refuse_windows
 from releo_da.config.sections import days, products, section
 from releo_da.config.sensor_paths import with_paths
 from releo_da.config.serving import serve
-from releo_da.config.sources import joined, suspicions
+from releo_da.config.sources import READERS, joined, suspicions
 from releo_da.cycling.ledger import Ledger
 from releo_da.diagnostics.alarms import Rules
 from releo_da.io import create_run_directory
 from releo_da.io.inbox import arrived, folder_and_pattern
 from releo_da.io.lock import locked
+from releo_da.io.series import Series
 from releo_da.io.tile_plan import PLAN
 from releo_da.runs.cycle import Service
 from releo_da.runs.set_aside import retry
@@ -205,7 +206,7 @@ def service_of(
         store = Store(root, ledger, model.described, _attributes())
         fits(root, model, store.state, settings["members"])
         begin, past = cycle_start(
-            document, assembly, root, partial(inbox_before, source, inbox, pattern, seen), device
+            document, assembly, root, partial(inbox_before, source, inbox, pattern, place), device
         )
         if changed:  # nothing of a configuration that was refused is written
             ledger.accept(settings)
@@ -244,7 +245,7 @@ def inbox_before(
     source: Mapping[str, Any],
     inbox: Path,
     pattern: str,
-    seen: Callable[[Series, Path], Series],
+    place: Callable[[xr.Dataset, Path], xr.Dataset],
     earlier: Document,
 ) -> Series:
     """What the inbox holds of the days of another configuration; files without any are left out.
@@ -252,10 +253,12 @@ def inbox_before(
     Raises:
         InputError: no file has any.
     """
-    read, found = reader_of(earlier, source), []
+    found = []
     for one in arrived(inbox, pattern):
         with suppress(InputError):  # of another time, or what the sweep will refuse with its reason
-            found.append(seen(read(one.path), one.path))
+            entry = {**source, "path": str(earlier.permitted(one.path))}
+            series = READERS.bind(entry, "source[0]", {"period": earlier.period})()
+            found.append(series._replace(pixels=place(series.pixels, one.path)))
     if not found:
         raise InputError(f"no file of {inbox} holds anything clear of the days before the period")
     return joined(found)
