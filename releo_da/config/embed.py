@@ -15,6 +15,7 @@ from releo_da.config.auxiliary import weather_of
 from releo_da.config.copies import check_table, copied
 from releo_da.config.document import Document
 from releo_da.config.encoded import bands_of, encoder_named
+from releo_da.config.encoder_range import beyond_training
 from releo_da.config.encoder_weights import Kept, check_layout
 from releo_da.config.hindcast import MEMBERS, SEED, attributes_of
 from releo_da.config.maps import large_cubes, surveyed
@@ -86,7 +87,8 @@ def command(document: Document, options: Options) -> Path:
     names = assembly.model.described
     check_table(document, output, series.pixels.sizes["pixel"], len(times), len(names))
     opened = open_run(document, options, "embed", asked.seed)
-    for record in [*series.log, *told, {"kind": "channels", "channels": series.channels}]:
+    channels = {"kind": "channels", "channels": series.channels}
+    for record in [*series.log, *told, channels, *beyond_training(kept, series)]:
         opened.log.write(record)
     asked.encoder.to(device)
     pixels, counts = series.pixels, Counts()

@@ -20,6 +20,7 @@ import torch
 from releo_da.config.assemble import Assembly
 from releo_da.config.document import Document
 from releo_da.config.encoded import bands_of, encoder_at
+from releo_da.config.encoder_range import beyond_training
 from releo_da.config.encoder_weights import Kept, check_layout
 from releo_da.config.initial_file import START, read_start, write_start
 from releo_da.config.registry import Registry
@@ -239,5 +240,6 @@ def begun(
     if series is None:
         return assembly, said
     told = start(document, series, kept, weather, device)
+    said += beyond_training(kept, series)
     said[0] |= {"pixels": len(told.pixels), "encoder": kept.name, "encoder_sha256": kept.digest}
     return replace(assembly, model=beginning(assembly, told)(assembly.model)), said

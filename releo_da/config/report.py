@@ -255,7 +255,7 @@ def reading_notes(log: list[dict[str, Any]]) -> list[str]:
         elif record["kind"] == "values":
             refused.update(record["rejected"])
             refused.pop("masked", None)  # clouds are what masks are for
-        elif record["kind"] == "left_out":
+        elif record["kind"] in ("left_out", "encoder_range"):
             notes.append(record["message"])
         elif record["kind"] == "cut":
             notes.append(

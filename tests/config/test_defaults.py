@@ -8,6 +8,7 @@ from pathlib import Path
 
 from releo_da.config.forecasters import FORECASTERS
 from releo_da.config.hindcast import MEMBERS, SEED
+from releo_da.config.initial import INITIALS
 from releo_da.config.natures import NATURES
 from releo_da.config.observing import OPERATORS
 from releo_da.config.registry import Function, Option, options_of
@@ -46,6 +47,7 @@ def rows() -> dict[str, list[str]]:
         "analyse": SCHEMES,
         "smooth": SMOOTHERS,
         "forecast": FORECASTERS,
+        "forecast.initial": INITIALS,
         "observe": OPERATORS,
         "source.twin.nature": NATURES,
     }

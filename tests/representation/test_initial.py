@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from releo_da.dynamics.hybrid import Hybrid
 from releo_da.dynamics.mean_reverting import MeanReverting
+from releo_da.dynamics.neural import Neural
 from releo_da.representation.initial import Encoded, Start, start_of
 from releo_da.representation.tokens import tokens_of
 from releo_da.state.layout import Layout
@@ -65,6 +67,22 @@ def test_coordinates_follow_the_posterior_and_the_rest_the_forecaster() -> None:
     assert bool(((torch.cov(x.mT) - wanted).abs() < 4.5 * error + 1e-12).all())
     y = x @ selection.mT
     torch.testing.assert_close(y.mean(0), start.mean[0], rtol=0, atol=1e-9)  # draws are centred
+
+
+@pytest.mark.parametrize("neural", [False, True])
+def test_it_serves_every_forecaster(neural: bool) -> None:
+    """The coordinates have the mean of the posterior exactly, whatever moves them later."""
+    made: Hybrid | Neural = Hybrid(forecaster())
+    if neural:
+        made = Neural(made, slow=("timing",), memory=2)
+    start = told([0, 1])
+    _, covariance = made.transition(math.inf)
+    selection = made.layout.coordinates(torch.eye(len(covariance), dtype=DOUBLE)).mT
+    initial = Encoded(made.initial, start, selection, covariance.detach())
+    state = initial(TIME, torch.arange(2), 64, noise_of(3))
+    y = made.layout.coordinates(state.ensemble.detach())
+    torch.testing.assert_close(y.mean(1), start.mean, rtol=0, atol=1e-9)
+    assert bool(made(state, TIME + 9.0, noise_of(5)).ensemble.isfinite().all())
 
 
 def test_pixels_that_nothing_is_known_of_are_left_alone() -> None:
