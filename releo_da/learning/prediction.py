@@ -23,7 +23,7 @@ canopies per pixel and date, and a linear operator is predicted without noise of
 likelihood is that of `releo_da.learning.likelihood`, robust to undetected cloud.
 
 References: Gneiting and Raftery (2007), JASA 102, 359-378 (proper scores); Papamakarios and Murray
-(2016), NeurIPS, arXiv:1605.06376; Zerah, Valero and Inglada (2024), Remote Sens. Environ. 312,
+(2016), NeurIPS, arXiv:1605.06376; Zérah, Valero and Inglada (2024), Remote Sens. Environ. 312,
 114309 (a canopy model as the decoder of an encoder of reflectances).
 Shapes: pixel P, query date T, variable V. Cost: one encoding of P series and P T (V + 1) canopies
 per step, forward and backward.

@@ -11,7 +11,7 @@ the training ends early when it gets no better.
 
 Cost: one encoding and the canopies of one batch per step, forward and backward.
 
-Reference: Prechelt (1998), Early stopping - but when?, LNCS 1524, 55-69.
+Reference: Prechelt (1998), Early stopping, but when?, LNCS 1524, 55-69.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ import yaml
 
 from releo_da.config import encoding
 from releo_da.config.document import load
-from releo_da.config.encoder_weights import read_encoder
+from releo_da.config.encoder_section import encoding as encoding_options
+from releo_da.config.encoder_setting import setting_of
+from releo_da.config.encoder_weights import encoder_of, read_encoder
 from releo_da.config.options import Options
+from releo_da.config.sections import section
 from releo_da.representation.tokens import no_tokens
 
 Run = Callable[..., tuple[int, str, str]]
@@ -45,15 +49,16 @@ def configured(folder: Path, **train: Any) -> Path:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("encoder")
+    """Where a training has been done, in ``whole``."""
+    made = tmp_path_factory.mktemp("encoder")
+    config = configured(made, test={"covers": COVERS})
+    encoding.command(load(config), Options(out=made / "whole", quiet=True))
+    return made
 
 
 def test_a_training_leaves_weights_scores_and_a_report_and_resumes_to_the_same_bits(
     folder: Path, releo: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = configured(folder, test={"covers": COVERS})
-    status, _, said = releo("train", config, "--out", folder / "whole", "--quiet")
-    assert status == 0, said
     told = json.loads((folder / "whole" / "train.json").read_text())
     assert [look["step"] for look in told["looks"]] == [2, 4, 6]
     assert set(told["scores"]) == {"validation draws", "validation covers", "test covers"}
@@ -68,6 +73,7 @@ def test_a_training_leaves_weights_scores_and_a_report_and_resumes_to_the_same_b
     nothing = kept.encoder(no_tokens(1, like), torch.tensor([0.0]).double())
     assert torch.equal(nothing.mean, torch.zeros_like(nothing.mean))
 
+    config = folder / "c.yaml"
     write, looks = encoding.write_checkpoint, []
 
     def interrupted(*given: Any) -> None:
@@ -89,11 +95,14 @@ def test_a_training_leaves_weights_scores_and_a_report_and_resumes_to_the_same_b
         assert (folder / "cut" / name).read_bytes() == (folder / "whole" / name).read_bytes(), name
 
 
-def test_a_checkpoint_of_another_configuration_is_refused(folder: Path, releo: Run) -> None:
-    assert (folder / "whole" / "checkpoint.safetensors").is_file()
-    config = configured(folder, learning_rate=1e-3)
+def test_a_checkpoint_of_another_configuration_is_refused(
+    folder: Path, tmp_path: Path, releo: Run
+) -> None:
+    config = configured(tmp_path, learning_rate=1e-3)
+    before = (folder / "whole" / "config.yaml").read_bytes()
     status, _, said = releo("train", config, "--out", folder / "whole", "--quiet")
     assert status == 2
+    assert (folder / "whole" / "config.yaml").read_bytes() == before
     assert "checkpoint.safetensors" in said and "another directory" in said
 
 
@@ -149,3 +158,33 @@ def test_other_priors_are_refused(tmp_path: Path, releo: Run) -> None:
     path.write_text(yaml.safe_dump(values))
     status, _, said = releo("train", path, "--out", tmp_path / "r")
     assert status == 2 and "state.priors" in said
+
+
+def test_the_packaged_weights_are_small_and_come_from_the_documented_command() -> None:
+    path = files("releo_da.representation") / "weights" / "encoder.safetensors"
+    assert len(path.read_bytes()) < 2_000_000
+    made = encoder_of("test", "default").made
+    config = yaml.safe_load(Path("experiments/encoder/config.yaml").read_text())
+    assert made["train"] == json.loads(json.dumps(config["train"], default=str))
+    assert made["seed"] == config["seed"]
+    assert 0 < made["best_step"] <= made["steps"] <= config["train"]["steps"]
+
+
+def test_the_packaged_weights_know_leaf_area_of_a_land_they_never_saw(tmp_path: Path) -> None:
+    """A test year: less than half the error of the prior in leaf area, and fair reflectances."""
+    seen = {"pixels": 32, "satellites": [{"sensor": "sentinel2a", "every_days": 8}]}
+    period = ["2023-01-01", "2023-12-31"]
+    land = {"nature": {"name": "aquacrop", "years": "test"}, "place": [4.5, 50.9], **seen}
+    other = {"truth": "mean_reverting", **seen}
+    told = {
+        "series": {"draws": {"period": period, "source": {"twin": other}}},
+        "test": {"land": {"period": period, "source": {"twin": land}}},
+    }
+    document = load(configured(tmp_path, **told))
+    how = section(document, "train", encoding_options)
+    setting = setting_of(document, how, torch.device("cpu"))
+    encoder = encoder_of("test", "default").encoder
+    rows = encoding.scores_of(setting, encoder, setting.tests[0].validation(), 0)
+    for method in ("series", "withheld"):
+        assert rows["lai"][method]["rmse"] < 0.5 * rows["lai"]["prior"]["rmse"]
+    assert rows["channels"]["encoder"]["coverage_90"] > 0.8
