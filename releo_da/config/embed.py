@@ -24,6 +24,7 @@ from releo_da.config.report import report
 from releo_da.config.run_files import Opened, open_run, progress
 from releo_da.config.sections import Products, product_times, products, section
 from releo_da.config.sources import read_sources
+from releo_da.cycling.draws import pieces
 from releo_da.diagnostics.scores import Array
 from releo_da.io import write_json, write_products
 from releo_da.io.series import Series
@@ -98,7 +99,7 @@ def command(document: Document, options: Options) -> Path:
         writing_outputs(
             path, times, pixels, names, attributes(opened, series, kept), layers_of(asked)
         ) as write,
-        progress(len(ids), "embed", options.quiet) as tick,
+        progress(len(pieces(torch.as_tensor(ids))), "embed", options.quiet) as tick,
     ):
         for part in parts():
             own = torch.as_tensor(part.pixels["id"].values)
@@ -108,8 +109,7 @@ def command(document: Document, options: Options) -> Path:
                 found = embedded(asked, some, own[rows], known[rows])
                 counts.add(found)
                 write(own[rows].numpy(), found)
-                for _ in range(len(rows)):
-                    tick("pixels")
+                tick(f"{len(rows)} pixels")
     copied(path, output)
     write_products(opened.root / PIXELS, pixels)
     said = counts.told(asked, kept)
