@@ -6,9 +6,10 @@
 
 There is no filter and no loop: every date is asked for by itself, from all acquisitions of the
 series, earlier and later ones. State variables have exact statistics (quadrature, quantiles of the
-coordinates); variables that follow from several have those of draws, whose numbers belong to the
-pixel and the date, and every function is given the same number of pixels. So results depend neither
-on chunks nor on which other pixels there are.
+coordinates); variables that follow from several have those of draws. The numbers of the draws
+belong to the pixel and are those of all dates, so that chance is no change in time, and every
+function is given the same number of pixels. So results depend neither on chunks nor on which other
+pixels there are.
 """
 
 from __future__ import annotations
@@ -150,8 +151,10 @@ def _variables(
     exact = exact.permute(3, 0, 2, 1)  # [variable, statistic, time, pixel]
     drawn: dict[str, list[Array]] = {}
     draws = asked.model.draws(asked.seed, pixels, posterior.mean)
+    noise = draws(0.0, STAGE)((len(pixels), asked.members, len(names)))
+    noise = noise - noise.mean(1, keepdim=True)
+    noise = noise * (asked.members / (asked.members - 1)) ** 0.5
     for k, request in enumerate(requests(asked.times, part)):
-        noise = draws(request.time, STAGE)((len(pixels), asked.members, len(names)))
         z = Posterior(posterior.mean[:, k], posterior.factor[:, k]).sample(noise)
         ensemble, angles = _whole(z, asked.latents), request.angles
         each = [asked.model.derive(ensemble[r], angles[r]) for r in rows_of(len(pixels), z.device)]

@@ -146,6 +146,15 @@ def test_statistics_are_those_of_the_posterior(made: Path) -> None:
     np.testing.assert_allclose(found.lai_spread, x.std(-1).T, rtol=0.05, atol=0.01)
 
 
+def test_draws_are_no_change_in_time(made: Path) -> None:
+    """Where the posterior hardly moves between two dates, a variable of draws hardly does."""
+    found = xr.open_dataset(made / "analysis.nc")
+    moved = np.abs(found.lai.diff("time")) / found.lai_spread.isel(time=slice(1, None)).values
+    drawn = np.abs(found.ccc.diff("time")) / found.ccc_spread.isel(time=slice(1, None)).values
+    still = moved.values < np.median(moved)
+    assert float(drawn.values[still].max()) < 0.5
+
+
 def test_the_misfit_is_that_of_the_worst_acquisition_near(made: Path) -> None:
     """Computed here from the posterior means at the dates of the acquisitions."""
     found = xr.open_dataset(made / "analysis.nc")
