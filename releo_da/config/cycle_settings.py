@@ -123,6 +123,12 @@ def channel_axis(source: Mapping[str, Any]) -> list[str]:
     return [str(name) for name, _ in held]
 
 
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Which settings differ, in one line."""
+    keys = sorted(k for k in {*before, *now} if before.get(k) != now.get(k))
+    return "; ".join(f"{k} was {before.get(k)}, is {now.get(k)}" for k in keys)
+
+
 def guard(root: Path, ledger: Ledger, settings: dict[str, Any], accept: bool) -> bool:
     """Whether what the coming cycles depend on is to be recorded, as it is new or another.
 
@@ -143,11 +149,9 @@ def guard(root: Path, ledger: Ledger, settings: dict[str, Any], accept: bool) ->
                 "run goes on with others: undo the change, or give another --out"
             )
     if before is not None and ledger.known() and not accept:
-        keys = sorted(k for k in {*before, *settings} if before.get(k) != settings.get(k))
-        told = "; ".join(f"{k} was {before.get(k)}, is {settings.get(k)}" for k in keys)
         raise InputError(
-            f"{root}: the run was made otherwise ({told}); undo the change, give another --out, "
-            "or go on from the last state with --set cycle.accept_changes=true"
+            f"{root}: the run was made otherwise ({changes(before, settings)}); undo the change, "
+            "give another --out, or go on from the last state with --set cycle.accept_changes=true"
         )
     return True
 

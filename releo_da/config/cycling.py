@@ -7,7 +7,7 @@ inbox in turn. What the results depend on is guarded by `releo_da.config.cycle_s
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -146,11 +146,16 @@ def command(
         refused, status = serve(service, wanted.poll_seconds, once, stop, say, warn)
         store = service.store
     if store.state is None and refused and not stop():
-        raise InputError(
-            f"no file of the inbox {wanted.inbox} can be read ({len(refused)} refused); the first: "
-            f"{refused[0]}"
-        )
+        raise unreadable(wanted.inbox, refused)
     return (None if store.state is None else root / "report.html"), status
+
+
+def unreadable(inbox: str, refused: Iterable[str]) -> InputError:
+    """The error of a first sweep that could read nothing; ``refused`` says why, file by file."""
+    first, *others = refused
+    return InputError(
+        f"no file of the inbox {inbox} can be read ({1 + len(others)} refused); the first: {first}"
+    )
 
 
 def checked_source(document: Document) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from releo_da.config.cluster import client_of, outcomes
 from releo_da.config.cycle_sums import kept_sums, scores_from
-from releo_da.config.cycling import cycle
+from releo_da.config.cycling import cycle, unreadable
 from releo_da.config.document import Document
 from releo_da.config.options import Options
 from releo_da.config.registry import bind
@@ -25,7 +25,6 @@ from releo_da.config.tile_work import STOP, sweep_tile
 from releo_da.config.tiles import tiles
 from releo_da.io import write_json
 from releo_da.runs.stopping import wait
-from releo_da.types import InputError
 
 
 def command(
@@ -76,10 +75,7 @@ def command(
                 break
             wait(service.poll_seconds, stop)
     if path is None and told.refused and not stop():
-        raise InputError(
-            f"no file of the inbox {service.inbox} can be read ({len(told.refused)} refused); the "
-            f"first: {next(iter(told.refused))}"
-        )
+        raise unreadable(service.inbox, told.refused)
     return path, told.status
 
 

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from releo_da.config.cycle_settings import changes
 from releo_da.config.document import Document
 from releo_da.config.sources import READERS
 from releo_da.io.archive import create_run_directory, plain
@@ -60,11 +61,9 @@ def kept_plan(root: Path, wanted: Mapping[str, Any]) -> Plan | None:
     plan = read_plan(root)
     known = plan.chosen
     if known != wanted:
-        keys = sorted(k for k in {*known, *wanted} if known.get(k) != wanted.get(k))
-        told = "; ".join(f"{k} was {known.get(k)}, is {wanted.get(k)}" for k in keys)
         raise InputError(
-            f"{root / PLAN}: the map was cut otherwise ({told}); undo the change, or give another "
-            "--out, where a run in other tiles begins from the first file"
+            f"{root / PLAN}: the map was cut otherwise ({changes(known, wanted)}); undo the "
+            "change, or give another --out, where a run in other tiles begins from the first file"
         )
     return plan
 
