@@ -67,7 +67,7 @@ def encoding(
     Args:
         target: ``encoder``.
         series: ``{name: {source: .., period: ..}}``, what it is trained on; the configuration's own
-            source unless given. ``forecast`` may stand beside ``source``.
+            source unless given. ``forecast`` and ``seed`` may stand beside ``source``.
         test: the same, what it is scored on at the end; may ask for test years.
         steps: at most.
         pixels: of a batch.

@@ -40,6 +40,9 @@ VALIDATION, TEST = 0x76616C69, 0x74657374
 ASIDE = 8
 """Of the pixels of files every eighth is for validation."""
 
+ENTRY = {"source", "period", "forecast", "seed"}
+"""Keys of an entry; they take the place of those of the configuration."""
+
 Complete = Callable[[Acquisition], Acquisition]
 """Completes the instrument error of an acquisition to the full R."""
 
@@ -92,7 +95,7 @@ def streams_of(
     found = []
     for name, entry in entries.items():
         where = f"train.{key}.{name}"
-        if not isinstance(entry, Mapping) or not set(entry) <= {"source", "period", "forecast"}:
+        if not isinstance(entry, Mapping) or not set(entry) <= ENTRY:
             raise InputError(
                 f"{document.path}: {where}: wants {{source: .., period: [first, last]}}, got "
                 f"{str(entry)[:60]}"
