@@ -88,10 +88,14 @@ def test_the_first_ensemble_is_the_posterior(ready: Prepared) -> None:
 
 
 def test_a_run_says_what_it_looked_at(folder: Path) -> None:
-    """And without a pass in so few days begins as ever."""
-    for days, kind in ((45.0, "past"), (0.01, "no_past")):
-        root = folder / kind
-        twin.command(load(written(folder, days)), Options(out=root, quiet=True))
-        lines = map(json.loads, (root / "log.jsonl").read_text().splitlines())
-        assert [r["kind"] for r in lines if r["kind"] in ("past", "no_past")] == [kind]
-        assert (root / "initial.safetensors").is_file()
+    root = folder / "run"
+    twin.command(load(written(folder, 45.0)), Options(out=root, quiet=True))
+    lines = map(json.loads, (root / "log.jsonl").read_text().splitlines())
+    assert [r["kind"] for r in lines if r["kind"] in ("past", "no_past")] == ["past"]
+    assert (root / "initial.safetensors").is_file()
+
+
+def test_without_a_pass_in_so_few_days_it_begins_as_ever(folder: Path) -> None:
+    found = prepared(load(written(folder, 0.01)), CPU)
+    assert found.past is None
+    assert [r["kind"] for r in found.noted] == ["no_past"]
