@@ -6,9 +6,10 @@ inbox in turn. What the results depend on is guarded by `releo_da.config.cycle_s
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -45,9 +46,11 @@ from releo_da.diagnostics.alarms import Rules
 from releo_da.io import create_run_directory
 from releo_da.io.inbox import arrived, folder_and_pattern
 from releo_da.io.lock import locked
+from releo_da.io.passing import passing
 from releo_da.io.series import Series
 from releo_da.io.tile_plan import PLAN
 from releo_da.runs.cycle import Service
+from releo_da.runs.model import Model
 from releo_da.runs.set_aside import retry
 from releo_da.runs.store import Store
 from releo_da.types import InputError
@@ -210,9 +213,9 @@ def service_of(
         model = assembly.model
         store = Store(root, ledger, model.described, _attributes())
         fits(root, model, store.state, settings["members"])
-        begin, past = cycle_start(
-            document, assembly, root, partial(inbox_before, source, inbox, pattern, place), device
-        )
+        past = partial(inbox_before, source, inbox, pattern, place)
+        begun = ledger.clock() is not None
+        start_of = cycle_start(document, assembly, root, past, device, begun)
         if changed:  # nothing of a configuration that was refused is written
             ledger.accept(settings)
         if changed or wanted.retry_failed:
@@ -220,12 +223,18 @@ def service_of(
             store.resume()
         _, log, _ = open_run(document, options, "cycle", settings["seed"], idle=once)
         log.hold({"kind": "channels", "channels": channels})
-        for found in past:
-            log.write(found)
+
+        def begin() -> Callable[[Model], Model]:
+            told, said = start_of()
+            for found in said:
+                log.write(found)
+            return told
+
         bind = binding(document, channels, root, log, device)
         yield Service(
-            model=begin(model),
-            bind=None if bind is None else lambda pixels: begin(bind(pixels)),
+            model=model,
+            bind=bind,
+            begin=begin,
             seed=settings["seed"],
             members=settings["members"],
             start=None if document.period is None else days(document.period[0]),
@@ -257,13 +266,21 @@ def inbox_before(
 
     Raises:
         InputError: no file has any.
+        OSError: a file could not be read for a reason that may pass; whether it holds anything of
+            these days is not known.
     """
     found = []
     for one in arrived(inbox, pattern):
-        with suppress(InputError):  # of another time, or what the sweep will refuse with its reason
+        if one.wrong:
+            continue
+        try:
             entry = {**source, "path": str(earlier.permitted(one.path))}
             series = READERS.bind(entry, "source[0]", {"period": earlier.period})()
             found.append(series._replace(pixels=place(series.pixels, one.path)))
+        except InputError as error:  # of another time, or what the sweep refuses with its reason
+            if passing(error, one.path):
+                told = f"cannot be read now, and the first ensemble needs the days before ({error})"
+                raise OSError(errno.EIO, told, str(one.path)) from error
     if not found:
         raise InputError(f"no file of {inbox} holds anything clear of the days before the period")
     return joined(found)

@@ -170,10 +170,13 @@ def cycle_start(
     root: Path,
     read: Callable[[Document], Series],
     device: torch.device,
-) -> tuple[Callable[[Model], Model], list[Record]]:
+    begun: bool,
+) -> Callable[[], tuple[Callable[[Model], Model], list[Record]]]:
     """What gives the model of a service its initial ensemble, and records for its log.
 
-    What was seen before the period is looked at once and kept in the run directory.
+    What is returned is called when the first acquisition is about to be assimilated. Until one is,
+    what was seen before the period is looked at again by every call, as the inbox and the
+    configuration may still change; from then on the start is the one of the run directory.
 
     Args:
         document: the configuration.
@@ -181,25 +184,32 @@ def cycle_start(
         root: the run directory.
         read: reads what the inbox holds of the days of a configuration.
         device: where tensors live while a block is worked on.
+        begun: whether the run has ever assimilated an acquisition.
 
     Raises:
-        InputError: an unknown option, an encoder that cannot be used, or a file of the run
-            directory that is damaged.
+        InputError: an unknown option, an encoder or a forecaster that cannot be used, or a file of
+            the run directory that is damaged.
     """
     wanted, path = wanted_of(document), root / START
     if wanted is None:
-        return lambda model: model, []
-    if path.is_file():
-        return beginning(assembly, read_start(path)), []
+        return lambda: (lambda model: model, [])
+    if begun and path.is_file():
+        standing = beginning(assembly, read_start(path))
+        return lambda: (standing, [])
     kept = encoder_for(document, wanted, assembly)
-    series, said = past_of(document, wanted, read)
-    if series is None:
-        told = Start(-math.inf, *nothing(assembly))
-    else:
-        told = start(document, series, kept, None, device)
-        said[0] |= {"pixels": len(told.pixels), "encoder_sha256": kept.digest}
-    write_start(path, told)
-    return beginning(assembly, told), said
+    unknown = Start(-math.inf, *nothing(assembly))
+    beginning(assembly, unknown)  # a forecaster without a law is refused before anything is done
+
+    def made() -> tuple[Callable[[Model], Model], list[Record]]:
+        series, said = past_of(document, wanted, read)
+        told = unknown
+        if series is not None:
+            told = start(document, series, kept, None, device)
+            said[0] |= {"pixels": len(told.pixels), "encoder_sha256": kept.digest}
+        write_start(path, told)
+        return beginning(assembly, told), said
+
+    return made
 
 
 def nothing(assembly: Assembly) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -1,7 +1,8 @@
 """The start of a cycling run on file, so that a chain that is made again begins as it began.
 
 The inbox of a service changes; what its first ensemble was drawn from must not. The posterior is
-therefore written once, beside the states, as a safetensors file with the digest of its content.
+therefore written beside the states, as a safetensors file with the digest of its content, when the
+first acquisition is about to be assimilated. Once one is, it is never written again.
 """
 
 from __future__ import annotations

@@ -94,6 +94,8 @@ class Service:
         thin_days: time between the states that are kept of the past (`releo_da.runs.retention`).
         rules: of alarms, and of what is done with a sensor that has changed.
         bind: makes the model for a pixel axis, where its forecaster is moved by weather.
+        begin: gives what tells a model its initial ensemble; asked once, when the files of the
+            first sweep that has something to assimilate were taken in.
         ahead_days: how far ahead of the clock an acquisition may be dated.
         today: the clock of the machine, days since 1970-01-01.
         duplicates: which of several products of a pass is kept, of a file that has nothing clear.
@@ -116,6 +118,7 @@ class Service:
     thin_days: float = 30.0
     rules: Rules = Rules()
     bind: Callable[[xr.Dataset], Model] | None = None
+    begin: Callable[[], Callable[[Model], Model]] = lambda: lambda model: model
     ahead_days: float = 1.0
     today: Callable[[], float] = today
     duplicates: str = "best"
@@ -140,7 +143,9 @@ class Service:
     @cached_property
     def located(self) -> Locating:
         """The model on the pixel axis of the run."""
-        return Locating(self.model, self.bind)
+        begin, bind = self.begin(), self.bind
+        told = None if bind is None else lambda pixels: begin(bind(pixels))
+        return Locating(begin(self.model), told)
 
     @cached_property
     def intake(self) -> Intake:
@@ -158,7 +163,8 @@ class Service:
         """Assimilate what has arrived; ``stop`` is asked before each file, date and cycle."""
         found = self.intake.take_in(self.inbox(), self.store.pixels, stop)
         self.store.resume()
-        self.located.renew()
+        if self.ledger.queue.next() is not None:
+            self.located.renew()
         self.failed.clear()
         count = 0
         while (arrival := self.ledger.queue.next()) is not None and not stop():

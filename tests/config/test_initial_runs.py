@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 from collections.abc import Callable
@@ -16,13 +17,14 @@ import torch
 import xarray as xr
 import yaml
 
+from releo_da.config import cycling
 from releo_da.config.assemble import assemble
 from releo_da.config.document import load
 from releo_da.config.encoded import bands_of
 from releo_da.config.encoder_weights import write_encoder
 from releo_da.config.initial import begun
 from releo_da.config.initial_file import START, read_start
-from releo_da.config.sources import read_sources
+from releo_da.config.sources import READERS, read_sources
 from releo_da.io import read_state
 from releo_da.representation.encoder import Encoder
 from releo_da.representation.initial import Encoded
@@ -118,12 +120,58 @@ def test_a_hindcast_begins_there(workplace: Workplace, releo: Releo) -> None:
     assert status == 0, err
 
 
+def of_may(folder: Path, first: str = "2020-05-05") -> None:
+    """A service from a day on, whose first ensemble looks at the ten days before."""
+    forecast = {"name": "mean_reverting", "initial": {**INITIAL, "days": 10}}
+    config = {**CONFIG, "period": [first, "2020-06-30"], "forecast": forecast}
+    (folder / "c.yaml").write_text(yaml.safe_dump(config))
+    write_encoder(folder / "e.safetensors", drawn(), None, {})
+
+
+@pytest.mark.parametrize("empty", [False, True], ids=["another period", "an empty inbox"])
+def test_a_start_from_which_nothing_was_assimilated_is_made_again(
+    tmp_path: Path, run: Run, empty: bool
+) -> None:
+    """A call over an empty inbox, or with a period in which nothing is, decides nothing."""
+    (tmp_path / "inbox").mkdir()
+    for turn in (0, 1):
+        if turn == empty:
+            deliver(tmp_path / "inbox", 0)
+            deliver(tmp_path / "inbox", 1)
+        of_may(tmp_path, "2020-05-05" if empty or turn else "2020-06-05")
+        assert run(*CYCLE) == (0 if empty or turn else 2)
+    start = read_start(tmp_path / "run" / START)
+    assert (start.pixels.tolist(), start.time) == ([0, 1], 18387.0)
+    assert [r["acquisitions"] for r in log_of(tmp_path / "run", "past", "no_past")] == [1]
+    assert len(list((tmp_path / "run" / "products").iterdir())) == 1
+
+
+def test_a_past_that_cannot_be_read_just_now_ends_the_call(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is assimilated without the days before; the next call reads them."""
+
+    class Ill:
+        def bind(self, entry: dict[str, Any], *others: Any) -> Callable[[], Any]:
+            if entry["path"].endswith("0.nc"):
+                cause = OSError(errno.EIO, "Input/output error")
+                raise InputError(f"{entry['path']}: cannot be read") from cause
+            return READERS.bind(entry, *others)
+
+    of_may(tmp_path)
+    deliver(tmp_path / "inbox", 0)
+    deliver(tmp_path / "inbox", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(cycling, "READERS", Ill())
+        assert run(*CYCLE) == 74
+    assert not list((tmp_path / "run" / "products").iterdir())
+    assert run(*CYCLE) == 0
+    assert read_start(tmp_path / "run" / START).pixels.tolist() == [0, 1]
+
+
 def test_a_cycle_keeps_its_start(tmp_path: Path, run: Run) -> None:
     """The inbox holds a day before the period; the start is written once and used again."""
-    forecast = {"name": "mean_reverting", "initial": {**INITIAL, "days": 10}}
-    config = {**CONFIG, "period": ["2020-05-05", "2020-06-30"], "forecast": forecast}
-    (tmp_path / "c.yaml").write_text(yaml.safe_dump(config))
-    write_encoder(tmp_path / "e.safetensors", drawn(), None, {})
+    of_may(tmp_path)
     deliver(tmp_path / "inbox", 0)
     deliver(tmp_path / "inbox", 1)
     assert run(*CYCLE) == 0
