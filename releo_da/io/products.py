@@ -146,7 +146,11 @@ def write_products(path: str | Path, dataset: xr.Dataset) -> None:
 
 
 def store(path: str | Path, dataset: xr.Dataset) -> None:
-    """Write a data set as netCDF-4, compressed and with checksums, in place."""
+    """Write a data set as netCDF-4, compressed and with checksums, in place.
+
+    Texts are written as arrays of characters. Of strings of any length HDF5 (2.2.0) keeps where
+    their file lay in memory, and a process that opens many such files in turn dies of it.
+    """
     encoding: dict[str, dict[str, object]] = {
         str(name): dict(PACKED) for name, array in dataset.variables.items() if array.ndim
     }
@@ -161,7 +165,7 @@ def store(path: str | Path, dataset: xr.Dataset) -> None:
             encoding[name] |= {"units": units, "calendar": "standard", "dtype": "float64"}
             encoding[name]["_FillValue"] = None
         elif kind in "OU":
-            encoding[name] = {}
+            encoding[name]["dtype"] = "S1"
     with NETCDF:
         dataset.to_netcdf(path, engine="netcdf4", format="NETCDF4", encoding=encoding)
 

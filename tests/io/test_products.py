@@ -142,3 +142,13 @@ def test_names_of_pixels_are_kept(tmp_path: Path) -> None:
     made = products_dataset([1.0, 2.0], pixels, {"lai": Product(np.ones((2, 2)), "1", "leaf area")})
     write_products(tmp_path / "a.nc", made)
     assert read_products(tmp_path / "a.nc")["label"].values.tolist() == ["wheat_a", "maize"]
+
+
+@pytest.mark.parametrize("texts", [["B04", "niébé", ""], ["", ""]])
+def test_texts_come_back_and_lie_in_the_file_as_characters(tmp_path: Path, texts: list) -> None:
+    """Strings of any length end a process that opens many files of them (HDF5 2.2.0)."""
+    path = tmp_path / "texts.nc"
+    write_products(path, xr.Dataset({"name": ("row", np.array(texts))}))
+    assert read_products(path)["name"].values.tolist() == texts
+    with netCDF4.Dataset(path) as file:
+        assert file["name"].dtype == "S1"
