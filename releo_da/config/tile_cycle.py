@@ -70,7 +70,7 @@ def command(
             for error, count in told.refused.items():
                 warn(f"releo-da: refused (tiles: {count}): {' '.join(error.split())}")
             say(line(told))
-            path = publish(run.root, run.chosen, told.tasks > 0)
+            path = publish(run.root, run.chosen, told.changed)
             if once or stop():
                 break
             wait(service.poll_seconds, stop)

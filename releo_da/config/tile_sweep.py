@@ -6,8 +6,10 @@ window, so the states and products of a tiled run are those of the untiled one, 
 tile has done is on its own disk and survives whatever happens to worker, scheduler or this process.
 
 A tile has nothing to do when the files of the inbox and the configuration are those with which its
-last sweep came to its end. That is noted in ``standing.json``; without it every tile is asked. One
-that was begun and whose ledger is gone is not begun anew over its loss: it has failed.
+last sweep came to its end, none of them is to be read again by now, and its folder is as that sweep
+left it. That is noted in ``standing.json``; without it every tile is asked. One that was begun and
+whose ledger is gone is not begun anew over its loss: it has failed. Failures are tried again by
+every sweep, and told where they are others than before.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,8 +40,11 @@ from releo_da.config.standing import (
     INPUT,
     LOST,
     STOPPED,
+    fresh,
     lost,
+    noted,
     read_standing,
+    said_of,
     write_standing,
 )
 from releo_da.config.tile_plan import chosen, kept_plan, made_plan
@@ -49,7 +54,7 @@ from releo_da.io import JsonLines, create_run_directory
 from releo_da.io.inbox import Arrived, arrived, folder_and_pattern
 from releo_da.io.lock import locked
 from releo_da.io.tile_plan import TILES, Plan
-from releo_da.io.times import isoformat
+from releo_da.io.times import isoformat, today
 from releo_da.types import InputError
 
 Plain = dict[str, Any]
@@ -65,12 +70,15 @@ class Told(NamedTuple):
         outcomes: how many of them ended how.
         assimilated: number of cycles committed, over all tiles.
         refused: error of a file -> number of tiles that refused it.
+        changed: whether there is something that was not published: files came, cycles were
+            committed or undone, or a tile stands otherwise than before.
     """
 
     tasks: int
     outcomes: Counter[str]
     assimilated: int
     refused: Counter[str]
+    changed: bool = False
 
     @property
     def status(self) -> int:
@@ -94,6 +102,7 @@ class Tiled:
         inbox: lists the files that are there.
         log: of the run.
         again: whether the next sweep asks every tile, as what was set aside is tried once more.
+        warned: errors of tiles that this process has told, by name.
     """
 
     document: Document
@@ -105,6 +114,7 @@ class Tiled:
     inbox: Callable[[], Sequence[Arrived]]
     log: JsonLines
     again: bool = False
+    warned: dict[str, str] = field(default_factory=dict)
 
     def plan(self, files: Sequence[Arrived]) -> tuple[Plan | None, list[str]]:
         """The tiles, cut now where they are not yet, and errors of files that say no grid."""
@@ -124,11 +134,15 @@ class Tiled:
         if plan is None:
             return told
         listing = _digest([[file.key for file in files], self.depends])
-        standing = read_standing(self.root)["tiles"]
+        standing = read_standing(self.root)
         named = {tile.name: tile for tile in plan.tiles}
-        held = {name: about for name, about in standing.items() if name in named}
-        fresh = {name for name, about in held.items() if about.get("listing") == listing}
-        todo = [name for name in named if self.again or name not in fresh]
+        held = {name: about for name, about in standing["tiles"].items() if name in named}
+        todo = [
+            name
+            for name, tile in named.items()
+            if self.again
+            or not fresh(held.get(name, {}), plan.folder(self.root, tile), listing, today())
+        ]
         self.again = False
         config, settings, device, root = self.arguments
         gone = self._gone(plan, held)
@@ -137,7 +151,8 @@ class Tiled:
             for n in todo
             if n not in gone
         }
-        told = told._replace(tasks=len(tasks))
+        came = bool(tasks) and listing != standing["listing"]
+        told = told._replace(tasks=len(tasks), changed=came)
         if tasks:
             self.log.begin()
         try:
@@ -145,8 +160,9 @@ class Tiled:
                 told = told._replace(assimilated=told.assimilated + found.get("assimilated", 0))
                 told.outcomes[found["outcome"]] += 1
                 told.refused.update(found.get("refused", ()))
-                held[name] = _noted(held.get(name, {}), found, listing)
-                self._tell(name, found, warn)
+                before, held[name] = held.get(name, {}), noted(held.get(name, {}), found, listing)
+                if self._tell(name, found, said_of(before) != said_of(held[name]), warn):
+                    told = told._replace(changed=True)
         finally:
             if tasks or gone:
                 write_standing(self.root, listing, held)
@@ -157,24 +173,19 @@ class Tiled:
         said = {t.name: lost(held.get(t.name, {}), plan.folder(self.root, t)) for t in plan.tiles}
         return {n: {"outcome": INPUT, "error": text} for n, text in said.items() if text}
 
-    def _tell(self, name: str, found: Plain, warn: Callable[[str], None]) -> None:
+    def _tell(self, name: str, found: Plain, other: bool, warn: Callable[[str], None]) -> bool:
+        """Log and warn of what a tile did; returns whether it is ``other`` than was noted."""
         came_on = found["outcome"] in (DONE, STOPPED)
-        if not came_on or found["assimilated"] or found["undone"]:
+        worked = bool(found.get("assimilated") or found.get("undone"))
+        if worked or (other and not came_on):
             time = {"time": isoformat(found["time"])} if "time" in found else {}
             self.log.write({"kind": "tile", "tile": name, **found, **time})
-        if not came_on:
+        if came_on:
+            self.warned.pop(name, None)
+        elif self.warned.get(name) != found["error"]:
+            self.warned[name] = found["error"]
             warn(f"releo-da: tile {name}: {' '.join(found['error'].split())}")
-
-
-def _noted(before: Plain, found: Plain, listing: str) -> Plain:
-    """What is kept of a task: with the digest of what it dealt with where it came to its end."""
-    if found["outcome"] == DONE:
-        return {"outcome": DONE, "listing": listing, **_stand(before, found)}
-    return {"outcome": found["outcome"], "error": found["error"], **_stand(before, found)}
-
-
-def _stand(before: Plain, found: Plain) -> Plain:
-    return {key: found.get(key, before.get(key)) for key in ("cycles", "time")}
+        return worked or other
 
 
 def _digest(value: Any) -> str:

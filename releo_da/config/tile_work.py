@@ -54,8 +54,9 @@ def sweep_tile(
         ``outcome`` is ``done``, ``stopped`` (asked to end before it was through), ``busy`` (another
         process holds the tile), ``input`` (its input or its files are wrong) or ``defect``; with
         ``error`` where it is not done. Of one that came to its end, or was stopped:
-        ``assimilated`` and ``undone``, numbers of cycles, ``refused``, errors of files, and where
-        it stands by ``cycles`` and ``time``.
+        ``assimilated`` and ``undone``, numbers of cycles, ``refused``, errors of files, ``until``,
+        from which day on a file is read again though it did not change, where there is one, and
+        where it stands by ``cycles``, ``time`` and ``state_sha256``.
     """
     one = Tile(tuple(tile[0]), tuple(tile[1]), tile[2])
     try:
@@ -110,8 +111,13 @@ def _swept(
             write_json(out / SUMS, before)
             advance(service.ledger, service.rules, out, service.window)
         failed = list(service.failed)
+        held_back = service.ledger.files.held_back()
+        # of files that are still there; the listing is made again only where there is such a row
+        left = {file.name for file in service.inbox()} if held_back else set()
     found = {"assimilated": swept.assimilated, "undone": swept.undone, "refused": swept.refused}
-    found |= {key: before[key] for key in ("cycles", "time")} if before else {}
+    found |= {key: before[key] for key in ("cycles", "time", "state_sha256")} if before else {}
+    days = [until for name, until in held_back.items() if name in left]
+    found |= {"until": min(days)} if days else {}
     if failed:
         said = f"{len(failed)} acquisitions set aside; the first: {failed[0]}"
         return {"outcome": DEFECT, "error": said, **found}

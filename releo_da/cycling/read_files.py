@@ -75,6 +75,11 @@ class ReadFiles:
             rows = [(name, product, now()) for product in unclear]
             self.db.executemany("INSERT OR IGNORE INTO unclear VALUES (?,?,?)", rows)
 
+    def held_back(self) -> dict[str, float]:
+        """Files that are read again though they did not change: from which day on, by name."""
+        rows = self.db.execute("SELECT name, until FROM file WHERE until IS NOT NULL")
+        return {str(name): float(until) for name, until in rows}
+
     def refused(self) -> dict[str, str]:
         """Unreadable files with their errors."""
         rows = self.db.execute("SELECT name, error FROM file WHERE error IS NOT NULL ORDER BY name")

@@ -11,6 +11,7 @@ from releo_da.config.base_sums import BASE, NOTHING, kept_before
 from releo_da.config.cycle_sums import added_to, scores_from, sums_of
 from releo_da.cycling.ledger import Ledger
 from releo_da.cycling.records import WAITING, Accepted, Arrival, Cycle
+from releo_da.io.digested import read_digested, write_digested
 
 from ..runs.conftest import service
 from ..runs.linear import ALL, Open, deliver, season
@@ -55,16 +56,17 @@ def test_what_is_kept_of_another_chain_or_damaged_is_left_out(tmp_path, service)
     whole = text(sums_of(one))
     path = one.store.root / BASE
     number, _ = kept_before(one.store.root, one.ledger)
-    held = json.loads(path.read_text())
+    held = read_digested(path)
     assert number == held["number"] > 0
     for harm in (
+        {**held, "version": "0.0"},
         {**held, "state_sha256": "0" * 64},
         {**held, "number": number + 1},
         {**held, "sums": {**held["sums"], "cycles": 0}},
         {"number": number},
-        [],
+        {},
     ):
-        path.write_text(json.dumps(harm))
+        write_digested(path, harm)
         assert kept_before(one.store.root, one.ledger) == (0, NOTHING)
         assert text(sums_of(one)) == whole
     one.ledger.queue.undo(number - 1)

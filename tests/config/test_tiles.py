@@ -1,5 +1,6 @@
 """The laws of a run in tiles, with the tasks worked on in this process."""
 
+import errno
 import json
 import shutil
 from datetime import date
@@ -16,6 +17,7 @@ from releo_da.cli import main
 from releo_da.config import cycling, tile_forecast, tile_work
 from releo_da.config.document import load
 from releo_da.config.options import Options
+from releo_da.config.standing import fresh
 from releo_da.config.tile_alarms import together
 from releo_da.config.tile_cycle import line, publish
 from releo_da.config.tile_status import tiled_lines, tiled_status
@@ -23,7 +25,7 @@ from releo_da.config.verify import found as verifying
 from releo_da.cycling.ledger import Ledger
 from releo_da.io import read_products, read_state
 from releo_da.io.lock import locked
-from releo_da.runs import cycle
+from releo_da.runs import cycle, intake
 from releo_da.types import InputError, State
 
 from .tiled import HEIGHT, NAMES, WIDTH, backwards, deliver, here, opened, sweep, workplace
@@ -214,6 +216,71 @@ def test_a_tile_whose_folder_is_gone_is_not_begun_anew(config: Path) -> None:
     told = sweep(config)
     assert (told.tasks, told.assimilated, told.status) == (1, 1, 0)
     assert verifying(root)["sound"]
+
+
+def test_a_file_that_could_not_be_read_for_a_while_is_read_again(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver(config.parent, 0)
+
+    def fails(*arguments, **options):
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(intake, "looked_at", fails)
+        told = sweep(config)
+        assert (told.tasks, told.assimilated, told.changed) == (len(NAMES), 0, True)
+        told = sweep(config)
+        assert (told.tasks, told.changed) == (len(NAMES), False)  # nothing to publish of it
+    told = sweep(config)
+    assert (told.assimilated, told.changed) == (len(NAMES), True)
+    assert sweep(config).tasks == 0
+
+
+def test_a_date_ahead_of_the_clock_is_asked_for_from_its_day_on(config: Path) -> None:
+    deliver(config.parent, 0)
+    with xr.open_dataset(config.parent / "inbox" / "0.nc") as data:
+        later = data.load().assign_coords(time=np.array(["2200-01-01T10:00"], "datetime64[s]"))
+    later.to_netcdf(config.parent / "inbox" / "0.nc")
+    sweep(config)
+    noted = json.loads((config.parent / "tiled" / "standing.json").read_text("utf-8"))
+    about, folder = noted["tiles"][NAMES[0]], config.parent / "tiled" / "tiles" / NAMES[0]
+    day = (np.datetime64("2200-01-01") - np.datetime64("1970-01-01")).astype(int) + 10 / 24 - 1.0
+    assert about["until"] == pytest.approx(day)
+    assert fresh(about, folder, noted["listing"], day - 1.0)
+    assert not fresh(about, folder, noted["listing"], day + 1.0)
+    assert not fresh(about, folder, "another", day - 1.0)
+
+
+def test_a_tile_restored_from_a_backup_catches_up(config: Path) -> None:
+    root = config.parent / "tiled"
+    deliver(config.parent, 0)
+    sweep(config)
+    shutil.copytree(root / "tiles" / NAMES[1], config.parent / "kept")
+    deliver(config.parent, 1)
+    sweep(config)
+    shutil.rmtree(root / "tiles" / NAMES[1])
+    shutil.move(config.parent / "kept", root / "tiles" / NAMES[1])
+    told = sweep(config)
+    assert (told.tasks, told.assimilated, told.changed) == (1, 1, True)
+    assert tiled_status(root)["lag_days"] == 0.0 and sweep(config).tasks == 0
+
+
+def test_a_failure_is_told_once_until_it_is_another(config: Path) -> None:
+    deliver(config.parent, 0)
+    sweep(config)
+    root, told = config.parent / "tiled", []
+    (root / "tiles" / NAMES[1] / "states" / "000001.safetensors").write_bytes(b"damaged")
+    deliver(config.parent, 1)
+    with opened(config) as run:
+        first, second = (run.sweep(here, told.append) for _ in range(2))
+    assert (first.changed, second.changed) == (True, False)
+    assert (second.tasks, second.status) == (1, 2) and len(told) == 1
+    with opened(config) as run:  # another call says why its status is 2; the log has it already
+        assert not run.sweep(here, told.append).changed
+    assert len(told) == 2
+    log = map(json.loads, (root / "log.jsonl").read_text("utf-8").splitlines())
+    assert len([one for one in log if one.get("outcome") == "input"]) == 1
 
 
 def test_tiles_that_were_not_begun_are_no_damage_and_a_plan_that_is_lost_is(config: Path) -> None:
