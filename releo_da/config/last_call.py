@@ -7,13 +7,14 @@
 The ledger says what was assimilated, and nothing of a call that failed before or found nothing.
 The note is written when a call ends; one that was killed, or is at work now, is known by its start
 in ``log.jsonl``, which no note follows: from the first file that it reads, or the first
-acquisition that it finds waiting. A call that found the run in use leaves no note.
+acquisition that it finds waiting. A call that found the run in use leaves no note, nor does one
+that failed beside another at work, of which the note would tell.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from typing import Any
 from releo_da.config.finished import last_line, mapping_of, parsed
 from releo_da.config.report import LEDGER
 from releo_da.io import write_json
+from releo_da.io.lock import locked
 from releo_da.io.tile_plan import PLAN
 from releo_da.runs.stopping import Asked
 from releo_da.types import InputError
@@ -100,7 +102,10 @@ def last_call(root: Path) -> dict[str, Any] | None:
 def gone(call: dict[str, Any] | None, name: str) -> bool:
     """Whether a file is no longer in the inbox of the last call, which is there and known."""
     inbox = None if call is None else call.get("inbox")
-    return isinstance(inbox, str) and Path(inbox).is_dir() and not Path(inbox, name).exists()
+    try:
+        return isinstance(inbox, str) and Path(inbox).is_dir() and not Path(inbox, name).exists()
+    except OSError:  # one who may not see it cannot tell
+        return False
 
 
 def line(call: dict[str, Any]) -> str:
@@ -121,7 +126,12 @@ def _write(
     if not any((root / name).is_file() for name in (LEDGER, PLAN)):
         return
     note = {"started": started, "ended": _now(), "outcome": outcome, "error": error}
-    with suppress(OSError):
+    with suppress(OSError), ExitStack() as held:
+        try:
+            held.enter_context(locked(root))
+        except BlockingIOError:
+            if outcome == FAILED:  # it has touched nothing of the run that is at work there
+                return
         try:
             folder = str(inbox().resolve())
         except InputError:  # the configuration, or the folder, is what the call failed for

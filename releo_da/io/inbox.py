@@ -5,8 +5,9 @@ system keeps it (ctime): programs can set the time of modification back, as `cp 
 do, and this one not. One that is still being copied fails to read, changes, and is read again;
 better is to copy it under a name that begins with a dot and to rename it when it is whole.
 
-What bears a matching name and is no file (a folder, a pipe, a device) is listed with the reason why
-it is not read, always as the same, so that it is told once.
+What bears a matching name and is no file (a folder, a pipe, a device), or cannot be looked at (a
+link to itself, a lack of rights), is listed with the reason why it is not read, always as the same,
+so that it is told once. When it can be looked at again it has a size and a time, and is read.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Arrived(NamedTuple):
         name: within the inbox.
         size: in bytes.
         changed: nanoseconds since 1970-01-01 UTC, of its content or of its entry.
-        wrong: why it is not read, of what is no file.
+        wrong: why it is not read, of what is no file or cannot be looked at.
     """
 
     path: Path
@@ -65,11 +66,22 @@ def arrived(folder: Path, pattern: str) -> list[Arrived]:
             facts = path.stat()
         except FileNotFoundError:  # removed since it was listed, or a link to nothing
             continue
+        except OSError as error:  # one entry is no reason not to see the others
+            found.append(Arrived(path, name.as_posix(), 0, 0, _unseen(path, error)))
+            continue
         if stat.S_ISREG(facts.st_mode):
             found.append(Arrived(path, name.as_posix(), facts.st_size, facts.st_ctime_ns))
         elif not (inner and stat.S_ISDIR(facts.st_mode)):
             found.append(Arrived(path, name.as_posix(), 0, 0, _wrong(path, facts.st_mode)))
     return found
+
+
+def _unseen(path: Path, error: OSError) -> str:
+    """Why something that cannot be looked at is not read."""
+    return (
+        f"{path}: cannot be looked at ({error.strerror}); mend it or remove it from the inbox, "
+        "it is read as soon as it can be"
+    )
 
 
 def _wrong(path: Path, mode: int) -> str:

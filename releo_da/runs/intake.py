@@ -27,6 +27,7 @@ import xarray as xr
 
 from releo_da.cycling.identity import identity
 from releo_da.cycling.ledger import Arrival, Ledger
+from releo_da.cycling.records import WAITING
 from releo_da.io import JsonLines, merge
 from releo_da.io.acquisition_file import read_acquisition
 from releo_da.io.by_date import ByDate, Dates, looked_at
@@ -156,8 +157,7 @@ class Intake:
         with ExitStack() as stack:
             try:
                 dates, heads = self._looked_at(file, stack, stop)
-                mine = bare(dates.pixels)
-                axis = merge([mine] if axis is None else [bare(axis), mine]).pixels
+                wider = joined(axis, dates.pixels, file.path)
             except NothingClear as error:
                 found.empty.append(str(error))
                 self.log.write({"kind": "all_masked", "path": file.name, **error.told()})
@@ -171,7 +171,14 @@ class Intake:
                     self._accept(file, dates, heads, found, stop)
                 except Unreadable as error:
                     self._unread(file, error, True, found)
+                if self._waits(heads):  # what is refused, late or held back decides no grid
+                    return wider
         return axis
+
+    def _waits(self, heads: Sequence[Head]) -> bool:
+        """Whether an acquisition of a file is to be assimilated."""
+        found = (self.ledger.queue.find(head.arrival.identity) for head in heads)
+        return any(one is not None and one.status == WAITING for one in found)
 
     def _looked_at(
         self, file: Arrived, stack: ExitStack, stop: Callable[[], bool]
@@ -322,6 +329,15 @@ def of_dates(errors: Sequence[str], count: int) -> str:
     """What is said of a file of which some dates are refused."""
     more = f" ({len(errors)} of its {count} dates are refused)" if count > 1 else ""
     return errors[0] + more
+
+
+def joined(axis: xr.Dataset | None, pixels: xr.Dataset, path: Path) -> xr.Dataset:
+    """The axis of the run with the pixels of a file, which has to fit."""
+    parts = [bare(pixels)] if axis is None else [bare(axis), bare(pixels)]
+    try:
+        return merge(parts).pixels
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def bare(pixels: xr.Dataset) -> Series:

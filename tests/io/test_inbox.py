@@ -52,6 +52,18 @@ def test_what_is_no_file_is_named_and_always_the_same(tmp_path):
     assert [one.name for one in inside] == ["a.nc", "deep.nc/b.nc", "pipe.nc"]
 
 
+def test_an_entry_that_cannot_be_looked_at_is_named_and_the_others_count(tmp_path):
+    (tmp_path / "good.nc").write_text("file", encoding="utf-8")
+    (tmp_path / "loop.nc").symlink_to("loop.nc")
+    good, loop = arrived(tmp_path, "*.nc")
+    assert (good.name, good.wrong) == ("good.nc", "")
+    assert loop.key == ("loop.nc", 0, 0)
+    assert str(tmp_path / "loop.nc") in loop.wrong and "remove it from the inbox" in loop.wrong
+    (tmp_path / "loop.nc").unlink()
+    (tmp_path / "loop.nc").write_text("file", encoding="utf-8")
+    assert [one.wrong for one in arrived(tmp_path, "*.nc")] == ["", ""]
+
+
 def test_a_file_written_over_is_another_whatever_its_time_of_modification(tmp_path):
     path = tmp_path / "a.nc"
     path.write_text("before", encoding="utf-8")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 import xarray as xr
 
@@ -241,3 +242,36 @@ def test_of_several_files_with_one_content_the_row_names_the_one_that_brought_it
     assert one.sweep().undone == 0
     deliver(inbox, dark, [0], "a.nc")
     assert one.sweep().undone == 1 and one.ledger.last() is None
+
+
+@pytest.mark.parametrize("why", ["refused", "ahead"])
+def test_a_file_of_which_nothing_is_accepted_decides_no_grid(tmp_path, service, why):
+    """Its points lie elsewhere: neither in this sweep nor in a later one are the others refused."""
+    inbox = tmp_path / "inbox"
+    elsewhere = season()
+    elsewhere["x"] = elsewhere.x + 5.0
+    deliver(inbox, elsewhere, [0], "a.nc")
+    deliver(inbox, season(), [1], "b.nc")
+
+    def judge(series, where):
+        if why == "refused" and "a.nc" in where:
+            raise InputError(f"{where}: surely wrong")
+        return []
+
+    clock = {} if why == "refused" else {"today": lambda: 18382.0, "ahead_days": 0.0}
+    if why == "ahead":
+        early = season()
+        deliver(inbox, early.assign_coords(time=early.time - np.timedelta64(9, "D")), [1], "b.nc")
+    swept = service(judge=judge, **clock).sweep()
+    assert swept.assimilated == 1
+    assert len(swept.refused) == 1 and "a.nc" in swept.refused[0]
+
+
+def test_a_file_on_another_grid_is_refused_with_its_name(tmp_path, service):
+    deliver(tmp_path / "inbox", season(), [0], "a.nc")
+    elsewhere = season()
+    elsewhere["x"] = elsewhere.x + 5.0
+    path = deliver(tmp_path / "inbox", elsewhere, [1], "b.nc")
+    swept = service().sweep()
+    assert swept.assimilated == 1
+    assert swept.refused[0].startswith(f"{path}: source: ")
