@@ -2,10 +2,16 @@
 
 When the command is asked to end, no tile is begun any more. Those under way are told by a file in
 the run directory, which reaches them on whatever machine they run, and finish their cycle.
+
+scores.json says by a digest of how the tiles stood what it was made of: what a call that was killed
+did not come to publish is published by the next.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +24,9 @@ from releo_da.config.options import Options
 from releo_da.config.registry import bind
 from releo_da.config.report import report
 from releo_da.config.sections import section
-from releo_da.config.standing import BUSY, DONE, FAILED, STOPPED
+from releo_da.config.serving import published
+from releo_da.config.serving import told as in_short
+from releo_da.config.standing import BUSY, DONE, FAILED, STOPPED, read_standing, said_of
 from releo_da.config.tile_plan import kept_plan
 from releo_da.config.tile_sweep import Plain, Told, tiled
 from releo_da.config.tile_work import STOP, sweep_tile
@@ -65,18 +73,30 @@ def command(
             with client_of(workers, len(tasks)) as client:
                 yield from outcomes(client, sweep_tile, tasks, workers, asked, warn)
 
+        path, tried, status = None, "", 0
         while True:
             told = run.sweep(share, warn)
             for error, count in told.refused.items():
                 warn(f"releo-da: refused (tiles: {count}): {' '.join(error.split())}")
             say(line(told))
-            path = publish(run.root, run.chosen, told.changed)
+            stood = standing_digest(run.root)
+            if told.changed or stood != tried:
+                tried = stood
+                try:
+                    path, status = publish(run.root, run.chosen, told.changed), 0
+                except (OSError, sqlite3.Error):
+                    raise  # the disk, of which the next sweep would tell the same
+                except Exception as error:
+                    # As `releo_da.config.serving.serve`: the cycles are committed all the same.
+                    about = in_short(error)
+                    warn(f"releo-da: the cycles are committed, the report is not made: {about}")
+                    status = 1
             if once or stop():
                 break
             wait(service.poll_seconds, stop)
-    if path is None and told.refused and not stop():
+    if path is None and not status and told.refused and not stop():
         raise unreadable(service.inbox, told.refused)
-    return path, told.status
+    return path, told.status or status
 
 
 def line(told: Told) -> str:
@@ -89,8 +109,18 @@ def line(told: Told) -> str:
 
 
 def publish(root: Path, decided: Mapping[str, Any], changed: bool) -> Path | None:
-    """scores.json and report of all tiles; returns its path, None before the first cycle."""
-    if not changed and (root / "report.html").is_file():
+    """scores.json and report of all tiles, where they are not those of how the tiles stand.
+
+    Args:
+        root: the run directory.
+        decided: `releo_da.config.tile_plan.chosen`.
+        changed: make them in any case.
+
+    Returns:
+        The path of the report, None before the first cycle.
+    """
+    stood = standing_digest(root)
+    if not changed and published(root) == stood:
         return root / "report.html"
     plan = kept_plan(root, decided)
     if plan is None:
@@ -99,5 +129,12 @@ def publish(root: Path, decided: Mapping[str, Any], changed: bool) -> Path | Non
     present = [one for one in sums if one is not None]
     if not present:
         return None
-    write_json(root / "scores.json", scores_from(present))
+    write_json(root / "scores.json", scores_from(present) | {"state_sha256": stood})
     return report(root)
+
+
+def standing_digest(root: Path) -> str:
+    """Digest of how the tiles of a run stand: their states, outcomes and errors."""
+    held = read_standing(root)["tiles"]
+    text = json.dumps({name: said_of(about) for name, about in held.items()}, sort_keys=True)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()

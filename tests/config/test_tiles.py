@@ -3,6 +3,7 @@
 import errno
 import json
 import shutil
+from contextlib import nullcontext
 from datetime import date
 from itertools import islice
 from pathlib import Path
@@ -14,7 +15,7 @@ import xarray as xr
 
 from releo_da import open_products
 from releo_da.cli import main
-from releo_da.config import cycling, tile_forecast, tile_work
+from releo_da.config import cycling, tile_cycle, tile_forecast, tile_work
 from releo_da.config.document import load
 from releo_da.config.options import Options
 from releo_da.config.standing import fresh
@@ -281,6 +282,40 @@ def test_a_failure_is_told_once_until_it_is_another(config: Path) -> None:
     assert len(told) == 2
     log = map(json.loads, (root / "log.jsonl").read_text("utf-8").splitlines())
     assert len([one for one in log if one.get("outcome") == "input"]) == 1
+
+
+def test_what_a_killed_call_did_not_publish_is_published_by_the_next(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the command, with the tasks worked on here; an error of the report does not end it."""
+
+    def drawn(root: Path) -> Path:
+        (root / "report.html").write_text("drawn")
+        return root / "report.html"
+
+    def fails(root: Path) -> Path:
+        raise RuntimeError("no such font")
+
+    def called() -> tuple[Path | None, int]:
+        options = Options(out=config.parent / "tiled")
+        return tile_cycle.command(load(config, ()), options, True, lambda t: None, told.append)
+
+    told: list[str] = []
+    monkeypatch.setattr(tile_cycle, "client_of", lambda *about: nullcontext())
+    monkeypatch.setattr(tile_cycle, "outcomes", lambda client, task, tasks, *about: here(tasks))
+    monkeypatch.setattr(tile_cycle, "report", fails)
+    deliver(config.parent, 0)
+    assert called() == (None, 1) and "no such font" in told[0]
+    monkeypatch.setattr(tile_cycle, "report", drawn)
+    scores = config.parent / "tiled" / "scores.json"
+    assert called() == (scores.with_name("report.html"), 0)
+    deliver(config.parent, 1)
+    sweep(config)  # killed before anything is published
+    assert json.loads(scores.read_text("utf-8"))["cycles"] == len(NAMES)
+    assert called()[1] == 0
+    assert json.loads(scores.read_text("utf-8"))["cycles"] == 2 * len(NAMES)
+    scores.unlink()
+    assert called()[1] == 0 and scores.is_file()
 
 
 def test_tiles_that_were_not_begun_are_no_damage_and_a_plan_that_is_lost_is(config: Path) -> None:
