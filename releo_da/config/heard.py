@@ -49,10 +49,12 @@ class Heard:
     def _standing(self, path: Path) -> dict[tuple[str, str], str]:
         """Of the new records of a log, the alarms that stand at their end."""
         with path.open("rb") as file:
-            file.seek(self.read.get(path, 0))
+            size, begin = path.stat().st_size, self.read.get(path, 0)
+            begin = 0 if size < begin else begin  # the log was moved away and is another
+            file.seek(begin)
             new = file.read()
         whole = new.rfind(b"\n") + 1
-        self.read[path] = self.read.get(path, 0) + whole
+        self.read[path] = begin + whole
         found: dict[tuple[str, str], str] = {}
         for text in new[:whole].decode("utf-8", errors="replace").splitlines():
             record = _alarm(path, text)

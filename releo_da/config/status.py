@@ -12,6 +12,7 @@ from releo_da.config.report import LEDGER
 from releo_da.cycling.ledger import Ledger
 from releo_da.cycling.records import DUPLICATE, FAILED, LATE, REPLACED, WAITING
 from releo_da.io.times import today
+from releo_da.runs import axis
 from releo_da.runs.store import DIGITS, last_state, named, refuse_lost
 from releo_da.types import InputError
 
@@ -49,7 +50,8 @@ def status(root: Path) -> dict[str, Any]:
 
     ``alarms``, those that stand, by the clock of the acquisitions and by today's; ``call``, how the
     last call ended (`releo_da.config.last_call`); ``age_days``, from the last acquisition to today;
-    ``damaged``, why the last state cannot be resumed from, or None. Its file is read once.
+    ``damaged``, why the last state cannot be resumed from, or None. Its file and that of the pixel
+    axis are read once.
 
     Raises:
         InputError: the directory holds no ledger.
@@ -88,6 +90,7 @@ def damaged(root: Path, ledger: Ledger) -> str | None:
     try:
         refuse_lost(root, ledger)
         last_state(root, ledger)
+        axis.check(root)
     except InputError as error:
         with Ledger(root / LEDGER, reads=True) as newer:
             now = newer.last()

@@ -80,7 +80,8 @@ class JsonLines:
 
     An existing log is continued. A last line that a crash cut short is ended first, so that the
     records after it stay readable. Records that are held wait for the first that is not, so that a
-    call that finds nothing to tell adds nothing.
+    call that finds nothing to tell adds nothing. They say what the others are of: where the file is
+    moved away meanwhile, the one that takes its place begins with them again.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -88,7 +89,7 @@ class JsonLines:
         self.path = Path(path)
         self._held: list[Mapping[str, Any]] = []
         self._begun = False
-        if self.path.is_file() and self.path.stat().st_size:
+        if self._there():
             with self.path.open("rb") as file:
                 file.seek(-1, os.SEEK_END)
                 ended = file.read() == b"\n"
@@ -98,20 +99,24 @@ class JsonLines:
     def hold(self, record: Mapping[str, Any]) -> None:
         """Append a record that says nothing by itself, once there is another one."""
         if self._begun:
-            self._record(record)
-        else:
-            self._held.append(record)
+            self.write(record)
+        self._held.append(record)
 
     def begin(self) -> None:
         """Append what is held, now and from here on."""
-        self._begun = True
-        while self._held:
-            self._record(self._held.pop(0))
+        if not (self._begun and self._there()):
+            self._begun = True
+            for record in self._held:
+                self._record(record)
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Append one record; numbers that are not finite become null."""
         self.begin()
         self._record(record)
+
+    def _there(self) -> bool:
+        """Whether the file is there and not empty."""
+        return self.path.is_file() and self.path.stat().st_size > 0
 
     def _record(self, record: Mapping[str, Any]) -> None:
         text = json.dumps(plain(record, finite=True), ensure_ascii=False, allow_nan=False)

@@ -27,6 +27,7 @@ from releo_da.types import InputError
 
 PIXELS, SUMS = "pixels.nc", "pixels.sha256"
 RESTORE = f"restore it from a backup, {PIXELS} and {SUMS} together"
+REMOVE = f"; or remove it, if {PIXELS} is known to be sound: the next cycle makes it again"
 
 
 def sums(root: Path) -> list[str] | None:
@@ -40,7 +41,7 @@ def sums(root: Path) -> list[str] | None:
     except FileNotFoundError:
         return None
     if not found or any(len(one) != 64 or set(one) - set("0123456789abcdef") for one in found):
-        raise InputError(f"{root / SUMS}: holds no checksum; {RESTORE}")
+        raise InputError(f"{root / SUMS}: holds no checksum; {RESTORE}{REMOVE}")
     return found
 
 

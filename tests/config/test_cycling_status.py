@@ -65,6 +65,14 @@ def test_status_tells_how_the_last_call_ended_and_a_damaged_state(
     assert found["call"]["started"] <= found["call"]["ended"]
     assert found["age_days"] > 2000 and found["damaged"] is None
 
+    for name in ("pixels.nc", "pixels.sha256"):
+        path = tmp_path / "run" / name
+        sound = path.read_bytes()
+        path.write_bytes(b"damaged")
+        assert run("status", "run") == 2
+        assert f"DAMAGED: {path.relative_to(tmp_path)}: " in capsys.readouterr().out
+        path.write_bytes(sound)
+
     (tmp_path / "run" / "states" / "000001.safetensors").write_bytes(b"damaged")
     deliver(tmp_path / "inbox", 1)
     assert run(*CYCLE) == 2

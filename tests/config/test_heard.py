@@ -25,6 +25,16 @@ def test_new_alarms_are_told_once_and_those_of_before_or_cleared_are_not(tmp_pat
     assert heard.raised() == []
 
 
+def test_a_log_that_was_moved_away_is_heard_from_its_beginning(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text(record("raised", "before") * 3, encoding="utf-8")
+    heard = Heard(tmp_path)
+    log.rename(tmp_path / "log.1")
+    log.write_text(record("raised", "a"), encoding="utf-8")
+    assert len(heard.raised()) == 1
+    assert heard.raised() == []
+
+
 def test_an_alarm_of_several_tiles_is_one_line(tmp_path: Path) -> None:
     heard = Heard(tmp_path / "run")  # not there yet
     for name in ("r0_c0", "r0_c8"):

@@ -135,6 +135,22 @@ def test_log_lines_survive_a_line_cut_short(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_log_that_takes_the_place_of_one_moved_away_says_what_it_is_of(tmp_path: Path) -> None:
+    path, away = tmp_path / "log.jsonl", tmp_path / "log.1"
+    log = JsonLines(path)
+    log.hold({"kind": "started"})
+    log.write({"kind": "read"})
+    log.hold({"kind": "channels"})
+    log.write({"kind": "cycle", "n": 1})
+    path.rename(away)
+    log.write({"kind": "cycle", "n": 2})
+    log.write({"kind": "cycle", "n": 3})
+    kinds = [json.loads(line)["kind"] for line in away.read_text().splitlines()]
+    assert kinds == ["started", "read", "channels", "cycle"]
+    kinds = [json.loads(line)["kind"] for line in path.read_text().splitlines()]
+    assert kinds == ["started", "channels", "cycle", "cycle"]
+
+
 def test_run_directory(tmp_path: Path) -> None:
     root = create_run_directory(tmp_path / "runs" / "my run", folders=("figures", "states"))
     assert sorted(entry.name for entry in root.iterdir()) == ["figures", "states"]
