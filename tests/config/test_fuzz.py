@@ -161,7 +161,9 @@ MANY = settings(CALM, max_examples=1500)
 
 
 def prepare(tmp_path: Path, series: xr.Dataset, values: dict[str, Any]) -> Path:
-    series.to_netcdf(tmp_path / "series.nc")
+    file = tmp_path / "series.nc"
+    file.unlink(missing_ok=True)  # of a damaged file HDF5 may hold what it opened
+    series.to_netcdf(file)
     (tmp_path / "field.csv").write_text(field_table())
     text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
     (tmp_path / "c.yaml").write_text(text, encoding="utf-8")
