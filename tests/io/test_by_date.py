@@ -69,19 +69,19 @@ def test_dates_are_those_of_the_whole_file(tmp_path, case):
     options, encoding = CASES[case]
     data = file(8)
     data.to_netcdf(tmp_path / "map.nc", encoding=encoding)
-    _compared(tmp_path / "map.nc", open_cube, read_cube, {**CUBE, **options})
+    assert_read_by_date(tmp_path / "map.nc", open_cube, read_cube, {**CUBE, **options})
     later = data.isel(time=[3, 0, 1, 7, 2, 6, 5, 4])
     later.to_netcdf(tmp_path / "unordered.nc", encoding=encoding)
-    _compared(tmp_path / "unordered.nc", open_cube, read_cube, {**CUBE, **options})
+    assert_read_by_date(tmp_path / "unordered.nc", open_cube, read_cube, {**CUBE, **options})
 
 
 def test_points_are_those_of_the_whole_file(tmp_path):
     file(8).isel(x=2).to_netcdf(tmp_path / "points.nc")
     options = POINTS | {"angles": {"sun_zenith": "sun"}}
-    _compared(tmp_path / "points.nc", open_points, read_points, options)
+    assert_read_by_date(tmp_path / "points.nc", open_points, read_points, options)
 
 
-def _compared(path, opener, reader, options):
+def assert_read_by_date(path, opener, reader, options):
     whole = reader(path, **options)
     heads = []
     opened = opener(path, **options)
@@ -125,7 +125,7 @@ def test_a_field_with_times_needs_the_whole(tmp_path):
     data["height"] = data.height.expand_dims(time=3)
     data.to_netcdf(tmp_path / "map.nc")
     options = CUBE | {"auxiliary": {"elevation": "height"}}
-    _compared(tmp_path / "map.nc", open_cube, read_cube, options)
+    assert_read_by_date(tmp_path / "map.nc", open_cube, read_cube, options)
 
 
 def test_memory_is_that_of_one_date(tmp_path):
