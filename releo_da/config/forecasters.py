@@ -1,4 +1,4 @@
-"""The forecasters of land surfaces, by name."""
+"""The forecasters of land surfaces, by name; each is made upon the one before it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Literal
 
 from releo_da.config.document import Document
 from releo_da.config.registry import Registry
+from releo_da.config.upon import upon
 from releo_da.dynamics.hybrid import Hybrid
 from releo_da.dynamics.mean_reverting import MeanReverting
 from releo_da.dynamics.neural import SLOW, Neural
@@ -71,48 +72,26 @@ def mean_reverting(
     return MeanReverting(shaped, harmonics, days, residual_days, residual_sd, own_years)
 
 
-def hybrid(
-    layout: Layout,
-    weather: Weather | None = None,
-    strength: float = 1.0,
-    kernel: Literal["matern32", "ou", "matern32+ou"] = "matern32",
-    harmonics: int = 2,
-    days: float = 20.0,
-    residual_days: float = 150.0,
-    residual_sd: float = 0.015,
-    own: Sequence[str] = (),
-    own_harmonics: int = 2,
-    own_years: float = 30.0,
-) -> Hybrid:
+@upon(mean_reverting)
+def hybrid(base: MeanReverting, weather: Weather | None = None, strength: float = 1.0) -> Hybrid:
     """That of `mean_reverting`, moved by growth, senescence and soil water in unusual weather.
 
     Args:
-        layout: the latent axis.
+        base: the season, and the process about it.
         weather: of the run; without it the season alone.
         strength: factor of all effects of weather; 0 switches them off.
-        kernel: as of ``mean_reverting``, and so all that follow.
-        harmonics: of the seasonal mean.
-        days: e-folding time of the variables.
-        residual_days: e-folding time of the residuals.
-        residual_sd: deviation of the residuals (reflectance).
-        own: variables of which each place has a season of its own.
-        own_harmonics: of that season.
-        own_years: how long it is remembered.
 
     Raises:
-        InputError: as of ``mean_reverting``; the strength is negative; or the weather has no
-            temperature or is too short.
+        InputError: the strength is negative; or the weather has no temperature or is too short.
     """
     if not strength >= 0.0:
         raise InputError(f"strength is {strength}; give 0 for no effect of weather, or more")
-    season = mean_reverting(
-        layout, kernel, harmonics, days, residual_days, residual_sd, own, own_harmonics, own_years
-    )
-    return Hybrid(season, weather, strength)
+    return Hybrid(base, weather, strength)
 
 
+@upon(hybrid)
 def neural(
-    layout: Layout,
+    base: Hybrid,
     weather: Weather | None = None,
     drift: bool = True,
     diffusion: bool = True,
@@ -123,20 +102,11 @@ def neural(
     hidden: int = 24,
     looseness: float = 0.1,
     step: float = 5.0,
-    strength: float = 1.0,
-    kernel: Literal["matern32", "ou", "matern32+ou"] = "matern32",
-    harmonics: int = 2,
-    days: float = 20.0,
-    residual_days: float = 150.0,
-    residual_sd: float = 0.015,
-    own: Sequence[str] = (),
-    own_harmonics: int = 2,
-    own_years: float = 30.0,
 ) -> Neural:
     """That of `hybrid` with a network beside it that `train` teaches; untrained, `hybrid` itself.
 
     Args:
-        layout: the latent axis.
+        base: the physics.
         weather: of the run; without it the season alone.
         drift: whether the network moves what the process returns to.
         diffusion: whether it scales the noise.
@@ -148,18 +118,9 @@ def neural(
         hidden: width of the network.
         looseness: prior standard deviation of its last weights; less holds it nearer to ``hybrid``.
         step: longest step (days).
-        strength: as of ``hybrid``.
-        kernel: as of ``mean_reverting``, and so all that follow.
-        harmonics: of the seasonal mean.
-        days: e-folding time of the variables.
-        residual_days: e-folding time of the residuals.
-        residual_sd: deviation of the residuals (reflectance).
-        own: variables of which each place has a season of its own.
-        own_harmonics: of that season.
-        own_years: how long it is remembered.
 
     Raises:
-        InputError: as of ``hybrid``; an unknown slow parameter, or a number out of range.
+        InputError: an unknown slow parameter, or a number out of range.
     """
     for name in slow:
         if name not in SLOW:
@@ -177,10 +138,6 @@ def neural(
     for key, number in positive.items():
         if not 0.0 < number < math.inf:
             raise InputError(f"{key} is {number}; give a positive number")
-    base = hybrid(
-        layout, weather, strength, kernel, harmonics, days, residual_days, residual_sd, own,
-        own_harmonics, own_years,
-    )  # fmt: skip
     chosen = tuple(dict.fromkeys(slow))
     return Neural(
         base, weather, chosen, slow_years, memory, memory_days, drift, diffusion, hidden,

@@ -138,12 +138,17 @@ def options(function: Function, hidden: set[str] | None = None) -> dict[str, Any
 
 
 def argument_descriptions(function: Function) -> dict[str, str]:
-    """Name -> description, from the section ``Args:`` of a docstring in Google style."""
+    """Name -> description, from the section ``Args:`` of a docstring in Google style.
+
+    Of a function made upon another (`releo_da.config.upon`) those of both.
+    """
+    beneath = getattr(function, "upon", None)
+    told = argument_descriptions(beneath) if beneath else {}
     section = re.search(r"^Args:\n((?:[ ]+.*\n?|\n)+)", inspect.getdoc(function) or "", re.M)
     if not section:
-        return {}
+        return told
     entries = re.findall(r"^ {4}(\w+)(?: \([^)]*\))?:((?:.*)(?:\n {5,}.*)*)", section[1], re.M)
-    return {name: " ".join(text.split()) for name, text in entries}
+    return {**told, **{name: " ".join(text.split()) for name, text in entries}}
 
 
 def json_type(wanted: Any) -> dict[str, Any]:
