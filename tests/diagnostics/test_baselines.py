@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import releo_da.diagnostics.baselines.double_logistic as double_logistic_module
 import releo_da.diagnostics.baselines.interpolation as interpolation_module
 import releo_da.diagnostics.baselines.kalman as kalman_module
 import releo_da.diagnostics.baselines.whittaker as whittaker_module
@@ -276,8 +277,10 @@ def test_chunks_of_pixels_change_nothing(gappy: Series, monkeypatch: pytest.Monk
     process = Process(2, np.array([0.4]), 0.09, 23.0, 0.003)
     methods = [lambda: smooth(process, gappy), lambda: forecast(process, gappy, 9)]
     methods += [lambda: whittaker(10.0, gappy), lambda: savitzky_golay(gappy)]
+    methods += [lambda: double_logistic_module.smooth(1e-3, gappy)]
     once = [method() for method in methods]
-    for module in (kalman_module, whittaker_module, interpolation_module):
+    modules = kalman_module, whittaker_module, interpolation_module, double_logistic_module
+    for module in modules:
         monkeypatch.setattr(module, "CHUNK", 2)
     for method, expected in zip(methods, once, strict=True):
         found = method()

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from releo_da.diagnostics.baselines.climatology import HARMONIC
+from releo_da.diagnostics.baselines.double_logistic import DOUBLE_LOGISTIC
 from releo_da.diagnostics.baselines.interpolation import LINEAR, PERSISTENCE, SAVITZKY_GOLAY
 from releo_da.diagnostics.baselines.kalman import MATERN_KALMAN, OU_KALMAN
 from releo_da.diagnostics.baselines.place import PLACE_DAY_OF_YEAR, PLACE_HARMONIC
@@ -39,6 +40,7 @@ BASELINES: tuple[Baseline, ...] = (
     LINEAR,
     WHITTAKER,
     SAVITZKY_GOLAY,
+    DOUBLE_LOGISTIC,
     HARMONIC,
     PLACE_DAY_OF_YEAR,
     PLACE_HARMONIC,

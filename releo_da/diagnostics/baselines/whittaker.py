@@ -40,6 +40,17 @@ def whittaker(lambda_: float, series: Series) -> Prediction:
 
 def daily_curve(lambda_: float, series: Series) -> Prediction:
     """One block of pixels: solved day by day, read off at the dates of the series."""
+    days, curve = daily_curves(lambda_, series)
+    return Prediction(curve[(np.floor(series.times) - days[0]).astype(int)].T)
+
+
+def daily_curves(lambda_: float, series: Series) -> tuple[Array, Array]:
+    """The smooth curve of every day from the first to the last date, three at least.
+
+    Returns:
+        ``[day]`` days since 1970-01-01 and ``[day, pixel]``; NaN for a pixel that was seen on
+        fewer than two days.
+    """
     day = (np.floor(series.times) - np.floor(series.times[0])).astype(int)
     seen = series.seen.T
     values = np.where(seen, series.values.T, 0.0)
@@ -49,7 +60,8 @@ def daily_curve(lambda_: float, series: Series) -> Prediction:
     np.add.at(weight, day, seen)
     np.add.at(total, day, values)
     curve = solve_pentadiagonal(weight, total, lambda_)
-    return Prediction(np.where((weight > 0).sum(0) < 2, np.nan, curve)[day].T)
+    days = np.floor(series.times[0]) + np.arange(len(weight))
+    return days, np.where((weight > 0).sum(0) < 2, np.nan, curve)
 
 
 def solve_pentadiagonal(weight: Array, right: Array, lambda_: float) -> Array:

@@ -157,6 +157,7 @@ def words(name: str) -> str:
         "ou_kalman": "OU Kalman",
         "matern_kalman": "Matérn Kalman",
         "savitzky_golay": "Savitzky-Golay",
+        "double_logistic": "double logistic",
         "whittaker": "Whittaker",
         "ndvi": "NDVI",
         "lai": "LAI",
