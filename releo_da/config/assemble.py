@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from releo_da.assimilation.sequence import followed
 from releo_da.config.bias import biased, biases_of, with_biases
 from releo_da.config.document import Document
 from releo_da.config.encoded import state_entry
+from releo_da.config.experience import beyond
 from releo_da.config.forecasters import FORECASTERS, forecaster_entry, uses_weather
 from releo_da.config.observing import Observation, observation_of
 from releo_da.config.registry import Registry, bind
@@ -126,6 +128,12 @@ class Assembly:
     layout: Layout
     dynamics: MeanReverting | Hybrid | Neural | Drifting
 
+    @property
+    def latents(self) -> list[str]:
+        """What each latent of a state is, biases of sensors included, in their order."""
+        biases = self.model.biases
+        return [*self.layout.latents, *(() if biases is None else biases.names)]
+
 
 def knots_of(channels: Mapping[str, tuple[str, ...]]) -> tuple[float, ...]:
     """Centre wavelengths of the sensor with most bands: where residuals live; none without any."""
@@ -193,6 +201,7 @@ def assemble(
         correlated=fields,
         biases=biases,
         covers=covered(weather) if uses_weather(document, FORECASTERS) else None,
+        unmet=partial(beyond, forecaster) if isinstance(forecaster, Neural) else None,
     )
     return Assembly(model, forecaster, error, layout, dynamics)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from releo_da.cycling.ledger import Ledger
 from releo_da.diagnostics.alarms import Rules
 from releo_da.io.archive import plain
 from releo_da.io.by_date import ByDate
+from releo_da.io.names import listed
 from releo_da.io.series import Series
 from releo_da.io.state_rows import StateHead
 from releo_da.runs.model import Model
@@ -36,6 +37,9 @@ from releo_da.types import InputError
 
 DECIDING = ("seed", "members", "period", "source", "state", "forecast", "observe", "analyse")
 """Keys of a configuration that the states depend on."""
+
+LATENTS = "latents"
+"""Key of the settings that holds what each latent of a state is."""
 
 AXIS = ("channels", "values")
 """Options of a source whose order is that of the channels, in copies and in latents of biases."""
@@ -124,9 +128,22 @@ def channel_axis(source: Mapping[str, Any]) -> list[str]:
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Which settings differ, in one line."""
-    keys = sorted(k for k in {*before, *now} if before.get(k) != now.get(k))
+    """Which settings differ, in one line; what latents are follows from the others."""
+    keys = sorted(k for k in {*before, *now} - {LATENTS} if before.get(k) != now.get(k))
     return "; ".join(f"{k} was {before.get(k)}, is {now.get(k)}" for k in keys)
+
+
+def other_latents(was: Sequence[str], now: Sequence[str]) -> str:
+    """In what the latents of two states differ, in words; nothing where they are the same."""
+    if list(was) == list(now):
+        return ""
+    lost = [name for name in was if name not in now]
+    new = [name for name in now if name not in was]
+    if not (lost or new):
+        return "their latents come in another order"
+    told = [f"they hold {listed(lost)}"] if lost else []
+    told += [f"the configuration has {listed(new)}"] if new else []
+    return ", ".join(told)
 
 
 def guard(root: Path, ledger: Ledger, settings: dict[str, Any], accept: bool) -> bool:
@@ -135,9 +152,11 @@ def guard(root: Path, ledger: Ledger, settings: dict[str, Any], accept: bool) ->
     Raises:
         InputError: it differs from what acquisitions were accepted with, and the change was not
             asked for, or is one of the channels or their order, along which copies and latents of
-            biases lie.
+            biases lie, or of what the latents are.
     """
     before = ledger.settings()
+    if before is not None:
+        before = {LATENTS: settings.get(LATENTS), **before}  # of a ledger that does not tell them
     if before == settings:
         return False
     if before is not None and ledger.known() and accept:
@@ -147,6 +166,12 @@ def guard(root: Path, ledger: Ledger, settings: dict[str, Any], accept: bool) ->
                 f"{root}: the channels were {', '.join(was)} in this order and are "
                 f"{', '.join(now)}; copies of acquisitions and states lie along them, so that no "
                 "run goes on with others: undo the change, or give another --out"
+            )
+        differ = other_latents(before[LATENTS] or (), settings.get(LATENTS) or ())
+        if differ:
+            raise InputError(
+                f"{root}: the states are of another kind: {differ}; no run goes on from them with "
+                "this forecaster or its weights: undo the change, or give another --out"
             )
     if before is not None and ledger.known() and not accept:
         raise InputError(

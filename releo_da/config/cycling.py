@@ -20,6 +20,7 @@ import xarray as xr
 from releo_da import __version__
 from releo_da.config.assemble import assemble
 from releo_da.config.cycle_settings import (
+    LATENTS,
     configured_channels,
     fits,
     guard,
@@ -49,7 +50,7 @@ from releo_da.io.lock import locked
 from releo_da.io.passing import passing
 from releo_da.io.series import Series
 from releo_da.io.tile_plan import PLAN
-from releo_da.runs.cycle import Service
+from releo_da.runs.cycle import Note, Service
 from releo_da.runs.model import Model
 from releo_da.runs.set_aside import retry
 from releo_da.runs.store import Store
@@ -184,6 +185,7 @@ def service_of(
     root: Path,
     place: Callable[[xr.Dataset, Path], xr.Dataset] = lambda pixels, path: pixels,
     once: bool = True,
+    note: Note | None = None,
 ) -> Iterator[Service]:
     """The service of a configuration in a run directory, which is locked for as long.
 
@@ -194,6 +196,7 @@ def service_of(
         place: is given the pixel axis of every file and its path, and says how it goes on; an
             error of it refuses the file.
         once: whether it makes one sweep, of which the log says nothing where it finds nothing new.
+        note: takes what is said once of a run; the log of the directory unless given.
 
     Raises:
         BlockingIOError: another process holds the run directory.
@@ -207,6 +210,7 @@ def service_of(
     channels = configured_channels(source, f"{document.path}: source[0]")
     read = reader_of(document, source)
     assembly = assemble(document, channels, device=device)
+    settings[LATENTS] = assembly.latents
     create_run_directory(root, FOLDERS)
     with locked(root), Ledger(root / LEDGER) as ledger:
         changed = guard(root, ledger, settings, wanted.accept_changes)
@@ -230,7 +234,7 @@ def service_of(
                 log.write(found)
             return told
 
-        bind = binding(document, channels, root, log, device)
+        bind = binding(document, channels, root, log, device, note)
         yield Service(
             model=model,
             bind=bind,
@@ -252,6 +256,7 @@ def service_of(
             rules=wanted.rules,
             ahead_days=wanted.ahead_days,
             duplicates=source.get("duplicates", "best"),
+            note=note,
         )
 
 

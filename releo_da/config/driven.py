@@ -20,6 +20,7 @@ from releo_da.config.document import Document
 from releo_da.config.forecasters import uses_weather
 from releo_da.io import JsonLines
 from releo_da.io.weather_file import write_weather
+from releo_da.runs.cycle import Note
 from releo_da.runs.model import Model
 from releo_da.types import Weather
 
@@ -41,6 +42,7 @@ def binding(
     root: Path,
     log: JsonLines,
     device: torch.device | str,
+    note: Note | None = None,
 ) -> Callable[[xr.Dataset], Model] | None:
     """What makes the model of a service on a pixel axis; None where it needs no weather.
 
@@ -52,12 +54,13 @@ def binding(
         root: the run directory.
         log: of the run.
         device: where tensors live.
+        note: takes that it goes without; the log holds it unless given.
     """
     if not uses_weather(document):
         return None
     if weather_entry(document) is None:
         for record in weather_of(document, xr.Dataset())[1]:
-            log.hold(record)
+            (note or log.hold)(record)
         return None
 
     def bound(pixels: xr.Dataset) -> Model:

@@ -37,6 +37,12 @@ from releo_da.runs.outputs import writing_outputs
 
 WHERE = "state.encoder"
 
+NO_CLIMATE = {
+    "kind": "no_weather",
+    "message": "no source names weather: the climate of the pixels is not known to the encoder",
+}
+"""What the log says where an encoder is told no climate."""
+
 
 @dataclass
 class Counts:
@@ -80,6 +86,7 @@ def command(document: Document, options: Options) -> Path:
     series, parts = read(document, options.quiet)
     device = options.torch_device()
     weather, told = weather_of(document, series.pixels)
+    told = told if weather is not None else [NO_CLIMATE]
     assembly = assemble(document, series.channels, device=device, weather=weather)
     check_layout(kept, assembly.layout, WHERE)
     output = section(document, "products", products)

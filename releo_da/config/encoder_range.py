@@ -7,11 +7,12 @@ it goes to its prior by a law that no training has shaped. Neither ends a run: l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from releo_da.config.encoder_weights import Kept
 from releo_da.io.series import Series
@@ -30,11 +31,21 @@ def beyond_training(kept: Kept, series: Series) -> list[dict[str, Any]]:
         kept: the encoder.
         series: what it is asked about.
     """
+    known = "lat" in series.pixels.coords
+    return outside(
+        kept,
+        [a.time for a in series.acquisitions],
+        series.pixels["lat"].values if known else np.zeros(0),
+    )
+
+
+def outside(kept: Kept, dates: Iterable[float], degrees: NDArray[Any]) -> list[dict[str, Any]]:
+    """The same of dates (days) and latitudes (degrees north, NaN where unknown)."""
     told, found = kept.made.get("train"), []
     if not isinstance(told, Mapping):
         return []
     days = told.get("days")
-    times = sorted({a.time for a in series.acquisitions})
+    times = sorted(set(dates))
     gap = max((later - one for one, later in pairwise(times)), default=0.0)
     if isinstance(days, list) and days and gap > float(days[-1]):
         found.append(
@@ -42,12 +53,12 @@ def beyond_training(kept: Kept, series: Series) -> list[dict[str, Any]]:
             f"{float(days[-1]):.0f}, and goes to its prior in between"
         )
     north = sorted(latitudes(told))
-    if north and "lat" in series.pixels.coords:
-        here = series.pixels["lat"].values[np.isfinite(series.pixels["lat"].values)]
-        outside = (here < north[0] - DEGREES) | (here > north[-1] + DEGREES)
-        if outside.any():
+    if north:
+        here = degrees[np.isfinite(degrees)]
+        far = (here < north[0] - DEGREES) | (here > north[-1] + DEGREES)
+        if far.any():
             found.append(
-                f"{int(outside.sum())} of {here.size} pixels lie more than {DEGREES:g} degrees "
+                f"{int(far.sum())} of {here.size} pixels lie more than {DEGREES:g} degrees "
                 f"beyond the latitudes that the encoder was trained at ({north[0]:g} to "
                 f"{north[-1]:g} north); its seasons may not be theirs"
             )

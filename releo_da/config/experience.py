@@ -19,6 +19,7 @@ from releo_da.dynamics.neural import Neural
 from releo_da.learning.fit import Gaps
 from releo_da.runs.folds import clusters, folds
 from releo_da.runs.folds import units as blocks
+from releo_da.runs.unseen import longest
 from releo_da.types import Acquisition, InputError
 
 NEIGHBOURS = 250.0
@@ -52,16 +53,6 @@ def apart(pixels: xr.Dataset, share: float) -> Tensor | None:
     return torch.from_numpy(folds(label, count) == 0)
 
 
-def longest(acquisitions: Sequence[Acquisition]) -> float:
-    """The longest time (days) for which any pixel is not seen, from the first acquisition on."""
-    last = torch.full((len(acquisitions[0].values),), acquisitions[0].time, dtype=torch.float64)
-    found = 0.0
-    for acquisition in acquisitions:
-        found = max(found, float((acquisition.time - last).max()))
-        last[acquisition.seen.any(-1).cpu()] = acquisition.time
-    return found
-
-
 def remember(forecaster: nn.Module, acquisitions: Sequence[Acquisition], gaps: Gaps) -> None:
     """Keep with a learned forecaster what its fit has met; nothing with any other.
 
@@ -84,4 +75,5 @@ def beyond(forecaster: nn.Module, days: float) -> list[dict[str, Any]]:
     """
     if not isinstance(forecaster, Neural):
         return []
-    return [{"kind": "not_met", "message": text} for text in forecaster.around.unmet(days)]
+    unmet = forecaster.around.unmet(days)
+    return [{"kind": "not_met", "what": what, "message": text} for what, text in unmet.items()]

@@ -8,13 +8,17 @@ climatology that the forecast returns to is written and drawn beside it.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
-from releo_da.config.assemble import assemble
+from releo_da.config.assemble import Assembly, assemble
+from releo_da.config.auxiliary import UNDRIVEN
 from releo_da.config.copies import check_table, copied, unwanted
+from releo_da.config.cycle_settings import other_latents
 from releo_da.config.document import Document, load
 from releo_da.config.driven import WEATHER_FILE
 from releo_da.config.finished import last_line, parsed
@@ -31,14 +35,17 @@ from releo_da.config.scenario import (
 )
 from releo_da.config.sections import days, products, section
 from releo_da.config.sensor_paths import kept_sensor
+from releo_da.io import JsonLines
 from releo_da.io.exports import remove
 from releo_da.io.lock import locked
 from releo_da.io.own_folder import own_folder
+from releo_da.io.state_rows import StateHead
 from releo_da.io.times import isoformat
 from releo_da.io.weather_file import kept_weather
 from releo_da.runs.forecast import Found, climatology, dates, forecast
 from releo_da.runs.held_state import held_state
 from releo_da.runs.outputs import writing_outputs
+from releo_da.runs.turn import LAST_SEEN, since_seen
 from releo_da.types import InputError, Weather
 
 ASSUMED = (
@@ -140,7 +147,8 @@ def command(root: Path, until: date, options: Options, scenario: Path | None = N
     """
     if options.out is not None:
         raise InputError("--out: a forecast is written into the directory of its run; leave it out")
-    write_forecast(root, until, options, scenario)
+    found = write_forecast(root, until, options, scenario)
+    tell(root, found, until)
     try:
         with locked(root):
             return report(root)
@@ -148,14 +156,52 @@ def command(root: Path, until: date, options: Options, scenario: Path | None = N
         return root / "report.html"  # a service is at work and draws the forecast with its next
 
 
-def write_forecast(root: Path, until: date, options: Options, scenario: Path | None = None) -> None:
+def check_latents(root: Path, assembly: Assembly, options: Options, state: StateHead) -> None:
+    """Refuse to carry on a state with a forecaster of other latents.
+
+    Args:
+        root: the run directory.
+        assembly: the system of its configuration with the overrides of the command.
+        options: these overrides.
+        state: from which the forecast begins.
+
+    Raises:
+        InputError: as said.
+    """
+    differ, now = "", assembly.latents
+    if options.settings:
+        made = assemble(load(root / "config.yaml"), channels_of(root))
+        differ = other_latents(made.latents, now)
+    if not differ and state.shape[2] != len(now):
+        differ = f"they have {state.shape[2]} latents, the forecaster has {len(now)}"
+    if differ:
+        raise InputError(
+            f"{root}: its states are of another kind than the forecaster or its weights: {differ}; "
+            "leave out --set of 'forecast', 'state' and 'observe', or make the run with them"
+        )
+
+
+def tell(root: Path, records: Sequence[Mapping[str, Any]], until: date) -> None:
+    """Write what was found of a forecast into the log of its run; nothing where nothing was."""
+    if records:
+        log = JsonLines(root / "log.jsonl")
+        for record in records:
+            log.write({**record, "command": "forecast", "until": until.isoformat()})
+
+
+def write_forecast(
+    root: Path, until: date, options: Options, scenario: Path | None = None
+) -> list[dict[str, Any]]:
     """Write a forecast into the directory of a run; arguments and errors as of `command`.
 
     A service may be at work there: the state is held open, and files are made in a folder that no
     other process writes to.
+
+    Returns:
+        Records for the log, of what it does without and of what no fit has met.
     """
     with held_state(root) as (rows, pixels):
-        state, last = rows.head, days(until)
+        state, last, seen = rows.head, days(until), rows.memory.get(LAST_SEEN)
         if last <= state.time:
             raise InputError(
                 f"--until {until}: the run stands at {isoformat(state.time)}; give a later day"
@@ -163,7 +209,9 @@ def write_forecast(root: Path, until: date, options: Options, scenario: Path | N
         document = load(root / "config.yaml", options.settings)
         device = options.torch_device()
         weather, under = weather_for(document, root, scenario, pixels, state.time, last)
-        model = assemble(document, channels_of(root), device=device, weather=weather).model
+        assembly = assemble(document, channels_of(root), device=device, weather=weather)
+        check_latents(root, assembly, options, state)
+        model = assembly.model
         output = section(document, "products", products)
         times = dates(state.time, last, output.every_days)
         check_table(document, output, pixels.sizes["pixel"], len(times), len(model.described))
@@ -191,13 +239,18 @@ def write_forecast(root: Path, until: date, options: Options, scenario: Path | N
                 digest = weather_digest(scenario)
                 title = f"forecast under the weather of {scenario.name} (SHA-256 {digest[:12]})"
                 write(folder / file_of(scenario), ahead(), title, weather_sha256=digest)
-                return
-            write(folder / FORECAST, ahead(), PLAIN)
-            usual = climatology(model, pixels, state.pixels, state.shape[1], times, seed, device)
-            write(folder / CLIMATOLOGY, usual, USUAL)
-            copied(folder / FORECAST, output)
-        for one in unwanted(root / FORECAST, output):
-            remove(one)
+            else:
+                write(folder / FORECAST, ahead(), PLAIN)
+                usual = climatology(
+                    model, pixels, state.pixels, state.shape[1], times, seed, device
+                )
+                write(folder / CLIMATOLOGY, usual, USUAL)
+                copied(folder / FORECAST, output)
+        if scenario is None:
+            for one in unwanted(root / FORECAST, output):
+                remove(one)
+    lacking = [UNDRIVEN] if weather is None and uses_weather(document) else []
+    return [*lacking, *model.not_met(lambda: since_seen(seen, state.time, last))]
 
 
 def assumption(fitted: bool, under: str) -> str:

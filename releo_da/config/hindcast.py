@@ -13,7 +13,6 @@ from releo_da.config.auxiliary import with_weather
 from releo_da.config.copies import check_table, copied
 from releo_da.config.document import Document
 from releo_da.config.driven import keep_weather
-from releo_da.config.experience import beyond, longest
 from releo_da.config.initial import begun
 from releo_da.config.innovations import ledger, of_sensors
 from releo_da.config.options import Options
@@ -46,6 +45,7 @@ from releo_da.runs.hindcast import Outcome, hindcast, turns
 from releo_da.runs.located import told
 from releo_da.runs.scoring import rivals_left_out, score_baselines
 from releo_da.runs.scoring import score as scores_of
+from releo_da.runs.unseen import longest
 from releo_da.runs.withhold import Withhold
 from releo_da.sensors import labels
 from releo_da.types import InputError
@@ -111,11 +111,8 @@ def command(document: Document, options: Options) -> Path:
     check_table(document, output, series.pixels.sizes["pixel"], len(times), len(names))
     opened = begin(document, options, series, "hindcast")
     keep_weather(opened.root, document, weather)
-    for record in [*past, *told(assembly.model, series.pixels)]:
-        opened.log.write(record)
-    leads = (*task.horizons, *(end for _, end in task.bins), 0.0)
-    unseen = max(longest(series.acquisitions), *leads)
-    for record in beyond(assembly.forecaster, unseen):
+    unmet = assembly.model.not_met(lambda: max(longest(series.acquisitions), task.furthest))
+    for record in [*past, *told(assembly.model, series.pixels), *unmet]:
         opened.log.write(record)
     outcome = run(document, series, assembly, options)
     fitted = section(document, "train", train)

@@ -205,6 +205,7 @@ def cycle_start(
         told = unknown
         if series is not None:
             told = start(document, series, kept, None, device)
+            said += beyond_training(kept, series)
             said[0] |= {"pixels": len(told.pixels), "encoder_sha256": kept.digest}
         write_start(path, told)
         return beginning(assembly, told), said

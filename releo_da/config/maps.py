@@ -54,6 +54,7 @@ from releo_da.runs.located import told
 from releo_da.runs.map_found import estimate
 from releo_da.runs.maps import Keep, Write, hindcast_map, score_map
 from releo_da.runs.scoring import score_baselines
+from releo_da.runs.unseen import longest_of
 from releo_da.types import InputError
 
 LARGE = 2**24
@@ -104,7 +105,8 @@ def command(document: Document, options: Options, cubes: list[Cube]) -> Path:
     check_table(document, output, pixels.sizes["pixel"], len(times), len(model.described))
     opened = begin(document, options, series, "hindcast")
     keep_weather(opened.root, document, weather)
-    for record in [*past, *told(model, series.pixels)]:
+    unmet = model.not_met(lambda: max(longest_of(stream), task.furthest))
+    for record in [*past, *told(model, series.pixels), *unmet]:
         opened.log.write(record)
     total = turns(series, task, wanted.withhold)
     attributes = partial(attributes_of, opened.made, series)

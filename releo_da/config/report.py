@@ -248,6 +248,7 @@ def warnings(log: list[dict[str, Any]], scores: dict[str, Any]) -> list[str]:
 def reading_notes(log: list[dict[str, Any]]) -> list[str]:
     """What reading found, in sentences: refused values, offsets, duplicates, empty dates."""
     notes = []
+    once: dict[tuple[str, Any], str] = {}
     refused: Counter[str] = Counter()
     for record in log:
         if record["kind"] == "offset":
@@ -257,6 +258,8 @@ def reading_notes(log: list[dict[str, Any]]) -> list[str]:
             refused.pop("masked", None)  # clouds are what masks are for
         elif record["kind"] in ("left_out", "encoder_range"):
             notes.append(record["message"])
+        elif record["kind"] in ("no_weather", "not_met") and "message" in record:
+            once[record["kind"], record.get("what")] = record["message"]  # the last call's
         elif record["kind"] == "cut":
             notes.append(
                 f"What is counted here of reading and arrival is in log.jsonl after its first "
@@ -267,6 +270,7 @@ def reading_notes(log: list[dict[str, Any]]) -> list[str]:
                 f"{record['repeated']} rows of {Path(record['path']).name} equal another row in "
                 "every column and were left out"
             )
+    notes += once.values()
     counts: Counter[str] = Counter()
     for record in log:
         counts[record["kind"]] += record.get("count", 1)

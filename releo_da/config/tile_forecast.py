@@ -11,13 +11,14 @@ from typing import Any
 from releo_da.config.cluster import client_of, outcomes
 from releo_da.config.cycling import cycle
 from releo_da.config.document import load
-from releo_da.config.forecast import write_forecast
+from releo_da.config.forecast import tell, write_forecast
 from releo_da.config.options import Options
 from releo_da.config.registry import bind
 from releo_da.config.report import LEDGER
 from releo_da.config.sections import section
 from releo_da.config.standing import DEFECT, DONE, INPUT, LOST
 from releo_da.config.threads import one_thread
+from releo_da.config.tile_once import Said, said_once
 from releo_da.config.tile_sweep import Share
 from releo_da.config.tiles import tiles
 from releo_da.io.tile_plan import read_plan
@@ -40,8 +41,8 @@ def forecast_tile(
         with one_thread(device == "cpu"):
             options = Options(overrides=tuple(settings), device=device, quiet=True)
             weather = None if scenario is None else Path(scenario)
-            write_forecast(Path(root), date.fromisoformat(until), options, weather)
-            return {"outcome": DONE}
+            notes = write_forecast(Path(root), date.fromisoformat(until), options, weather)
+            return {"outcome": DONE, "notes": notes}
     except InputError as error:
         return {"outcome": INPUT, "error": str(error)}
     except Exception as error:
@@ -84,11 +85,15 @@ def command(
     }
     if not tasks:
         raise InputError(f"{root}: no tile has a state yet; run `releo-da cycle` first")
-    ended = []
+    ended: list[str] = []
+    notes: list[Mapping[str, Any]] = []
+    once: set[Said] = set()
     for name, found in (share or _workers(root))(tasks):
+        said_once(found.get("notes", ()), name, once, notes.append)
         ended.append(found["outcome"])
         if found["outcome"] != DONE:
             warn(f"releo-da: tile {name}: {' '.join(found['error'].split())}")
+    tell(root, notes, until)
     status = 1 if {DEFECT, LOST} & {*ended} else 2 if INPUT in ended else 0
     return ended.count(DONE), status
 

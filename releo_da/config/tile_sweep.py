@@ -47,6 +47,7 @@ from releo_da.config.standing import (
     said_of,
     write_standing,
 )
+from releo_da.config.tile_once import Said, said_once
 from releo_da.config.tile_plan import chosen, kept_plan, made_plan
 from releo_da.config.tile_work import STOP
 from releo_da.config.tiles import tiles
@@ -103,6 +104,7 @@ class Tiled:
         log: of the run.
         again: whether the next sweep asks every tile, as what was set aside is tried once more.
         warned: errors of tiles that this process has told, by name.
+        once: what tiles asked to be said once, of those that this process has told.
     """
 
     document: Document
@@ -115,6 +117,7 @@ class Tiled:
     log: JsonLines
     again: bool = False
     warned: dict[str, str] = field(default_factory=dict)
+    once: set[Said] = field(default_factory=set)
 
     def plan(self, files: Sequence[Arrived]) -> tuple[Plan | None, list[str]]:
         """The tiles, cut now where they are not yet, and errors of files that say no grid."""
@@ -157,6 +160,7 @@ class Tiled:
             self.log.begin()
         try:
             for name, found in chain(gone.items(), share(tasks) if tasks else ()):
+                said_once(found.pop("notes", ()), name, self.once, self.log.hold)
                 told = told._replace(assimilated=told.assimilated + found.get("assimilated", 0))
                 told.outcomes[found["outcome"]] += 1
                 told.refused.update(found.get("refused", ()))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,8 @@ def sweep_tile(
         ``outcome`` is ``done``, ``stopped`` (asked to end before it was through), ``busy`` (another
         process holds the tile), ``input`` (its input or its files are wrong) or ``defect``; with
         ``error`` where it is not done. Of one that came to its end, or was stopped:
-        ``assimilated`` and ``undone``, numbers of cycles, ``refused``, errors of files, ``until``,
+        ``assimilated`` and ``undone``, numbers of cycles, ``refused``, errors of files, ``notes``,
+        what the log of the run is to say once, ``until``,
         from which day on a file is read again though it did not change, where there is one, and
         where it stands by ``cycles``, ``time`` and ``state_sha256``.
     """
@@ -101,7 +102,8 @@ def _swept(
     def asked() -> bool:
         return (root / STOP).exists()
 
-    with service_of(document, options, out, place) as service:
+    notes: list[Mapping[str, Any]] = []
+    with service_of(document, options, out, place, note=notes.append) as service:
         swept = service.sweep(asked)
         last = service.ledger.last()
         before = kept_sums(out)
@@ -115,6 +117,7 @@ def _swept(
         # of files that are still there; the listing is made again only where there is such a row
         left = {file.name for file in service.inbox()} if held_back else set()
     found = {"assimilated": swept.assimilated, "undone": swept.undone, "refused": swept.refused}
+    found |= {"notes": [dict(record) for record in notes]} if notes else {}
     found |= {key: before[key] for key in ("cycles", "time", "state_sha256")} if before else {}
     days = [until for name, until in held_back.items() if name in left]
     found |= {"until": min(days)} if days else {}

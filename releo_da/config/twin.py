@@ -82,7 +82,8 @@ def performed(
     if wanted.repeats > 1:
         parts = [scores_of(one, task, burn_in) for one in outcomes]
         scores = {**scores, "repeats": repeated(parts, outcome.seeds)}
-    for record in ledger(outcomes[0].judged, looks):
+    unmet = ours.model.not_met(lambda: max(outcome.unseen, task.furthest))
+    for record in [*unmet, *ledger(outcomes[0].judged, looks)]:
         log.write(record)
     names, scored = ours.model.labels, task.start + burn_in
     said = of_sensors(outcome.judged, looks, names, scored)

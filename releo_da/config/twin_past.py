@@ -12,12 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from releo_da.config.assemble import Assembly
 from releo_da.config.document import Document
 from releo_da.config.encoded import bands_of
+from releo_da.config.encoder_range import outside
 from releo_da.config.encoder_weights import Kept
 from releo_da.config.initial import WHERE, before, beginning, encoder_for, wanted_of
 from releo_da.config.twin_passes import passes
@@ -79,7 +81,9 @@ def past_of(
         return None, [{"kind": "no_past", "message": f"{WHERE}: no pass in {wanted.days:g} days"}]
     told = {"encoder": kept.name, "encoder_sha256": kept.digest}
     said = {"kind": "past", "days": wanted.days, "acquisitions": len(looks), **told}
-    return Past(kept, looks, made.place, start), [said]
+    north = np.full(1, made.place[1])
+    unmet = outside(kept, [a.time for a in looks], north)
+    return Past(kept, looks, made.place, start), [said, *unmet]
 
 
 def split(nature: Nature, start: float) -> tuple[list[Acquisition], Nature]:

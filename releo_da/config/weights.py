@@ -21,6 +21,7 @@ from releo_da.io.atomic import replacing
 from releo_da.io.tensors import read_tensors, refuse_infinite
 from releo_da.sensors import load_sensor
 from releo_da.state.layout import RESIDUAL, Layout
+from releo_da.state.variables import variables
 from releo_da.types import InputError
 
 FAR = 400.0
@@ -44,7 +45,7 @@ def parameters(forecaster: nn.Module, error: nn.Module) -> dict[str, torch.Tenso
 
 
 def meaning(layout: Layout, forecaster: nn.Module) -> dict[str, str]:
-    """The latent axis and the physics in words, as they are written beside the parameters."""
+    """The latent axis, its variables and the physics, as they are written beside the parameters."""
     told = getattr(forecaster, "meaning", {})
     return {
         **(told if isinstance(told, dict) else {}),
@@ -54,6 +55,10 @@ def meaning(layout: Layout, forecaster: nn.Module) -> dict[str, str]:
         "own": " ".join((*layout.own, *([RESIDUAL] if layout.own_residual else []))),
         "slow": " ".join(layout.slow),
         "memory": str(layout.memory),
+        "table": " ".join(
+            f"{n} {v.lower:g} {v.upper:g} {v.mean:g} {v.sd:g}"
+            for n, v in variables(layout.names).items()
+        ),
         "priors": " ".join(f"{n} {m:g} {s:g}" for n, (m, s) in sorted(layout.priors.items())),
     }
 

@@ -83,22 +83,22 @@ class Surroundings(nn.Module):
         known = self.latitude if len(self.latitude) else self.met.new_full((1,), LATITUDE)
         self.met.copy_(torch.stack([known.min(), known.max(), self.met.new_tensor(longest)]))
 
-    def unmet(self, longest: float) -> list[str]:
-        """What a run asks for beyond that, in words.
+    def unmet(self, longest: float) -> dict[str, str]:
+        """What a run asks for beyond that, in words: ``latitude`` and ``gap``, as far as it does.
 
         Args:
             longest: time without a look, and forecast after it (days).
         """
         south, north, days = self.met.tolist()
-        found = []
+        found = {}
         outside = ((self.latitude < south - NEAR) | (self.latitude > north + NEAR)).sum()
         if bool(outside):
-            found.append(
+            found["latitude"] = (
                 f"{int(outside)} pixels lie outside of the latitudes from {south:.1f} to "
                 f"{north:.1f} that the forecaster was fitted at: their days are as long as there"
             )
         if longest > days:
-            found.append(
+            found["gap"] = (
                 f"up to {longest:.0f} days lie between a look and what is forecast from it, more "
                 f"than the {days:.0f} of the fit: the network goes on within its bounds"
             )

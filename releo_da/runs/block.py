@@ -93,6 +93,11 @@ class Task:
     columns: int = 0
     rows: int = BLOCK
 
+    @property
+    def furthest(self) -> float:
+        """The longest lead time of a forecast (days); 0 without any."""
+        return max((*self.horizons, *(end for _, end in self.bins)), default=0.0)
+
 
 class Block:
     """One block of pixels and the acquisitions that cover it, errors complete.

@@ -24,7 +24,7 @@ inside the replay window, nor the way they were shared out among sweeps changes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -56,6 +56,9 @@ from releo_da.runs.store import Store, ids_of, named
 from releo_da.runs.turn import Turn, prior, turn, widened
 from releo_da.runs.watched import Watching
 from releo_da.types import Acquisition, InputError, State
+
+Note = Callable[[Mapping[str, Any]], None]
+"""Takes a record for a log."""
 
 
 class Swept(NamedTuple):
@@ -101,6 +104,7 @@ class Service:
         duplicates: which of several products of a pass is kept, of a file that has nothing clear.
         judge: judges every date by itself (`releo_da.runs.intake`).
         place: says how the pixel axis of a file goes on.
+        note: takes what is said once for all cycles of a call; the log holds it unless given.
     """
 
     model: Model
@@ -124,6 +128,7 @@ class Service:
     duplicates: str = "best"
     judge: Judge = lambda series, where: []
     place: Callable[[xr.Dataset, Path], xr.Dataset] = lambda pixels, path: pixels
+    note: Note | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -139,6 +144,11 @@ class Service:
     def failed(self) -> list[str]:
         """What the last sweep has set aside, with the errors."""
         return []
+
+    @cached_property
+    def noted(self) -> set[str]:
+        """Of what no fit has met, what this call has said."""
+        return set()
 
     @cached_property
     def located(self) -> Locating:
@@ -224,6 +234,10 @@ class Service:
         self.log.write({"kind": "cycle", **about})
         if lacking:
             self.log.write({"kind": "no_weather", "cycle": cycle.number, "days": round(lacking, 3)})
+        for record in model.not_met(lambda: done.unseen):
+            if record["what"] not in self.noted:
+                self.noted.add(record["what"])
+                (self.note or self.log.hold)(record)
         if done.judged is not None and self.record is not None:
             self.log.write({**self.record(done.judged, arrival), "cycle": cycle.number})
         if done.recovered:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,6 +28,7 @@ Smoother = Callable[..., list[Tensor]]
 Reasons = Callable[[Tensor, Tensor, Tensor, Tensor], dict[str, int]]
 Tally = Callable[[Tensor, Tensor, Tensor, Tensor], dict[str, Tensor]]
 Impact = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], dict[str, Tensor]]
+Unmet = Callable[[float], list[dict[str, Any]]]
 Follow = Callable[[Tensor | None, Tensor, Tensor, Tensor], tuple[dict[str, Tensor], Tensor]]
 
 
@@ -57,6 +59,8 @@ class Model:
         correlated: how far prior and model noise of pixels agree, or None where they do not.
         mix: what makes fields of random numbers, once places are known.
         covers: the first and the last instant of the weather that moves the forecaster, or None.
+        unmet: ``unmet(days)``, records for the log of what the forecaster is asked for that its fit
+            has not met, so many days after a look; or None.
     """
 
     forecast: Forecaster
@@ -77,6 +81,7 @@ class Model:
     follow: Follow | None = None
     impact: Impact | None = None
     covers: tuple[float, float] | None = None
+    unmet: Unmet | None = None
 
     def draws(self, seed: int, pixels: Tensor, like: Tensor) -> Draws:
         """The random numbers of a run over some pixel ids (`releo_da.cycling.draws`)."""
@@ -88,6 +93,10 @@ class Model:
             return 0.0
         first, last = max(start, self.covers[0]), min(end, self.covers[1])
         return (end - start) - max(last - first, 0.0)
+
+    def not_met(self, days: Callable[[], float]) -> list[dict[str, Any]]:
+        """Records for the log of what no fit has met; ``days`` is asked only where one counts."""
+        return [] if self.unmet is None else self.unmet(days())
 
     @property
     def system(self) -> System:

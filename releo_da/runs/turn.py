@@ -58,6 +58,7 @@ class Turn(NamedTuple):
         pixels: number of pixels of the state.
         stale: number of those that were not seen clear for so many days.
         factor: by which the errors of the acquisition were multiplied.
+        unseen: the longest time (days) for which a pixel had not been seen before.
     """
 
     sums: dict[str, list[float]]
@@ -69,6 +70,7 @@ class Turn(NamedTuple):
     pixels: int
     stale: int
     factor: float
+    unseen: float
 
 
 def prior(
@@ -168,12 +170,13 @@ def turn(
     take = clock.timed("files", take)
     keep, write = clock.timed("files", keep), clock.timed("files", write)
     start = perf_counter()
-    stale = 0
+    stale, unseen = 0, 0.0
     with torch.no_grad():
         for rows in blocks(pixels):
             held, part = take(rows), on(acquisition, device, rows)
             before = held.memory.pop(LAST_SEEN, None)
             step, numbers = _block_turn(model, held, part, seed, factor)
+            unseen = max(unseen, since_seen(before, held.time, part.time))
             seen = last_seen(before, part)
             stale += int((acquisition.time - seen > stale_days).sum())
             scored += sums(numbers)
@@ -191,7 +194,21 @@ def turn(
     said = joined_judged([[one] for one in judged])[0] if judged else None
     seconds = perf_counter() - start - clock.spent.get("files", 0.0)
     lost_pixels = recovered.total(), dict(recovered)
-    return Turn(counted, lost_by, *lost_pixels, said, seconds, len(pixels), stale, factor)
+    return Turn(counted, lost_by, *lost_pixels, said, seconds, len(pixels), stale, factor, unseen)
+
+
+def since_seen(before: Tensor | None, time: float, now: float) -> float:
+    """The longest time (days) since one of the pixels of a state was seen.
+
+    Args:
+        before: when each was seen, as of `last_seen`; None or 0 where it never was.
+        time: of the state, which stands for a look at these.
+        now: until when.
+    """
+    known = torch.full((1,), time, dtype=torch.float64)
+    if before is not None:
+        known = torch.where(before.cpu() == 0, known, before.cpu())
+    return float((now - known).max())
 
 
 def last_seen(before: Tensor | None, acquisition: Acquisition) -> Tensor:

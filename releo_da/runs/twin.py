@@ -94,6 +94,7 @@ class TwinOutcome:
         whole: whether records of all pixels were kept.
         seeds: of the runs that the sums are of.
         names: of the variables that are compared with the truth.
+        unseen: the longest time (days) for which a pixel is not seen.
     """
 
     verification: xr.Dataset
@@ -111,6 +112,7 @@ class TwinOutcome:
     whole: bool
     seeds: tuple[int, ...]
     names: tuple[str, ...]
+    unseen: float
 
 
 def twin(
@@ -164,7 +166,7 @@ def gathered(
         sample: see `twin`.
         sinks: see `twin`.
     """
-    every, clear, judged, lost = Sums(), Sums(), list[Judged](), 0
+    every, clear, judged, lost, unseen = Sums(), Sums(), list[Judged](), 0, 0.0
     said = Said.of(task.members, task.columns)
     mine = (
         torch.arange(len(pixels)) if sample is None else torch.isin(pixels, sample).nonzero()[:, 0]
@@ -179,6 +181,7 @@ def gathered(
         said += part.said
         judged = joined_judged([judged, found.judged]) if judged else found.judged
         lost += found.diverged
+        unseen = max(unseen, part.unseen)
         tables = Tables(len(passes), len(mine)) if tables is None else tables
         tables.add(part.records, torch.searchsorted(mine, rows[kept]).numpy())
         if sinks is None:
@@ -215,6 +218,7 @@ def gathered(
         len(mine) == len(pixels),
         (task.seed,),
         part.names,
+        unseen,
     )
 
 

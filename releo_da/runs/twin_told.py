@@ -27,6 +27,7 @@ from releo_da.runs.sums import Sums, of_rows
 from releo_da.runs.twin_block import TwinBlock, TwinBlockResult, joined_results
 from releo_da.runs.twin_scores import Said
 from releo_da.runs.twin_truth import known, true_products
+from releo_da.runs.unseen import longest
 
 SEEN = ("free_run", "retrieval", "background", "analysis", "smoothed")
 """Estimates that are also scored where the acquisition saw something."""
@@ -45,6 +46,7 @@ class Told(NamedTuple):
         said: their calibration and vector scores.
         records: comparisons of the pixels that are kept; empty where none is.
         kept: ``[pixel]`` bool, which these are.
+        unseen: the longest time (days) for which one of its pixels is not seen.
     """
 
     found: TwinBlockResult
@@ -56,6 +58,7 @@ class Told(NamedTuple):
     said: Said
     records: list[Record]
     kept: Tensor
+    unseen: float
 
 
 @dataclass
@@ -137,4 +140,5 @@ def tell(
     passes = [(a.time, a.sensor) for a in whole.acquisitions]
     true = true_products(nature, task, whole.acquisitions)
     found = joined_results(parts)
-    return Told(found, true, whole.names, passes, every, clear, said, held, kept)
+    unseen = longest(whole.acquisitions)
+    return Told(found, true, whole.names, passes, every, clear, said, held, kept, unseen)

@@ -86,6 +86,18 @@ class Layout:
         return self.seen + len(self.slow) + self.memory
 
     @cached_property
+    def latents(self) -> tuple[str, ...]:
+        """What each latent is, in their order: two states with other names are not alike."""
+        names, residual = self.names, tuple(f"residual at {knot:g} nm" for knot in self.knots)
+        parts = [*names]
+        parts += [f"velocity of {name}" for name in names if self.velocities]
+        parts += [f"rough part of {name}" for name in names if self.rough]
+        placed = (*self.own, *(residual if self.own_residual else ()))
+        waves = range(1 + 2 * self.own_harmonics)
+        parts += [f"own season of {name}, term {wave}" for wave in waves for name in placed]
+        return (*parts, *residual, *self.slow, *(f"memory {k + 1}" for k in range(self.memory)))
+
+    @cached_property
     def anamorphosis(self) -> Anamorphosis:
         """The transform of the estimated variables."""
         table = variables(self.names)

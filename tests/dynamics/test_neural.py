@@ -254,13 +254,14 @@ def test_the_network_hears_of_season_daylight_and_unusual_weather() -> None:
 def test_beyond_what_was_met_it_says_so_and_keeps_to_it() -> None:
     around = Surroundings(weather())
     unusual = torch.zeros(3, 3).double()
-    assert around.unmet(400.0) == []
+    assert around.unmet(400.0) == {}
     around.meet(75.0)
-    assert around.unmet(75.0) == []
-    assert "more than the 75 of the fit" in around.unmet(90.0)[0]
+    assert around.unmet(75.0) == {}
+    assert "more than the 75 of the fit" in around.unmet(90.0)["gap"]
     north = Surroundings(weather()._replace(latitude=torch.tensor([47.0, 63.0])))
     north.load_state_dict(around.state_dict())
-    assert "1 pixels" in north.unmet(10.0)[0] or "2 pixels" in north.unmet(10.0)[0]
+    told = north.unmet(10.0)["latitude"]
+    assert "1 pixels" in told or "2 pixels" in told
     torch.testing.assert_close(north(PIXELS, START, unusual), around(PIXELS, START, unusual))
     unknown = Surroundings(weather()._replace(latitude=torch.tensor([math.nan, 45.0])))
     nowhere = Surroundings()
