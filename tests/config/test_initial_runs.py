@@ -43,6 +43,7 @@ NAMES = tuple(name for name in variables() if name != "ant")
 INITIAL = {"name": "encoder", "weights": "e.safetensors", "days": 30}
 PERIOD = ["2020-05-01", "2020-06-30"]
 FIRST = 18383.0  # 2020-05-01
+NORTHERN = {"train": {"series": {"a": {"source": {"twin": {"place": [5.0, 70.0]}}}}}}
 
 
 def drawn() -> Encoder:
@@ -125,7 +126,7 @@ def of_may(folder: Path, first: str = "2020-05-05") -> None:
     forecast = {"name": "mean_reverting", "initial": {**INITIAL, "days": 10}}
     config = {**CONFIG, "period": [first, "2020-06-30"], "forecast": forecast}
     (folder / "c.yaml").write_text(yaml.safe_dump(config))
-    write_encoder(folder / "e.safetensors", drawn(), None, {})
+    write_encoder(folder / "e.safetensors", drawn(), None, NORTHERN)
 
 
 @pytest.mark.parametrize("empty", [False, True], ids=["another period", "an empty inbox"])
@@ -180,6 +181,8 @@ def test_a_cycle_keeps_its_start(tmp_path: Path, run: Run) -> None:
     assert start.pixels.tolist() == [0, 1]
     assert start.time == 18387.0
     assert [r["acquisitions"] for r in log_of(root, "past")] == [1]
+    (met,) = log_of(root, "encoder_range")
+    assert "2 of 2 pixels lie more than 10 degrees" in met["message"]
     written = (root / START).read_bytes()
     (tmp_path / "inbox" / "0.nc").unlink()
     deliver(tmp_path / "inbox", 2)

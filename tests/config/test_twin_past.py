@@ -43,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         torch.manual_seed(5)
         encoder = Encoder(NAMES, 16, 2, 1, 8)
         encoder.head.weight.copy_(torch.randn_like(encoder.head.weight))
-    write_encoder(folder / "e.safetensors", encoder, None, {})
+    write_encoder(folder / "e.safetensors", encoder, None, {"train": {"days": [1.0, 2.0]}})
     return folder
 
 
@@ -58,6 +58,7 @@ def test_the_land_and_what_is_seen_of_it_are_the_same(folder: Path, ready: Prepa
     seen, here = split(ready.simulate(ids), ready.task.start)
     alone = plain.simulate(ids)
     assert len(seen) >= 2
+    assert [r["kind"] for r in ready.noted] == ["past", "encoder_range"]
     assert all(ready.task.start - 45.0 <= a.time < ready.task.start for a in seen)
     assert len(here.acquisitions) == len(alone.acquisitions)
     for one, other in zip(here.acquisitions, alone.acquisitions, strict=True):
