@@ -175,7 +175,7 @@ def unscored(document: Document) -> Series:
     """The series of a configuration without the dates that it withholds for scoring."""
     series = read_sources(document)
     rule: Rule = section(document, "score", score).withhold
-    hidden = torch.as_tensor(rule.held(series.acquisitions)["smoothed"].hidden)
+    hidden = torch.as_tensor(rule.held(series.acquisitions, series.channels)["smoothed"].hidden)
     kept = [hide(a, hidden[:, k]) for k, a in enumerate(series.acquisitions)]
     return series._replace(acquisitions=kept)
 

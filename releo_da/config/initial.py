@@ -33,7 +33,6 @@ from releo_da.representation.tokens import tokens_of
 from releo_da.runs.covariates import covariates
 from releo_da.runs.hindcast import blocks
 from releo_da.runs.model import Model, on
-from releo_da.runs.withhold import WithholdSensor
 from releo_da.types import InputError, Weather
 
 INITIAL = "initial"
@@ -245,9 +244,9 @@ def begun(
     kept = encoder_for(document, wanted, assembly)
     series, said = past_of(document, wanted)
     rule = section(document, "score", score).withhold
-    if series is not None and isinstance(rule, WithholdSensor):  # it takes no part in anything
-        others = [a for a in series.acquisitions if a.sensor != rule.sensor]
-        series = series._replace(acquisitions=others) if others else None
+    if series is not None and rule is not None:  # what is withheld takes no part in anything
+        shown = rule.shown(series.acquisitions, series.channels)
+        series = series._replace(acquisitions=shown) if shown else None
     if series is None:
         return assembly, said
     told = start(document, series, kept, weather, device)

@@ -16,7 +16,7 @@ from releo_da.io import InSitu, read_in_situ
 from releo_da.io.series import Series
 from releo_da.learning.fit import Gaps
 from releo_da.observation.derived import OUTPUTS
-from releo_da.runs.withhold import Rule, Withhold, WithholdSensor
+from releo_da.runs.withhold import Rule, Withhold, WithholdChannel, WithholdSensor
 from releo_da.types import InputError
 
 Format = Literal["netcdf", "zarr", "csv"]
@@ -92,7 +92,7 @@ def score(
         withhold: ``{every: 3, offset: 0}``, clear dates hidden from the analysis and
             scored; ``offset: all`` takes every offset in turn and scores their mean. Or ``{sensor:
             .., within_days: 1}``, a sensor that is predicted only, scored where another saw the
-            pixel within so many days.
+            pixel within so many days. Or ``{channel: B08}``, a channel that is predicted only.
         horizons: lead times of forecasts in days, each value forecast from the latest acquisition
             that is old enough; a pair such as ``[10, 30]`` is a bin of lead times (more than 10, at
             most 30 days), for which every acquisition is an origin and all later ones are targets.
@@ -104,7 +104,8 @@ def score(
         repeats: how many seeds a twin experiment of a landscape is run with, from that of the run
             on, each with a truth of its own; scores are those of all, with intervals over seeds.
     """
-    kind = WithholdSensor if "sensor" in (withhold or {}) else Withhold
+    kinds: dict[str, Any] = {"sensor": WithholdSensor, "channel": WithholdChannel}
+    kind = next((kinds[key] for key in withhold or {} if key in kinds), Withhold)
     rule = None if withhold is None else bind(kind, withhold, "score.withhold")()
     if isinstance(rule, Withhold):
         if rule.every < 2:
@@ -113,7 +114,7 @@ def score(
             raise InputError(
                 f"withhold: offset is {rule.offset}; give 0 to {rule.every - 1}, or all"
             )
-    elif rule is not None and not rule.within_days >= 0:
+    elif isinstance(rule, WithholdSensor) and not rule.within_days >= 0:
         raise InputError(f"withhold: within_days is {rule.within_days}; give 0 or more")
     period = (-np.inf, np.inf)
     if forecast_period is not None:

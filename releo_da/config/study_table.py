@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from releo_da.config.table_channels import channels_table
 from releo_da.config.table_horizons import check_horizons, horizons_of
 from releo_da.config.table_pairs import pairs_table, refusals
 from releo_da.config.table_text import markdown, over_seeds, percent
@@ -27,7 +28,7 @@ from releo_da.runs.field import FieldRows
 from releo_da.runs.field import pooled as pooled_rows
 from releo_da.runs.folds import Units
 from releo_da.runs.scoring import field_scores
-from releo_da.runs.withhold import WithholdSensor
+from releo_da.runs.withhold import WithholdChannel, WithholdSensor
 
 if TYPE_CHECKING:
     from releo_da.config.experiment import Found
@@ -56,8 +57,17 @@ def table(found: Sequence[Found]) -> tuple[str, dict[str, Any]]:
         scores[run] = [p["scores"] for p in runs[run]]
         check_horizons(run, dict(zip(numbers, scores[run], strict=True)))
     rivals = {run: f.against for run, f in first.items() if f.against}
+    hidden: dict[str, str] = {}
+    for run in runs:
+        rule = first[run].score.withhold
+        if isinstance(rule, WithholdChannel):
+            hidden[run] = rule.channel
+    if hidden:
+        shown, compared = channels_table({run: (hidden[run], runs[run]) for run in hidden})
+        scores["hidden"] = [compared]
+        text.append("### Hidden channels\n\n" + shown)
     for run, seeds in runs.items():
-        if run in rivals.values():
+        if run in rivals.values() or run in hidden:
             continue
         rule = first[run].score.withhold
         parts = []

@@ -57,7 +57,8 @@ def fitted(
     index = torch.as_tensor(chosen)
     part = [on(a, device, index) for a in series.acquisitions if first <= a.time <= last]
     rule = section(document, "score", score).withhold
-    part = [a for a in part if bool(a.seen.any()) and (rule is None or a.sensor != rule.sensor)]
+    part = part if rule is None else rule.shown(part, series.channels)
+    part = [a for a in part if bool(a.seen.any())]
     if not part:
         raise InputError(f"{document.path}: train.period holds no clear acquisition; widen it")
     assembly.forecaster.requires_grad_(True)

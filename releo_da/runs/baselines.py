@@ -16,6 +16,8 @@ from releo_da.diagnostics.baselines import (
     BASELINES,
     Baseline,
     Series,
+    from_others,
+    partners,
     predict,
     predict_between,
 )
@@ -31,6 +33,9 @@ from releo_da.types import Acquisition
 Said = dict[tuple[str, str, str], tuple[Array, Array, Array]]
 """``{(baseline, case, variable): (observed, mean, crps)}``, each ``[pixel, date]``, NaN where not
 scored; of forecasts by bins of lead ``[pair]``, the pairs of one bin."""
+
+OTHERS, MEAN = "other_channels", "mean"
+"""Baselines of a hidden channel."""
 
 
 def tables(
@@ -87,10 +92,10 @@ def said(
             part = training[variable]
             cases: list[tuple[str, float | None, Array, Series]] = []
             if baseline.smooth is not None:
-                for case, (hidden, asked) in withheld.items():
-                    rest = table._replace(seen=table.seen & ~hidden)
-                    if rest.seen.any():
-                        cases.append((case, None, asked & table.seen, rest))
+                for case, held in withheld.items():
+                    rest = table._replace(seen=table.seen & ~held.hidden)
+                    if held.of(variable) and rest.seen.any():
+                        cases.append((case, None, held.scored & table.seen, rest))
             if variable == chosen and baseline.forecast is not None:
                 cases += [
                     (f"forecast_{h:g}", h, targets & table.seen & older(table, h), table)
@@ -109,6 +114,32 @@ def said(
                 found[baseline.name, case, variable] = (kept[0], kept[1], kept[2])
             if ahead is not None:
                 found |= said_between(baseline, fitted, part, table, ahead, first)
+    for case, held in withheld.items():
+        found |= said_of_channel(training, scored, case, held)
+    return found
+
+
+def said_of_channel(
+    training: Mapping[str, Series], scored: Mapping[str, Series], case: str, held: Held
+) -> Said:
+    """What is told of a hidden channel by the others of its acquisition, and by its mean.
+
+    Both have seen the channel in the training part; where that has none of it, nothing is said.
+    """
+    channel = held.channel
+    if not channel or not {channel} <= set(training) & set(scored):
+        return {}
+    if not training[channel].seen.any():
+        return {}
+    known = {n: t for n, t in training.items() if n in scored and n != "ndvi"}
+    asked, observed = held.scored, scored[channel].values
+    found: Said = {}
+    for name, others in ((OTHERS, partners(known, channel)), (MEAN, [])):
+        predicted = from_others(known, scored, channel, others)
+        told = predicted.prediction.mean
+        fields = observed, told, predicted.crps(observed)
+        kept = [np.where(asked & np.isfinite(told), field, np.nan) for field in fields]
+        found[name, case, channel] = (kept[0], kept[1], kept[2])
     return found
 
 

@@ -26,6 +26,7 @@ from releo_da.runs.compare import compare, ndvi_index
 from releo_da.runs.judged import Judged, judge, refusals
 from releo_da.runs.model import Model
 from releo_da.runs.timeline import hide, merged, requests, where_seen
+from releo_da.runs.withhold import columns
 from releo_da.sensors.indices import Index
 from releo_da.types import Acquisition, State, Step
 
@@ -109,6 +110,7 @@ class Block:
         task: what is asked.
         tick: called with a label after each piece of work, for progress.
         hidden: ``[acquisition, pixel]`` bool, what the run never assimilates.
+        channel: label of the only channel that is hidden there; all of them if empty.
     """
 
     def __init__(
@@ -119,12 +121,16 @@ class Block:
         task: Task,
         tick: Tick = lambda label: None,
         hidden: Tensor | None = None,
+        channel: str = "",
     ) -> None:
         self.model, self.pixels, self.task, self.tick = model, pixels, task, tick
         self.acquisitions = [model.error(a) for a in acquisitions]
         self.used = self.acquisitions
+        self.channel = channel
         if hidden is not None:
-            self.used = [hide(a, hidden[k]) for k, a in enumerate(self.acquisitions)]
+            self.used = [
+                hide(a, hidden[k], self._columns(a)) for k, a in enumerate(self.acquisitions)
+            ]
         self.draws: Draws = model.draws(task.seed, pixels, self.acquisitions[0].values)
         self.index: dict[str, Index | None] = {
             sensor: ndvi_index(sensor, names) for sensor, names in model.channels.items()
@@ -191,10 +197,17 @@ class Block:
         for date, ensemble in ensembles.items():
             rows = hidden[date].nonzero()[:, 0]
             if len(rows):
-                records.append(self._rows_record(case, date, ensemble, rows))
+                only = self._columns(self.acquisitions[date])
+                records.append(self._rows_record(case, date, ensemble, rows, only))
             if label:
                 self.tick(label)
         return records
+
+    def _columns(self, acquisition: Acquisition) -> Tensor | None:
+        """Which channels are hidden, ``[channel]`` bool; None where all are."""
+        if not self.channel:
+            return None
+        return columns(self.channel, self.model.channels, acquisition)
 
     def _filter(self, timeline: Sequence[Acquisition], label: str) -> list[Step]:
         noise = self.draws(self.task.start, "initial")
@@ -223,9 +236,12 @@ class Block:
         refused = None if rejected is None else rejected.cpu().numpy()
         return Record(case, date, names, numbers, refused)
 
-    def _rows_record(self, case: str, date: int, ensemble: Tensor, rows: Tensor) -> Record:
+    def _rows_record(
+        self, case: str, date: int, ensemble: Tensor, rows: Tensor, only: Tensor | None = None
+    ) -> Record:
         """A record whose operator runs on the rows that are compared only."""
         seen = self.acquisitions[date].seen
+        seen = seen if only is None else seen & only
         mask = torch.zeros_like(seen)
         mask[rows] = seen[rows]
         return self._record(case, date, self._at_rows(date, ensemble, rows), mask)
@@ -247,7 +263,7 @@ class Block:
     def _step_records(self, step: Step, date: int, after: Tensor) -> list[Record]:
         rejected = (step.acquisition.precision > 0) & (step.precision == 0)
         seen = step.acquisition.seen
-        whole = self.acquisitions[date].seen & seen.any(-1, keepdim=True)
+        whole = self.used[date].seen & seen.any(-1, keepdim=True)
         return [
             self._record("background", date, step.predicted, seen, rejected),
             self._record("analysis", date, after, whole),

@@ -37,7 +37,7 @@ from releo_da.runs.joined import (
 from releo_da.runs.judged import Judged, joined_judged
 from releo_da.runs.located import located
 from releo_da.runs.model import Model, on
-from releo_da.runs.withhold import Held, Rule, WithholdSensor, clear
+from releo_da.runs.withhold import Held, HidesFromRun, Rule, WithholdSensor, clear
 from releo_da.state.bias import bias_rows
 from releo_da.types import Acquisition, InputError, State
 
@@ -128,7 +128,7 @@ def hindcast(
     model = located(model, series.pixels)
     acquisitions = series.acquisitions
     seen, times = clear(acquisitions), np.array([a.time for a in acquisitions])
-    held = {} if withhold is None else withhold.held(acquisitions)
+    held = {} if withhold is None else withhold.held(acquisitions, series.channels)
     field = [counted(table, times, seen) for table in field]
     asked = sorted({*product_times, *(float(t) for table in field for t in table.time)})
     task = prepared(task, times[0], asked)
@@ -184,7 +184,7 @@ def block_results(
     pixels = torch.as_tensor(series.pixels["id"].values)
     for rows in blocks(pixels):
         part = [on(a, device, rows) for a in series.acquisitions]
-        here = {case: Held(*(m[rows.numpy()] for m in one)) for case, one in held.items()}
+        here = {case: _rows_of(one, rows.numpy()) for case, one in held.items()}
         mine = None if pairs is None else of_pixels(pairs, rows.numpy())[0]
         with torch.no_grad():
             result = _of_block(model, part, pixels[rows], task, withhold, here, tick, mine)
@@ -225,19 +225,25 @@ def _of_block(
     tick: Tick,
     pairs: Pairs | None = None,
 ) -> BlockResult:
-    """What a block leaves behind: a sensor is withheld from the run, dates from further passes."""
+    """What a block leaves behind: sensors and channels are hidden from the run, dates from more."""
 
     def mask(held: Array) -> Tensor:
         return torch.as_tensor(held.T, device=part[0].values.device)
 
-    if isinstance(withhold, WithholdSensor):
-        hidden, scored = map(mask, held["smoothed"])
-        return Block(model, part, pixels, task, tick, hidden).everything(scored, pairs)
+    if isinstance(withhold, HidesFromRun):
+        one = held["smoothed"]
+        block = Block(model, part, pixels, task, tick, mask(one.hidden), one.channel)
+        return block.everything(mask(one.scored), pairs)
     block = Block(model, part, pixels, task, tick)
     result = block.everything(pairs=pairs)
     for case, one in held.items():
         result.records += block.withholding(case, mask(one.hidden))
     return result
+
+
+def _rows_of(held: Held, rows: Array) -> Held:
+    """What is withheld of some pixels."""
+    return held._replace(hidden=held.hidden[rows], scored=held.scored[rows])
 
 
 def _joined(

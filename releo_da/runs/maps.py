@@ -101,7 +101,7 @@ def hindcast_map(
     for part in stream.parts():
         ids = part.pixels["id"].values
         local = [_placed(table, everything, ids) for table in fields]
-        held = {} if withhold is None else withhold.held(part.acquisitions)
+        held = {} if withhold is None else withhold.held(part.acquisitions, part.channels)
         for rows, result in block_results(
             model, part, task, product_times, local, withhold, held, device, tick
         ):
@@ -110,7 +110,7 @@ def hindcast_map(
             write_analysed(here, _statistics(result.analysis))
             keep(result.state)
             found.add(result, rows, here, local)
-    masks = {} if withhold is None else withhold.held(acquisitions)
+    masks = {} if withhold is None else withhold.held(acquisitions, stream.sample.channels)
     sampled = of_sample(found, model, stream, task, product_times, fields, masks)
     return MapOutcome(found.sums, sampled)
 

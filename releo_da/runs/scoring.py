@@ -106,7 +106,10 @@ def score_baselines(
         return said(part_, scored, outcome.withheld, task.horizons, targets, every, leads, first)
     found: Said = {}
     for case, held in outcome.withheld.items():
-        rest = {n: t._replace(seen=t.seen & ~held.hidden) for n, t in scored.items()}
+        rest = {
+            n: t._replace(seen=t.seen & ~held.hidden) if held.of(n) else t
+            for n, t in scored.items()
+        }
         found |= said(limited(rest), scored, {case: held}, (), targets, every)
     if task.horizons or leads:
         before = limited(scored, first)

@@ -14,10 +14,16 @@ from torch import Tensor
 from releo_da.types import Acquisition, ObservationOperator
 
 
-def hide(acquisition: Acquisition, pixels: Tensor) -> Acquisition:
-    """The acquisition with infinite error at the given pixels (``[pixel]`` bool)."""
-    error = acquisition.error.masked_fill(pixels[:, None], torch.inf)
-    return acquisition._replace(error=error)
+def hide(acquisition: Acquisition, pixels: Tensor, channels: Tensor | None = None) -> Acquisition:
+    """The acquisition with infinite error at the given pixels.
+
+    Args:
+        acquisition: whose values stay as they are.
+        pixels: ``[pixel]`` bool.
+        channels: ``[channel]`` bool, the only ones that are hidden there; all unless given.
+    """
+    mask = pixels[:, None] if channels is None else pixels[:, None] & channels
+    return acquisition._replace(error=acquisition.error.masked_fill(mask, torch.inf))
 
 
 def requests(times: Iterable[float], acquisitions: Sequence[Acquisition]) -> list[Acquisition]:

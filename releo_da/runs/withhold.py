@@ -4,14 +4,16 @@
                                         own; the run itself uses every date
     {sensor: hls_l30, within_days: 1}   all of one sensor, in the run itself and in fits; scored
                                         where another saw the pixel within so many days
+    {channel: B08}                      one channel of every sensor that has it, in the run itself
+                                        and in fits; scored wherever it was seen
 
-Both are masks ``[pixel, acquisition]``: a hidden value keeps its number and carries infinite error.
+All are masks ``[pixel, acquisition]``: a hidden value keeps its number and carries infinite error.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -19,7 +21,12 @@ import torch
 
 from releo_da.diagnostics.baselines import withheld as withheld_dates
 from releo_da.diagnostics.scores import Array
+from releo_da.runs.timeline import hide
+from releo_da.sensors import labels
 from releo_da.types import Acquisition, InputError
+
+Channels = Mapping[str, tuple[str, ...]]
+"""For each sensor, its channels."""
 
 
 class Held(NamedTuple):
@@ -28,10 +35,16 @@ class Held(NamedTuple):
     Attributes:
         hidden: ``[pixel, acquisition]`` bool.
         scored: ``[pixel, acquisition]`` bool, a part of ``hidden``.
+        channel: the label of the only channel that is meant; all of them if empty.
     """
 
     hidden: Array
     scored: Array
+    channel: str = ""
+
+    def of(self, variable: str) -> bool:
+        """Whether values of a channel, or of an index, are hidden by themselves."""
+        return self.channel in ("", variable)
 
 
 class Withhold(NamedTuple):
@@ -53,7 +66,11 @@ class Withhold(NamedTuple):
         """Number of passes beside the run itself."""
         return self.every if self.offset == "all" else 1
 
-    def held(self, acquisitions: Sequence[Acquisition]) -> dict[str, Held]:
+    def shown(self, acquisitions: Sequence[Acquisition], channels: Channels) -> list[Acquisition]:
+        """What fits may learn from: everything."""
+        return list(acquisitions)
+
+    def held(self, acquisitions: Sequence[Acquisition], channels: Channels) -> dict[str, Held]:
         """What is withheld, by case of the verification."""
         seen = clear(acquisitions)
         if self.offset == "all":
@@ -88,7 +105,11 @@ class WithholdSensor(NamedTuple):
         """The run itself hides the sensor."""
         return 0
 
-    def held(self, acquisitions: Sequence[Acquisition]) -> dict[str, Held]:
+    def shown(self, acquisitions: Sequence[Acquisition], channels: Channels) -> list[Acquisition]:
+        """What fits may learn from: the other sensors."""
+        return [a for a in acquisitions if a.sensor != self.sensor]
+
+    def held(self, acquisitions: Sequence[Acquisition], channels: Channels) -> dict[str, Held]:
         """What is withheld: every value of the sensor; of it the pairs are scored.
 
         Days are calendar days, as times of day may be approximate.
@@ -111,7 +132,59 @@ class WithholdSensor(NamedTuple):
         return {"smoothed": Held(hidden, hidden & paired)}
 
 
-Rule = Withhold | WithholdSensor
+class WithholdChannel(NamedTuple):
+    """Withhold one channel of every sensor that has it; score it wherever it was seen."""
+
+    channel: str
+
+    @property
+    def every(self) -> int:
+        """Dates by which smoothing baselines are given their residuals: the default rule's."""
+        return Withhold().every
+
+    @property
+    def sensor(self) -> str:
+        """No sensor is hidden."""
+        return ""
+
+    @property
+    def passes(self) -> int:
+        """The run itself hides the channel."""
+        return 0
+
+    def shown(self, acquisitions: Sequence[Acquisition], channels: Channels) -> list[Acquisition]:
+        """What fits may learn from: the other channels."""
+        return [
+            hide(a, torch.ones_like(a.seen[:, 0]), columns(self.channel, channels, a))
+            for a in acquisitions
+        ]
+
+    def held(self, acquisitions: Sequence[Acquisition], channels: Channels) -> dict[str, Held]:
+        """What is withheld, and scored: every value of the channel.
+
+        Raises:
+            InputError: no sensor has the channel, or no other.
+        """
+        known = list(dict.fromkeys(name for names in labels(channels).values() for name in names))
+        if self.channel not in known or len(known) < 2:
+            raise InputError(
+                f"score.withhold: cannot withhold the channel '{self.channel}' of a series with "
+                f"the channels {', '.join(known)}; name one of two or more"
+            )
+        seen = [(a.seen & columns(self.channel, channels, a)).any(-1) for a in acquisitions]
+        hidden = torch.stack(seen, 1).cpu().numpy()
+        return {"smoothed": Held(hidden, hidden, self.channel)}
+
+
+def columns(channel: str, channels: Channels, acquisition: Acquisition) -> torch.Tensor:
+    """Which channels of an acquisition have a label, ``[channel]`` bool."""
+    named = labels(channels)[acquisition.sensor]
+    return torch.tensor([n == channel for n in named], device=acquisition.values.device)
+
+
+Rule = Withhold | WithholdSensor | WithholdChannel
+HidesFromRun = WithholdSensor | WithholdChannel
+"""Rules that hide from the run itself; the others hide in a pass of their own."""
 
 
 def clear(acquisitions: Sequence[Acquisition]) -> Array:

@@ -12,6 +12,7 @@ import pytest
 import torch
 import xarray as xr
 import yaml
+from safetensors.torch import load_file
 
 from releo_da.config import hindcast
 from releo_da.config.assemble import assemble
@@ -317,3 +318,43 @@ def test_a_withheld_sensor_is_predicted_and_changes_nothing(
     scores = scores_of(Path("plain"))
     assert scores["smoothed"]["B08"]["n"] == scores["filtered"]["B08"]["n"] > 10
     assert scores["baselines"]["linear"]["smoothed"]["ndvi"]["n"] == scores["smoothed"]["ndvi"]["n"]
+
+
+def test_a_withheld_channel_is_predicted_and_changes_nothing(
+    workplace: Workplace, releo: Run
+) -> None:
+    """Brighter values of it leave fit and estimate as they are, to the bit, and are scored."""
+
+    def brighter(data: xr.Dataset) -> xr.Dataset:
+        later = (data.band == "B08") & (data.cloud == 0)
+        return data.assign(reflectance=data.reflectance + 0.05 * later)
+
+    def withheld(values: dict[str, Any]) -> None:
+        values["score"] = {"withhold": {"channel": "B08"}}
+        values["train"] = {"epochs": 1, "members": 4, "pixels": 2}
+
+    found = {}
+    for name, change in (("plain", lambda data: data), ("bright", brighter)):
+        config = workplace(change, configure=withheld)
+        assert releo("train", config, "--out", f"fit {name}", "--quiet")[0] == 0
+        status, _, err = releo("hindcast", config, "--out", name, "--quiet")
+        assert status == 0, err
+        with xr.open_dataset(f"{name}/verification.nc") as held:
+            found[name] = held.load()
+    one, other = (xr.open_dataset(f"{name}/analysis.nc").load() for name in found)
+    assert one.equals(other)
+    fits = [load_file(f"fit {name}/weights.safetensors") for name in found]
+    assert all(torch.equal(fits[0][name], fits[1][name]) for name in fits[0])
+    plain, bright = found.values()
+    assert set(plain.case.values) == {"background", "analysis", "filtered", "smoothed"}
+    for case in plain.case.values:
+        compared = plain["mean"].sel(case=case).notnull().any(("pixel", "time"))
+        names = set(plain.channel.values[compared])
+        assert names == {"B08"} if case in ("filtered", "smoothed") else "B08" not in names
+        assert "B04" in names or case in ("filtered", "smoothed")
+    error = (bright["mean"] - plain["mean"]).sel(case="filtered", channel="B08")
+    assert float(abs(error).max()) < 5e-3  # the noise of the sensor scales with what it saw
+    scores = scores_of(Path("plain"))
+    assert scores["smoothed"]["B08"]["n"] == scores["filtered"]["B08"]["n"] > 10
+    assert "ndvi" not in scores["background"]
+    assert "smoothed" not in scores["baselines"].get("linear", {})

@@ -13,7 +13,7 @@ from releo_da.config.table_pairs import longest, pair_errors, pairs_table, refus
 from releo_da.config.table_variants import variants_table
 from releo_da.diagnostics.verification import FIELDS, Record, verification, within
 from releo_da.runs.folds import Units
-from releo_da.runs.withhold import WithholdSensor
+from releo_da.runs.withhold import WithholdChannel, WithholdSensor
 from releo_da.types import InputError
 
 L30, S30 = ("B02", "B05"), ("B02", "B8A")
@@ -148,6 +148,26 @@ def test_a_study_of_a_withheld_sensor_shows_its_pairs_only(found: xr.Dataset) ->
     assert "early: smoothed, RMSE / pair" in text and "withheld NDVI" not in text
     assert "Screening: early: 0 of 2 acquisitions refused whole." in text
     assert len(numbers["l30"]) == 2 and "pairs" in numbers["l30"][0]
+
+
+def test_runs_that_hide_a_channel_each_share_a_table() -> None:
+    """A row per channel: its own error, beside that of a line and of a mean where they are told."""
+    parts = []
+    for name, error in (("B01", 0.02), ("B02", 0.04)):
+        filtered = series(error).sel(case=["background"]).assign_coords(case=["filtered"])
+        for seed in (0, 1):
+            one = left(name, seed, filtered, Score(WithholdChannel(name)))
+            parts.append(one)
+    told = np.array([[0.1]]), np.array([[0.13]]), np.array([[0.02]])
+    for one in parts[:2]:
+        one.said["other_channels", "smoothed", "B01"] = told
+    text, numbers = table(parts)
+    lines = text.splitlines()
+    assert lines[0] == "### Hidden channels" and len(lines) == 6
+    assert lines[4].startswith("| B01 | 64 | 0.100 | 0.0200 ± 0.0000 |  | 20 % |")
+    assert "| 0.0300 | 0.0200 |  |  |" in lines[4]
+    assert lines[5].startswith("| B02 | 64 | 0.200 | 0.0400 ± 0.0000 |  | 20 % |")
+    assert numbers["hidden"][0]["B01"]["filtered"]["rmse"] == pytest.approx([0.02] * 2, rel=1e-4)
 
 
 def test_rivals_stand_in_the_table_of_their_runs() -> None:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from releo_da.diagnostics.baselines import Series, series
-from releo_da.runs.baselines import rows, said
+from releo_da.runs.baselines import MEAN, OTHERS, rows, said
+from releo_da.runs.withhold import Held
 
 DATES = 17000.0 + 8 * np.arange(60)
 
@@ -33,3 +34,40 @@ def test_ndvi_is_forecast_where_there_is_one(leaf_area: Series) -> None:
     table = {"lai": leaf_area, "ndvi": ndvi}
     found = rows(said(table, table, {}, [5], every))
     assert set(found["persistence"]["forecast"]["5"]) == {"ndvi"}
+
+
+def bands(rng: np.random.Generator, noise: float) -> dict[str, Series]:
+    """Two channels, a third that is a line of them, and one of another sensor, never seen with it.
+
+    Each ``[4, 30]``; of the first channel some values are missing.
+    """
+    one, two = rng.uniform(0.0, 0.5, (2, 4, 30))
+    third = 0.1 + 0.5 * one - 0.2 * two + noise * rng.standard_normal(one.shape)
+    alone = np.full_like(one, np.nan)
+    alone[:, ::7], one[:, 5], two[:, ::7], third[:, ::7] = 0.3, np.nan, np.nan, np.nan
+    values = {"B04": one, "B08": two, "B11": third, "B5": alone}
+    return {name: series(DATES[:30], v) for name, v in values.items()}
+
+
+def test_a_hidden_channel_has_the_others_and_its_mean_as_rivals() -> None:
+    """Without noise the line is exact; with it the error is the noise, at other places."""
+    rng = np.random.default_rng(0)
+    hidden = np.ones((4, 30), bool)
+    held = {"smoothed": Held(hidden, hidden, "B11")}
+    every = np.zeros((4, 30), bool)
+    exact = rows(said(bands(rng, 0.0), bands(rng, 0.0), held, [], every))
+    assert set(exact) == {OTHERS, MEAN}  # nothing else tells of a channel that was never seen
+    assert set(exact[OTHERS]["smoothed"]) == {"B11"}
+    assert exact[OTHERS]["smoothed"]["B11"]["rmse"] < 1e-12
+    scored = bands(rng, 0.02)
+    noisy = rows(said(bands(rng, 0.02), scored, held, [], every))
+    assert noisy[OTHERS]["smoothed"]["B11"]["rmse"] == pytest.approx(0.02, rel=0.15)
+    target = scored["B11"]
+    asked = target.seen & scored["B04"].seen & scored["B08"].seen
+    assert noisy[OTHERS]["smoothed"]["B11"]["n"] == asked.sum()
+    assert noisy[MEAN]["smoothed"]["B11"]["rmse"] == pytest.approx(
+        np.nanstd(target.values), rel=0.05
+    )
+    nothing = bands(rng, 0.0)
+    nothing["B11"] = series(DATES[:30], np.full((4, 30), np.nan))
+    assert said(nothing, scored, held, [], every) == {}

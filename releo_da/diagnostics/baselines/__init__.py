@@ -4,6 +4,7 @@
 ``baselines`` of scores.json; `score_in_situ` does the same for field measurements.
 """
 
+from releo_da.diagnostics.baselines.channels import from_others, partners
 from releo_da.diagnostics.baselines.in_situ import constant, line, score_in_situ
 from releo_da.diagnostics.baselines.protocol import (
     BASELINES,
@@ -30,8 +31,10 @@ __all__ = [
     "Series",
     "constant",
     "days",
+    "from_others",
     "line",
     "part",
+    "partners",
     "predict",
     "predict_between",
     "score_baselines",
