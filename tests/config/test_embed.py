@@ -203,6 +203,26 @@ def test_any_part_of_the_pixels_gives_the_same_bits(made: Path) -> None:
         np.testing.assert_array_equal(whole[name].sel(point=[2]), part[name], name)
 
 
+@pytest.mark.parametrize("kept", ["best", "all"])
+def test_order_and_repeats_of_a_file_change_no_bit(
+    made: Path, series: xr.Dataset, kept: str
+) -> None:
+    """Dates in any order, and some of them twice: also where the reader is told to keep them."""
+    order = np.random.default_rng(0).permutation([*range(series.sizes["time"]), 0, 3, 3])
+    series.isel(time=order).to_netcdf("shuffled.nc")
+    settings = (
+        "source.0.path=shuffled.nc",
+        f"source.0.duplicates={kept}",
+        "products.format=netcdf",
+    )
+    told = [part for setting in settings for part in ("--set", setting)]
+    status, _, err = run("embed", "c.yaml", *told, "--out", f"again {kept}", "--quiet")
+    assert status == 0, err
+    one, other = (xr.open_dataset(f"{name}/analysis.nc") for name in ("run", f"again {kept}"))
+    for name in map(str, one.data_vars):
+        np.testing.assert_array_equal(one[name], other[name], name)
+
+
 def test_another_state_or_no_weights_are_refused(made: Path) -> None:
     for setting, message in {
         "state.add=[soil_moisture]": "state.encoder: the encoder e.safetensors was made for",

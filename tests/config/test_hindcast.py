@@ -255,6 +255,31 @@ def test_a_run_with_one_channel_and_no_scores_still_reports(
     assert (Path("run") / "report.html").is_file()
 
 
+@pytest.mark.parametrize("forecaster", ["mean_reverting", "neural"])
+def test_an_acquisition_counts_once_and_files_have_no_order(
+    workplace: Workplace, releo: Run, forecaster: str
+) -> None:
+    """Dates in any order, some of them twice: the same bits, and the log says what was dropped."""
+
+    def bare(values: dict[str, Any]) -> None:
+        del values["score"], values["smooth"]
+        values["products"]["variables"] = ["lai"]
+        values["forecast"]["name"] = forecaster
+
+    def shuffled(data: xr.Dataset) -> xr.Dataset:
+        order = np.random.default_rng(0).permutation([*range(data.sizes["time"]), 0, 3, 3])
+        return data.isel(time=order)
+
+    for name, change in (("plain", lambda data: data), ("shuffled", shuffled)):
+        config = workplace(change, configure=bare)
+        status, _, err = releo("hindcast", config, "--out", name, "--quiet")
+        assert status == 0, err
+    one, other = (xr.open_dataset(f"{name}/analysis.nc").load() for name in ("plain", "shuffled"))
+    assert one.equals(other)
+    told = [json.loads(line) for line in Path("shuffled/log.jsonl").read_text().splitlines()]
+    assert sum(record["kind"] == "duplicate" for record in told) == 3
+
+
 def test_one_name_of_two_wavelengths_is_scored_as_two(workplace: Workplace, releo: Run) -> None:
     """B05 is red edge of S30 and near infrared of L30; B03 and B04 are alike and stay one."""
 
