@@ -182,7 +182,8 @@ def assemble(
     error.to(device).requires_grad_(False)
     dynamics = Drifting(forecaster, forecaster.initial, biases) if biases else forecaster
     # Of a forecaster with a network the transition is a part; ensembles know the whole.
-    linear = None if isinstance(forecaster, Neural) else dynamics.transition
+    lawful = hasattr(forecaster, "transition") and not isinstance(forecaster, Neural)
+    linear = dynamics.transition if lawful else None
     model = Model(
         forecast=dynamics,
         observe=biased(operator, biases, channels),

@@ -105,10 +105,18 @@ def supplied(document: Document, forecaster: Stationary) -> dict[str, Any]:
     Args:
         document: the configuration; the climatology is made only where it asks for one.
         forecaster: with its fitted parameters.
+
+    Raises:
+        InputError: the configuration asks for one, and the forecaster has no linear law.
     """
     layers = [layer for layer in layers_of(document) if isinstance(layer, dict)]
     if not any(layer.get("background") in ("static", "hybrid") for layer in layers):
         return {}
+    if not hasattr(forecaster, "transition"):
+        raise InputError(
+            "analyse: a static background is the spread of a forecaster with a linear law, and "
+            "this one has none; leave 'background' out"
+        )
     return {"climatology": forecaster.transition(math.inf)[1].detach()}
 
 

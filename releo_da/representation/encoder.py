@@ -25,7 +25,7 @@ Kingma and Welling (2014), Auto-encoding variational Bayes, ICLR (amortised post
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -71,6 +71,20 @@ class Encoded(NamedTuple):
     posterior: Posterior
     embedding: Tensor
     evidence: Tensor
+
+
+class Encodes(Protocol):
+    """Whatever says of pixels at dates what the state was; `releo_da.representation.laws` it obeys.
+
+    Attributes:
+        names: of the V variables, in the order of the state.
+    """
+
+    names: tuple[str, ...]
+
+    def encode(self, tokens: Tokens, times: Tensor, statics: Tensor | None = None) -> Encoded:
+        """Posterior, embedding and evidence of ``[P]`` pixels at ``[T]`` dates."""
+        ...
 
 
 class Block(nn.Module):
@@ -220,7 +234,7 @@ def _doubled(layer: nn.Linear, x: Tensor) -> Tensor:
 
 
 def in_blocks(
-    encoder: Encoder, tokens: Tokens, times: Tensor, statics: Tensor | None = None
+    encoder: Encodes, tokens: Tokens, times: Tensor, statics: Tensor | None = None
 ) -> Encoded:
     """As `Encoder.encode`, `ROWS` pixels at a time.
 

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from releo_da.representation.encoder import Encoder, in_blocks
+from releo_da.representation.encoder import Encodes, in_blocks
 from releo_da.representation.posterior import Posterior
 from releo_da.representation.tokens import Tokens
 from releo_da.types import Noise, State
@@ -49,7 +49,7 @@ class Start(NamedTuple):
 
 
 def start_of(
-    encoder: Encoder, tokens: Tokens, pixels: Tensor, time: float, statics: Tensor | None = None
+    encoder: Encodes, tokens: Tokens, pixels: Tensor, time: float, statics: Tensor | None = None
 ) -> Start:
     """The posterior at a date of all pixels of which something was seen.
 
