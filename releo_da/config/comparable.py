@@ -93,8 +93,13 @@ def checked_rows(run: Finished) -> dict[str, Rows]:
     """Rows of scores.json by case.
 
     Raises:
-        InputError: there are none, or they are not by variable.
+        InputError: there are none, as of an embedding, or they are not by variable.
     """
+    if "embedding" in run.scores:
+        raise InputError(
+            f"{run.root}: is an embedding, which is scored against nothing; compare hindcasts or "
+            "twins, and read embeddings from their analysis.nc (docs/how-to/embed.md)"
+        )
     try:
         rows = rows_by_case(run.scores)
         right = all(

@@ -150,9 +150,10 @@ def verification_pictures(found: xr.Dataset, generator: np.random.Generator) -> 
 
 def map_picture(analysis: xr.Dataset, name: str) -> Picture:
     """Maps of one variable."""
+    whose = "Mean" if analysis.attrs.get("estimate") == "encoder" else "Ensemble mean"
     return Picture(
         f"map_{name}",
         f"Maps of {style.words(name)}",
-        "Ensemble mean above, spread (standard deviation) below, at dates spread over the run.",
+        f"{whose} above, spread (standard deviation) below, at dates spread over the run.",
         product_maps(analysis, name),
     )

@@ -18,12 +18,23 @@ from releo_da.diagnostics.plots import style
 from releo_da.diagnostics.plots.products import band, spread_places, variables
 from releo_da.diagnostics.scores import Array
 
-SEEN = (
-    "Median, 50 % and 90 % range of the ensemble through time. Dots were assimilated, crosses "
-    "refused by screening; squares are field measurements with their error. Hollow marks were "
-    "assimilated as well, but withheld from a second pass that is scored on them."
+MARKS = (
+    "Dots were assimilated, crosses refused by screening. Hollow marks were assimilated as well, "
+    "but withheld from a second pass that is scored on them."
 )
-"""How to read a series."""
+"""How to read observations in a series."""
+
+
+def reading(
+    analysis: xr.Dataset, verification: xr.Dataset | None, field: Sequence[FieldPairs]
+) -> str:
+    """How to read a series: of what the range is, and which marks there are."""
+    of_encoder = analysis.attrs.get("estimate") == "encoder"
+    whose = "posterior of the encoder" if of_encoder else "ensemble"
+    said = [f"Median, 50 % and 90 % range of the {whose} through time."]
+    said += [MARKS] if verification is not None else []
+    said += ["Squares are field measurements with their error."] if field else []
+    return " ".join(said)
 
 
 def series_pictures(
@@ -34,12 +45,12 @@ def series_pictures(
     if not names:
         return []
     places = chosen_places(analysis, names[0], verification, field)
-    first = places[:1]
+    first, said = places[:1], reading(analysis, verification, field)
     pictures = [
         Picture(
             "series",
             f"Output variables at {described_place(analysis, place)}",
-            f"{SEEN} The range is that of the state, without the error of an observation.",
+            f"{said} The range is that of the state, without the error of an observation.",
             plots.series(
                 [
                     panel(
@@ -96,7 +107,8 @@ def multiples(
     return Picture(
         f"series_{name}",
         f"{style.words(name)} at {len(places)} places",
-        f"The same at several places of the run, on one vertical scale. {SEEN}",
+        "The same at several places of the run, on one vertical scale. "
+        + reading(analysis, verification, field),
         plots.series(
             [
                 panel(analysis, name, place, verification, field, place_name(analysis, place))

@@ -124,7 +124,10 @@ def test_the_file(made: Path) -> None:
     xr.testing.assert_equal(zarr["embedding"].load(), found["embedding"])
     table = (made / "analysis.csv").read_text().splitlines()
     assert len(table) == 1 + 7 * 4 * 6  # lai, ndvi, ccc, evidence, misfit, out_of_domain
-    assert "Embedding of 16 numbers at 7 dates" in (made / "report.html").read_text()
+    page = (made / "report.html").read_text()
+    assert "Embedding of 16 numbers at 7 dates" in page
+    assert "range of the posterior of the encoder through time. The range is" in page
+    assert "assimilated" not in page
 
 
 def test_statistics_are_those_of_the_posterior(made: Path) -> None:
@@ -190,6 +193,8 @@ def test_the_run_directory_is_whole(made: Path) -> None:
     assert (made / "encoder.safetensors").read_bytes() == Path("e.safetensors").read_bytes()
     status, _, err = run("plot", "run", "--quiet")
     assert status == 0, err
+    status, _, err = run("compare", "run", str(Path.cwd()), "--quiet")
+    assert status == 2 and "run: is an embedding, which is scored against nothing" in err
 
 
 def test_any_part_of_the_pixels_gives_the_same_bits(made: Path) -> None:
