@@ -145,6 +145,7 @@ def work(unit: Unit) -> Found:
         tables(part.acquisitions, part.channels),
         section(source_document, "train", train_section).period,
         hindcasts.every_of(document),
+        wanted.baselines,
     )
     if unit.reported:
         options = replace(unit.options, out=unit.out / unit.run)

@@ -115,7 +115,7 @@ def command(document: Document, options: Options) -> Path:
     for record in [*past, *told(assembly.model, series.pixels), *unmet]:
         opened.log.write(record)
     outcome = run(document, series, assembly, options)
-    fitted = section(document, "train", train)
+    fitted, wanted = section(document, "train", train), section(document, "score", score)
     said = score_baselines(
         series.acquisitions,
         series.channels,
@@ -123,9 +123,9 @@ def command(document: Document, options: Options) -> Path:
         task,
         train_period=fitted.period,
         every=every_of(document),
+        also=wanted.baselines,
     )
-    periods = section(document, "score", score).periods
-    return finish(opened, series, outcome, scores_of(outcome, task, said, periods), output)
+    return finish(opened, series, outcome, scores_of(outcome, task, said, wanted.periods), output)
 
 
 def every_of(document: Document) -> int:

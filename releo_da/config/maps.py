@@ -125,6 +125,7 @@ def command(document: Document, options: Options, cubes: list[Cube]) -> Path:
         task,
         train_period=section(document, "train", train).period,
         every=every_of(document),
+        also=wanted.baselines,
     )
     copied(opened.root / "analysis.nc", output)
     scores = noted(opened, sample, outcome.sampled, score_map(outcome, task, said, wanted.periods))

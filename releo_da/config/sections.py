@@ -19,6 +19,9 @@ from releo_da.observation.derived import OUTPUTS
 from releo_da.runs.withhold import Rule, Withhold, WithholdChannel, WithholdSensor
 from releo_da.types import InputError
 
+Beside = Literal["gru"]
+"""Baselines that a run has on request (`releo_da.diagnostics.baselines.ON_REQUEST`)."""
+
 Format = Literal["netcdf", "zarr", "csv"]
 """Formats of the output variables."""
 
@@ -65,6 +68,7 @@ class Score:
         burn_in: time from the start that a twin experiment does not score.
         periods: first and last time of parts of the run that are scored by themselves, by name.
         repeats: how many seeds a twin experiment is run with.
+        baselines: names of those that a run has on request.
     """
 
     withhold: Rule | None = None
@@ -75,6 +79,7 @@ class Score:
     periods: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     bins: tuple[tuple[float, float], ...] = ()
     repeats: int = 1
+    baselines: tuple[str, ...] = ()
 
 
 def score(
@@ -85,6 +90,7 @@ def score(
     burn_in: float = 0.0,
     periods: dict[str, Sequence[Any]] | None = None,
     repeats: int = 1,
+    baselines: Sequence[Beside] = (),
 ) -> Score:
     """What a run is scored on.
 
@@ -103,6 +109,8 @@ def score(
         periods: ``{name: [first day, last day]}``, parts of the run that are scored by themselves.
         repeats: how many seeds a twin experiment of a landscape is run with, from that of the run
             on, each with a truth of its own; scores are those of all, with intervals over seeds.
+        baselines: those beside the ones that every hindcast has: ``[gru]``, a recurrent network
+            that forecasts NDVI from its own past; 10 to 20 s to train.
     """
     kinds: dict[str, Any] = {"sensor": WithholdSensor, "channel": WithholdChannel}
     kind = next((kinds[key] for key in withhold or {} if key in kinds), Withhold)
@@ -126,7 +134,8 @@ def score(
     parts = {n: as_period(p, f"score.periods.{n}") for n, p in (periods or {}).items()}
     if repeats < 1:
         raise InputError(f"repeats is {repeats}; give 1 or more")
-    return Score(rule, single, period, tuple(listed), burn_in, parts, bins, repeats)
+    named = tuple(dict.fromkeys(baselines))
+    return Score(rule, single, period, tuple(listed), burn_in, parts, bins, repeats, named)
 
 
 def leads(
@@ -162,8 +171,13 @@ def horizons_of(document: Document, wanted: Score) -> tuple[float, ...]:
     """The horizons of a run that is scored on its truth at every time, where bins add nothing.
 
     Raises:
-        InputError: bins of lead times are asked for.
+        InputError: bins of lead times are asked for, or baselines of observations.
     """
+    if wanted.baselines:
+        raise InputError(
+            f"{document.path}: score.baselines: they predict observations; a twin is scored on its "
+            "truth beside its free run, remove them"
+        )
     if wanted.bins:
         raise InputError(
             f"{document.path}: score.horizons: bins of lead times are for hindcasts; a twin is "

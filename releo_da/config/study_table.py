@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, float]
 SHOWN = ("rmse", "mae", "median_abs", "crps", "coverage_90")
-RIVALS = ("persistence", "harmonic", "place_day_of_year", "place_harmonic", "ou_kalman")
+RIVALS = ("persistence", "harmonic", "place_day_of_year", "place_harmonic", "ou_kalman", "gru")
 """Methods that forecasts are compared with in pairs."""
 FIELD = ("rmse", "bias", "unbiased_rmse", "r2", "coverage_90", "n")
 

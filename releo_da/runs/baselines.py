@@ -68,6 +68,7 @@ def said(
     every: int = 3,
     leads: Leads | None = None,
     first: float = np.inf,
+    baselines: Iterable[Baseline] = BASELINES,
 ) -> Said:
     """What every baseline says of withheld values and of forecast targets.
 
@@ -82,10 +83,11 @@ def said(
         leads: origins and targets of NDVI forecasts by bins of lead.
         first: when forecast targets begin. A climatology of the place has a past before it only,
             and is left out where it has no past at all, with targets from -inf on.
+        baselines: the methods.
     """
     found: Said = {}
     chosen = "ndvi" if "ndvi" in scored else next(iter(scored), "")
-    for baseline in BASELINES:
+    for baseline in baselines:
         for variable, table in scored.items():
             if variable not in training or not training[variable].seen.any():
                 continue

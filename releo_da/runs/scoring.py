@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from releo_da.diagnostics.baselines import BASELINES, part
+from releo_da.diagnostics.baselines import BASELINES, part, rivals
 from releo_da.diagnostics.baselines import Series as Table
 from releo_da.diagnostics.leads import lead_summaries
 from releo_da.diagnostics.verification import summaries, within
@@ -78,6 +78,7 @@ def score_baselines(
     training: Mapping[str, Table] | None = None,
     train_period: tuple[float, float] = (-np.inf, np.inf),
     every: int = 3,
+    also: Sequence[str] = (),
 ) -> Said:
     """What baselines say of the values that a hindcast was scored on.
 
@@ -90,7 +91,9 @@ def score_baselines(
             for each withheld case the other dates, for forecasts the dates before the scored ones.
         train_period: the part of them that is used.
         every: the withholding rule.
+        also: names of baselines beside those that every run has.
     """
+    methods = rivals(also)
     scored = tables(acquisitions, channels)
     first, last = task.forecast_period
     times = np.array([a.time for a in acquisitions])
@@ -103,19 +106,19 @@ def score_baselines(
     leads = outcome.leads
     if training is not None:
         part_ = limited(training)
-        return said(part_, scored, outcome.withheld, task.horizons, targets, every, leads, first)
+        held = outcome.withheld
+        return said(part_, scored, held, task.horizons, targets, every, leads, first, methods)
     found: Said = {}
-    for case, held in outcome.withheld.items():
+    for case, one in outcome.withheld.items():
         rest = {
-            n: t._replace(seen=t.seen & ~held.hidden) if held.of(n) else t
-            for n, t in scored.items()
+            n: t._replace(seen=t.seen & ~one.hidden) if one.of(n) else t for n, t in scored.items()
         }
-        found |= said(limited(rest), scored, {case: held}, (), targets, every)
+        found |= said(limited(rest), scored, {case: one}, (), targets, every, baselines=methods)
     if task.horizons or leads:
         before = limited(scored, first)
         if not any(t.seen.any() for t in before.values()):
             before = limited(scored)  # nothing is older than the targets; the report says so
-        found |= said(before, scored, {}, task.horizons, targets, every, leads, first)
+        found |= said(before, scored, {}, task.horizons, targets, every, leads, first, methods)
     return found
 
 

@@ -91,6 +91,10 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], None], list[str]]] = {
         change("score.horizons", [[0, 20], [10, 30]]),
         ["horizons", "[0.0, 20.0]", "overlap"],
     ),
+    "a baseline that does not exist": (
+        change("score.baselines", ["grue"]),
+        ["score.baselines", "'grue'", "gru"],
+    ),
     "a season of what is not estimated": (
         change("forecast.own", ["ant"]),
         ["forecast.own", "'ant'", "lai"],

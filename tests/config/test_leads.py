@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import xarray as xr
 import yaml
 
+import releo_da.diagnostics.baselines.recurrent as recurrent_module
 from releo_da.diagnostics.leads import bins_of
 
 Run = Callable[..., tuple[int, str, str]]
@@ -29,8 +31,15 @@ def binned(values: dict[str, Any]) -> None:
     values["train"] = {"epochs": 1, "members": 8, "period": ["2020-04-01", "2020-04-30"]}
 
 
-def test_bins_are_scored_beside_rivals_on_the_same_pairs(workplace: Workplace, releo: Run) -> None:
-    status, _, err = releo("hindcast", workplace(configure=binned), "--out", "run", "--quiet")
+def test_bins_are_scored_beside_rivals_on_the_same_pairs(
+    workplace: Workplace, releo: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def with_gru(values: dict[str, Any]) -> None:
+        binned(values)
+        values["score"]["baselines"] = ["gru"]
+
+    monkeypatch.setattr(recurrent_module, "STEPS", 20)
+    status, _, err = releo("hindcast", workplace(configure=with_gru), "--out", "run", "--quiet")
     assert status == 0, err
     scores = json.loads(Path("run/scores.json").read_text())
     assert set(scores["forecast"]) == {"6", *BINS}
@@ -47,13 +56,14 @@ def test_bins_are_scored_beside_rivals_on_the_same_pairs(workplace: Workplace, r
             here = told["lead"].values == name
             error = (told["mean"] - told["observed"]).values[here]
             assert np.isclose(scores["forecast"][name]["ndvi"]["rmse"], np.sqrt(np.mean(error**2)))
-    for rival in ("persistence", "harmonic", "place_day_of_year", "place_harmonic", "ou_kalman"):
+    places = "place_day_of_year", "place_harmonic"
+    for rival in ("persistence", "harmonic", *places, "ou_kalman", "gru"):
         found = scores["baselines"][rival]["forecast"]
         for name in BINS:
             assert found[name]["ndvi"]["n"] == scores["forecast"][name]["ndvi"]["n"] > 0
     assert "6" not in scores["baselines"]["place_harmonic"]["forecast"]
     report = Path("run/report.html").read_text()
-    assert "10-30 days" in report
+    assert "10-30 days" in report and "GRU" in report
 
 
 def test_without_a_forecast_period_the_place_has_no_past(workplace: Workplace, releo: Run) -> None:
@@ -65,7 +75,7 @@ def test_without_a_forecast_period_the_place_has_no_past(workplace: Workplace, r
     assert status == 0, err
     rivals = json.loads(Path("run/scores.json").read_text())["baselines"]
     assert "0-10" in rivals["harmonic"]["forecast"]
-    assert not {"place_day_of_year", "place_harmonic"} & set(rivals)
+    assert not {"place_day_of_year", "place_harmonic", "gru"} & set(rivals)
     log = Path("run/log.jsonl").read_text().splitlines()
     (told,) = [record for record in map(json.loads, log) if record["kind"] == "left_out"]
     assert "give score.forecast_period" in told["message"]

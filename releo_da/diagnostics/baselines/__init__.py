@@ -8,9 +8,11 @@ from releo_da.diagnostics.baselines.channels import from_others, partners
 from releo_da.diagnostics.baselines.in_situ import constant, line, score_in_situ
 from releo_da.diagnostics.baselines.protocol import (
     BASELINES,
+    ON_REQUEST,
     Predicted,
     predict,
     predict_between,
+    rivals,
     score_baselines,
 )
 from releo_da.diagnostics.baselines.series import (
@@ -25,6 +27,7 @@ from releo_da.diagnostics.baselines.series import (
 
 __all__ = [
     "BASELINES",
+    "ON_REQUEST",
     "Baseline",
     "Predicted",
     "Prediction",
@@ -37,6 +40,7 @@ __all__ = [
     "partners",
     "predict",
     "predict_between",
+    "rivals",
     "score_baselines",
     "score_in_situ",
     "series",

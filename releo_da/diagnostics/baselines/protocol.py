@@ -15,6 +15,7 @@ import numpy as np
 
 from releo_da.diagnostics.baselines.climatology import HARMONIC
 from releo_da.diagnostics.baselines.double_logistic import DOUBLE_LOGISTIC
+from releo_da.diagnostics.baselines.gru import GRU
 from releo_da.diagnostics.baselines.interpolation import LINEAR, PERSISTENCE, SAVITZKY_GOLAY
 from releo_da.diagnostics.baselines.kalman import MATERN_KALMAN, OU_KALMAN
 from releo_da.diagnostics.baselines.place import PLACE_DAY_OF_YEAR, PLACE_HARMONIC
@@ -48,9 +49,18 @@ BASELINES: tuple[Baseline, ...] = (
     MATERN_KALMAN,
 )
 
+ON_REQUEST: tuple[Baseline, ...] = (GRU,)
+"""Those that take longer than all others together."""
+
 RESIDUALS = 100_000  # at most; evenly thinned beyond
 
 Nested = dict[str, Any]
+
+
+def rivals(also: Iterable[str] = ()) -> tuple[Baseline, ...]:
+    """`BASELINES`, and those of `ON_REQUEST` that are named."""
+    named = set(also)
+    return (*BASELINES, *(b for b in ON_REQUEST if b.name in named))
 
 
 class Predicted(NamedTuple):

@@ -156,6 +156,7 @@ def words(name: str) -> str:
     known = {
         "ou_kalman": "OU Kalman",
         "matern_kalman": "Matérn Kalman",
+        "gru": "GRU",
         "savitzky_golay": "Savitzky-Golay",
         "double_logistic": "double logistic",
         "whittaker": "Whittaker",
