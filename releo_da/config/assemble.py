@@ -41,10 +41,11 @@ from releo_da.dynamics.drifting import Drifting
 from releo_da.dynamics.hybrid import Hybrid
 from releo_da.dynamics.mean_reverting import MeanReverting
 from releo_da.dynamics.neural import Neural
-from releo_da.observation.derived import derive, described
+from releo_da.observation.derived import Derive, derive, described
 from releo_da.observation.error import ObservationError
 from releo_da.observation.estimates import EstimateOperator, SplitOperator, split
 from releo_da.observation.prosail import ProsailOperator
+from releo_da.observation.structure import widened
 from releo_da.runs.model import Model
 from releo_da.sensors import load_sensor
 from releo_da.state.layout import Layout
@@ -120,6 +121,7 @@ class Assembly:
         error: its module of observation error.
         layout: the latent axis, up to the biases of sensors.
         dynamics: what carries the whole of it: the forecaster, or one with the biases behind it.
+        structural: what the canopy model leaves open of leaf area (logarithm).
     """
 
     model: Model
@@ -127,6 +129,7 @@ class Assembly:
     error: ObservationError
     layout: Layout
     dynamics: MeanReverting | Hybrid | Neural | Drifting
+    structural: float = 0.0
 
     @property
     def latents(self) -> list[str]:
@@ -168,6 +171,7 @@ def assemble(
     refuse_namesakes(channels)
     names, fixed, priors = STATES.build(state_entry(document), "state")
     wanted = _wanted(document, (*names, *fixed))
+    open_ = section(document, "products", products).structural
     spec, weights, fields = _dynamics(document, weights)
     bands, estimates = split(channels)
     knots = (weights and fitted_knots(weights, bands)) or knots_of(bands)
@@ -191,7 +195,7 @@ def assemble(
         error=error,
         initial=dynamics.initial,
         smooth=smoother_of(document, linear),
-        derive=with_biases(derive(wanted, layout.decode, operator, bands), biases),
+        derive=with_biases(made_open(derive(wanted, layout.decode, operator, bands), open_), biases),
         channels=dict(channels),
         described=described(wanted) | (biases.described if biases else {}),
         reasons=reasons_of(document),
@@ -204,7 +208,14 @@ def assemble(
         covers=covered(weather) if uses_weather(document, FORECASTERS) else None,
         unmet=partial(beyond, forecaster) if isinstance(forecaster, Neural) else None,
     )
-    return Assembly(model, forecaster, error, layout, dynamics)
+    return Assembly(model, forecaster, error, layout, dynamics, open_)
+
+
+def made_open(surface: Derive, structural: float) -> Derive:
+    """Output variables with what the canopy model leaves open of leaf area."""
+    if structural == 0.0:
+        return surface
+    return lambda ensemble, angles: widened(surface(ensemble, angles), structural)
 
 
 def covered(weather: Weather | None) -> tuple[float, float] | None:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from releo_da.config.assemble import Assembly
 from releo_da.observation.derived import DERIVED, quantities
+from releo_da.observation.structure import widened
 from releo_da.physics.optics import load_optics
 from releo_da.runs.acquire import Decode, Derive
 
@@ -41,7 +42,7 @@ def comparing(assembly: Assembly) -> Derive:
     """An ensemble and angles to what is compared with a truth.
 
     That is what is estimated, and those of the output variables that follow from it without
-    channels, which are compared anyway.
+    channels, which are compared anyway, with what the canopy model leaves open of them.
     """
     names = [name for name in assembly.model.described if name in DERIVED]
 
@@ -49,7 +50,7 @@ def comparing(assembly: Assembly) -> Derive:
         values = assembly.layout.decode(ensemble)
         at = partial(load_optics, dtype=ensemble.dtype, device=ensemble.device)
         made = quantities(names, values, angles[:, None, 0].to(ensemble), at)
-        return _estimated(assembly, ensemble, values) | made
+        return widened(_estimated(assembly, ensemble, values) | made, assembly.structural)
 
     return compare
 

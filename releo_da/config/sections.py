@@ -193,12 +193,14 @@ class Products:
     variables: tuple[str, ...]
     every_days: float
     copies: tuple[str, ...] = ()
+    structural: float = 0.0
 
 
 def products(
     variables: Sequence[str] = ("lai", "ccc", "fapar", "ndvi"),
     every_days: float = 10.0,
     format: Format | Sequence[Format] = "netcdf",
+    structural: float = 0.0,
 ) -> Products:
     """Output variables.
 
@@ -208,12 +210,19 @@ def products(
             one of them only where the interval meets it.
         format: ``netcdf``, ``zarr``, ``csv`` or a list of these; netCDF is written in any case, the
             others beside it.
+        structural: standard deviation of the logarithm of leaf area that the canopy model leaves
+            open on all dates alike; it widens ``lai``, ``lai_green``, ``ccc`` and ``cwc``.
     """
+    if not 0.0 <= structural <= 2.0:
+        raise InputError(
+            f"structural is {structural}; give 0 to 2, the standard deviation of a logarithm "
+            "(0.3 is about 30 %)"
+        )
     if not every_days > 0:
         raise InputError(f"every_days is {every_days}; give a positive number of days")
     asked = (format,) if isinstance(format, str) else tuple(format)
     copies = tuple(name for name in dict.fromkeys(asked) if name != "netcdf")
-    return Products(tuple(variables), float(every_days), copies)
+    return Products(tuple(variables), float(every_days), copies, float(structural))
 
 
 @dataclass(frozen=True)

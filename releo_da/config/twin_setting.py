@@ -167,13 +167,15 @@ def assemblies(document: Document, made: Twin, device: torch.device) -> tuple[As
     """
     channels, constants = channels_of(made), offsets(made)
     ours = assemble(document, channels, device=device)
-    if made.truth is None and ours.model.biases is None and not constants:
+    if made.truth is None and ours.model.biases is None and not constants and not ours.structural:
         return ours, ours
     told = {} if made.truth is None else {"forecast": made.truth}
     values = {**document.values, **told}
     if isinstance(values.get("observe"), Mapping):
         left_out = ("bias", "bias_days")
         values["observe"] = {k: v for k, v in values["observe"].items() if k not in left_out}
+    if isinstance(values.get("products"), Mapping):  # a truth is not open
+        values["products"] = {**values["products"], "structural": 0.0}
     theirs = assemble(replace(document, values=values), channels, device=device)
     added = {sensor: torch.tensor(row, device=device) for sensor, row in constants.items()}
     known = known_biases(ours, made)

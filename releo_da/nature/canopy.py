@@ -34,7 +34,7 @@ MODES = 4
 TOLERANCE = 5.0e-5
 """Quadrature error (reflectance) of the truth."""
 
-SPOKEN = ("ala", "soil_moisture")
+SPOKEN = ("ala", "soil_moisture", "lai_green")
 """Variables that a truth has for comparison; its own canopy and soil are told by others."""
 
 DRIFT = 300.0

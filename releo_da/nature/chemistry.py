@@ -5,7 +5,7 @@ stage of development s (0 emergence, 1 flowering, 2 maturity) and the relative m
 the topsoil. Canopy-mean contents are those of green leaves and of straw, weighted by area,
 g = G / (G + D):
 
-    lai    = G + D,                                     G with weeds below and between
+    lai    = G + D,  lai_green = G,                     G with weeds below and between
     cab    = nitrogen cab_max a(s) g + 3 (1 - g)        a is 1 from s = 0.7 to 1.1
     car    = (0.15 cab_green + 3.5) g + 2 (1 - g)       carotenoids outlive chlorophyll
     cbrown = brown (1 - g) + 0.1 max(s - 1, 0)
@@ -87,6 +87,7 @@ PLANTS: Mapping[str, Plant] = {
 VARIABLES = (
     "n", "cab", "car", "ant", "cbrown", "cw", "cm",
     "lai", "lidfa", "lidfb", "ala", "hspot", "psoil", "rsoil", "soil_moisture",
+    "lai_green",
 )  # fmt: skip
 """Variables of a truth, in the order of its latent axis."""
 
@@ -159,4 +160,5 @@ def leaves_and_soil(
         "psoil": np.exp(-DARKENING * (moisture - AIR_DRY)),
         "rsoil": brightness,
         "soil_moisture": moisture,
+        "lai_green": green,
     }

@@ -1,6 +1,7 @@
 """Output variables: the state itself and what follows from it by the same radiative transfer.
 
     ccc = lai cab   canopy chlorophyll, g m-2        cwc = lai cw   canopy water, kg m-2
+    lai_green = lai g               the part of it that is green (`releo_da.physics.greenness`)
     fapar           light of 400-700 nm that leaves absorb: direct, diffuse, or both (total)
     albedo          light of 400-2500 nm sent back: of both (blue sky), direct (black), diffuse
                     (white)
@@ -22,6 +23,7 @@ from torch import Tensor
 
 from releo_da.physics.absorbed import PAR, fapar, fapar_diffuse, fapar_total, fcover
 from releo_da.physics.albedo import NODES, Albedo, broadband_albedo
+from releo_da.physics.greenness import green_share
 from releo_da.physics.optics import Optics, load_optics
 from releo_da.sensors import load_sensor
 from releo_da.sensors.indices import (
@@ -39,6 +41,7 @@ FAPAR = "fraction of absorbed photosynthetically active radiation"
 ALBEDO = "albedo of 400-2500 nm"
 
 DERIVED = {
+    "lai_green": ("m2 m-2", "green leaf area index"),
     "ccc": ("g m-2", "canopy chlorophyll content"),
     "cwc": ("kg m-2", "canopy water content"),
     "fapar": ("1", f"{FAPAR}, direct sunlight"),
@@ -111,6 +114,7 @@ def quantities(
         return broadband_albedo(state, tts, at(NODES))
 
     compute = {
+        "lai_green": lambda: state["lai"] * green_share(state["cab"], state["cbrown"]),
         "ccc": lambda: state["lai"] * state["cab"] * 0.01,
         "cwc": lambda: state["lai"] * state["cw"] * 10.0,
         "fapar": lambda: fapar(state, tts, par),

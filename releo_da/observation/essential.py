@@ -36,7 +36,12 @@ class Essential(NamedTuple):
 
 
 ESSENTIAL = (
-    Essential("leaf area index", "state", ("lai",), "all leaves, green or brown, on one side"),
+    Essential(
+        "leaf area index",
+        "state",
+        ("lai", "lai_green"),
+        "all leaves, green or brown, on one side; lai_green is the green part",
+    ),
     Essential(
         "soil moisture",
         "state",

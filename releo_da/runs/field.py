@@ -19,6 +19,10 @@ from releo_da.diagnostics.scores import Array, summarise_in_situ
 from releo_da.io.in_situ import InSitu
 
 
+LEAF_AREA = ("lai", "lai_green")
+"""What photographs and planimetry measure."""
+
+
 class FieldRows(NamedTuple):
     """Measurements and what the run said at their time.
 
@@ -86,7 +90,7 @@ def pooled(parts: Sequence[FieldRows]) -> FieldRows:
 
 def measurement_error(value: Array, variable: str = "lai") -> Array:
     """Standard deviation of a field measurement, ``[row]``: that of leaf area, 0 of others."""
-    share = 1.0 if variable == "lai" else 0.0
+    share = 1.0 if variable in LEAF_AREA else 0.0
     return share * np.hypot(0.3, 0.1 * np.asarray(value))
 
 

@@ -101,6 +101,10 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], None], list[str]]] = {
     ),
     "a season without years": (change("forecast.own_years", 0), ["own_years", "positive"]),
     "output dates without interval": (change("products.every_days", 0), ["every_days", "positive"]),
+    "a canopy model that leaves all open": (
+        change("products.structural", 30.0),
+        ["structural", "30", "logarithm"],
+    ),
     "members in words": (change("members", "many"), ["members", "'many'"]),
     "quadrature that cannot be": (
         change("observe.quadrature_error", 1e-9),

@@ -17,6 +17,7 @@ from releo_da.nature.chemistry import (
     leaves_and_soil,
     mean_angle,
 )
+from releo_da.physics.greenness import green_share
 from releo_da.physics.leaf_angles import CLASSES, class_weights, steeper_than
 from releo_da.state.variables import variables
 
@@ -53,6 +54,18 @@ def test_green_leaves_and_straw_are_the_ends() -> None:
     assert straw["cab"] < 3.5
     assert straw["cw"] < 0.002
     assert straw["cbrown"] > 1.0
+
+
+@pytest.mark.parametrize("name", ["winter_wheat", "maize", "rapeseed", "sugar_beet"])
+def test_the_green_share_of_its_leaves_is_found_from_their_contents(name: str) -> None:
+    # The truth knows green and dead leaf area; the estimate knows the mean leaf only.
+    # Nearer than the whole leaf area, by far where little is green, though plants differ.
+    for green, stage in ((4.0, 1.0), (3.0, 1.4), (2.0, 1.7), (0.5, 1.9), (0.0, 2.0)):
+        one = canopy(name, green, 4.0 - green, stage)
+        assert one["lai_green"] == pytest.approx(green)
+        cab, cbrown = (torch.from_numpy(one[key]) for key in ("cab", "cbrown"))
+        found = one["lai"] * green_share(cab, cbrown).numpy()
+        assert found == pytest.approx(green, abs=(4.0 - green) / 3.0 + 0.4)
 
 
 def test_chlorophyll_of_the_canopy_is_that_of_its_parts() -> None:

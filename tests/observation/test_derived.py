@@ -40,6 +40,14 @@ def test_contents_of_the_canopy_are_leaf_area_times_contents_of_the_leaf() -> No
     assert torch.equal(found["cab"], state["cab"])
 
 
+def test_green_leaf_area_is_leaf_area_without_what_is_brown() -> None:
+    found, state = computed("lai", "lai_green"), LAYOUT.decode(ensemble())
+    brown = 20.0 * state["cbrown"] / (state["cab"] + 20.0 * state["cbrown"])
+    expected = found["lai"] * (1.0 - brown)
+    torch.testing.assert_close(found["lai_green"], expected, rtol=1e-2, atol=1e-4)
+    assert (found["lai_green"] <= found["lai"]).all()
+
+
 def test_indices_are_those_of_the_operator_at_the_angles_of_the_date() -> None:
     nothing = ANGLES[:, :0]
     seen = OPERATOR(ensemble(), Acquisition(5.0, "sentinel2a", nothing, nothing, ANGLES))

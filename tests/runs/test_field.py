@@ -114,4 +114,5 @@ def test_the_line_does_not_see_another_row_of_the_sample_it_predicts() -> None:
 
 def test_measurement_error_grows_with_leaf_area() -> None:
     np.testing.assert_allclose(measurement_error(np.array([0.0, 4.0])), [0.3, 0.5])
+    np.testing.assert_allclose(measurement_error(np.array([4.0]), "lai_green"), [0.5])
     np.testing.assert_array_equal(measurement_error(np.array([0.2, 0.9]), "fapar"), [0.0, 0.0])

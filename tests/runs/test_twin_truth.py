@@ -60,6 +60,24 @@ def test_pixels_do_not_depend_on_how_many_there_are(tmp_path: Path) -> None:
         assert torch.equal(one.seen, two.seen[:10])
 
 
+def test_what_the_canopy_model_leaves_open_widens_estimates_and_no_truth(tmp_path: Path) -> None:
+    def parts(*settings: str) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+        document = load(written(tmp_path), ("products.variables=[lai, ccc, ndvi]", *settings))
+        made = twin_source.source_of(document)
+        ours, theirs = twin_setting.assemblies(document, made, torch.device("cpu"))
+        draw = torch.randn((4, 64, ours.layout.size), generator=torch.Generator().manual_seed(2))
+        angles = torch.tensor([[40.0, 5.0, 90.0]]).expand(4, 3)
+        estimate = comparing(ours)(draw, angles) | ours.model.derive(draw, angles)
+        return estimate, theirs.model.derive(draw, angles)
+
+    (plain, true), (wide, still) = parts(), parts("products.structural=0.5")
+    for name in ("lai", "ccc"):
+        assert (wide[name].log().std(1) > plain[name].log().std(1)).all()
+        torch.testing.assert_close(still[name], true[name])
+    torch.testing.assert_close(wide["ndvi"], plain["ndvi"])
+    torch.testing.assert_close(wide["cab"], plain["cab"])
+
+
 def test_the_truth_is_none_of_the_members(tmp_path: Path) -> None:
     """Even with the run's seed, it is no member of the free run: its draws have their own label."""
     document = load(written(tmp_path))

@@ -162,6 +162,7 @@ def words(name: str) -> str:
         "whittaker": "Whittaker",
         "ndvi": "NDVI",
         "lai": "LAI",
+        "lai_green": "green LAI",
         "ccc": "CCC",
         "cwc": "CWC",
         "fapar": "FAPAR",
