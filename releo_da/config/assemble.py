@@ -195,7 +195,9 @@ def assemble(
         error=error,
         initial=dynamics.initial,
         smooth=smoother_of(document, linear),
-        derive=with_biases(made_open(derive(wanted, layout.decode, operator, bands), open_), biases),
+        derive=with_biases(
+            made_open(derive(wanted, layout.decode, operator, bands), open_), biases
+        ),
         channels=dict(channels),
         described=described(wanted) | (biases.described if biases else {}),
         reasons=reasons_of(document),
