@@ -1,8 +1,8 @@
 r"""What a canopy model leaves open of leaf area, whatever is seen and however often.
 
 Rows and clumps, stems and ears, the leaf model and the distribution of leaf angles shift the leaf
-area that fits a spectrum, by about the same factor on every date of a field. No date tells of it, so
-an ensemble that has seen many is too sure. The output carries the factor beside the ensemble:
+area that fits a spectrum, by about the same factor on every date of a field. No date tells of it,
+so an ensemble that has seen many is too sure. The output carries the factor beside the ensemble:
 
     x'_i = x_i f_i,     f_i = exp(s e_i) / mean_j exp(s e_j),     e_i normal scores of member i
 
@@ -11,9 +11,9 @@ mean of the factors is 1 and they are the same at every pixel and date: a member
 among those that could be right. The state, forecasts and analyses know nothing of it; what is
 observed (reflectances, indices) has errors of its own.
 
-s is a property of the canopy model and of how a run is set up, not of a place: it is found in a twin
-whose truth has another canopy model, as that which makes intervals hold the truth as often as they
-say (docs/how-to/hindcast.md).
+s is a property of the canopy model and of how a run is set up, not of a place: it is found in a
+twin whose truth has another canopy model, as that which makes intervals hold the truth as often as
+they say (docs/how-to/hindcast.md).
 
 Cost: a sort of the members. Reference: Kennedy and O'Hagan (2001), J. R. Stat. Soc. B 63, 425-464:
 model inadequacy as a part of the prediction.

@@ -6,11 +6,11 @@ green leaves without brown pigment and of dead leaves without chlorophyll, in sh
     cab = g cab_green,   cbrown = (1 - g) cbrown_dead   =>   g = cab / (cab + k cbrown),
 
 with k = cab_green / cbrown_dead, the chlorophyll of a green leaf for each unit of brown pigment of
-a dead one. Leaves that are pale for want of nitrogen hold no brown pigment and count as green; where
-neither pigment is, g is 1. Chlorophyll of 40 and the largest brown pigment of the prior, 2, give k =
-20. It was checked on crops of WOFOST in the year of tuning, of which dead and green leaf area are
-known: with true contents the error of lai g is 0.10 m2 m-2 (k = 10: 0.21, 45: 0.19), as green leaves
-that age hold some brown pigment, too.
+a dead one. Leaves that are pale for want of nitrogen hold no brown pigment and count as green;
+where neither pigment is, g is 1. Chlorophyll of 40 and the largest brown pigment of the prior, 2,
+give k = 20. It was checked on crops of WOFOST in the year of tuning, of which dead and green leaf
+area are known: with true contents the error of lai g is 0.10 m2 m-2 (k = 10: 0.21, 45: 0.19), as
+green leaves that age hold some brown pigment, too.
 
 Cost: a division. Shapes: ``[...]``.
 

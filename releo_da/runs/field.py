@@ -18,7 +18,6 @@ from releo_da.diagnostics.baselines import score_in_situ
 from releo_da.diagnostics.scores import Array, summarise_in_situ
 from releo_da.io.in_situ import InSitu
 
-
 LEAF_AREA = ("lai", "lai_green")
 """What photographs and planimetry measure."""
 
