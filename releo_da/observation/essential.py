@@ -39,8 +39,8 @@ ESSENTIAL = (
     Essential(
         "leaf area index",
         "state",
-        ("lai", "lai_green"),
-        "all leaves, green or brown, on one side; lai_green is the green part",
+        ("lai",),
+        "all leaves, green or brown, on one side; the output lai_green is the green part of them",
     ),
     Essential(
         "soil moisture",
