@@ -69,6 +69,11 @@ def latitudes(told: Mapping[str, Any]) -> Iterator[float]:
     """Latitudes (degrees north) of the simulated series that weights were trained on."""
     entries = told.get("series")
     for entry in entries.values() if isinstance(entries, Mapping) else ():
+        vary = entry.get("vary") if isinstance(entry, Mapping) else None
+        drawn = vary.get("latitude") if isinstance(vary, Mapping) else None
+        if isinstance(drawn, list):
+            yield from map(float, drawn)
+            continue
         source = entry.get("source") if isinstance(entry, Mapping) else None
         twin = source.get("twin") if isinstance(source, Mapping) else None
         place = twin.get("place") if isinstance(twin, Mapping) else None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from releo_da.config.document import Document
+from releo_da.config.document import Document, nearest
 from releo_da.config.registry import made
 from releo_da.learning.batches import Cut
 from releo_da.learning.hiding import Hiding
 from releo_da.learning.pretraining import Schedule
+from releo_da.state.variables import variables
 from releo_da.types import InputError
 
 
@@ -27,6 +28,8 @@ class Encoding:
         reuse: steps that are taken on a simulated block before the next is made.
         validation: batches of each series that are looked at.
         sizes: of the network.
+        truth: variables whose truth is learned from where a land is simulated.
+        start: weights that the training begins with; None for random ones.
     """
 
     series: Mapping[str, Any]
@@ -37,6 +40,8 @@ class Encoding:
     reuse: int
     validation: int
     sizes: Mapping[str, int]
+    truth: tuple[str, ...]
+    start: str | None
 
 
 def encoding(
@@ -61,13 +66,18 @@ def encoding(
     heads: int = 4,
     layers: int = 2,
     waves: int = 48,
+    modes: int = 5,
+    truth: Sequence[str] = (),
+    told: tuple[float, float] = (0.5, 2.0),
+    start: str | None = None,
 ) -> Encoding:
     """How an encoder is trained by what is hidden from it.
 
     Args:
         target: ``encoder``.
         series: ``{name: {source: .., period: ..}}``, what it is trained on; the configuration's own
-            source unless given. ``forecast`` and ``seed`` may stand beside ``source``.
+            source unless given. ``forecast`` and ``seed`` may stand beside ``source``, and ``vary``:
+            what is drawn anew for every block of a simulation (`releo_da.config.encoder_variety`).
         test: the same, what it is scored on at the end; may ask for test years.
         steps: at most.
         pixels: of a batch.
@@ -88,6 +98,12 @@ def encoding(
         heads: of its attention.
         layers: of its attention.
         waves: width of its network of wavelengths.
+        modes: of the discrepancy that is estimated beside the state; 0 for none.
+        truth: variables of simulated lands whose truth is learned from, such as ``[lai]``.
+        told: least and largest factor by which errors that the encoder is told differ from those
+            that it is judged by.
+        start: ``default`` or a path, weights that the training begins with and whose sizes it
+            takes; random ones unless given.
 
     Raises:
         InputError: a number is out of range.
@@ -100,6 +116,8 @@ def encoding(
     for name, value in whole.items():
         if value < 1:
             raise InputError(f"train.{name} is {value}; give 1 or more")
+    if modes < 0:
+        raise InputError(f"train.modes is {modes}; give 0 or more")
     if width % heads:
         raise InputError(f"train.width is {width}; give a multiple of the {heads} heads")
     if not learning_rate > 0:
@@ -115,18 +133,23 @@ def encoding(
             raise InputError(f"train.hiding.{name} is {getattr(much, name)}; give 0 to 1")
     if not much.difficulty >= 0:
         raise InputError(f"train.hiding.difficulty is {much.difficulty}; give 0 or more")
-    for where, (shortest, longest) in {"days": days, "hiding.days": much.days}.items():
-        if not 0 < shortest <= longest:
-            raise InputError(f"train.{where} is {[shortest, longest]}; give two lengths in order")
+    for where, (low, high) in {"days": days, "hiding.days": much.days, "told": told}.items():
+        if not 0 < low <= high:
+            raise InputError(f"train.{where} is {[low, high]}; give two positive numbers in order")
+    for name in truth:
+        if name not in variables():
+            raise InputError(f"train.truth: '{name}'; {nearest(name, variables())}")
     return Encoding(
         series or {},
         test or {},
         Schedule(steps, learning_rate, warm_up, beta, known, every, patience, contamination),
-        Cut(pixels, dates, days),
+        Cut(pixels, dates, days, told),
         much,
         reuse,
         validation,
-        {"width": width, "heads": heads, "layers": layers, "waves": waves},
+        {"width": width, "heads": heads, "layers": layers, "waves": waves, "modes": modes},
+        tuple(truth),
+        start,
     )
 
 

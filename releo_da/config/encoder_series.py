@@ -4,9 +4,14 @@ An entry of ``train.series`` is a source with its period. Every few steps on a t
 block of pixels is simulated, another land under other weather, clouds and noise, and the last one
 is dropped: nothing is kept but the block at hand. The number of the block is its seed; a training
 that goes on after an interruption simulates the same. Validation has seeds of its own. Where the
-truth is a draw of a forecaster its latents are known and go along.
+entry says ``vary``, place, sky, instruments and leaves are drawn for the block as well.
 
-Files are read once. Some of their pixels are set aside for validation, by their position.
+Where the truth is a draw of a forecaster its latents are known and go along. The discrepancy that
+the decoder of the encoder has is drawn for such a series and multiplies what was seen of it. Of a
+land go along the variables that are asked for, which mean there what they mean here.
+
+Files are read once. Some of their pixels are set aside for validation, by their position; all of
+those of a test are scored.
 """
 
 from __future__ import annotations
@@ -21,6 +26,8 @@ import torch
 from torch import Tensor
 
 from releo_da.config.document import Document
+from releo_da.config.encoded import bands_of
+from releo_da.config.encoder_variety import checked, varied
 from releo_da.config.natures import tuned
 from releo_da.config.sections import as_date
 from releo_da.config.simulated import TRAINING
@@ -28,6 +35,8 @@ from releo_da.config.sources import read_sources
 from releo_da.config.twin_setting import Prepared, prepared
 from releo_da.config.twin_source import channels_of, is_twin
 from releo_da.learning.batches import Seen
+from releo_da.representation.discrepancy import drawn, modes_at
+from releo_da.representation.tokens import Bands
 from releo_da.runs.acquire import Nature
 from releo_da.runs.model import on
 from releo_da.state.layout import Layout
@@ -42,6 +51,9 @@ ASIDE = 8
 
 ENTRY = {"source", "period", "forecast", "seed"}
 """Keys of an entry; they take the place of those of the configuration."""
+
+VARY = "vary"
+"""The key of an entry that says what is drawn for every block."""
 
 Complete = Callable[[Acquisition], Acquisition]
 """Completes the instrument error of an acquisition to the full R."""
@@ -58,6 +70,23 @@ class Block:
 
     seen: Seen
     truth: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is wanted of every series.
+
+    Attributes:
+        layout: of the state.
+        modes: of the discrepancy, behind the coordinates of the state.
+        truth: variables of lands that are learned from.
+        device: where tensors live.
+    """
+
+    layout: Layout
+    modes: int
+    truth: tuple[str, ...]
+    device: torch.device
 
 
 @dataclass(frozen=True)
@@ -78,7 +107,7 @@ class Stream:
 
 
 def streams_of(
-    document: Document, entries: Mapping[str, Any], key: str, layout: Layout, device: torch.device
+    document: Document, entries: Mapping[str, Any], key: str, wanted: Wanted
 ) -> list[Stream]:
     """The sources that a configuration names, opened.
 
@@ -86,8 +115,7 @@ def streams_of(
         document: the configuration.
         entries: name -> ``{source: .., period: ..}``.
         key: of the entries, for messages; those of ``train.test`` may ask for test years.
-        layout: of the state.
-        device: where tensors live.
+        wanted: what is wanted of every series.
 
     Raises:
         InputError: an entry is no source, or its land asks for years that are set apart for tests.
@@ -95,12 +123,13 @@ def streams_of(
     found = []
     for name, entry in entries.items():
         where = f"train.{key}.{name}"
-        if not isinstance(entry, Mapping) or not set(entry) <= ENTRY:
+        if not isinstance(entry, Mapping) or not set(entry) <= {*ENTRY, VARY}:
             raise InputError(
                 f"{document.path}: {where}: wants {{source: .., period: [first, last]}}, got "
                 f"{str(entry)[:60]}"
             )
         values = {**document.values, **entry}
+        ranges = checked(values.pop(VARY, {}), f"{document.path}: {where}.{VARY}")
         if "period" in values:
             first, last = values["period"]
             values["period"] = (as_date(first, where), as_date(last, where))
@@ -108,25 +137,47 @@ def streams_of(
         values["products"] = {"every_days": 1e6, "variables": ["lai"]}
         one = replace(document, values=values)
         if is_twin(one):
-            found.append(_simulated(one, name, where, key == "test", layout, device))
+            found.append(_simulated(one, name, where, key == "test", ranges, wanted))
+        elif ranges:
+            raise InputError(f"{document.path}: {where}.{VARY}: files are as they are; remove it")
         else:
-            found.append(_read(one, name, device))
+            found.append(_read(one, name, key == "test", wanted.device))
     return found
 
 
 def _simulated(
-    document: Document, name: str, where: str, test: bool, layout: Layout, device: torch.device
+    document: Document,
+    name: str,
+    where: str,
+    test: bool,
+    ranges: Mapping[str, tuple[float, float]],
+    wanted: Wanted,
 ) -> Stream:
     """Blocks of a twin experiment."""
-    ready = prepared(document, device)
-    if ready.made.nature is not None and not test:
-        nature = tuned(ready.made.nature, f"{where}.source.twin.nature")
-        ready = replace(ready, made=replace(ready.made, nature=nature))
+
+    def opened(twin: Mapping[str, Any]) -> Prepared:
+        values = {**document.values, "source": {"twin": twin}}
+        ready = prepared(replace(document, values=values), wanted.device)
+        if ready.made.nature is not None and not test:
+            nature = tuned(ready.made.nature, f"{where}.source.twin.nature")
+            ready = replace(ready, made=replace(ready.made, nature=nature))
+        return ready
+
+    base: Mapping[str, Any] = document.values["source"]["twin"]
+    ready = opened(base)
 
     def block(label: int, number: int) -> Block:
-        mixed = np.random.SeedSequence((ready.task.seed, label, number)).generate_state(1)
-        one = replace(ready, seed=int(mixed[0]))
-        return _told(one.simulate(one.pixels), one, layout)
+        mixed = np.random.SeedSequence((ready.task.seed, label, number)).generate_state(2)
+        one = ready
+        place: dict[str, float] = {}
+        if ranges:
+            twin, place = varied(base, ranges, np.random.default_rng(mixed[1]))
+            one = opened(twin)
+        one = replace(one, seed=int(mixed[0]))
+        return _told(one.simulate(one.pixels), one, wanted, place)
+
+    if ranges:  # what cannot be is refused before anything is trained
+        opened(varied(base, ranges, np.random.default_rng(0))[0])
 
     return Stream(
         name,
@@ -136,25 +187,57 @@ def _simulated(
     )
 
 
-def _told(nature: Nature, ready: Prepared, layout: Layout) -> Block:
-    """A nature run as a block; its latents where the truth is a draw of a forecaster."""
-    decoded = [nature.truth.decode(nature.states[a.time]) for a in nature.acquisitions]
+def _told(nature: Nature, ready: Prepared, wanted: Wanted, place: Mapping[str, float]) -> Block:
+    """A nature run as a block, with what is known of its latents."""
+    seen, names = nature.acquisitions, wanted.layout.names
+    decoded = [nature.truth.decode(nature.states[a.time]) for a in seen]
     latents = None
     if ready.made.nature is None:
+        source = torch.Generator().manual_seed(ready.seed)
+        times = torch.tensor([a.time for a in seen], dtype=torch.float64)
+        modes = drawn(times, len(seen[0].values), wanted.modes, source).to(seen[0].values)
+        seen = discrepant(seen, modes, bands_of(channels_of(ready.made)))
+        known = [torch.cat([d[n] for n in names], -1) for d in decoded]
         latents = [
-            layout.anamorphosis.encode(torch.cat([d[n] for n in layout.names], -1).double()).float()
-            for d in decoded
+            torch.cat([_encoded(x, wanted.layout), modes[:, k]], -1) for k, x in enumerate(known)
         ]
-    known = [n for n in deviations() if n in decoded[0]]
-    truth = {n: torch.stack([d[n][:, 0] for d in decoded]) for n in known}
-    return Block(Seen(nature.acquisitions, latents), truth)
+    elif wanted.truth:
+        latents = [_partly(d, wanted) for d in decoded]
+    fields = {k: torch.full((len(seen[0].values),), v) for k, v in place.items()}
+    told = [n for n in deviations() if n in decoded[0]]
+    truth = {n: torch.stack([d[n][:, 0] for d in decoded]) for n in told}
+    return Block(Seen(seen, latents, fields), truth)
 
 
-def _read(document: Document, name: str, device: torch.device) -> Stream:
+def discrepant(seen: Sequence[Acquisition], modes: Tensor, bands: Bands) -> list[Acquisition]:
+    """Acquisitions of a surface that has a discrepancy, ``modes [pixel, date, mode]``."""
+    found = []
+    for k, a in enumerate(seen):
+        centres = torch.tensor(bands[a.sensor][0], dtype=torch.float64)
+        factor = 1.0 + modes[:, k] @ modes_at(centres, modes.shape[-1]).to(modes)
+        found.append(a._replace(values=a.values * factor.clamp_min(0.0)))
+    return found
+
+
+def _encoded(values: Tensor, layout: Layout) -> Tensor:
+    """Coordinates of physical values, float32."""
+    return layout.anamorphosis.encode(values.double()).float()
+
+
+def _partly(decoded: Mapping[str, Tensor], wanted: Wanted) -> Tensor:
+    """Coordinates of the variables that are learned from, NaN of the others and of the modes."""
+    names = wanted.layout.names
+    values = torch.cat([decoded[n] if n in wanted.truth else decoded["lai"] for n in names], -1)
+    learned = torch.tensor([n in wanted.truth for n in names], device=values.device)
+    found = torch.where(learned, _encoded(values, wanted.layout), torch.nan)
+    return torch.nn.functional.pad(found, (0, wanted.modes), value=torch.nan)
+
+
+def _read(document: Document, name: str, test: bool, device: torch.device) -> Stream:
     """The series of files, once for all steps."""
     series = read_sources(document)
     position = torch.arange(series.pixels.sizes["pixel"])
-    aside = position % ASIDE == ASIDE - 1
+    aside = (position % ASIDE == ASIDE - 1) | test
     if not aside.any():
         raise InputError(
             f"{document.path}: train.series.{name}: {len(position)} pixels are too few to set some "

@@ -12,16 +12,18 @@ from releo_da.config.assemble import STATES, knots_of
 from releo_da.config.document import Document
 from releo_da.config.encoded import bands_of
 from releo_da.config.encoder_section import Encoding, entries_of
-from releo_da.config.encoder_series import Block, Stream, streams_of, together
+from releo_da.config.encoder_series import Block, Stream, Wanted, streams_of, together
 from releo_da.config.observing import observation_of
 from releo_da.cycling.draws import generator
 from releo_da.learning.batches import Seen, cut
 from releo_da.learning.prediction import Batch
 from releo_da.observation.error import ObservationError
 from releo_da.observation.prosail import ProsailOperator
+from releo_da.representation.discrepancy import Discrepancy
+from releo_da.representation.statics import statics_of
 from releo_da.representation.tokens import Bands, no_tokens, tokens_of
 from releo_da.state.layout import Layout
-from releo_da.types import Acquisition, InputError
+from releo_da.types import Acquisition, InputError, ObservationOperator
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class Setting:
         streams: what is trained on.
         tests: what is scored beside.
         channels: for each sensor, its channels.
-        operator: the observation operator of positions.
+        operator: the observation operator of positions, with the discrepancy where modes of it
+            stand behind them.
         error: completes the error of an acquisition.
         bands: for each sensor, centres and widths of its channels.
     """
@@ -42,7 +45,7 @@ class Setting:
     streams: list[Stream]
     tests: list[Stream]
     channels: dict[str, tuple[str, ...]]
-    operator: ProsailOperator
+    operator: ObservationOperator
     error: ObservationError
     bands: Bands
 
@@ -73,17 +76,20 @@ def setting_of(document: Document, how: Encoding, device: torch.device) -> Setti
             "remove them"
         )
     layout = Layout(names, fixed, velocities=False)
-    streams = streams_of(document, entries_of(document, how), "series", layout, device)
-    tests = streams_of(document, how.test, "test", layout, device)
+    wanted = Wanted(layout, how.sizes["modes"], how.truth, device)
+    streams = streams_of(document, entries_of(document, how), "series", wanted)
+    tests = streams_of(document, how.test, "test", wanted)
     channels = together([*streams, *tests], document.path)
     observation = observation_of(document)
     bands = observation.bands(channels, (*names, *fixed), device)
-    operator = ProsailOperator(layout.decode, layout.residual, channels, bands=bands)
+    exact = ProsailOperator(layout.decode, layout.residual, channels, bands=bands)
+    waves = bands_of(channels)
+    operator = Discrepancy(exact, waves, len(names))
     error = ObservationError(
         channels, knots_of(channels), bands.error, observation.representativeness, bands.zeniths
     )
     error = error.to(device).requires_grad_(False)
-    return Setting(layout, streams, tests, channels, operator, error, bands_of(channels))
+    return Setting(layout, streams, tests, channels, operator, error, waves)
 
 
 def batches(setting: Setting, how: Encoding, seed: int) -> Callable[[int], Batch]:
@@ -103,7 +109,7 @@ def batches(setting: Setting, how: Encoding, seed: int) -> Callable[[int], Batch
 
 def one_batch(setting: Setting, how: Encoding, series: Seen, source: torch.Generator) -> Batch:
     """A batch of a series."""
-    return cut(series, how.cut, how.hiding, setting.tokens, source)
+    return cut(series, how.cut, how.hiding, setting.tokens, source, statics_of)
 
 
 def looked_at(

@@ -31,8 +31,11 @@ from releo_da.state.variables import variables
 from releo_da.strict_json import parse
 from releo_da.types import InputError
 
-FORM = 1
+FORM = 2
 """Version of what the tensors mean. Change it with the equations of `releo_da.representation`."""
+
+PLAIN = 1
+"""The form without a discrepancy, which is read as one of no modes."""
 
 KEY = "encoder"
 """Entry of the metadata, a JSON object."""
@@ -45,8 +48,11 @@ ROUNDED = 2e-6
 """Numbers of a table of variables are the same where they differ by less."""
 
 REMEDY = "make one with `releo-da train` and train: {target: encoder}"
-MOST = {"width": 512, "heads": 64, "layers": 16, "waves": 512}
+MOST = {"width": 512, "heads": 64, "layers": 16, "waves": 512, "modes": 32}
 """Largest sizes of a network that are read."""
+
+LEAST = {"modes": 0}
+"""Smallest ones, where they are not 1."""
 
 
 class Kept(NamedTuple):
@@ -140,6 +146,8 @@ def read_encoder(path: Path) -> Kept:
         raise InputError(f"{path}: no such file of an encoder; {REMEDY}")
     metadata, held = read_tensors(path, "a file of an encoder", REMEDY)
     told = parse(metadata.get(KEY, "{}"), f"{path}: metadata '{KEY}'", REMEDY)
+    if isinstance(told, dict) and told.get("form") == PLAIN and isinstance(told.get("sizes"), dict):
+        told = {**told, "form": FORM, "sizes": {**told["sizes"], "modes": 0}}
     fault = _fault(told)
     if fault:
         raise InputError(f"{path}: {fault}; {REMEDY}")
@@ -208,7 +216,8 @@ def _fault(told: Any) -> str | None:
         )
     sizes = told.get("sizes")
     if not isinstance(sizes, dict) or not all(
-        type(sizes.get(n)) is int and 1 <= sizes[n] <= most for n, most in MOST.items()
+        type(sizes.get(n)) is int and LEAST.get(n, 1) <= sizes[n] <= most
+        for n, most in MOST.items()
     ):
         return f"has the sizes {sizes}, none of an encoder"
     if sizes["width"] % sizes["heads"]:

@@ -10,6 +10,7 @@ seed of the configuration.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,13 @@ import torch
 from torch import Tensor
 
 from releo_da.config.document import Document
+from releo_da.config.encoded import encoder_at
 from releo_da.config.encoder_checkpoint import digest_of, resume, write_checkpoint
 from releo_da.config.encoder_report import write_training_report
 from releo_da.config.encoder_section import Encoding, encoding
 from releo_da.config.encoder_series import Block
 from releo_da.config.encoder_setting import Setting, batches, looked_at, setting_of
-from releo_da.config.encoder_weights import PACKAGED, write_encoder
+from releo_da.config.encoder_weights import PACKAGED, check_layout, write_encoder
 from releo_da.config.options import Options
 from releo_da.config.run_files import open_run, progress, run_root
 from releo_da.config.sections import section
@@ -40,11 +42,11 @@ from releo_da.sensors import labels
 
 def command(document: Document, options: Options) -> Path:
     """Train an encoder and write its weights; returns their path."""
-    how: Encoding = section(document, "train", encoding)
+    how = sized(document, section(document, "train", encoding))
     seed, device = document.values.get("seed", 0), options.torch_device()
     with one_thread(device.type == "cpu"):
         setting = setting_of(document, how, device)
-        training = started(setting, how, seed, device)
+        training = started(document, setting, how, seed, device)
         resumed = resume(run_root(document, options, "train"), training, document)
         root, log, made = open_run(document, options, "train", seed)
         aside = {s.name: s.validation() for s in setting.streams}
@@ -82,8 +84,25 @@ def command(document: Document, options: Options) -> Path:
     return root / PACKAGED
 
 
-def started(setting: Setting, how: Encoding, seed: int, device: torch.device) -> Training:
-    """A training of which no step is done; its weights are drawn by the seed."""
+def sized(document: Document, how: Encoding) -> Encoding:
+    """How an encoder is trained, with the sizes of the weights that it begins with."""
+    if how.start is None:
+        return how
+    return replace(how, sizes=encoder_at(document, "train.start", how.start).encoder.sizes)
+
+
+def started(
+    document: Document, setting: Setting, how: Encoding, seed: int, device: torch.device
+) -> Training:
+    """A training of which no step is done; its weights are given, or drawn by the seed.
+
+    Raises:
+        InputError: the weights that are given cannot be used, or speak of another state.
+    """
+    if how.start is not None:
+        kept = encoder_at(document, "train.start", how.start)
+        check_layout(kept, setting.layout, "train.start")
+        return begun(kept.encoder.requires_grad_(True).to(device), how.schedule)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         encoder = Encoder(setting.layout.names, **how.sizes)
@@ -102,7 +121,8 @@ def trained(
 ) -> None:
     """Train to the end, with a checkpoint and a line of the log after every look."""
     seed = document.values.get("seed", 0)
-    prior = prior_of(setting.layout.names, blocks[next(iter(blocks))].acquisitions[0].values)
+    like = next(iter(blocks.values())).acquisitions[0].values
+    prior = prior_of(setting.layout.names, like, how.sizes["modes"])
     looks = max(1, (how.schedule.steps - training.step) // how.schedule.every)
     with progress(looks, "train", options.quiet) as tick:
         for look in pretrain(
@@ -129,10 +149,11 @@ def parts_of(setting: Setting, encoder: Encoder) -> Parts:
     place = setting.layout.names.index("lai")
 
     def leaf_area(q: Posterior, levels: Sequence[float]) -> Tensor:
+        q = q.leading(len(setting.layout.names))
         return q.quantiles(levels, setting.layout.anamorphosis.decode)[..., place]
 
     return Parts(
-        lambda tokens, times: in_blocks(encoder, tokens, times).posterior,
+        lambda tokens, times: in_blocks(encoder, tokens, times).joint,
         setting.tokens,
         setting.operator,
         setting.channels,

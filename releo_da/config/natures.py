@@ -27,6 +27,9 @@ from releo_da.types import InputError
 
 Years = Literal["test", "tuning"] | Sequence[int]
 
+LATEST = 60.0
+"""Days by which a table's seasons may be shifted; beyond, they would leave the year."""
+
 
 class Land(NamedTuple):
     """What grows in a twin experiment.
@@ -36,12 +39,17 @@ class Land(NamedTuple):
         field_size: mean width of a field, in pixels.
         discrepancy: relative standard deviation of what the truth's simulator leaves unexplained.
         seed: of the landscape.
+        variety: how much leaves and soils of fields differ beyond their usual (`releo_da.nature.
+            scene`).
+        later: days by which all development comes later than in the table.
     """
 
     seasons: tuple[Growth, ...]
     field_size: float
     discrepancy: float
     seed: int
+    variety: float = 0.0
+    later: float = 0.0
 
 
 def wofost(
@@ -51,6 +59,8 @@ def wofost(
     years: Years = "test",
     field_size: float = 14.0,
     discrepancy: float = 0.05,
+    variety: float = 0.0,
+    later: float = 0.0,
 ) -> Land:
     """Crops of WOFOST under the weather of Wageningen.
 
@@ -63,8 +73,12 @@ def wofost(
         field_size: mean width of a field, in pixels.
         discrepancy: relative standard deviation of reflectance that no setting of a canopy model
             explains.
+        variety: how much more leaves, leaf angles and soils differ from field to field; 1 for as
+            much as the ranges of leaf databases, 0 for the plants of the table.
+        later: days by which the development of all fields comes later than in the table.
     """
-    return _tabled("wofost", calendar, seed, crops, years, field_size, discrepancy)
+    land = _tabled("wofost", calendar, seed, crops, years, field_size, discrepancy)
+    return _varied(land, variety, later)
 
 
 def aquacrop(
@@ -75,6 +89,8 @@ def aquacrop(
     years: Years = "test",
     field_size: float = 14.0,
     discrepancy: float = 0.05,
+    variety: float = 0.0,
+    later: float = 0.0,
 ) -> Land:
     """Crops of AquaCrop under the weather of one of two places.
 
@@ -86,9 +102,12 @@ def aquacrop(
         years: as in `wofost`.
         field_size: as in `wofost`.
         discrepancy: as in `wofost`.
+        variety: as in `wofost`.
+        later: as in `wofost`.
     """
     name = f"aquacrop_{climate}"
-    return _tabled(name, calendar, seed, crops, years, field_size, discrepancy)
+    land = _tabled(name, calendar, seed, crops, years, field_size, discrepancy)
+    return _varied(land, variety, later)
 
 
 def phenology(
@@ -97,6 +116,8 @@ def phenology(
     crops: Sequence[str] = tuple(KINDS),
     field_size: float = 14.0,
     discrepancy: float = 0.05,
+    variety: float = 0.0,
+    later: float = 0.0,
 ) -> Land:
     """Forests, grassland and bare soil.
 
@@ -106,11 +127,13 @@ def phenology(
         crops: which covers.
         field_size: as in `wofost`.
         discrepancy: as in `wofost`.
+        variety: as in `wofost`.
+        later: as in `wofost`.
     """
     _check_named(crops, f"name covers, of {', '.join(KINDS)}")
     _check(field_size, discrepancy)
     seasons = tuple(covers(tuple(crops), (year,), seed=seed) for year in calendar)
-    return Land(seasons, field_size, discrepancy, seed)
+    return _varied(Land(seasons, field_size, discrepancy, seed), variety, later)
 
 
 NATURES = Registry(
@@ -171,6 +194,15 @@ def _unknown(name: str, missing: Sequence[str], have: Sequence[str]) -> str:
         f"beside crops {', '.join(KINDS)}"
         + (f"; {' and '.join(elsewhere)} would have it" if elsewhere else "")
     )
+
+
+def _varied(land: Land, variety: float, later: float) -> Land:
+    """A land whose fields differ more, or develop later."""
+    if not 0.0 <= variety < math.inf:
+        raise InputError(f"variety is {variety}; give 0 or a positive number")
+    if not abs(later) <= LATEST:
+        raise InputError(f"later is {later}; give -{LATEST:g} to {LATEST:g} days")
+    return land._replace(variety=variety, later=later)
 
 
 def _check_named(crops: Sequence[str], remedy: str) -> None:
@@ -260,7 +292,9 @@ def truth_of(
 
     def states(times: Sequence[float], pixels: Tensor) -> dict[float, Tensor]:
         row, column = places(pixels.cpu().numpy(), shape)
-        here = scene.ground(land.seed, land.seasons, row, column, land.field_size)
+        here = scene.ground(
+            land.seed, land.seasons, row, column, land.field_size, land.variety, land.later
+        )
         found = {}
         for time in times:
             values = scene.states(land.seed, land.seasons, here, time, land.discrepancy)

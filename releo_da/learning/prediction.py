@@ -5,7 +5,7 @@ date, q(z_t) = N(m_t, L_t L_t'). What it was not shown is predicted through the 
 H and judged by the likelihood of the forecast ensemble that this makes, as in a filter:
 
     loss = mean over hidden [ - log N(y; mean H(z), cov H(z) + R) + beta KL(q || N(0, C)) ]
-           - known  mean log q(z_t)                  where a series has latents that are known
+           - known  mean log q(z_t)                  of the coordinates of z_t that are known
 
     z_i = m + L u_i,    u [V + 1, V] a rotated simplex: zero mean, unit covariance, exactly
 
@@ -16,7 +16,16 @@ right and leave the spread at what one more observation would give, and of shown
 likelihood above would copy their noise. So hidden values are scored, and nothing else. What H does
 not see is held by the divergence from the prior N(0, C), whose weight beta is small. Draws of one's
 own forecaster have latents that are known; their density (Papamakarios and Murray 2016) makes q
-the posterior under that prior also at dates that were seen.
+the posterior under that prior also at dates that were seen. Of a simulation by other models some
+coordinates mean the same, such as leaf area: the density is then that of the marginal of q.
+
+z may hold more than the state. With the modes of a discrepancy behind it, H is the physical model
+times what no state of it explains (`releo_da.representation.discrepancy`), slow and alike in
+neighbouring channels, and only what is neither is left to R. The modes have to be coordinates of q:
+a covariance of theirs added to R would take for independent of z what the data cannot tell from it,
+and a proper score would then want q narrower, not wider. The leading
+block of q is then the posterior of the state whatever the discrepancy is; for a linear H the
+optimum is the Gaussian conditional under the prior N(0, diag(C, I)), as is tested.
 
 The simplex has as many points as are needed for moments of second order, so a step has V + 1
 canopies per pixel and date, and a linear operator is predicted without noise of sampling. The
@@ -74,7 +83,8 @@ class Batch(NamedTuple):
             infinite error elsewhere.
         statics: what does not change at a pixel, as the encoder takes it; None where nothing of
             it is known.
-        latents: ``[pixel, date, variable]`` where they are known, else None.
+        latents: ``[pixel, date, variable]`` where any are known, else None; NaN in columns of
+            variables that are not.
     """
 
     tokens: Any
@@ -90,7 +100,7 @@ class Loss(NamedTuple):
     Attributes:
         prediction: minus the log-likelihood of the hidden values, per value.
         divergence: of the posterior from the prior, per pixel and date with something hidden.
-        known: minus the log-density of known latents per variable; 0 without any.
+        known: minus the log-density of known latents per known variable; 0 without any.
     """
 
     prediction: Tensor
@@ -153,8 +163,28 @@ def loss_of(
     divergence = (q.kl(prior) * asked).sum() / asked.sum().clamp_min(1.0)
     known = z.new_zeros(())
     if batch.latents is not None:
-        known = -q.log_prob(batch.latents).mean() / batch.latents.shape[-1]
+        known = -known_density(q, batch.latents)
     return Loss(total / max(values, 1), divergence, known)
+
+
+def known_density(q: Normal, latents: Tensor) -> Tensor:
+    """Mean log-density of known latents per known variable, a scalar.
+
+    Args:
+        q: the posterior.
+        latents: ``[pixel, date, variable]``, NaN in columns that are not known; the density is of
+            the marginal of the others.
+    """
+    told = torch.isfinite(latents).flatten(0, -2).all(0)
+    if bool(told.all()):
+        return q.log_prob(latents).mean() / latents.shape[-1]
+    index = told.nonzero()[:, 0]
+    rows = q.factor[..., index, :]
+    lower = torch.linalg.cholesky(rows @ rows.mT)
+    d = (latents - q.mean)[..., index, None]
+    white = torch.linalg.solve_triangular(lower, d, upper=False)[..., 0]
+    logs = lower.diagonal(dim1=-2, dim2=-1).log() + 0.5 * math.log(2.0 * math.pi)
+    return -(0.5 * white.square() + logs).mean()
 
 
 def _joined(targets: Sequence[Acquisition]) -> Acquisition:

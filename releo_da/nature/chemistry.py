@@ -142,10 +142,11 @@ def leaves_and_soil(
     g, ageing = green / np.maximum(lai, 1e-9), np.maximum(stage - 1.0, 0.0)
     cab = nitrogen * plant["cab"] * activity(stage)
     water = turgor * plant["water"] * (1.0 - 0.15 * ageing) * (0.75 + 0.25 * np.sqrt(w))
-    lidfa = plant["upright"] + plant["droop"] * stage
+    steepest = 1.0 - np.abs(plant["bimodal"])  # beyond, there is no such distribution
+    lidfa = np.clip(plant["upright"] + plant["droop"] * stage, -steepest, steepest)
     moisture = AIR_DRY + (SATURATED - AIR_DRY) * w
     return {
-        "n": plant["structure"] + 0.15 * ageing + 0.3 * (1.0 - g),
+        "n": np.maximum(plant["structure"] + 0.15 * ageing + 0.3 * (1.0 - g), 1.0),
         "cab": g * cab + 3.0 * (1.0 - g),
         "car": g * (0.15 * cab + 3.5) + 2.0 * (1.0 - g),
         "ant": np.zeros_like(g),

@@ -9,7 +9,12 @@ water and brightness of the soil vary smoothly from pixel to pixel:
 
     lai(pixel, t) = vigour(pixel) lai_cohort(t - shift(pixel)),     vigour = exp(0.12 g1), ...
 
-with g random fields of unit variance (`releo_da.nature.random_fields`). A season is a calendar
+with g random fields of unit variance (`releo_da.nature.random_fields`). With a ``variety`` v the
+plants of a field differ from those of the table as well, and soils more,
+
+    upright + 0.2 v n1, structure exp(0.1 v n2), dry exp(0.25 v n3), brown exp(0.2 v n4), ...
+
+so that v = 1 spans about what leaf databases do, and a land of v = 2 has odd ones. A season is a calendar
 year: at New Year a field changes over to what it drew for the next one. Forests, grassland and bare
 soil (`releo_da.nature.phenology.KINDS`) stay for all seasons; crops rotate among the other fields.
 
@@ -19,7 +24,7 @@ order, and memory does not grow with map or season. Shapes: ``[pixel]``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -42,6 +47,17 @@ LENGTH = 6.0
 SHIFT, VIGOUR, NITROGEN, TURGOR, BRIGHTNESS, OPEN = range(10, 16)
 """Tell the random numbers of a field, and the random fields within it, apart."""
 
+LEAVES = 400
+"""Tells those of its leaves apart."""
+
+SPREAD = {
+    "cab": 0.2, "water": 0.3, "dry": 0.25, "structure": 0.1, "brown": 0.2, "hspot": 0.4,
+}  # fmt: skip
+"""Logarithmic standard deviations of a field's plants at a variety of 1."""
+
+TILT, DARK = 0.2, 0.3
+"""The same of their leaf angles (lidfa, not logarithmic), and of the soil's brightness."""
+
 
 class Ground(NamedTuple):
     """What does not change with time, ``[pixel]`` each.
@@ -55,6 +71,8 @@ class Ground(NamedTuple):
         turgor: factor of leaf water.
         brightness: of the dry soil.
         weeds: their leaf area on open ground.
+        leaves: by which a field's plants differ from the table, by name of `Plant`: ``upright`` is
+            added, the others are factors.
     """
 
     field: Fields
@@ -65,10 +83,17 @@ class Ground(NamedTuple):
     turgor: Array
     brightness: Array
     weeds: Array
+    leaves: Mapping[str, Array] = {}
 
 
 def ground(
-    seed: int, seasons: Sequence[Growth], row: Array, column: Array, size: float = 14.0
+    seed: int,
+    seasons: Sequence[Growth],
+    row: Array,
+    column: Array,
+    size: float = 14.0,
+    variety: float = 0.0,
+    later: float = 0.0,
 ) -> Ground:
     """What grows where.
 
@@ -78,6 +103,8 @@ def ground(
         row: ``[pixel]`` in pixels.
         column: ``[pixel]``.
         size: mean width of a field, in pixels.
+        variety: how much leaves and soils of fields differ beyond their usual.
+        later: days by which all of them are later than their cohorts.
 
     Raises:
         InputError: seasons with perennials have other cohorts than the first.
@@ -92,13 +119,24 @@ def ground(
     return Ground(
         plot,
         np.stack(cohorts(seed, seasons, plot)),
-        varied(SHIFT, 3.0, 2.5),
+        later + varied(SHIFT, 3.0, 2.5),
         np.exp(varied(VIGOUR, 0.08, 0.12)),
         np.exp(varied(NITROGEN, 0.10, 0.06)),
         np.exp(varied(TURGOR, 0.08, 0.05)),
-        0.75 * np.exp(varied(BRIGHTNESS, 0.15, 0.08)),
+        0.75 * np.exp(varied(BRIGHTNESS, float(np.hypot(0.15, DARK * variety)), 0.08)),
         WEEDS * np.exp(varied(OPEN, 0.6, 0.3)),
+        leaves(seed, plot, variety) if variety else {},
     )
+
+
+def leaves(seed: int, plot: Fields, variety: float) -> dict[str, Array]:
+    """By which the plants of each field differ from the table, ``[pixel]`` by name of `Plant`."""
+
+    def drawn(k: int) -> Array:
+        return variety * normal(seed, plot.row, plot.column, LEAVES + k)
+
+    found = {name: np.exp(s * drawn(k)) for k, (name, s) in enumerate(SPREAD.items())}
+    return found | {"upright": TILT * drawn(len(SPREAD))}
 
 
 def cohorts(seed: int, seasons: Sequence[Growth], plot: Fields) -> list[Whole]:
@@ -156,6 +194,8 @@ def variables(seasons: Sequence[Growth], here: Ground, time: float) -> Array:
     names, index = np.unique(crop, return_inverse=True)
     table = np.array([PLANTS[name] for name in names])[index]
     plant = dict(zip(Plant._fields, table.T, strict=True))
+    for name, own in here.leaves.items():
+        plant[name] = plant[name] + own if name == "upright" else plant[name] * own
     found = leaves_and_soil(grown, plant, here.nitrogen, here.turgor, here.brightness, here.weeds)
     return np.stack([found[name] for name in VARIABLES], -1)
 

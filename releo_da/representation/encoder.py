@@ -7,7 +7,9 @@ r"""The encoder: an irregular series of any sensors becomes a posterior of the s
 
 a, b, e, o are smooth functions of wavelength and width, so channels of a sensor that was never
 trained on are read as what lies between those that were. G is the factor of the prior, N(0, G G'),
-of `releo_da.state.prior`. The evidence g = W / (1 + W), with W the weight that attention has found,
+of `releo_da.state.prior`; behind the V coordinates of the state come the K modes of the discrepancy
+(`releo_da.representation.discrepancy`), independent under the prior. F is lower triangular, so its
+leading block is the factor of the state alone. The evidence g = W / (1 + W), with W the weight that attention has found,
 is 0 where nothing was seen, and then the posterior is the prior, to the last bit; it goes to 0
 where all that was seen is long ago. The last layer starts at 0: training starts from the prior.
 
@@ -16,7 +18,7 @@ which others are asked for. Everything else about order, duplicates, masks and b
 well: `releo_da.representation.tokens`, `.attention`, and `in_blocks`.
 
 Cost: linear in pixels; per pixel A C D for channels, A D^2 and T D^2 for layers, T A D to attend.
-With the default width 2.3 ms of a core for 100 acquisitions and 70 dates, 131,000 parameters.
+With the default width 2.3 ms of a core for 100 acquisitions and 70 dates, 135,000 parameters.
 
 References: Garnelo et al. (2018), Conditional neural processes, ICML (encoding of sets, any query);
 Kingma and Welling (2014), Auto-encoding variational Bayes, ICLR (amortised posterior).
@@ -62,15 +64,22 @@ class Encoded(NamedTuple):
     """What the encoder says of pixels at dates.
 
     Attributes:
-        posterior: of the coordinates, mean ``[P, T, V]``.
+        joint: of the coordinates and the modes of the discrepancy, mean ``[P, T, V + K]``.
         embedding: ``[P, T, D]``, the vector that the posterior is read from, times the evidence; 0
             where nothing was seen.
         evidence: ``[P, T]`` from 0, nothing, to 1.
+        variables: V.
     """
 
-    posterior: Posterior
+    joint: Posterior
     embedding: Tensor
     evidence: Tensor
+    variables: int
+
+    @property
+    def posterior(self) -> Posterior:
+        """Of the coordinates of the state alone, mean ``[P, T, V]``."""
+        return self.joint.leading(self.variables)
 
 
 class Encodes(Protocol):
@@ -114,6 +123,7 @@ class Encoder(nn.Module):
         heads: of attention.
         layers: of attention.
         waves: width of the network of wavelengths.
+        modes: K, of the discrepancy.
     """
 
     prior_factor: Tensor
@@ -125,11 +135,14 @@ class Encoder(nn.Module):
         heads: int = 4,
         layers: int = 2,
         waves: int = 48,
+        modes: int = 5,
     ) -> None:
         super().__init__()
         self.names = tuple(names)
-        self.sizes = {"width": width, "heads": heads, "layers": layers, "waves": waves}
-        size = len(self.names)
+        self.sizes = {
+            "width": width, "heads": heads, "layers": layers, "waves": waves, "modes": modes
+        }  # fmt: skip
+        size = len(self.names) + modes
         self.wave_in = nn.Linear(WAVE_SIZE, waves)
         self.wave_out = nn.Linear(waves, 4 * width)
         self.geometry = nn.Linear(ANGLE_SIZE, width, bias=False)
@@ -147,11 +160,11 @@ class Encoder(nn.Module):
         self.head = nn.Linear(width, size + size * (size + 1) // 2)
         for parameter in (self.head.weight, self.head.bias, self.place.weight):
             nn.init.zeros_(parameter)  # a field that training never knew says nothing later
-        factor = prior_of(self.names).factor.to(torch.get_default_dtype())
+        factor = prior_of(self.names, modes=modes).factor.to(torch.get_default_dtype())
         self.register_buffer("prior_factor", factor, persistent=False)
 
     def forward(self, tokens: Tokens, times: Tensor, statics: Tensor | None = None) -> Posterior:
-        """The posterior at some dates.
+        """The posterior of state and discrepancy at some dates.
 
         Args:
             tokens: of P pixels.
@@ -159,9 +172,9 @@ class Encoder(nn.Module):
             statics: ``[P, S]`` of `releo_da.representation.statics`; None where none are known.
 
         Returns:
-            Mean ``[P, T, V]`` and factor ``[P, T, V, V]``.
+            Mean ``[P, T, V + K]`` and factor ``[P, T, V + K, V + K]``.
         """
-        return self.encode(tokens, times, statics).posterior
+        return self.encode(tokens, times, statics).joint
 
     def encode(self, tokens: Tokens, times: Tensor, statics: Tensor | None = None) -> Encoded:
         """Posterior, embedding and evidence at some dates; arguments as of `forward`."""
@@ -182,6 +195,7 @@ class Encoder(nn.Module):
             self._posterior(self.head(silu(self.hidden(x))), evidence),
             x * evidence[..., None],
             evidence,
+            len(self.names),
         )
 
     def acquisitions(self, tokens: Tokens) -> Tensor:
@@ -216,8 +230,8 @@ class Encoder(nn.Module):
         return _doubled(layer, features).to(like)
 
     def _posterior(self, raw: Tensor, evidence: Tensor) -> Posterior:
-        """The posterior that the head means, ``raw [P, T, V + V (V + 1) / 2]``."""
-        size = len(self.names)
+        """The posterior that the head means, ``raw [P, T, S + S (S + 1) / 2]``, S = V + K."""
+        size = self.prior_factor.shape[-1]
         mean, scales, rest = raw.split([size, size, size * (size - 1) // 2], -1)
         g = evidence[..., None]
         scales = NARROWEST * torch.tanh(scales / NARROWEST)
@@ -245,9 +259,9 @@ def in_blocks(
         encoder.encode(tokens.of(rows), times, None if statics is None else statics[rows])
         for rows in rows_of(len(tokens.value), tokens.value.device)
     ]
-    tensors = [(*part.posterior, part.embedding, part.evidence) for part in parts]
+    tensors = [(*part.joint, part.embedding, part.evidence) for part in parts]
     joined = [torch.cat(same)[: len(tokens.value)] for same in zip(*tensors, strict=True)]
-    return Encoded(Posterior(joined[0], joined[1]), joined[2], joined[3])
+    return Encoded(Posterior(joined[0], joined[1]), joined[2], joined[3], len(encoder.names))
 
 
 def rows_of(pixels: int, device: torch.device | str = "cpu") -> list[Tensor]:

@@ -50,6 +50,10 @@ class Posterior(NamedTuple):
     mean: Tensor
     factor: Tensor
 
+    def leading(self, number: int) -> Posterior:
+        """The distribution of the first coordinates, whatever the others are."""
+        return Posterior(self.mean[..., :number], self.factor[..., :number, :number])
+
     @property
     def covariance(self) -> Tensor:
         """F F', ``[..., V, V]``."""
@@ -119,14 +123,16 @@ class Posterior(NamedTuple):
         return decode(self.mean + standard.reshape(shape) * self.spread)
 
 
-def prior_of(names: Sequence[str], like: Tensor | None = None) -> Posterior:
+def prior_of(names: Sequence[str], like: Tensor | None = None, modes: int = 0) -> Posterior:
     """The prior of the state, N(0, C) of all places and dates: mean ``[V]``, factor ``[V, V]``.
 
     Args:
         names: of the variables.
         like: a tensor whose dtype and device it takes; float64 without one.
+        modes: of a discrepancy, coordinates behind those of the variables, independent.
     """
     factor = torch.linalg.cholesky(correlation(tuple(names)))
+    factor = torch.block_diag(factor, torch.eye(modes, dtype=factor.dtype))
     factor = factor if like is None else factor.to(like)
     return Posterior(factor.new_zeros(len(factor)), factor)
 
