@@ -46,6 +46,7 @@ PER_DEGREE, PER_METRE = 4.0, 4.0 / 122.0
 SCATTER = 7.0
 """Standard deviation (days) of what neither latitude nor height says of a season."""
 
+
 def checked(vary: Any, where: str) -> dict[str, tuple[float, float]]:
     """The ranges of an entry.
 
@@ -54,7 +55,9 @@ def checked(vary: Any, where: str) -> dict[str, tuple[float, float]]:
     """
     known = (*PLACES, *RANGES, "satellites")
     if not isinstance(vary, Mapping) or not set(vary) <= set(known):
-        raise InputError(f"{where}: wants {{name: [least, most]}} of {', '.join(known)}, got {vary}")
+        raise InputError(
+            f"{where}: wants {{name: [least, most]}} of {', '.join(known)}, got {vary}"
+        )
     found = {}
     for name, given in vary.items():
         pair = list(given) if isinstance(given, list | tuple) else []

@@ -14,9 +14,10 @@ plants of a field differ from those of the table as well, and soils more,
 
     upright + 0.2 v n1, structure exp(0.1 v n2), dry exp(0.25 v n3), brown exp(0.2 v n4), ...
 
-so that v = 1 spans about what leaf databases do, and a land of v = 2 has odd ones. A season is a calendar
-year: at New Year a field changes over to what it drew for the next one. Forests, grassland and bare
-soil (`releo_da.nature.phenology.KINDS`) stay for all seasons; crops rotate among the other fields.
+so that v = 1 spans about what leaf databases do, and a land of v = 2 has odd ones. A season is a
+calendar year: at New Year a field changes over to what it drew for the next one. Forests, grassland
+and bare soil (`releo_da.nature.phenology.KINDS`) stay for all seasons; crops rotate among the other
+fields.
 
 Everything is a function of seed, row, column and time: a pixel can be asked for alone, in any
 order, and memory does not grow with map or season. Shapes: ``[pixel]``.

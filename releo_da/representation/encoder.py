@@ -9,9 +9,10 @@ a, b, e, o are smooth functions of wavelength and width, so channels of a sensor
 trained on are read as what lies between those that were. G is the factor of the prior, N(0, G G'),
 of `releo_da.state.prior`; behind the V coordinates of the state come the K modes of the discrepancy
 (`releo_da.representation.discrepancy`), independent under the prior. F is lower triangular, so its
-leading block is the factor of the state alone. The evidence g = W / (1 + W), with W the weight that attention has found,
-is 0 where nothing was seen, and then the posterior is the prior, to the last bit; it goes to 0
-where all that was seen is long ago. The last layer starts at 0: training starts from the prior.
+leading block is the factor of the state alone. The evidence g = W / (1 + W), with W the weight that
+attention has found, is 0 where nothing was seen, and then the posterior is the prior, to the last
+bit; it goes to 0 where all that was seen is long ago. The last layer starts at 0: training starts
+from the prior.
 
 A query date sees acquisitions and no other query, so what is said of a date does not depend on
 which others are asked for. Everything else about order, duplicates, masks and blocks is exact as

@@ -51,6 +51,13 @@ def test_gaps_and_latitudes(latitude: float, gap: float, messages: list[str]) ->
             raise ValueError(record["message"])
 
 
+def test_latitudes_that_were_drawn_count() -> None:
+    drawn = {"a": {**PLACES["a"], "vary": {"latitude": [30.0, 62.0]}}}
+    made = {"train": {"days": [60.0, 400.0], "series": drawn}}
+    assert not beyond_training(kept(made), series(70.0, 30.0))
+    assert "30 to 62 north" in beyond_training(kept(made), series(73.0, 30.0))[0]["message"]
+
+
 @pytest.mark.parametrize("made", [{}, {"train": "x"}, {"train": {"series": [1], "days": 3}}])
 def test_weights_that_do_not_tell_are_not_judged(made: dict[str, Any]) -> None:
     assert beyond_training(kept(made), series(-34.0, 900.0)) == []

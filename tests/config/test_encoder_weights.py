@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from releo_da.config.encoder_weights import (
     FORM,
     PACKAGED,
+    PLAIN,
     check_layout,
     encoder_of,
     read_encoder,
@@ -117,6 +118,18 @@ def test_another_file_is_refused(case: str, weights: Path, tmp_path: Path) -> No
         read_encoder(path)
     assert "w.safetensors" in str(error.value)
     assert "releo-da train" in str(error.value)
+
+
+def test_weights_without_a_discrepancy_are_read(tmp_path: Path) -> None:
+    """The form before it: no size of modes, and a posterior of the state alone."""
+    path = tmp_path / "plain.safetensors"
+    plain = Encoder(NAMES, 16, 2, 1, 8, modes=0)
+    write_encoder(path, plain, None, {})
+    with safe_open(path, framework="pt") as file:
+        told = json.loads(file.metadata()["encoder"])
+    del told["sizes"]["modes"]
+    save_file(load_file(path), path, metadata={"encoder": json.dumps({**told, "form": PLAIN})})
+    assert read_encoder(path).encoder.sizes == plain.sizes
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:

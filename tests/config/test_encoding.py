@@ -32,11 +32,13 @@ DRAWS = {
 }
 COVERS = {
     "period": ["2021-04-01", "2021-05-31"],
+    "vary": {"latitude": [44, 52], "haze": [0.0, 0.02], "variety": [0, 1]},
     "source": {"twin": {"nature": {"name": "phenology"}, "pixels": 8, "satellites": [SATELLITE]}},
 }
 SMALL = {
     "target": "encoder", "steps": 6, "every": 2, "warm_up": 2, "validation": 1, "pixels": 8,
     "dates": 4, "days": [30, 60], "reuse": 2, "width": 16, "heads": 2, "layers": 1, "waves": 8,
+    "modes": 3, "truth": ["lai"],
 }  # fmt: skip
 
 
@@ -95,6 +97,51 @@ def test_a_training_leaves_weights_scores_and_a_report_and_resumes_to_the_same_b
         assert (folder / "cut" / name).read_bytes() == (folder / "whole" / name).read_bytes(), name
 
 
+def test_what_is_known_of_a_series_and_its_place(folder: Path) -> None:
+    """Draws know state and discrepancy, lands what is asked for; the discrepancy is seen."""
+    document = load(folder / "c.yaml")
+    how = section(document, "train", encoding_options)
+    setting = setting_of(document, how, torch.device("cpu"))
+    names = setting.layout.names
+    blocks = {s.name: s.training(0) for s in setting.streams}
+    draws, covers = (blocks[name].seen for name in ("draws", "covers"))
+    assert draws.latents is not None and covers.latents is not None
+    whole = torch.stack(list(draws.latents), 1)
+    assert whole.shape == (8, len(draws.acquisitions), len(names) + 3)
+    assert bool(whole.isfinite().all())
+    explained = {True: 0.0, False: 0.0}
+    for with_modes in explained:
+        for k, a in enumerate(draws.acquisitions):
+            z = draws.latents[k][:, None, : None if with_modes else len(names)]
+            error = (setting.operator(z, a)[:, 0] - a.values)[a.seen]
+            explained[with_modes] += float(error.square().sum())
+    assert explained[True] < 0.7 * explained[False]
+
+    area = torch.stack(list(covers.latents), 1)
+    assert area.isfinite().any(0).any(0).nonzero().flatten().tolist() == [names.index("lai")]
+    decoded = setting.layout.anamorphosis.decode(area[..., : len(names)])[..., names.index("lai")]
+    torch.testing.assert_close(
+        decoded, blocks["covers"].truth["lai"].T.float(), rtol=1e-3, atol=1e-3
+    )
+    assert set(covers.place) == {"latitude"} and not draws.place
+    other = setting.streams[1].training(1).seen
+    assert other.place["latitude"][0] != covers.place["latitude"][0]
+    assert not torch.equal(other.acquisitions[0].angles, covers.acquisitions[0].angles)
+
+
+def test_a_training_goes_on_from_weights_of_their_own_sizes(folder: Path, tmp_path: Path) -> None:
+    """One step at no rate changes nothing of what it began with."""
+    given = folder / "whole" / "encoder.safetensors"
+    (tmp_path / "given.safetensors").write_bytes(given.read_bytes())
+    told = {"start": "given.safetensors", "learning_rate": 1e-12, "steps": 1, "width": 64}
+    config = configured(tmp_path, **told)
+    encoding.command(load(config), Options(out=tmp_path / "run", quiet=True))
+    before, after = (read_encoder(p) for p in (given, tmp_path / "run" / "encoder.safetensors"))
+    assert after.encoder.sizes == before.encoder.sizes
+    for name, tensor in before.encoder.state_dict().items():
+        torch.testing.assert_close(after.encoder.state_dict()[name], tensor, rtol=0.0, atol=1e-9)
+
+
 def test_a_checkpoint_of_another_configuration_is_refused(
     folder: Path, tmp_path: Path, releo: Run
 ) -> None:
@@ -111,14 +158,17 @@ def test_series_of_files_are_trained_on(workplace: Workplace, releo: Run, tmp_pa
         for key in ("score", "smooth", "members"):
             values.pop(key, None)
         values["observe"] = "emulator"
-        values["train"] = {**SMALL, "steps": 2, "every": 1}
+        entry = {key: values[key] for key in ("source", "period") if key in values}
+        values["train"] = {**SMALL, "steps": 2, "every": 1, "test": {"source": entry}}
 
     eight = workplace(lambda d: xr.concat([d] * 2, "point"), configure)
     status, _, said = releo("train", eight, "--out", "run", "--quiet")
     assert status == 0, said
     told = json.loads((tmp_path / "run" / "train.json").read_text())
-    assert set(told["scores"]) == {"validation source"}
+    assert set(told["scores"]) == {"validation source", "test source"}
     assert "lai" not in told["scores"]["validation source"]  # nobody knows the truth
+    seen = {k: v["channels"]["encoder"]["n"] for k, v in told["scores"].items()}
+    assert seen["test source"] > 4 * seen["validation source"]  # all pixels, not every eighth
     status, _, said = releo("train", workplace(configure=configure), "--out", "few", "--quiet")
     assert status == 2 and "too few" in said
 
@@ -135,6 +185,13 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "unknown": ({"hiding": {"clouds": 0.5}}, "train.hiding.clouds"),
     "window": ({"days": [90, 30]}, "train.days"),
     "steps": ({"steps": 0}, "train.steps"),
+    "modes": ({"modes": -1}, "train.modes"),
+    "truth": ({"truth": ["tea"]}, "train.truth: 'tea'"),
+    "told": ({"told": [2.0, 0.5]}, "train.told"),
+    "variety": ({"series": {"a": {**COVERS, "vary": {"haze": 1}}}}, "a.vary.haze"),
+    "a land that cannot be": (
+        {"series": {"a": {**COVERS, "vary": {"discrepancy": [2, 3]}}}}, "discrepancy"
+    ),
     "channels": (
         {"series": {"a": DRAWS, "b": {**DRAWS, "source": {"twin": {"truth": "mean_reverting",
          "pixels": 4, "satellites": [{"sensor": "sentinel2a", "every_days": 6}]}}}}},

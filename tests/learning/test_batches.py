@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import pytest
 import torch
+from torch import Tensor
 
 from releo_da.learning.batches import Cut, Seen, cut
 from releo_da.learning.hiding import Hiding
@@ -82,3 +84,38 @@ def test_a_window_in_a_gap_becomes_the_whole_series() -> None:
     )
     assert len(batch.tokens) in (1, 2) and batch.latents is None
     assert len(batch.targets[0].values) == PIXELS
+
+
+def test_errors_are_told_larger_or_smaller_than_they_are_judged() -> None:
+    factors = []
+    for seed in range(12):
+        batch = made(seed, told=(0.5, 2.0))
+        told = torch.cat([a.error[a.seen] for a in batch.tokens])
+        assert float(told.max() - told.min()) < 1e-6
+        judged = torch.cat([a.error[a.seen] for a in batch.targets])
+        assert torch.equal(judged, torch.full_like(judged, 0.1))
+        factors.append(float(told[0]) / 0.1)
+    assert 0.5 <= min(factors) < 0.9 and 1.2 < max(factors) <= 2.0
+    assert float(made(0, told=(1.0, 1.0)).tokens[0].error.min()) == pytest.approx(0.1)
+
+
+def test_fields_of_a_place_are_unknown_to_some_pixels() -> None:
+    north = torch.arange(float(PIXELS))
+
+    def statics(pixels: int, fields: Mapping[str, Tensor], like: Tensor) -> Tensor:
+        assert pixels == 4 and set(fields) == {"latitude"}
+        return fields["latitude"]
+
+    known = 0
+    for seed in range(12):
+        source = torch.Generator().manual_seed(seed)
+        how = Cut(4, 5, (50.0, 120.0))
+        seen = series()._replace(place={"latitude": north})
+        batch = cut(seen, how, Hiding(), lambda a: list(a), source, statics)
+        shown = batch.statics.isfinite()
+        both = [a.values[:, 0] for a in (*batch.tokens, *batch.targets)]
+        pixel = torch.stack(both).max(0).values // 100
+        assert torch.equal(batch.statics[shown], pixel[shown])
+        known += int(shown.sum())
+    assert 10 < known < 38
+    assert made(0).statics is None

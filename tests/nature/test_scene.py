@@ -139,3 +139,27 @@ def test_output_variables_of_the_truth(season: Growth, here: scene.Ground) -> No
     lush = found["lai"] > 3.0
     assert found["ndvi"][lush].min() > 0.6
     assert found["fapar"][lush].min() > 0.7
+
+
+def test_a_land_that_comes_later_is_the_land_of_so_many_days_before(season: Growth) -> None:
+    """In all that follows development; what moisture does, which follows the rain, apart."""
+    usual, late = (scene.ground(3, [season], ROWS, COLUMNS, 8.0, later=d) for d in (0.0, 12.0))
+    rows = [VARIABLES.index(name) for name in ("lai", "cab", "lidfa", "n")]
+    then = scene.variables([season], late, JUNE)[:, rows]
+    before = scene.variables([season], usual, JUNE - 12.0)[:, rows]
+    np.testing.assert_allclose(then, before, rtol=1e-9)
+    assert not np.allclose(then, scene.variables([season], usual, JUNE)[:, rows])
+
+
+def test_variety_makes_fields_differ_and_leaves_what_grows_alone(season: Growth) -> None:
+    found = {}
+    for v in (0.0, 1.0, 3.0):
+        here = scene.ground(3, [season], 100.0 * np.arange(400.0), np.zeros(400), variety=v)
+        values = scene.variables([season], here, JUNE)
+        found[v] = dict(zip(VARIABLES, values.T, strict=True))
+        limit = 1.0 - np.abs(found[v]["lidfb"])
+        assert (np.abs(found[v]["lidfa"]) <= limit + 1e-12).all() and (found[v]["n"] >= 1.0).all()
+    assert all(np.array_equal(found[v]["lai"], found[0.0]["lai"]) for v in found)
+    for name in ("cw", "cm", "rsoil", "lidfa"):
+        spread = [found[v][name].std() for v in (0.0, 1.0, 3.0)]
+        assert spread[0] < spread[1] < spread[2], name

@@ -45,7 +45,7 @@ def drawn(seed: int = 1, dtype: torch.dtype = torch.float32, width: int = 64) ->
         for layer in (encoder.hidden, encoder.head):
             layer.weight.copy_(0.3 * torch.randn_like(layer.weight))
     encoder = encoder.to(dtype)
-    return encoder.requires_grad_(False)
+    return encoder.requires_grad_(False).eval()
 
 
 def asked(number: int = 9) -> torch.Tensor:

@@ -20,8 +20,8 @@ from .series import BANDS, NAMES, asked, drawn, series
 def equal(one: Encoded, other: Encoded) -> bool:
     """To the last bit."""
     pairs = zip(
-        (*one.posterior, one.embedding, one.evidence),
-        (*other.posterior, other.embedding, other.evidence),
+        (*one.joint, one.embedding, one.evidence),
+        (*other.joint, other.embedding, other.evidence),
         strict=True,
     )
     return all(torch.equal(a, b) for a, b in pairs)
@@ -116,6 +116,13 @@ def test_a_date_does_not_depend_on_the_others(
         assert torch.equal(few.posterior.factor, encoded.posterior.factor[:, chosen])
 
 
+def test_training_and_use_agree_up_to_rounding(given: list[Acquisition]) -> None:
+    encoder, tokens = drawn(), tokens_of(given, BANDS)
+    used, trained = encoder.eval()(tokens, asked()), encoder.train()(tokens, asked())
+    torch.testing.assert_close(trained.mean, used.mean, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(trained.factor, used.factor, rtol=1e-4, atol=1e-5)
+
+
 def test_nothing_seen_gives_the_prior(encoder: Encoder, given: list[Acquisition]) -> None:
     """To the last bit, with acquisitions that saw nothing and without any."""
     clouded = [hidden(a, [*range(a.values.shape[1])]) for a in given]
@@ -125,6 +132,8 @@ def test_nothing_seen_gives_the_prior(encoder: Encoder, given: list[Acquisition]
         prior = prior_of(NAMES, given[0].values)
         assert torch.equal(found.posterior.mean, prior.mean.expand(70, 9, -1))
         assert torch.equal(found.posterior.factor, prior.factor.expand(70, 9, -1, -1))
+        joint = prior_of(NAMES, given[0].values, 5)
+        assert torch.equal(found.joint.factor, joint.factor.expand(70, 9, -1, -1))
         assert not found.embedding.any()
         assert not found.evidence.any()
 
@@ -163,7 +172,7 @@ def test_the_year_does_not_enter_but_the_season_does(
 def test_starts_from_the_prior(given: list[Acquisition]) -> None:
     found = Encoder(NAMES)(tokens_of(given, BANDS), asked())
     assert not found.mean.any()
-    wanted = prior_of(NAMES, found.mean).factor.expand(found.factor.shape)
+    wanted = prior_of(NAMES, found.mean, 5).factor.expand(found.factor.shape)
     torch.testing.assert_close(found.factor, wanted)
 
 
@@ -219,12 +228,22 @@ def test_gradients_are_finite_for_any_values() -> None:
     given[1] = given[1]._replace(values=odd.expand(8, 5), error=torch.full((8, 5), 1e-9))
     given[2] = hidden(given[2], [*range(5)])
     posterior = encoder(tokens_of(given, BANDS), asked())
-    loss = posterior.kl(prior_of(NAMES, posterior.mean)).mean() + posterior.mean.square().mean()
+    loss = posterior.kl(prior_of(NAMES, posterior.mean, 5)).mean() + posterior.mean.square().mean()
     loss.backward()
     for name, parameter in encoder.named_parameters():
         assert parameter.grad is not None, name
         assert bool(parameter.grad.isfinite().all()), name
         assert bool(parameter.grad.any()) or "place" in name, name
+
+
+def test_the_state_alone_is_the_marginal_of_state_and_discrepancy(encoded: Encoded) -> None:
+    """Whatever the modes are: mean and covariance of the state are those of the joint law."""
+    assert encoded.joint.mean.shape[-1] == len(NAMES) + 5
+    part = encoded.joint.covariance[..., : len(NAMES), : len(NAMES)]
+    torch.testing.assert_close(encoded.posterior.covariance, part)
+    assert torch.equal(encoded.posterior.mean, encoded.joint.mean[..., : len(NAMES)])
+    across = encoded.joint.covariance[..., len(NAMES) :, : len(NAMES)]
+    assert across.abs().max() > 0.01
 
 
 def test_factor_is_a_factor(encoded: Encoded) -> None:

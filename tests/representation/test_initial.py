@@ -111,7 +111,7 @@ def test_the_start_is_the_posterior_at_the_date_of_pixels_that_were_seen() -> No
     tokens, ids = tokens_of(given, BANDS), torch.arange(70).flip(0) * 2
     start = start_of(encoder, tokens, ids, TIME)
     assert start.pixels.tolist() == sorted(set(range(0, 140, 2)) - {int(ids[3])})
-    posterior = encoder(tokens, torch.tensor([TIME], dtype=DOUBLE))
+    posterior = encoder.encode(tokens, torch.tensor([TIME], dtype=DOUBLE)).posterior
     row = 69 - start.pixels // 2
     torch.testing.assert_close(start.mean, posterior.mean[row, 0])
     torch.testing.assert_close(start.factor, posterior.factor[row, 0])
