@@ -14,7 +14,6 @@ import numpy as np
 import torch
 
 from releo_da.config.document import load
-from releo_da.config.encoded import bands_of
 from releo_da.config.encoder_section import encoding as options
 from releo_da.config.encoder_series import Block
 from releo_da.config.encoder_setting import Setting, setting_of

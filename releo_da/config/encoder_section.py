@@ -76,8 +76,9 @@ def encoding(
     Args:
         target: ``encoder``.
         series: ``{name: {source: .., period: ..}}``, what it is trained on; the configuration's own
-            source unless given. ``forecast`` and ``seed`` may stand beside ``source``, and ``vary``:
-            what is drawn anew for every block of a simulation (`releo_da.config.encoder_variety`).
+            source unless given. ``forecast`` and ``seed`` may stand beside ``source``, and
+            ``vary``: what is drawn anew for every block of a simulation
+            (`releo_da.config.encoder_variety`).
         test: the same, what it is scored on at the end; may ask for test years.
         steps: at most.
         pixels: of a batch.

@@ -124,7 +124,7 @@ def test_what_is_known_of_a_series_and_its_place(folder: Path) -> None:
         decoded, blocks["covers"].truth["lai"].T.float(), rtol=1e-3, atol=1e-3
     )
     assert set(covers.place) == {"latitude"} and not draws.place
-    other = setting.streams[1].training(1).seen
+    other = next(s for s in setting.streams if s.name == "covers").training(1).seen
     assert other.place["latitude"][0] != covers.place["latitude"][0]
     assert not torch.equal(other.acquisitions[0].angles, covers.acquisitions[0].angles)
 
