@@ -42,7 +42,7 @@ def drawn() -> Encoder:
         for parameter in encoder.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
         encoder.head.weight.copy_(0.2 * torch.randn_like(encoder.head.weight))
-    return encoder
+    return encoder.eval()
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def test_statistics_are_those_of_the_posterior(made: Path) -> None:
     series = read_sources(document)
     times = torch.as_tensor(found.time.values.astype("datetime64[s]").astype(float) / 86400.0)
     tokens = tokens_of(series.acquisitions, bands_of(series.channels))
-    posterior = drawn()(tokens, times, covariates(series.pixels, torch.zeros(())))
+    posterior = drawn().encode(tokens, times, covariates(series.pixels, torch.zeros(()))).posterior
     decode = Layout(NAMES).anamorphosis.decode
     k = NAMES.index("lai")
     levels = tuple(found["quantile"].values.tolist())
@@ -167,7 +167,11 @@ def test_the_misfit_is_that_of_the_worst_acquisition_near(made: Path) -> None:
     size = assemble(document, series.channels).layout.size
     dates = torch.tensor([a.time for a in series.acquisitions], dtype=torch.float64)
     tokens = tokens_of(series.acquisitions, bands_of(series.channels))
-    means = drawn()(tokens, dates, covariates(series.pixels, torch.zeros(()))).mean.detach()
+    means = (
+        drawn()
+        .encode(tokens, dates, covariates(series.pixels, torch.zeros(())))
+        .posterior.mean.detach()
+    )
     days = found.time.values.astype("datetime64[s]").astype(float) / 86400.0
     wanted = np.full((len(days), 4), np.nan)
     for n, acquisition in enumerate(series.acquisitions):

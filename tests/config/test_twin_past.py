@@ -82,7 +82,7 @@ def test_the_first_ensemble_is_the_posterior(ready: Prepared) -> None:
     z = model.initial(ready.task.start, ids, 6, noise).ensemble[..., : len(NAMES)]
     tokens = tokens_of(seen, bands_of(ready.ours.model.channels))
     start = torch.tensor([ready.task.start], dtype=torch.float64)
-    mean = ready.past.kept.encoder(tokens, start).mean[:, 0]
+    mean = ready.past.kept.encoder.encode(tokens, start).posterior.mean[:, 0]
     known = tokens.seen.flatten(1).any(1)
     assert known.any()
     torch.testing.assert_close(z.mean(1)[known], mean[known], rtol=0, atol=1e-3)
