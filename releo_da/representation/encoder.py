@@ -69,18 +69,18 @@ class Encoded(NamedTuple):
         embedding: ``[P, T, D]``, the vector that the posterior is read from, times the evidence; 0
             where nothing was seen.
         evidence: ``[P, T]`` from 0, nothing, to 1.
-        variables: V.
+        variables: V; None where there are no modes.
     """
 
     joint: Posterior
     embedding: Tensor
     evidence: Tensor
-    variables: int
+    variables: int | None = None
 
     @property
     def posterior(self) -> Posterior:
         """Of the coordinates of the state alone, mean ``[P, T, V]``."""
-        return self.joint.leading(self.variables)
+        return self.joint if self.variables is None else self.joint.leading(self.variables)
 
 
 class Encodes(Protocol):
@@ -262,7 +262,7 @@ def in_blocks(
     ]
     tensors = [(*part.joint, part.embedding, part.evidence) for part in parts]
     joined = [torch.cat(same)[: len(tokens.value)] for same in zip(*tensors, strict=True)]
-    return Encoded(Posterior(joined[0], joined[1]), joined[2], joined[3], len(encoder.names))
+    return Encoded(Posterior(joined[0], joined[1]), joined[2], joined[3], parts[0].variables)
 
 
 def rows_of(pixels: int, device: torch.device | str = "cpu") -> list[Tensor]:

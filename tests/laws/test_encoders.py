@@ -53,7 +53,7 @@ class Wrong(Encoder):
             "nothing_is_prior": lambda: Posterior(mean + 1.0, factor),
             "gradients_pass": lambda: Posterior(mean * torch.inf, factor),
         }[self.how]()
-        return said._replace(posterior=wrong)
+        return said._replace(joint=wrong, variables=None)
 
     def asked_again(self) -> float:
         """Something that is not the same twice, as if order were kept."""
