@@ -29,11 +29,15 @@ from scipy import stats
 from releo_da.diagnostics.scores import Array
 from releo_da.types import InputError
 
+FEWEST = 5
+"""Innovations per channel that a reference needs."""
+
 TRIM = 0.99
 """Quantile of chi2 beyond which an innovation is left out of its own reference."""
 
-RARE = 0.999
-"""Quantile of chi2 at which the length of an innovation is clipped."""
+RARE = 0.99999
+"""Quantile of chi2 at which the length of an innovation is clipped: with one change in fifty years
+expected, one acquisition five days after the last makes it about as likely as not, and no more."""
 
 ROUNDING = 1e-10
 """Smallest over largest variance below which channels are taken for one."""
@@ -100,15 +104,15 @@ def reference(innovations: Array) -> Reference:
         innovations: ``[date, pixel, channel]``; a pixel counts on dates with all channels.
 
     Raises:
-        InputError: fewer than ten per channel.
+        InputError: fewer than five per channel.
     """
     channels = innovations.shape[-1]
     seen = np.isfinite(innovations).all(-1)
     u = innovations[seen]
-    if len(u) < 10 * channels:
+    if len(u) < FEWEST * channels:
         raise InputError(
             f"change: {len(u)} innovations of {channels} channels in the reference; take a longer "
-            f"period or more pixels, {10 * channels} are needed"
+            f"period or more pixels, {FEWEST * channels} are needed"
         )
     limit = float(stats.chi2.ppf(TRIM, channels))
     taken = stats.chi2.cdf(limit, channels + 2) / TRIM  # of the covariance, by leaving out
@@ -130,7 +134,7 @@ def whitened(innovations: Array, usual: Reference) -> tuple[Array, Array]:
 
 
 def clipped(v: Array) -> Array:
-    """Vectors ``[..., channel]`` no longer than one in a thousand standard normal ones."""
+    """Vectors ``[..., channel]`` no longer than one in 100,000 standard normal ones."""
     longest = np.sqrt(stats.chi2.ppf(RARE, v.shape[-1]))
     length = np.sqrt((v**2).sum(-1, keepdims=True))
     return v * (longest / np.maximum(length, longest))

@@ -80,7 +80,7 @@ def test_innovations_become_white() -> None:
     v, seen = quiet.whitened(u, usual)
     assert quiet.alike(v, seen) == pytest.approx(1.0, abs=0.1)
     assert (v[~seen] == 0).all()
-    assert (v**2).sum(-1).max() <= stats.chi2.ppf(0.999, 3) * 1.0001
+    assert (v**2).sum(-1).max() <= stats.chi2.ppf(quiet.RARE, 3) * 1.0001
 
 
 @pytest.fixture(scope="module", params=[0.4, 0.7])
