@@ -41,7 +41,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from releo_da.diagnostics.quiet import alike, correlations, fresh, reference, whitened
+from releo_da.diagnostics.quiet import alike, clipped, correlations, fresh, reference, whitened
 from releo_da.diagnostics.scores import Array
 from releo_da.types import InputError
 
@@ -120,9 +120,10 @@ def changes(
     for u in innovations.values():
         part, there = whitened(u, reference(u[quiet]))
         v, seen = v + part, seen | there
-    r = max(float(correlations(v[quiet], seen[quiet])[1]), 0.0)
-    e = fresh(v, seen, r)
-    return posterior(e, seen, times, rate, days, Noise(r, alike(e[quiet], seen[quiet])))
+    usual = clipped(v[quiet])
+    r = max(float(correlations(usual, seen[quiet])[1]), 0.0)
+    noise = Noise(r, alike(fresh(usual, seen[quiet], r), seen[quiet]))
+    return posterior(fresh(v, seen, r, noise.alike), seen, times, rate, days, noise)
 
 
 def posterior(

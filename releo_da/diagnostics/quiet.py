@@ -3,8 +3,8 @@ r"""Innovations as white numbers: what they are while nothing happens, and each 
 With u the innovations in their predicted standard deviations, and m and C their mean and covariance
 in years that were quiet (`reference`),
 
-    v_t = clip(C^-1/2 (u_t - m))                       [channel]     `whitened`
-    e_t = clip((v_t - r v_t-1) / sqrt(1 - r^2))        [channel]     `fresh`
+    v_t = C^-1/2 (u_t - m)                                           [channel]   `whitened`
+    e_t = clip((clip(v_t) - r clip(v_t-1)) / sqrt(1 - r^2))          [channel]   `fresh`
 
 Both are standard normal while nothing happens. Innovations of a filter that is not optimal, or
 against forecasts whose targets overlap, are like those before them, by the correlation r of
@@ -13,8 +13,9 @@ however cloudy, says no more than a rare innovation does. The root is the symmet
 channel stays that channel. What likeness is left in e is told by `alike`, 1 + 2 sum_k r_k: how many
 successive ones count as one.
 
-Reference: Bayley and Hammersley (1946), The effective number of independent observations in an
-autocorrelated time series, J. R. Stat. Soc. Suppl. 8, 184-197.
+References: Bayley and Hammersley (1946), The effective number of independent observations in an
+autocorrelated time series, J. R. Stat. Soc. Suppl. 8, 184-197; Geyer (1992), Practical Markov chain
+Monte Carlo, Stat. Sci. 7, 473-483, section 3.3 (the pairs).
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ expected, one acquisition five days after the last makes it about as likely as n
 ROUNDING = 1e-10
 """Smallest over largest variance below which channels are taken for one."""
 
-LAGS = 10
+LAGS = 11
 """Acquisitions over which innovations may be alike."""
 
 
@@ -127,33 +128,35 @@ def reference(innovations: Array) -> Reference:
 
 
 def whitened(innovations: Array, usual: Reference) -> tuple[Array, Array]:
-    """The v above, ``[date, pixel, channel]``, 0 where not seen, and where it was seen."""
+    """C^-1/2 (u - m), ``[date, pixel, channel]``, 0 where not seen, and where it was seen."""
     seen = np.asarray(np.isfinite(innovations).all(-1))
     v = (np.where(seen[..., None], innovations, usual.centre) - usual.centre) @ usual.whiten
-    return clipped(v), seen
+    return v, seen
 
 
-def clipped(v: Array) -> Array:
-    """Vectors ``[..., channel]`` no longer than one in 100,000 standard normal ones."""
-    longest = np.sqrt(stats.chi2.ppf(RARE, v.shape[-1]))
+def clipped(v: Array, alike: float = 1.0) -> Array:
+    """Vectors ``[..., channel]`` no longer than one in 100,000 of variance ``alike``."""
+    longest = np.sqrt(alike * stats.chi2.ppf(RARE, v.shape[-1]))
     length = np.sqrt((v**2).sum(-1, keepdims=True))
     return v * (longest / np.maximum(length, longest))
 
 
-def fresh(v: Array, seen: Array, r: float) -> Array:
+def fresh(v: Array, seen: Array, r: float, alike: float = 1.0) -> Array:
     """The e above, ``[date, pixel, channel]``, 0 where not seen; the first of a pixel is its v.
 
     Args:
         v: ``[date, pixel, channel]``, 0 where not seen.
         seen: ``[date, pixel]`` bool.
         r: correlation of successive values that a pixel saw.
+        alike: how many successive e count as one; one of them then says less, and may be longer.
     """
+    v = clipped(v, alike)
     date = np.arange(len(v))[:, None]
     latest = np.maximum.accumulate(np.where(seen, date, -1), axis=0)
     last = np.concatenate([np.full((1, v.shape[1]), -1), latest[:-1]])
     before = np.take_along_axis(v, np.maximum(last, 0)[..., None], 0)
     e = np.where((last >= 0)[..., None], (v - r * before) / np.sqrt(1.0 - r**2), v)
-    return clipped(e) * seen[..., None]
+    return clipped(e, alike) * seen[..., None]
 
 
 def correlations(v: Array, seen: Array) -> Array:
@@ -176,13 +179,19 @@ def correlations(v: Array, seen: Array) -> Array:
 
 
 def alike(v: Array, seen: Array) -> float:
-    """Successive values of a pixel that count as one: 1 + 2 sum of correlations, 1 or more.
+    """Successive values of a pixel that count as one: 1 + 2 sum_k r_k, 1 or more.
 
-    Up to the first lag with a correlation below 0; arguments as of `correlations`.
+    Lags are taken in pairs, r_0 + r_1, r_2 + r_3, ..., up to the first sum that is not positive:
+    what is new in each value may differ from the one before it and be like those further back.
+
+    Args:
+        v: ``[date, pixel, channel]``, as of `correlations`.
+        seen: ``[date, pixel]`` bool.
     """
-    r = correlations(v, seen)[1:]
-    ends = np.flatnonzero(r <= 0.0)
-    return float(1.0 + 2.0 * r[: ends[0] if len(ends) else None].sum())
+    r = correlations(v, seen)
+    pairs = r[: len(r) // 2 * 2].reshape(-1, 2).sum(-1)
+    ends = np.flatnonzero(pairs <= 0.0)
+    return float(max(2.0 * pairs[: ends[0] if len(ends) else None].sum() - 1.0, 1.0))
 
 
 def _inverse_root(covariance: Array) -> Array:

@@ -78,6 +78,7 @@ def test_innovations_become_white() -> None:
     assert usual.centre == pytest.approx(np.array([0.5, -1.0, 2.0]), abs=0.08)
     assert usual.whiten @ mix @ mix.T @ usual.whiten == pytest.approx(np.eye(3), abs=0.06)
     v, seen = quiet.whitened(u, usual)
+    v = quiet.clipped(v)
     assert quiet.alike(v, seen) == pytest.approx(1.0, abs=0.1)
     assert (v[~seen] == 0).all()
     assert (v**2).sum(-1).max() <= stats.chi2.ppf(quiet.RARE, 3) * 1.0001
@@ -108,6 +109,20 @@ def test_likeness_is_that_of_an_autoregression(autoregression: tuple) -> None:
     assert quiet.fresh(v, seen, r)[6, 0] == pytest.approx(
         (v[6, 0] - r * v[4, 0]) / (1 - r**2) ** 0.5
     )
+
+
+def test_likeness_of_a_slow_part_under_noise() -> None:
+    """What is new is unlike the last value and like those before: sums grow as `alike` says."""
+    rng = np.random.default_rng(15)
+    slow = np.empty((300, 400, 1))
+    slow[0] = rng.normal(size=(400, 1))
+    for k in range(1, 300):
+        slow[k] = 0.8 * slow[k - 1] + 0.6 * rng.normal(size=(400, 1))
+    v = np.sqrt(0.4) * slow + np.sqrt(0.6) * rng.normal(size=slow.shape)
+    seen = np.ones(v.shape[:2], bool)
+    e = quiet.fresh(v, seen, float(quiet.correlations(v, seen)[1]))
+    assert quiet.correlations(e, seen)[1] < 0.0
+    assert quiet.alike(e, seen) == pytest.approx(e.sum(0).var() / 300.0, rel=0.15)
 
 
 def test_innovations_that_are_alike_raise_no_more_alarms(autoregression: tuple) -> None:
