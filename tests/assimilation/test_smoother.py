@@ -109,6 +109,28 @@ def test_mean_and_covariance_are_those_of_the_textbook(exact: Callable | None) -
             torch.testing.assert_close(ensemble[pixel].T.cov(), p, rtol=1e-9, atol=1e-9)
 
 
+def test_smoothed_members_are_trajectories() -> None:
+    """Member i at two times is one draw: covariances between times are those of the posterior.
+
+    The oracle conditions the covariance of the whole trajectory on all observations at once.
+    """
+    smoothed = torch.cat(rts(filtered(), ridge=0.0), -1)  # [pixel, member, 2 per time]
+    count = len(TIMES)
+    prior = torch.zeros(2 * count, 2 * count, dtype=DOUBLE)
+    for i in range(count):
+        for j in range(i + 1):
+            step, _ = transition(TIMES[i] - TIMES[j])
+            prior[2 * i : 2 * i + 2, 2 * j : 2 * j + 2] = step @ P0
+            prior[2 * j : 2 * j + 2, 2 * i : 2 * i + 2] = (step @ P0).T
+    _, precision = data(2)
+    for pixel in range(2):
+        seen = precision[:, pixel].flatten() > 0
+        h = torch.block_diag(*[H] * count)[seen]
+        gain = prior @ h.T @ torch.linalg.inv(h @ prior @ h.T + R * torch.eye(len(h)))
+        exact = prior - gain @ h @ prior
+        torch.testing.assert_close(smoothed[pixel].T.cov(), exact, rtol=1e-8, atol=1e-8)
+
+
 def test_smoothing_uses_the_future() -> None:
     """Not vacuous: the smoothed spread is smaller than the analysis spread, except at the end."""
     steps = filtered()
