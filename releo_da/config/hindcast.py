@@ -16,6 +16,7 @@ from releo_da.config.driven import keep_weather
 from releo_da.config.initial import begun
 from releo_da.config.innovations import ledger, of_sensors
 from releo_da.config.options import Options
+from releo_da.config.phenology import write_seasons
 from releo_da.config.report import report
 from releo_da.config.run_files import Opened, open_run, progress, weights_of
 from releo_da.config.sections import (
@@ -76,6 +77,7 @@ def task_of(document: Document, series: Series) -> Task:
         bins=wanted.bins,
         forecast_period=wanted.period,
         smooth=document.values.get("smooth") is not None,
+        seasons=section(document, "products", products).seasons,
     )
 
 
@@ -162,6 +164,9 @@ def finish(
     """Write the outcome of a run and draw its report; returns the report's path."""
     scores = noted(opened, series, outcome, scores)
     write_outcome(opened.root, outcome, series, scores, opened.made)
+    attributes = attributes_of(opened.made, series, outcome.estimate)
+    times, seasons = outcome.product_times, wanted.seasons
+    write_seasons(opened.root, times, series.pixels, outcome.seasons, seasons, attributes)
     copied(opened.root / "analysis.nc", wanted)
     opened.log.write({"kind": "finished", "diverged": outcome.diverged})
     return report(opened.root)

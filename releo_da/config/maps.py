@@ -28,6 +28,7 @@ from releo_da.config.hindcast import (
 )
 from releo_da.config.initial import WHERE, before, begun, wanted_of
 from releo_da.config.options import Options
+from releo_da.config.phenology import writing_seasons
 from releo_da.config.report import report
 from releo_da.config.run_files import progress
 from releo_da.config.sections import (
@@ -175,8 +176,8 @@ def writing(
     described: Mapping[str, tuple[str, str]],
     task: Task,
     attributes: Callable[[str], dict[str, str]],
-) -> Iterator[tuple[Write, Write, Keep]]:
-    """Writers of output variables, of those before smoothing, and of the last state.
+) -> Iterator[tuple[Write, Write, Keep, Write]]:
+    """Writers of output variables, those before smoothing, the last state, and dates of seasons.
 
     Args:
         root: the run directory.
@@ -192,5 +193,7 @@ def writing(
         for name, said in files
     )
     state = writing_state(root / "state.safetensors", stream.pixels.sizes["pixel"])
-    with smoothed as write, analysed as write_analysed, state as keep:
-        yield write, write_analysed, keep
+    told = attributes(estimate(task))
+    dates = writing_seasons(root, times, stream.pixels, task.seasons, told)
+    with smoothed as write, analysed as write_analysed, state as keep, dates as write_dates:
+        yield write, write_analysed, keep, write_dates

@@ -11,7 +11,10 @@ from typing import Any, Literal
 import numpy as np
 
 from releo_da.config.document import Document, nearest
+from releo_da.config.phenology import check_seasons
+from releo_da.config.phenology import phenology as season_options
 from releo_da.config.registry import bind
+from releo_da.diagnostics.seasons import Seasons
 from releo_da.io import InSitu, read_in_situ
 from releo_da.io.series import Series
 from releo_da.learning.fit import Gaps
@@ -188,12 +191,13 @@ def horizons_of(document: Document, wanted: Score) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class Products:
-    """Output variables, how often they are wanted, and in which formats beside netCDF."""
+    """Output variables, how often they are wanted, in which formats beside netCDF, and seasons."""
 
     variables: tuple[str, ...]
     every_days: float
     copies: tuple[str, ...] = ()
     structural: float = 0.0
+    seasons: Seasons | None = None
 
 
 def products(
@@ -201,6 +205,7 @@ def products(
     every_days: float = 10.0,
     format: Format | Sequence[Format] = "netcdf",
     structural: float = 0.0,
+    phenology: dict[str, Any] | None = None,
 ) -> Products:
     """Output variables.
 
@@ -212,6 +217,8 @@ def products(
             others beside it.
         structural: standard deviation of the logarithm of leaf area that the canopy model leaves
             open on all dates alike; it widens ``lai``, ``lai_green``, ``ccc`` and ``cwc``.
+        phenology: ``{variable: lai, start: 0.25, end: 0.15}``, dates of seasons of an output
+            variable of a hindcast or twin experiment, in ``phenology.nc``; none unless given.
     """
     if not 0.0 <= structural <= 2.0:
         raise InputError(
@@ -222,7 +229,11 @@ def products(
         raise InputError(f"every_days is {every_days}; give a positive number of days")
     asked = (format,) if isinstance(format, str) else tuple(format)
     copies = tuple(name for name in dict.fromkeys(asked) if name != "netcdf")
-    return Products(tuple(variables), float(every_days), copies, float(structural))
+    wanted = None
+    if phenology is not None:
+        wanted = bind(season_options, phenology, "products.phenology")()
+        check_seasons(variables, wanted)
+    return Products(tuple(variables), float(every_days), copies, float(structural), wanted)
 
 
 @dataclass(frozen=True)

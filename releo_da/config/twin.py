@@ -93,7 +93,8 @@ def performed(
         rows = bias_rows(ours.model.biases, outcome.state.ensemble, ready.known)
         scores = {**scores, "biases": rows}
     if held is None:
-        write_estimates(root, outcome, pixels_of(made.shape), provenance)
+        axis = pixels_of(made.shape)
+        write_estimates(root, outcome, axis, provenance, task.seasons)
     write_products(root / "verification.nc", outcome.verification)
     write_json(root / "scores.json", scores)
     copied(root / "analysis.nc", output)

@@ -11,7 +11,9 @@ import numpy as np
 import xarray as xr
 
 from releo_da.config.assemble import Assembly
+from releo_da.config.phenology import write_seasons, writing_seasons
 from releo_da.diagnostics.scores import Array
+from releo_da.diagnostics.seasons import Seasons
 from releo_da.io import products_dataset, write_products, write_state
 from releo_da.io.map_file import writing_map
 from releo_da.io.state_parts import writing_state
@@ -42,9 +44,13 @@ def attributes_of(provenance: Mapping[str, Any], estimate: str) -> dict[str, str
 
 
 def write_estimates(
-    root: Path, outcome: TwinOutcome, pixels: xr.Dataset, provenance: Mapping[str, Any]
+    root: Path,
+    outcome: TwinOutcome,
+    pixels: xr.Dataset,
+    provenance: Mapping[str, Any],
+    wanted: Seasons | None = None,
 ) -> None:
-    """Output variables, truth and state, each file written whole or not at all."""
+    """Output variables, truth, state and seasons, each file written whole or not at all."""
     for name, held, estimate in (
         ("analysis", outcome.products, outcome.estimate),
         ("truth", outcome.truth, "truth"),
@@ -53,6 +59,8 @@ def write_estimates(
         dataset = products_dataset(outcome.product_times, pixels, held, what)
         write_products(root / f"{name}.nc", dataset)
     write_state(root / STATE, outcome.state)
+    told = attributes_of(provenance, outcome.estimate)
+    write_seasons(root, outcome.product_times, pixels, outcome.seasons, wanted, told, truth=True)
 
 
 @contextmanager
@@ -63,7 +71,7 @@ def writing(
     pixels: xr.Dataset | None,
     provenance: Mapping[str, Any],
 ) -> Iterator[Sinks | None]:
-    """What takes output variables, truth and state block by block; None where `pixels` is None.
+    """What takes estimates, truth, state and seasons block by block; None where `pixels` is.
 
     Args:
         root: the run directory.
@@ -86,9 +94,12 @@ def writing(
             root / "truth.nc", times, pixels, described, (), told["truth"], spread=False
         ) as write_true,
         writing_state(root / STATE, pixels.sizes["pixel"]) as keep,
+        writing_seasons(
+            root, times, pixels, task.seasons, told[estimate], truth=True
+        ) as write_dates,
     ):
 
         def true(ids: Array, values: Mapping[str, Array]) -> None:
             write_true(ids, {name: one[:1] for name, one in values.items()})
 
-        yield Sinks(write, true, keep)
+        yield Sinks(write, true, keep, write_dates)

@@ -213,6 +213,7 @@ def task_of(document: Document, made: Twin) -> Task:
         smooth=document.values.get("smooth") is not None,
         scored=start + wanted.burn_in,
         columns=made.shape[1] if len(made.shape) == 2 else 0,
+        seasons=output.seasons,
     )
 
 

@@ -20,6 +20,7 @@ from releo_da.cycling.cycle import cycle
 from releo_da.cycling.draws import BLOCK, Draws
 from releo_da.cycling.recovery import diverged
 from releo_da.diagnostics.leads import Bin, Pairs
+from releo_da.diagnostics.seasons import Seasons
 from releo_da.diagnostics.verification import Record
 from releo_da.runs.ahead import forecast_pairs
 from releo_da.runs.compare import compare, ndvi_index
@@ -52,6 +53,7 @@ class BlockResult:
         refused: number of values that screening refused, by reason.
         judged: what each analysis said of its innovations.
         leads: what was forecast of each pair of the block, ``[pair, field]``, or None.
+        seasons: what is kept of the dates of seasons (`releo_da.runs.seasons.kept`).
     """
 
     state: State
@@ -62,6 +64,7 @@ class BlockResult:
     refused: Counter[str] = field(default_factory=Counter)
     judged: list[Judged] = field(default_factory=list)
     leads: np.ndarray | None = None
+    seasons: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class Task:
         scored: time from which on comparisons count where sums forget their dates.
         columns: of the grid whose pixels are meant, row by row; 0 of points.
         rows: of a block that are worked on at once (`releo_da.runs.portions`).
+        seasons: whose dates are wanted, if any.
     """
 
     seed: int
@@ -93,6 +97,7 @@ class Task:
     scored: float = -np.inf
     columns: int = 0
     rows: int = BLOCK
+    seasons: Seasons | None = None
 
     @property
     def furthest(self) -> float:

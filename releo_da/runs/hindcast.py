@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from dataclasses import field as field_
 
 import numpy as np
 import torch
@@ -30,6 +31,7 @@ from releo_da.runs.joined import (
     field_rows,
     joined_records,
     joined_state,
+    layers,
     ndvi,
     products,
     statistics,
@@ -37,6 +39,7 @@ from releo_da.runs.joined import (
 from releo_da.runs.judged import Judged, joined_judged
 from releo_da.runs.located import located
 from releo_da.runs.model import Model, on
+from releo_da.runs.seasons import kept, of_members
 from releo_da.runs.withhold import Held, HidesFromRun, Rule, WithholdSensor, clear
 from releo_da.state.bias import bias_rows
 from releo_da.types import Acquisition, InputError, State
@@ -60,6 +63,7 @@ class Outcome:
         judged: what each analysis said of its innovations, in time order.
         leads: forecasts by bins of lead (`releo_da.diagnostics.leads`), or None.
         biases: what the last analysis says of the biases of sensors, where they are estimated.
+        seasons: what is kept of the dates of seasons, ``{name: [number, year, pixel]}``.
     """
 
     verification: xr.Dataset
@@ -75,6 +79,7 @@ class Outcome:
     judged: list[Judged]
     biases: dict[str, dict[str, dict[str, float]]]
     leads: Leads | None = None
+    seasons: Mapping[str, Array] = field_(default_factory=dict)
 
 
 def blocks(pixels: Tensor) -> Iterator[Tensor]:
@@ -188,7 +193,7 @@ def block_results(
         mine = None if pairs is None else of_pixels(pairs, rows.numpy())[0]
         with torch.no_grad():
             result = _of_block(model, part, pixels[rows], task, withhold, here, tick, mine)
-        yield rows, _reduced(result, rows, task.asked, product_times, field)
+        yield rows, _reduced(result, rows, task, product_times, field)
 
 
 def pairs_to_forecast(
@@ -280,31 +285,36 @@ def _joined(
         dict(sum((r.refused for _, r in results), Counter())),
         joined_judged([r.judged for _, r in results]),
         {} if model.biases is None else bias_rows(model.biases, state.ensemble),
+        seasons=layers([r.seasons for _, r in results], place),
     )
 
 
 def _reduced(
     result: BlockResult,
     rows: Tensor,
-    asked: Sequence[float],
+    task: Task,
     product_times: Sequence[float],
     field: Sequence[InSitu],
 ) -> BlockResult:
     """A block's result with members kept at field measurements only, statistics elsewhere."""
-    place = {t: k for k, t in enumerate(asked)}
-    wanted = [place[t] for t in sorted(set(product_times))]
+    place = {t: k for k, t in enumerate(task.asked)}
+    dates = sorted(set(product_times))
+    wanted = [place[t] for t in dates]
+    if task.seasons is not None:
+        curves = (result.smoothed or result.analysis)[task.seasons.variable][wanted]
+        result.seasons = kept(of_members(dates, curves, task.seasons), task.seasons)
     row_of = {int(row): k for k, row in enumerate(rows)}
     for case in ("analysis", "smoothed"):
         members: dict[str, np.ndarray] = getattr(result, case)
-        kept: dict[str, np.ndarray] = {}
+        held: dict[str, np.ndarray] = {}
         for k, table in enumerate(field):
             here = [n for n, p in enumerate(table.pixel_index) if int(p) in row_of]
             if table.variable in members and here:
-                dates = [place[float(table.time[n])] for n in here]
+                at = [place[float(table.time[n])] for n in here]
                 pixels = [row_of[int(table.pixel_index[n])] for n in here]
-                kept[f"field {k}"] = members[table.variable][dates, pixels]
-                kept[f"rows {k}"] = np.array(here)
+                held[f"field {k}"] = members[table.variable][at, pixels]
+                held[f"rows {k}"] = np.array(here)
         for name, values in members.items():
-            kept[name] = statistics(values[wanted])
-        setattr(result, case, kept if members else {})
+            held[name] = statistics(values[wanted])
+        setattr(result, case, held if members else {})
     return result

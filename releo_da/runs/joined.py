@@ -72,6 +72,11 @@ def products(
     return found
 
 
+def layers(parts: Sequence[Mapping[str, Array]], place: Array) -> dict[str, Array]:
+    """What blocks keep beside output variables, ``{name: [..., pixel]}``, along the pixel axis."""
+    return {name: np.concatenate([p[name] for p in parts], -1)[..., place] for name in parts[0]}
+
+
 def joined_state(parts: list[State], place: Array) -> State:
     """The last analyses of all blocks as one state."""
     order = torch.as_tensor(place)

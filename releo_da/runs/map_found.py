@@ -132,6 +132,7 @@ def _light(result: BlockResult) -> BlockResult:
         state=empty,
         records=[],
         judged=[],
+        seasons={},
         analysis=of_field(result.analysis),
         smoothed=of_field(result.smoothed),
     )

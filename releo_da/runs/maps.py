@@ -70,6 +70,7 @@ def hindcast_map(
     write: Write,
     write_analysed: Write,
     keep: Keep,
+    write_seasons: Write,
     device: torch.device | str = "cpu",
     tick: Tick = lambda label: None,
 ) -> MapOutcome:
@@ -85,6 +86,7 @@ def hindcast_map(
         write: takes the output variables, smoothed where the run is.
         write_analysed: takes them before smoothing.
         keep: takes the last state.
+        write_seasons: takes what is kept of the dates of seasons.
         device: where tensors live while the loop runs.
         tick: called after each acquisition of each pass.
     """
@@ -109,6 +111,7 @@ def hindcast_map(
             write(here, _statistics(result.smoothed or result.analysis))
             write_analysed(here, _statistics(result.analysis))
             keep(result.state)
+            write_seasons(here, result.seasons)
             found.add(result, rows, here, local)
     masks = {} if withhold is None else withhold.held(acquisitions, stream.sample.channels)
     sampled = of_sample(found, model, stream, task, product_times, fields, masks)

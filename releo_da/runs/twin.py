@@ -25,7 +25,7 @@ number of acquisitions. What blocks tell (`releo_da.runs.twin_told`) is put toge
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +34,7 @@ import xarray as xr
 from torch import Tensor
 
 from releo_da.diagnostics.scores import Array
+from releo_da.diagnostics.seasons import Scored
 from releo_da.diagnostics.verification import Tables, beside_truth, summaries
 from releo_da.io.products import Product
 from releo_da.io.times import from_days
@@ -42,9 +43,11 @@ from releo_da.runs.baselines import by_part
 from releo_da.runs.block import Task, Tick
 from releo_da.runs.hindcast import blocks
 from releo_da.runs.joined import joined_state, products
+from releo_da.runs.joined import layers as joined_layers
 from releo_da.runs.judged import Judged, joined_judged, reasons_in_all
 from releo_da.runs.model import Model
 from releo_da.runs.portions import portions
+from releo_da.runs.seasons import rows as season_rows
 from releo_da.runs.sums import Sums
 from releo_da.runs.twin_scores import Said, beside
 from releo_da.runs.twin_told import SEEN, Told, tell
@@ -61,11 +64,13 @@ class Sinks(NamedTuple):
         estimated: takes the output variables.
         true: takes those of the truth.
         state: takes the last analyses.
+        seasons: takes the dates of seasons, ``{name: [number, year, pixel]}``.
     """
 
     estimated: Write
     true: Write
     state: Callable[[State], None]
+    seasons: Write = lambda ids, values: None
 
 
 NOWHERE = Sinks(lambda ids, values: None, lambda ids, values: None, lambda state: None)
@@ -95,6 +100,8 @@ class TwinOutcome:
         seeds: of the runs that the sums are of.
         names: of the variables that are compared with the truth.
         unseen: the longest time (days) for which a pixel is not seen.
+        seasons: what is kept of the dates of seasons; empty where they went into `Sinks`.
+        dated: these dates beside those of the truth, by whose they are.
     """
 
     verification: xr.Dataset
@@ -113,6 +120,8 @@ class TwinOutcome:
     seeds: tuple[int, ...]
     names: tuple[str, ...]
     unseen: float
+    seasons: Mapping[str, Array] = field(default_factory=dict)
+    dated: Mapping[str, Scored] = field(default_factory=dict)
 
 
 def twin(
@@ -174,6 +183,8 @@ def gathered(
     tables: Tables | None = None
     held: list[tuple[State, dict[str, Array], dict[str, Array]]] = []
     order: list[Tensor] = []
+    dates: list[Mapping[str, Array]] = []
+    dated: dict[str, Scored] = {}
     for rows, part in zip(blocks(pixels), parts, strict=True):
         found, kept, passes = part.found, part.kept, part.passes
         every += part.sums
@@ -182,16 +193,21 @@ def gathered(
         judged = joined_judged([judged, found.judged]) if judged else found.judged
         lost += found.diverged
         unseen = max(unseen, part.unseen)
+        layers = {} if part.seasons is None else part.seasons.layers
+        for name, one in ({} if part.seasons is None else part.seasons.scored).items():
+            dated[name] = dated.get(name, Scored()) + one
         tables = Tables(len(passes), len(mine)) if tables is None else tables
         tables.add(part.records, torch.searchsorted(mine, rows[kept]).numpy())
         if sinks is None:
             order.append(rows)
             held.append((found.state, found.estimated, part.true))
+            dates.append(layers)
         else:
             ids = pixels[rows].numpy()
             sinks.estimated(ids, found.estimated)
             sinks.true(ids, part.true)
             sinks.state(found.state)
+            sinks.seasons(ids, layers)
             order.append(rows[kept])
             held.append((_of_pixels(found.state, kept), {}, {}))
     times, sensors = np.array([time for time, _ in passes]), [sensor for _, sensor in passes]
@@ -219,6 +235,8 @@ def gathered(
         (task.seed,),
         part.names,
         unseen,
+        joined_layers(dates, place) if dates else {},
+        dated,
     )
 
 
@@ -230,8 +248,12 @@ def pooled(outcomes: Sequence[TwinOutcome]) -> TwinOutcome:
         every += one.sums
         seen += one.seen
         said += one.said
+    dated: dict[str, Scored] = {}
+    for name, sums in (pair for one in outcomes for pair in one.dated.items()):
+        dated[name] = dated.get(name, Scored()) + sums
     return replace(
         outcomes[0],
+        dated=dated,
         sums=every,
         seen=seen,
         said=said,
@@ -273,6 +295,8 @@ def score(outcome: TwinOutcome, task: Task, burn_in: float = 0.0) -> dict[str, A
     seen = outcome.seen.rows(outcome.times, first)
     found["seen"] = {case: seen[case] for case in SEEN if case in seen}
     found |= beside(found, outcome.sums, outcome.times, first) | outcome.said.rows()
+    if task.seasons is not None and outcome.dated:
+        found["phenology"] = season_rows(outcome.dated, task.seasons)
     found["rejected"] = {name: n for name, n in outcome.sums.rejected.items() if n}
     found["rejected_by_reason"] = reasons_in_all(outcome.judged)
     found["diverged"] = outcome.diverged

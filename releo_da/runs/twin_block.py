@@ -27,12 +27,14 @@ from torch import Tensor
 from releo_da.cycling.cycle import cycle
 from releo_da.cycling.recovery import diverged
 from releo_da.diagnostics.scores import Array
+from releo_da.diagnostics.seasons import Dates
 from releo_da.runs.acquire import Derive
 from releo_da.runs.beside_truth import BesideTruth, Keep, Tell
 from releo_da.runs.block import Task, Tick
 from releo_da.runs.joined import joined_state
 from releo_da.runs.judged import Judged, joined_judged, judge
 from releo_da.runs.model import Model
+from releo_da.runs.seasons import joined, of_members
 from releo_da.runs.timeline import merged, on_rows, requests, where_seen
 from releo_da.runs.twin_truth import Known, stacked
 from releo_da.types import Acquisition, Analysis, Noise, Observe, State, Step
@@ -47,12 +49,14 @@ class TwinBlockResult:
         estimated: statistics of output variables, ``{name: [statistic, time, pixel]}``.
         diverged: number of pixels whose ensemble stopped being finite.
         judged: what each analysis said of its innovations.
+        dates: of the seasons of every member, where they are wanted.
     """
 
     state: State
     estimated: dict[str, Array] = field(default_factory=dict)
     diverged: int = 0
     judged: list[Judged] = field(default_factory=list)
+    dates: Dates | None = None
 
 
 class TwinBlock:
@@ -127,7 +131,12 @@ class TwinBlock:
             self._retrieve(date, ensemble, step.predicted)
         for horizon in self.task.horizons:
             self._forecasts(steps, horizon)
-        found.estimated = self._products(steps, smoothed)
+        derived = self._derived(steps, smoothed)
+        found.estimated = stacked(derived)
+        wanted = self.task.seasons
+        if wanted is not None:
+            curves = np.stack([one[wanted.variable].float().cpu().numpy() for one in derived])
+            found.dates = of_members(sorted(set(self.task.asked)), curves, wanted)
         return found
 
     def _prior(self) -> State:
@@ -204,16 +213,14 @@ class TwinBlock:
                 ahead = self.model.forecast(usable[-1].analysis, a.time, noise)
                 self.truth.compare(case, date, ahead.ensemble)
 
-    def _products(self, steps: list[Step], smoothed: list[Tensor]) -> dict[str, Array]:
-        """Statistics of output variables at the requested dates."""
+    def _derived(self, steps: list[Step], smoothed: list[Tensor]) -> list[dict[str, Tensor]]:
+        """Output variables of the members at each requested date, ``[pixel, member]`` by name."""
         pairs = zip(steps, smoothed, strict=True)
-        return stacked(
-            [
-                self.model.derive(ensemble, step.acquisition.angles)
-                for step, ensemble in pairs
-                if not step.acquisition.sensor
-            ]
-        )
+        return [
+            self.model.derive(ensemble, step.acquisition.angles)
+            for step, ensemble in pairs
+            if not step.acquisition.sensor
+        ]
 
 
 def untouched(
@@ -239,4 +246,5 @@ def joined_results(parts: Sequence[TwinBlockResult]) -> TwinBlockResult:
         {n: np.concatenate([part.estimated[n] for part in parts], -1) for n in first.estimated},
         sum(part.diverged for part in parts),
         joined_judged([part.judged for part in parts]),
+        None if first.dates is None else joined([p.dates for p in parts if p.dates is not None]),
     )

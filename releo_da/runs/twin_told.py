@@ -23,6 +23,8 @@ from releo_da.runs.block import Task, Tick
 from releo_da.runs.joined import joined_records
 from releo_da.runs.model import Model
 from releo_da.runs.portions import portions
+from releo_da.runs.seasons import Told as Seasons
+from releo_da.runs.seasons import beside_truth, rivals
 from releo_da.runs.sums import Sums, of_rows
 from releo_da.runs.twin_block import TwinBlock, TwinBlockResult, joined_results
 from releo_da.runs.twin_scores import Said
@@ -47,6 +49,7 @@ class Told(NamedTuple):
         records: comparisons of the pixels that are kept; empty where none is.
         kept: ``[pixel]`` bool, which these are.
         unseen: the longest time (days) for which one of its pixels is not seen.
+        seasons: dates of seasons, where they are wanted.
     """
 
     found: TwinBlockResult
@@ -59,6 +62,7 @@ class Told(NamedTuple):
     records: list[Record]
     kept: Tensor
     unseen: float
+    seasons: Seasons | None = None
 
 
 @dataclass
@@ -141,4 +145,12 @@ def tell(
     true = true_products(nature, task, whole.acquisitions)
     found = joined_results(parts)
     unseen = longest(whole.acquisitions)
-    return Told(found, true, whole.names, passes, every, clear, said, held, kept, unseen)
+    dated = None
+    if task.seasons is not None and found.dates is not None:
+        times, curve = np.array(sorted(set(task.asked))), true[task.seasons.variable][0]
+        others = rivals(whole.acquisitions, model.channels, times, task.seasons)
+        dated = beside_truth(found.dates, curve, times, others, task.seasons)
+        found.dates = None
+    return Told(
+        found, true, whole.names, passes, every, clear, said, held, kept, unseen, dated
+    )

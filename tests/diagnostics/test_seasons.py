@@ -98,6 +98,15 @@ def test_two_seasons_a_year_are_numbered_in_time_and_the_highest_are_kept() -> N
     assert (found.start < found.peak)[:3].all() and (found.peak < found.end)[:3].all()
 
 
+def test_a_dip_of_a_dense_canopy_parts_no_season_and_a_small_crop_is_one() -> None:
+    times = NEW_YEAR + np.arange(0.0, 366.0, 5.0)
+    dip = bell(times, NEW_YEAR + 150.0, 4.0, 40.0) - bell(times, NEW_YEAR + 150.0, 1.4, 12.0)
+    catch_crop = bell(times, NEW_YEAR + 130.0, 5.0, 25.0) + bell(times, NEW_YEAR + 280.0, 0.6, 15.0)
+    found = found_of(times, np.stack([dip, catch_crop])[:, None])
+    assert np.isfinite(found.peak[:, :, 0]).tolist() == [[True, True], [False, True]]
+    np.testing.assert_allclose(found.peak[:, 1, 0], NEW_YEAR + np.array([130.0, 280.0]), atol=0.5)
+
+
 def test_what_does_not_vary_enough_has_no_season() -> None:
     times = NEW_YEAR + np.arange(0.0, 365.0, 10.0)
     small = bell(times, NEW_YEAR + 150.0, height=0.2)
@@ -118,7 +127,7 @@ def test_a_rise_that_the_period_cuts_has_no_start() -> None:
     assert np.isnan(found_of(times, cut).start[0]).all()
     assert np.isfinite(found_of(times, cut).end[0]).all()
     assert np.isfinite(found_of(times, whole).start[0]).all()
-    ends = found_of(times, bell(times, NEW_YEAR + 165.0)[None, None])
+    ends = found_of(times, bell(times, NEW_YEAR + 155.0)[None, None])
     assert np.isnan(ends.end[0]).all() and np.isfinite(ends.start[0]).all()
 
 

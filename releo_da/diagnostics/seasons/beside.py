@@ -74,15 +74,16 @@ class Scored:
     squares: float = 0.0
     judged: int = 0
 
-    def __iadd__(self, other: Scored) -> Scored:
-        """Add those of other pixels or runs."""
-        self.terms = self.terms + other.terms
-        self.true += other.true
-        self.found += other.found
-        self.false += other.false
-        self.squares += other.squares
-        self.judged += other.judged
-        return self
+    def __add__(self, other: Scored) -> Scored:
+        """With those of other pixels or runs."""
+        return Scored(
+            self.terms + other.terms,
+            self.true + other.true,
+            self.found + other.found,
+            self.false + other.false,
+            self.squares + other.squares,
+            self.judged + other.judged,
+        )
 
     def rows(self) -> dict[str, Any]:
         """The entry of scores.json: a row per kind of date that was compared, and the counts."""

@@ -1,10 +1,15 @@
-"""Which seasons a pixel has: windows of time from trough to trough, by calendar year of the peak.
+r"""Which seasons a pixel has: windows of time from trough to trough, by calendar year of the peak.
 
 The windows of a pixel are those of one curve, the mean of its ensemble: members differ in the dates
-of a season, and in whether they have it, but speak of the same one. Troughs part seasons where the
-curve falls and rises by at least half of the amplitude that a season of a member must have
-(`releo_da.diagnostics.turning`). Half, so that a season which few members have is listed with its
-low probability.
+of a season, and in whether they have it, but speak of the same one. A trough parts two seasons
+where the curve halves and doubles again, counted from its lowest value and with half of the
+amplitude A that a season of a member must have,
+
+    g = log(y - min y + A / 2)    falls and rises by log 2    (`releo_da.diagnostics.turning`)
+
+so that a dip of a dense canopy to two thirds is no trough, and a catch crop of a tenth of the crop
+before it is a season. Half the amplitude, so that a season which few members have is listed with
+its low probability.
 
 A season belongs to the calendar year of its peak; of each year the highest `per_year` are kept and
 numbered in time. So every pixel has the same places for seasons, ``[year x number]``, of which some
@@ -71,7 +76,8 @@ def windows(times: Array, curves: Array, wanted: Seasons, spanned: Array | None 
         ``[season, pixel]``, ``season = year x per_year``, ordered in time.
     """
     spanned = years(times) if spanned is None else spanned
-    found = turns(curves, wanted.amplitude / 2)
+    above = curves - curves.min(1, keepdims=True)
+    found = turns(np.log(above + wanted.amplitude / 2), np.log(2.0))
     first, last = spans(found.trough)
     year = np.floor(times).astype("datetime64[D]").astype("datetime64[Y]").astype(int) + 1970
     peak = found.peak.copy()
