@@ -35,6 +35,7 @@ from releo_da.config.initial import cycle_start
 from releo_da.config.innovations import record
 from releo_da.config.nested_paths import with_files
 from releo_da.config.options import Options
+from releo_da.config.phenology import refuse_seasons
 from releo_da.config.report import LEDGER
 from releo_da.config.run_files import commit, open_run, run_root
 from releo_da.config.schemes import refuse_windows
@@ -169,6 +170,10 @@ def checked_source(document: Document) -> dict[str, Any]:
         InputError: it has windows, copies of products, or not one source.
     """
     refuse_windows(document)
+    refuse_seasons(
+        document,
+        "seasons are read off smoothed series; remove it, and run a hindcast for them",
+    )
     copies = section(document, "products", products).copies
     if copies:
         raise InputError(

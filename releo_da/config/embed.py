@@ -20,6 +20,7 @@ from releo_da.config.encoder_weights import Kept, check_layout
 from releo_da.config.hindcast import MEMBERS, SEED, attributes_of
 from releo_da.config.maps import large_cubes, surveyed
 from releo_da.config.options import Options
+from releo_da.config.phenology import refuse_seasons
 from releo_da.config.report import report
 from releo_da.config.run_files import Opened, open_run, progress
 from releo_da.config.sections import Products, product_times, products, section
@@ -89,6 +90,10 @@ def command(document: Document, options: Options) -> Path:
     told = told if weather is not None else [NO_CLIMATE]
     assembly = assemble(document, series.channels, device=device, weather=weather)
     check_layout(kept, assembly.layout, WHERE)
+    refuse_seasons(
+        document,
+        "the dates of an embedding are told one by one and make no trajectories; remove it",
+    )
     output = section(document, "products", products)
     times = product_times(document, series, output)
     asked = asked_of(document, assembly, kept, times, output)

@@ -144,7 +144,7 @@ def write_seasons(
     attributes: Mapping[str, str],
     truth: bool = False,
 ) -> None:
-    """Write the dates of seasons of a run that memory holds; nothing where none are wanted.
+    """Write the dates of seasons of a run that memory holds; no file where none are wanted.
 
     Args:
         root: the run directory.
@@ -156,6 +156,7 @@ def write_seasons(
         truth: whether a truth and rivals are among what was found.
     """
     if wanted is None:
+        (root / FILE).unlink(missing_ok=True)  # of an earlier run in the same directory
         return
     layers = {n: (one, found[n]) for n, one in layers_of(wanted, truth).items() if n in found}
     told = attributes_of(attributes, wanted)
@@ -174,6 +175,7 @@ def writing_seasons(
 ) -> Iterator[Write]:
     """The same of a map, block by block (`releo_da.io.map_file.writing_map`)."""
     if wanted is None:
+        (root / FILE).unlink(missing_ok=True)
         yield lambda ids, values: None
         return
     layers, told = layers_of(wanted, truth), attributes_of(attributes, wanted)

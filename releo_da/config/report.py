@@ -16,12 +16,14 @@ from releo_da.config.comparable import scored_from
 from releo_da.config.drawable import changed_since, check_drawable
 from releo_da.config.finished import finished, published
 from releo_da.config.health import health_pictures, line, run_rules, standing
+from releo_da.config.phenology import FILE as PHENOLOGY
 from releo_da.config.tile_alarms import tile_alarms, tiled_line
 from releo_da.config.tile_report import tile_maps, tile_pictures, tile_table
 from releo_da.config.truth_line import truth_line
 from releo_da.cycling.ledger import Ledger
 from releo_da.diagnostics.ahead import forecast_pictures
 from releo_da.diagnostics.gallery import gallery
+from releo_da.diagnostics.phenology import phenology_pictures
 from releo_da.diagnostics.picture import FieldPairs
 from releo_da.diagnostics.plots.style import words
 from releo_da.diagnostics.report import write_report
@@ -83,6 +85,8 @@ def report(root: Path, ledger: Ledger | None = None) -> Path:
         pictures = twin_pictures(scores, said, found, truth, made.get("seed", 0), units, scored)
     else:
         pictures = gallery(scores, said, found, field, made.get("seed", 0))
+    if (root / PHENOLOGY).is_file():
+        pictures += phenology_pictures(read_thinned(root / PHENOLOGY, sampled))
     if (root / LEDGER).is_file():
         rules = run_rules(root)
         with Ledger(root / LEDGER, reads=True) if ledger is None else nullcontext(ledger) as held:

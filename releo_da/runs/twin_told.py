@@ -151,6 +151,4 @@ def tell(
         others = rivals(whole.acquisitions, model.channels, times, task.seasons)
         dated = beside_truth(found.dates, curve, times, others, task.seasons)
         found.dates = None
-    return Told(
-        found, true, whole.names, passes, every, clear, said, held, kept, unseen, dated
-    )
+    return Told(found, true, whole.names, passes, every, clear, said, held, kept, unseen, dated)

@@ -103,7 +103,9 @@ def configuration(sources: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
             "in_situ": {"path": "lai.csv", "variable": "lai", "column": "lai", "pixel": "plot",
                         "time": "date"},
         },
-        "products": {"variables": ["lai", "ndvi"], "every_days": 15},
+        "products": {
+            "variables": ["lai", "ndvi"], "every_days": 10, "phenology": {"amplitude": 0.01},
+        },
         **more,
     }  # fmt: skip
 
@@ -148,7 +150,8 @@ def test_in_parts_and_at_once(
     monkeypatch.setattr(strips, "PART", 5 * WIDTH)
     monkeypatch.setattr(map_file, "CHUNK", 2 * WIDTH * 4)
     parts = run(releo, config, "parts")
-    same_files(["analysis.nc", "unsmoothed.nc", "verification.nc", "pixels.nc"], "parts", "whole")
+    files = ["analysis.nc", "unsmoothed.nc", "verification.nc", "phenology.nc", "pixels.nc"]
+    same_files(files, "parts", "whole")
     states = [Path(out, "state.safetensors").read_bytes() for out in ("parts", "whole")]
     assert states[0] == states[1]
     tables = [Path(out, "field_lai.csv").read_text() for out in ("parts", "whole")]

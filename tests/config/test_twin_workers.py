@@ -30,7 +30,7 @@ source:
     satellites: [{sensor: sentinel2a, channels: [B03, B04, B08], every_days: 8}]
 state: {name: prosail, add: [soil_moisture]}
 score: {horizons: [5], repeats: 2}
-products: {variables: [lai, ndvi], every_days: 10}
+products: {variables: [lai, ndvi], every_days: 4, phenology: {variable: lai, amplitude: 0.01}}
 """
 
 
@@ -50,7 +50,7 @@ def test_results_do_not_depend_on_the_number_of_workers(
     alone, shared = made(tmp_path, 1), made(tmp_path, 2)
     told = [json.loads((out / "scores.json").read_text("utf-8")) for out in (alone, shared)]
     assert told[0] == told[1]
-    for name in ("analysis.nc", "truth.nc", "verification.nc"):
+    for name in ("analysis.nc", "truth.nc", "verification.nc", "phenology.nc"):
         with xr.open_dataset(alone / name) as one, xr.open_dataset(shared / name) as other:
             assert one.drop_attrs().identical(other.drop_attrs())
     states = [(out / "state.safetensors").read_bytes() for out in (alone, shared)]
