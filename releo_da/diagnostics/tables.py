@@ -15,6 +15,7 @@ from releo_da.diagnostics.leads import middle
 from releo_da.diagnostics.naming import NAMES, Naming, naming
 from releo_da.diagnostics.plots.skill import OURS, forecasts, number
 from releo_da.diagnostics.plots.style import words
+from releo_da.diagnostics.season_tables import season_tables
 from releo_da.diagnostics.twin_tables import ordered, plain, share_text, signed, twin_tables
 
 COLUMNS = ("rmse", "bias", "mae", "median_abs", "crps", "spread", "coverage_90", "n")
@@ -49,7 +50,8 @@ def tables(
         units: of variables, where they are known.
     """
     if scores.get("free_run"):
-        told = truth_tables(scores, units) + twin_tables(scores, members, units)
+        told = truth_tables(scores, units) + season_tables(scores)
+        told += twin_tables(scores, members, units)
         return told + innovation_tables(scores) + bias_tables(scores)
     found: list[Table] = []
     named = naming(scores, units)

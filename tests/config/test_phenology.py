@@ -89,13 +89,16 @@ def test_a_twin_scores_them_against_the_truth(tmp_path: Path, releo: Run) -> Non
     assert set(told["baselines"]["double_logistic"]["peak"]) == {"rmse", "bias", "mae", "n"}
     with xr.open_dataset(tmp_path / "out" / "phenology.nc") as found:
         held = found.load()
-    true = held.lai_peak_truth.values[0, 0]
+    peak = held.lai_peak_truth.values[0, 0]
     with xr.open_dataset(tmp_path / "out" / "truth.nc") as truth:
         lai = truth.lai.load()
     highest = lai.time.values[lai.values.argmax(0)]
-    off = np.abs((true - highest) / np.timedelta64(1, "D"))
+    off = np.abs((peak - highest) / np.timedelta64(1, "D"))
     assert np.nanmax(off) <= 6.0 and np.isfinite(off).sum() >= 4  # within a date of the highest
     assert (tmp_path / "out" / "figures" / "phenology_lai_truth.png").is_file()
+    text = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "Dates of seasons" in text and "peak, double logistic of NDVI" in text
+    assert f"Of {true} seasons of LAI" in text
 
 
 @pytest.mark.parametrize(
