@@ -15,6 +15,7 @@ from releo_da.config.auxiliary import weather_of
 from releo_da.config.copies import check_table, copied
 from releo_da.config.document import Document
 from releo_da.config.encoded import bands_of, encoder_named
+from releo_da.config.encoder_error import as_trained
 from releo_da.config.encoder_range import beyond_training
 from releo_da.config.encoder_weights import Kept, check_layout
 from releo_da.config.hindcast import MEMBERS, SEED, attributes_of
@@ -156,6 +157,7 @@ def asked_of(
     return Embedding(
         kept.encoder,
         kept.domain,
+        as_trained(kept, assembly.error, model.channels),
         bands_of(model.channels),
         layout.anamorphosis.decode,
         model,

@@ -20,11 +20,13 @@ from torch import Tensor
 from releo_da.config.document import Document
 from releo_da.config.encoded import encoder_at
 from releo_da.config.encoder_checkpoint import digest_of, resume, write_checkpoint
+from releo_da.config.encoder_error import REMEMBERED
 from releo_da.config.encoder_report import write_training_report
 from releo_da.config.encoder_section import Encoding, encoding
 from releo_da.config.encoder_series import Block
 from releo_da.config.encoder_setting import Setting, batches, looked_at, setting_of
 from releo_da.config.encoder_weights import PACKAGED, check_layout, write_encoder
+from releo_da.config.observing import observation_of
 from releo_da.config.options import Options
 from releo_da.config.run_files import open_run, progress, run_root
 from releo_da.config.sections import section
@@ -71,6 +73,7 @@ def command(document: Document, options: Options) -> Path:
         "version": made["version"],
         "torch": made["torch"],
         "configuration": digest_of(document),
+        REMEMBERED: observation_of(document).representativeness,
         "steps": training.step,
         "best_step": best.step if best else 0,
     }

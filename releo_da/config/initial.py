@@ -20,6 +20,7 @@ import torch
 from releo_da.config.assemble import Assembly
 from releo_da.config.document import Document
 from releo_da.config.encoded import bands_of, encoder_at
+from releo_da.config.encoder_error import as_trained
 from releo_da.config.encoder_range import beyond_training
 from releo_da.config.encoder_weights import Kept, check_layout
 from releo_da.config.initial_file import START, read_start, write_start
@@ -28,6 +29,7 @@ from releo_da.config.sections import days as days_of
 from releo_da.config.sections import score, section
 from releo_da.config.sources import read_sources
 from releo_da.io.series import Series
+from releo_da.observation.error import ObservationError
 from releo_da.representation.initial import Encoded, Start, start_of
 from releo_da.representation.tokens import tokens_of
 from releo_da.runs.covariates import covariates
@@ -119,7 +121,12 @@ def past_of(
 
 
 def start(
-    document: Document, series: Series, kept: Kept, weather: Weather | None, device: torch.device
+    document: Document,
+    series: Series,
+    kept: Kept,
+    own: ObservationError,
+    weather: Weather | None,
+    device: torch.device,
 ) -> Start:
     """The posterior at the first day of a run.
 
@@ -127,6 +134,7 @@ def start(
         document: the configuration, which has a period.
         series: what was seen before.
         kept: the encoder.
+        own: R of the run.
         weather: bound to the pixels of the run; pixels without it have no climate.
         device: where tensors live while a block is worked on.
     """
@@ -135,9 +143,10 @@ def start(
     bands, network = bands_of(series.channels), kept.encoder.to(device)
     bound = weather is not None and bool(torch.isin(pixels, weather.pixels).all())
     known = covariates(series.pixels, torch.zeros((), device=device), weather if bound else None)
+    complete = as_trained(kept, own, series.channels)
     parts = []
     for rows in blocks(pixels):
-        tokens = tokens_of([on(a, device, rows) for a in series.acquisitions], bands)
+        tokens = tokens_of([complete(on(a, device, rows)) for a in series.acquisitions], bands)
         parts.append(start_of(network, tokens, pixels[rows], days_of(period[0]), known[rows]))
     ids = torch.cat([part.pixels for part in parts])
     order = torch.argsort(ids)
@@ -203,7 +212,7 @@ def cycle_start(
         series, said = past_of(document, wanted, read)
         told = unknown
         if series is not None:
-            told = start(document, series, kept, None, device)
+            told = start(document, series, kept, assembly.error, None, device)
             said += beyond_training(kept, series)
             said[0] |= {"pixels": len(told.pixels), "encoder_sha256": kept.digest}
         write_start(path, told)
@@ -249,7 +258,7 @@ def begun(
         series = series._replace(acquisitions=shown) if shown else None
     if series is None:
         return assembly, said
-    told = start(document, series, kept, weather, device)
+    told = start(document, series, kept, assembly.error, weather, device)
     said += beyond_training(kept, series)
     said[0] |= {"pixels": len(told.pixels), "encoder": kept.name, "encoder_sha256": kept.digest}
     return replace(assembly, model=beginning(assembly, told)(assembly.model)), said

@@ -19,6 +19,7 @@ from torch import Tensor
 from releo_da.config.assemble import Assembly
 from releo_da.config.document import Document
 from releo_da.config.encoded import bands_of
+from releo_da.config.encoder_error import as_trained
 from releo_da.config.encoder_range import outside
 from releo_da.config.encoder_weights import Kept
 from releo_da.config.initial import WHERE, before, beginning, encoder_for, wanted_of
@@ -52,7 +53,9 @@ class Past:
         self, assembly: Assembly, seen: list[Acquisition], pixels: Tensor
     ) -> Callable[[Model], Model]:
         """What gives a model the ensembles of some pixels of which this was seen before."""
-        tokens = tokens_of(seen, bands_of(assembly.model.channels))
+        channels = assembly.model.channels
+        complete = as_trained(self.kept, assembly.error, channels)
+        tokens = tokens_of([complete(a) for a in seen], bands_of(channels))
         longitude, latitude = (torch.full((len(pixels),), degrees) for degrees in self.place)
         fields = {"longitude": longitude, "latitude": latitude}
         known = statics_of(len(pixels), fields, tokens.value)

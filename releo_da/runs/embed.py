@@ -14,7 +14,7 @@ pixels there are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +47,7 @@ class Embedding:
     Attributes:
         encoder: with its weights.
         domain: misfits of series held back from training; None where the weights have none.
+        error: completes the errors of an acquisition to those that the encoder was trained with.
         bands: wavelengths and widths of the channels of every sensor.
         decode: physical values of the encoder's coordinates.
         model: the joined system, whose operator, error and output variables are used.
@@ -59,6 +60,7 @@ class Embedding:
 
     encoder: Encoder
     domain: Domain | None
+    error: Callable[[Acquisition], Acquisition]
     bands: Bands
     decode: Decode
     model: Model
@@ -123,6 +125,7 @@ def embedded(
         Output variables ``[statistic, time, pixel]`` and layers ``[size, time, pixel]`` by name,
         float32.
     """
+    part = [asked.error(a) for a in part]
     tokens = tokens_of(part, asked.bands)
     times = torch.tensor(asked.times, dtype=torch.float64)
     with torch.no_grad():
@@ -175,15 +178,14 @@ def _worst(
         asked: what is wanted.
         means: ``[pixel, date, V]``, means of the posterior at the dates of acquisitions.
         dates: these dates.
-        part: the acquisitions.
+        part: the acquisitions, their errors complete.
     """
     times = torch.tensor(asked.times, dtype=torch.float64, device=means.device)
     worst = means.new_full((len(asked.times), len(means)), -torch.inf)
     for acquisition in part:
         z = means[:, dates.index(acquisition.time)]
-        complete = asked.model.error(acquisition)
-        predicted = _observed(asked, z, complete)
-        r = torch.where(complete.seen.any(-1), misfit(predicted, complete), -torch.inf)
+        predicted = _observed(asked, z, acquisition)
+        r = torch.where(acquisition.seen.any(-1), misfit(predicted, acquisition), -torch.inf)
         near = (times - acquisition.time).abs() <= asked.window
         worst = torch.where(near[:, None], torch.maximum(worst, r), worst)
     return torch.where(worst.isfinite(), worst, torch.nan)

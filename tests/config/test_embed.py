@@ -19,6 +19,7 @@ from releo_da.cli import main
 from releo_da.config.assemble import assemble
 from releo_da.config.document import load
 from releo_da.config.encoded import bands_of
+from releo_da.config.encoder_error import REMEMBERED
 from releo_da.config.encoder_weights import write_encoder
 from releo_da.config.sources import read_sources
 from releo_da.representation.domain import Domain
@@ -136,7 +137,8 @@ def test_statistics_are_those_of_the_posterior(made: Path) -> None:
     document = load("run/config.yaml")
     series = read_sources(document)
     times = torch.as_tensor(found.time.values.astype("datetime64[s]").astype(float) / 86400.0)
-    tokens = tokens_of(series.acquisitions, bands_of(series.channels))
+    error = assemble(document, series.channels).model.error
+    tokens = tokens_of([error(a) for a in series.acquisitions], bands_of(series.channels))
     posterior = drawn().encode(tokens, times, covariates(series.pixels, torch.zeros(()))).posterior
     decode = Layout(NAMES).anamorphosis.decode
     k = NAMES.index("lai")
@@ -166,7 +168,7 @@ def test_the_misfit_is_that_of_the_worst_acquisition_near(made: Path) -> None:
     model = assemble(document, series.channels).model
     size = assemble(document, series.channels).layout.size
     dates = torch.tensor([a.time for a in series.acquisitions], dtype=torch.float64)
-    tokens = tokens_of(series.acquisitions, bands_of(series.channels))
+    tokens = tokens_of([model.error(a) for a in series.acquisitions], bands_of(series.channels))
     means = (
         drawn()
         .encode(tokens, dates, covariates(series.pixels, torch.zeros(())))
@@ -230,6 +232,25 @@ def test_order_and_repeats_of_a_file_change_no_bit(
     one, other = (xr.open_dataset(f"{name}/analysis.nc") for name in ("run", f"again {kept}"))
     for name in map(str, one.data_vars):
         np.testing.assert_array_equal(one[name], other[name], name)
+
+
+def test_an_encoder_is_told_the_errors_that_it_was_trained_with(made: Path) -> None:
+    """Whatever R the run has: weights that remember theirs say what they say under that."""
+    write_encoder(
+        Path("r.safetensors"), drawn(), Domain((0.5, 0.99), (1.0, 6.0)), {REMEMBERED: 0.03}
+    )
+    told = {
+        "asked": ["state.encoder=e.safetensors", "observe.representativeness=0.03"],
+        "remembered": ["state.encoder=r.safetensors"],
+    }
+    for name, settings in told.items():
+        more = [part for s in (*settings, "products.format=netcdf") for part in ("--set", s)]
+        status, _, err = run("embed", "c.yaml", *more, "--out", name, "--quiet")
+        assert status == 0, err
+    one, other, plain = (xr.open_dataset(f"{name}/analysis.nc") for name in (*told, "run"))
+    for name in ("embedding", "lai", "misfit", "out_of_domain"):
+        np.testing.assert_array_equal(one[name], other[name], name)
+    assert float(abs(one.embedding - plain.embedding).max()) > 1e-3
 
 
 def test_another_state_or_no_weights_are_refused(made: Path) -> None:

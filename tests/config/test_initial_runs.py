@@ -77,9 +77,9 @@ def test_the_first_ensemble_is_the_posterior_of_the_days_before(workplace: Workp
     whole = read_sources(load("c.yaml", ["period=[2020-04-01, 2020-04-30]"]))
     assert said[0]["acquisitions"] == len(whole.acquisitions) > 2
     assert all(a.time < FIRST for a in whole.acquisitions)
-    tokens = tokens_of(whole.acquisitions, bands_of(whole.channels))
+    tokens = tokens_of([plain.error(a) for a in whole.acquisitions], bands_of(whole.channels))
     known = covariates(whole.pixels, torch.zeros(()))
-    posterior = drawn()(tokens, torch.tensor([FIRST]), known)
+    posterior = drawn().encode(tokens, torch.tensor([FIRST]), known).posterior
     members, ids = 6000, torch.arange(4)
     noise = assembly.model.draws(0, ids, torch.zeros(()))(FIRST, "initial")
     z = assembly.model.initial(FIRST, ids, members, noise).ensemble[..., : len(NAMES)]

@@ -80,7 +80,7 @@ def test_the_first_ensemble_is_the_posterior(ready: Prepared) -> None:
     model = ready.past.begun(ready.ours, seen, ids)(ready.ours.model)
     noise = model.draws(0, ids, torch.zeros(()))(ready.task.start, "initial")
     z = model.initial(ready.task.start, ids, 6, noise).ensemble[..., : len(NAMES)]
-    tokens = tokens_of(seen, bands_of(ready.ours.model.channels))
+    tokens = tokens_of([ready.ours.error(a) for a in seen], bands_of(ready.ours.model.channels))
     start = torch.tensor([ready.task.start], dtype=torch.float64)
     mean = ready.past.kept.encoder.encode(tokens, start).posterior.mean[:, 0]
     known = tokens.seen.flatten(1).any(1)
