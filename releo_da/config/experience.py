@@ -8,6 +8,7 @@ with its weights; a run that goes beyond them says so in its log and goes on
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ import xarray as xr
 from torch import Tensor, nn
 
 from releo_da.dynamics.neural import Neural
-from releo_da.learning.fit import Gaps
+from releo_da.learning.gaps import Gaps
+from releo_da.learning.stretches import Part
 from releo_da.runs.folds import clusters, folds
 from releo_da.runs.folds import units as blocks
 from releo_da.runs.unseen import longest
@@ -51,6 +53,39 @@ def apart(pixels: xr.Dataset, share: float) -> Tensor | None:
             f"{1.0 / groups:.2g} or more, or leave it out"
         )
     return torch.from_numpy(folds(label, count) == 0)
+
+
+def divided(whole: Part, out: Tensor | None, years: Sequence[int]) -> tuple[Part, list[Part]]:
+    """What is learned from, and what is held out: some pixels in all years, all in some years.
+
+    Args:
+        whole: what could be learned from.
+        out: ``[pixel]`` bool, of `apart`.
+        years: that are held out.
+
+    Raises:
+        InputError: nothing was seen in one of the years, or nothing is left to learn from.
+    """
+    of_year = [
+        (date(1970, 1, 1) + timedelta(days=int(a.time // 1))).year for a in whole.acquisitions
+    ]
+    for year in years:
+        if year not in of_year:
+            raise InputError(
+                f"train.held_out_years: nothing was seen in {year}; choose from "
+                f"{', '.join(map(str, sorted(set(of_year))))}"
+            )
+    pairs = list(zip(whole.acquisitions, of_year, strict=True))
+    left = whole._replace(acquisitions=[a for a, year in pairs if year not in years])
+    if not left.acquisitions:
+        raise InputError("train.held_out_years: no year is left to learn from; hold fewer out")
+    judges = [
+        whole._replace(acquisitions=[a for a, of in pairs if of == year])
+        for year in dict.fromkeys(years)
+    ]
+    if out is None:
+        return left, judges
+    return left.at(~out), [*judges, left.at(out)]
 
 
 def remember(forecaster: nn.Module, acquisitions: Sequence[Acquisition], gaps: Gaps) -> None:

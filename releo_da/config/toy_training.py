@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from releo_da.config import toy
 from releo_da.config.document import Document
@@ -30,9 +29,10 @@ from releo_da.dynamics.lorenz96 import Lorenz96
 from releo_da.dynamics.quadratic_ring import QuadraticRing, lorenz96_coefficients
 from releo_da.dynamics.stepped import Stepped
 from releo_da.io import write_json
-from releo_da.learning.climb import Problem, climb, log_likelihood
-from releo_da.learning.fit import Epoch
-from releo_da.types import InputError
+from releo_da.learning.fit import Epoch, begun, fit
+from releo_da.learning.gaps import NONE
+from releo_da.learning.stretches import Part, Problem, log_likelihood
+from releo_da.types import InputError, Noise, State
 
 
 class Learned(NamedTuple):
@@ -58,43 +58,43 @@ def fitted(document: Document, made: ToySource, options: Options) -> Learned:
     Raises:
         InputError: the section ``train`` asks for what toy models have not.
     """
-    for key in ("period", "gaps", "pixels"):
+    for key in ("period", "gaps", "pixels", "held_out", "held_out_years", "weather_hidden"):
         if (document.values.get("train") or {}).get(key) is not None:
             raise InputError(f"{document.path}: train.{key}: a toy model has none; remove it")
     settings: Train = section(document, "train", train)
     task, device = toy.task_of(document, made), options.torch_device()
     forecaster = toy.forecaster_of(document, made, device)
-    parameters = list(forecaster.parameters())
-    if not parameters:
+    if not list(forecaster.parameters()):
         raise InputError(f"{document.path}: forecast has no coefficients to learn; name another")
     model = toy.model_of(document, made, forecaster)
     if model.biases is not None:
         raise InputError(f"{document.path}: observe.bias: nothing is learned with it; remove it")
-    start = partial(model.initial, task.start, torch.arange(made.replicates), settings.members)
-
     first = task.seed + 1 if made.seed is None else made.seed
 
-    def problem(seed: int) -> Problem:
-        truth = toy.simulated(replace(made, seed=seed), task.seed, device)
+    def start(time: float, pixels: Tensor, noise: Noise) -> State:
+        return model.initial(task.start, pixels, settings.members, noise)  # before the first look
+
+    def problem(step: Stepped) -> Problem:
         scheme = fitting_scheme(document, supplied(document, made))
-        return Problem(forecaster, start, model.observe, scheme, truth.acquisitions)
+        return Problem(step, start, model.observe, scheme, lambda a: a, contamination=0.0)
+
+    def seen(seed: int) -> Part:
+        truth = toy.simulated(replace(made, seed=seed), task.seed, device)
+        return Part(truth.acquisitions, torch.arange(made.replicates))
 
     def judged(step: Stepped) -> float:
-        other = problem(first + 1)._replace(forecaster=step)
-        return log_likelihood(other, torch.Generator().manual_seed(task.seed))
+        other = seen(first + 1)
+        source = torch.Generator().manual_seed(task.seed)
+        return log_likelihood(problem(step), other, NONE, source) / other.values
 
     before, held_out = coefficients(forecaster.step), {"before": judged(forecaster)}
     epochs = []
     forecaster.requires_grad_(True)
-    with progress(settings.epochs, "train", options.quiet) as tick:
-        for epoch in climb(
-            problem(first),
-            parameters,
-            torch.Generator().manual_seed(task.seed),
-            settings.epochs,
-            settings.learning_rate,
-            settings.truncate,
-        ):
+    asked = settings.schedule
+    schedule = replace(asked, gaps=NONE, stretches=asked.stretches or 1, batch=0)
+    with progress(schedule.epochs, "train", options.quiet) as tick:
+        fitting = begun({"forecaster": forecaster}, anchors=False)
+        for epoch in fit(fitting, problem(forecaster), seen(first), schedule, task.seed):
             epochs.append(epoch)
             tick(f"log-likelihood per value {epoch.log_likelihood / epoch.observations:.3f}")
     forecaster.requires_grad_(False)

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from releo_da.config.assemble import Assembly, assemble
 from releo_da.config.auxiliary import weather_of
 from releo_da.config.document import Document
-from releo_da.config.experience import apart, remember
+from releo_da.config.experience import apart, divided, remember
 from releo_da.config.options import Options
 from releo_da.config.run_files import open_run, progress
 from releo_da.config.schemes import fitting_scheme, supplied
@@ -20,11 +21,13 @@ from releo_da.config.simulated import simulated
 from releo_da.config.sources import read_sources
 from releo_da.config.twin_source import is_twin
 from releo_da.config.weights import write_weights
+from releo_da.dynamics.unheard import unheard
 from releo_da.io import write_json
 from releo_da.io.series import Series
-from releo_da.learning.fit import Epoch, fit
+from releo_da.learning.fit import Epoch, begun, fit
+from releo_da.learning.stretches import Part, Problem
 from releo_da.runs.model import on
-from releo_da.types import InputError
+from releo_da.types import InputError, Noise, State
 
 
 def fitted(
@@ -63,28 +66,29 @@ def fitted(
         raise InputError(f"{document.path}: train.period holds no clear acquisition; widen it")
     assembly.forecaster.requires_grad_(True)
     assembly.error.requires_grad_(True)
-    seed = document.values.get("seed", 0)
+    ids = torch.as_tensor(series.pixels["id"].values)[index]
+    out = apart(series.pixels.isel(pixel=chosen), settings.held_out)
+    training, judges = divided(Part(part, ids), out, settings.held_out_years)
+
+    def start(time: float, pixels: Tensor, noise: Noise) -> State:
+        state = assembly.dynamics.initial(time, pixels, settings.members, noise)
+        return unheard(state, settings.weather_hidden, noise)
+
+    problem = Problem(
+        assembly.dynamics,
+        start,
+        assembly.model.observe,
+        fitting_scheme(document, supplied(document, assembly.dynamics)),
+        assembly.error,
+    )
+    fitting = begun({"forecaster": assembly.dynamics, "error": assembly.error})
+    schedule, seed = settings.schedule, document.values.get("seed", 0)
     epochs = []
-    with progress(settings.epochs, label, options.quiet) as tick:
-        for epoch in fit(
-            assembly.dynamics,
-            assembly.error,
-            assembly.model.observe,
-            fitting_scheme(document, supplied(document, assembly.dynamics)),
-            part,
-            torch.as_tensor(series.pixels["id"].values)[index],
-            torch.Generator().manual_seed(seed),
-            settings.epochs,
-            settings.members,
-            settings.learning_rate,
-            settings.truncate,
-            settings.gaps,
-            apart(series.pixels.isel(pixel=chosen), settings.held_out),
-            settings.patience,
-        ):
+    with progress(schedule.epochs, label, options.quiet) as tick:
+        for epoch in fit(fitting, problem, training, schedule, seed, judges):
             epochs.append(epoch)
             tick(shown(epoch))
-    remember(assembly.forecaster, part, settings.gaps)
+    remember(assembly.forecaster, training.acquisitions, schedule.gaps)
     assembly.forecaster.requires_grad_(False)
     assembly.error.requires_grad_(False)
     return assembly, epochs

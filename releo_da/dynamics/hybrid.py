@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from releo_da.dynamics.forcing import DRIVERS, Forcing, forcing, responses
 from releo_da.dynamics.mean_reverting import MeanReverting
+from releo_da.dynamics.unheard import heard
 from releo_da.dynamics.weather import rows_of
 from releo_da.types import Noise, State, Weather
 
@@ -101,7 +102,7 @@ class Hybrid(nn.Module):
         carried: State = self.base(state, time, noise)
         if self.departures is None or self.strength == 0.0 or time == state.time:
             return carried
-        added = self.push(state.pixels, state.time, time)
+        added = heard(state) * self.push(state.pixels, state.time, time)
         return carried._replace(ensemble=carried.ensemble + added[:, None].to(carried.ensemble))
 
     def unusual(self, pixels: Tensor, start: float, end: float) -> Tensor:

@@ -54,6 +54,7 @@ from releo_da.dynamics.hybrid import Hybrid
 from releo_da.dynamics.mean_reverting import YEAR, centred
 from releo_da.dynamics.network import Network
 from releo_da.dynamics.surroundings import SURROUNDINGS, Surroundings
+from releo_da.dynamics.unheard import heard
 from releo_da.state.layout import Layout
 from releo_da.types import Noise, State, Weather
 
@@ -151,20 +152,22 @@ class Neural(nn.Module):
             raise ValueError(f"cannot forecast back in time, from {state.time} to {time}")
         if time == state.time:
             return state
-        ensemble = state.ensemble
+        ensemble, counts = state.ensemble, heard(state)
         linear: dict[float, tuple[Tensor, Tensor]] = {}
         for start, end in steps(state.time, time, self.step):
             length = round(end - start, 9)
             if length not in linear:
                 f, q = self.base.transition(length)
                 linear[length] = f.T.to(ensemble), factor(q).T.to(ensemble)
-            ensemble = self._stepped(ensemble, state.pixels, start, end, linear[length], noise)
+            around = state.pixels, counts, start, end
+            ensemble = self._stepped(ensemble, *around, linear[length], noise)
         return state._replace(time=time, ensemble=ensemble)
 
     def _stepped(
         self,
         ensemble: Tensor,
         pixels: Tensor,
+        counts: Tensor,
         start: float,
         end: float,
         linear: tuple[Tensor, Tensor],
@@ -174,7 +177,7 @@ class Neural(nn.Module):
         v, seen = len(self.layout.names), self.layout.seen
         x, hidden = ensemble[..., :seen], ensemble[..., seen:]
         drawn = centred(noise(ensemble.shape))
-        f, g, recalled = self.network(self._inputs(ensemble, pixels, start, end))
+        f, g, recalled = self.network(self._inputs(ensemble, pixels, counts, start, end))
         transposed, root = linear
         entering = drawn[..., :seen] @ root
         if g.shape[-1]:
@@ -187,7 +190,7 @@ class Neural(nn.Module):
         else:
             moved = about @ transposed + entering
         if self.base.departures is not None and self.base.strength > 0.0:
-            pushed = self.base.push(pixels, start, end)[:, None].to(x)
+            pushed = (counts * self.base.push(pixels, start, end))[:, None].to(x)
             moved = moved + self._scaled(hidden, "vigour").exp()[..., None] * pushed
         kept = self._kept(end - start).to(hidden)
         returning = pad(recalled, (len(self.layout.slow), 0))
@@ -195,13 +198,15 @@ class Neural(nn.Module):
         hidden = returning + kept * (hidden - returning) + spread * drawn[..., seen:]
         return torch.cat([self._mean(end, hidden) + moved, hidden], -1)
 
-    def _inputs(self, ensemble: Tensor, pixels: Tensor, start: float, end: float) -> Tensor:
+    def _inputs(
+        self, ensemble: Tensor, pixels: Tensor, counts: Tensor, start: float, end: float
+    ) -> Tensor:
         """u, ``[pixel, member, input]``."""
         v, seen = len(self.layout.names), self.layout.seen
         parts = [self.layout.coordinates(ensemble)]
         if self.layout.velocities:
             parts.append(ensemble[..., v : 2 * v])
-        unusual = self.base.unusual(pixels, start, end) * (self.base.strength > 0.0)
+        unusual = counts * self.base.unusual(pixels, start, end) * (self.base.strength > 0.0)
         around = self.around(pixels, start, unusual).to(ensemble)[:, None]
         return torch.cat([*parts, ensemble[..., seen:], around.expand(*ensemble.shape[:2], -1)], -1)
 

@@ -68,6 +68,6 @@ def anchored(
 
     def penalty() -> Tensor:
         terms = [((p - start) / scale).square().sum() for p, start, scale in anchors]
-        return 0.5 * torch.stack(terms).sum()
+        return 0.5 * torch.stack(terms).sum() if terms else torch.zeros(())
 
     return penalty

@@ -1,73 +1,66 @@
 r"""Fitting dynamics and observation error by the likelihood through the filter.
 
-Each epoch runs the filter over the training acquisitions and climbs the gradient of
+An epoch passes over the training pixels in batches, drawn anew each time. A step is taken after
+each batch, or after every so many stretches of its acquisitions, when the filter goes on with the
+new parameters:
 
-    L = sum_t log p(y_t | y_1..t-1) - penalty            (`likelihood`, `anchors`)
+    theta <- theta + Adam(grad of (S sum_(its stretches) L - penalty) / n)
 
-Two things make the fit serve forecasts as well as analyses. Observations are hidden at random, one
-by one and in stretches of weeks, but still predicted: so long gaps count. Back-propagation is cut
-every ``truncate`` acquisitions, which bounds memory and the length of the gradient's path. What a
-scheme remembers between cycles (`adaptive`, `tuned`) goes along and is cut there too.
+with L the likelihood of a stretch (`releo_da.learning.stretches`), S steps per epoch, n values, and
+the penalty of `releo_da.learning.anchors`: on the mean over an epoch the ascent of the likelihood
+per value, the penalty counted once. The learning rate falls to zero as half a cosine over all
+steps. What the data of a stretch leave open, as those of an autumn the coefficients of a spring,
+goes astray where a step is taken on it alone; a long record of a model without seasons gains by
+more steps. Observations are hidden at random but still predicted
+(`releo_da.learning.gaps`).
 
-What is learned of the training pixels may be learned by heart. Pixels can be held out: each epoch
-judges them by the same likelihood, always with the same noise and the same gaps, so that epochs can
-be compared; what is left behind are the parameters that judged best, and the fit ends when none was
-better for ``patience`` epochs.
+What is learned of the training values may be learned by heart. Pixels and years can be held out:
+each epoch judges them by the same likelihood, always with the same noise and the same gaps, so that
+epochs can be compared; what is left behind are the parameters that judged best, and the fit ends
+when none was better for ``patience`` epochs.
+
+Everything random of an epoch comes from a generator of (seed, epoch), so that a fit that goes on
+from what `Fitting` holds takes the steps that it would have taken.
 
 Cost per epoch: about three operator evaluations per acquisition, training pixel and member, and one
-per held-out pixel.
+per value that is held out.
+
+Reference: Chen, Sanz-Alonso and Willett (2022), SIAM J. Math. Data Sci. 4, 801-833, algorithm 4.1.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from releo_da.assimilation.screening import remembered
-from releo_da.cycling.memory import lent, returned
+from releo_da.cycling.draws import generator
 from releo_da.learning.anchors import Parametrised, anchored
-from releo_da.learning.likelihood import CONTAMINATION, innovation_likelihood
-from releo_da.types import (
-    Acquisition,
-    Forecaster,
-    Noise,
-    ObservationOperator,
-    Scheme,
-    State,
-)
+from releo_da.learning.gaps import GAPS, Gaps
+from releo_da.learning.stretches import Part, Problem, log_likelihood, stretches
+from releo_da.types import InputError
 
+CLIP = 10.0
+"""Largest norm of the gradient per value of a step; longer ones are shortened."""
 
-class LearnedForecaster(Parametrised, Forecaster, Protocol):
-    """A forecaster with parameters that also draws the first ensemble."""
-
-    def initial(self, time: float, pixels: Tensor, members: int, noise: Noise) -> State:
-        """The ensemble before any observation."""
-        ...
-
-
-class LearnedError(Parametrised, Protocol):
-    """Completes an acquisition's error by parameters."""
-
-    def __call__(self, acquisition: Acquisition) -> Acquisition:
-        """The acquisition with its full error."""
-        ...
+JUDGED = 20170
+"""Seed of noise and gaps of what is held out."""
 
 
 class Epoch(NamedTuple):
-    """What one epoch of the fit reports, of the parameters that it started with.
+    """What one epoch of a fit reports.
 
     Attributes:
         number: from 0.
-        log_likelihood: of the training pixels.
-        penalty: of the anchors.
-        observations: values of the training pixels.
-        held_out: log-likelihood of the pixels that are held out; None without any.
-        held_out_observations: their values.
+        log_likelihood: of the training values, each by the parameters that met it.
+        penalty: of the anchors, of the last parameters.
+        observations: training values.
+        held_out: log-likelihood of what is held out, by the first parameters; None without any.
+        held_out_observations: values held out.
     """
 
     number: int
@@ -78,183 +71,186 @@ class Epoch(NamedTuple):
     held_out_observations: int = 0
 
 
-class Gaps(NamedTuple):
-    """How observations are hidden while fitting.
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast a fit climbs.
 
     Attributes:
-        single: probability that a pixel's acquisition is hidden on its own.
-        stretch: probability that a pixel has one long gap.
-        days: shortest and longest gap.
+        epochs: passes over the data, at most.
+        learning_rate: of Adam, at the start.
+        truncate: acquisitions per stretch.
+        stretches: per step; 0 for all.
+        batch: pixels per step, at most; 0 for all.
+        gaps: how observations are hidden.
+        patience: epochs without a better judgement after which the fit ends; 0 for never.
     """
 
-    single: float = 0.2
-    stretch: float = 0.6
-    days: tuple[float, float] = (15.0, 75.0)
+    epochs: int = 60
+    learning_rate: float = 0.05
+    truncate: int = 10
+    stretches: int = 0
+    batch: int = 0
+    gaps: Gaps = GAPS
+    patience: int = 0
+
+    def rate(self, done: float) -> float:
+        """The learning rate when a share of all steps is done."""
+        return self.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
 
 
-JUDGED = 20170
-"""Seed of noise and gaps of held-out pixels."""
+class Best(NamedTuple):
+    """The highest judgement so far, the number of its epoch, and the parameters by name."""
 
-GAPS = Gaps()
-"""What is hidden unless a configuration says otherwise."""
-
-
-def hidden(times: Sequence[float], pixels: int, gaps: Gaps, generator: torch.Generator) -> Tensor:
-    """Which acquisitions are not assimilated in an epoch, ``[time, pixel]`` bool."""
-    axis = torch.tensor(times, dtype=torch.float64)[:, None]
-
-    def uniform(*shape: int) -> Tensor:
-        return torch.rand(shape, generator=generator, dtype=torch.float64)
-
-    single = uniform(len(times), pixels) < gaps.single
-    start = axis[0] + uniform(pixels) * (axis[-1] - axis[0])
-    length = gaps.days[0] + uniform(pixels) * (gaps.days[1] - gaps.days[0])
-    stretch = (axis >= start) & (axis < start + length) & (uniform(pixels) < gaps.stretch)
-    return single | stretch
+    judgement: float = -math.inf
+    number: int = 0
+    values: Mapping[str, Tensor] = {}
 
 
-def filter_likelihood(
-    state: State,
-    acquisitions: Sequence[Acquisition],
-    hide: Tensor,
-    forecaster: Forecaster,
-    observe: ObservationOperator,
-    error: Callable[[Acquisition], Acquisition],
-    analyse: Scheme,
-    noise: Noise,
-    truncate: int,
-    contamination: float = CONTAMINATION,
-) -> Iterator[Tensor]:
-    """Log-likelihood of stretches of ``truncate`` acquisitions, each with its own graph."""
-    total = state.ensemble.new_zeros(())
-    for k, acquisition in enumerate(acquisitions):
-        background = forecaster(state, acquisition.time, noise)
-        full = error(acquisition)
-        prior = background.ensemble
-        predicted = observe(prior, full)
-        known = remembered(partial(observe, acquisition=full), prior, predicted)
-        terms = innovation_likelihood(predicted, full.values, full.precision, contamination)
-        total = total + terms.log_density.sum()
-        used = (terms.clean * ~hide[k].to(terms.clean.device))[:, None] * full.precision
-        memory = lent(background.memory, [full])
-        analysis = analyse(prior, known, full.values, used, noise, memory)
-        memory = returned(background.memory, analysis.memory, [full])
-        state = background._replace(ensemble=analysis.ensemble, memory=memory)
-        if (k + 1) % truncate == 0 or k + 1 == len(acquisitions):
-            yield total
-            total = total.new_zeros(())
-            kept = {name: held.detach() for name, held in state.memory.items()}
-            state = state._replace(ensemble=state.ensemble.detach(), memory=kept)
+@dataclass
+class Fitting:
+    """A fit as it stands: all that the next epoch depends on.
+
+    Attributes:
+        parameters: what is learned, by name.
+        penalty: of the anchors, which are the parameters before the first epoch.
+        optimiser: Adam over them.
+        number: epochs done.
+        best: the best judged parameters.
+    """
+
+    parameters: dict[str, nn.Parameter]
+    penalty: Callable[[], Tensor]
+    optimiser: torch.optim.Adam
+    number: int = 0
+    best: Best = field(default_factory=Best)
+
+
+def begun(modules: Mapping[str, Parametrised], anchors: bool = True) -> Fitting:
+    """A fit of which no epoch is done.
+
+    Args:
+        modules: what is learned, in place; a parameter is named ``module.parameter``.
+        anchors: whether parameters have priors about their present values.
+
+    Raises:
+        KeyError: a parameter has no scale of its prior.
+    """
+    parameters = {
+        f"{module}.{name}": parameter
+        for module, held in modules.items()
+        for name, parameter in held.named_parameters()
+    }
+    penalty = anchored(list(modules.values()) if anchors else [])
+    return Fitting(parameters, penalty, torch.optim.Adam(parameters.values(), betas=(0.9, 0.99)))
 
 
 def fit(
-    forecaster: LearnedForecaster,
-    error: LearnedError,
-    observe: ObservationOperator,
-    analyse: Scheme,
-    acquisitions: Sequence[Acquisition],
-    pixels: Tensor,
-    generator: torch.Generator,
-    epochs: int = 60,
-    members: int = 48,
-    learning_rate: float = 0.05,
-    truncate: int = 10,
-    gaps: Gaps = GAPS,
-    held_out: Tensor | None = None,
-    patience: int = 0,
+    fitting: Fitting,
+    problem: Problem,
+    training: Part,
+    schedule: Schedule,
+    seed: int,
+    judges: Sequence[Part] = (),
 ) -> Iterator[Epoch]:
-    """Fit the parameters of a forecaster and of R, in place; yields once per epoch.
+    """Fit parameters in place; yields once per epoch, when a checkpoint may be written.
 
     Args:
-        forecaster: a module with ``initial(time, pixels, members, noise)``.
-        error: a module that completes an acquisition's error.
-        observe: the observation operator.
-        analyse: the scheme, differentiable: that of the fitted system, without its screening.
-        acquisitions: the training acquisitions, in time order, instrument errors only.
-        pixels: ``[pixel]`` global ids.
-        generator: the source of all randomness of the fit.
-        epochs: passes over the data; the learning rate falls to zero as a cosine.
-        members: ensemble size while fitting.
-        learning_rate: of Adam.
-        truncate: acquisitions per stretch of back-propagation.
-        gaps: how observations are hidden.
-        held_out: ``[pixel]`` bool, what is judged and not learned from; nothing when None.
-        patience: epochs without a better judgement after which the fit ends; 0 for never.
+        fitting: as it stands, of `begun` or of a checkpoint.
+        problem: the filter, of which the parameters are part.
+        training: what is learned from, with instrument errors.
+        schedule: how long and how fast.
+        seed: of all randomness of the fit.
+        judges: what is held out; nothing when empty.
+
+    Raises:
+        InputError: the model of some step carries the ensemble to infinity.
     """
-    modules: list[Parametrised] = [forecaster, error]
-    parameters = [p for module in modules for _, p in module.named_parameters()]
-    penalty = anchored(modules)
-    optimiser = torch.optim.Adam(parameters, lr=learning_rate, betas=(0.9, 0.99))
-    times = [a.time for a in acquisitions]
-    like = acquisitions[0].values
-    learned = torch.ones(len(pixels), dtype=torch.bool) if held_out is None else ~held_out
-    training, ids = at(acquisitions, learned), pixels[learned]
-    judges, others = at(acquisitions, ~learned), pixels[~learned]
-    count, judged = seen_in(training), seen_in(judges)
-    best: tuple[float, int, list[Tensor]] = (-math.inf, 0, [])
+    observations, held = training.values, sum(part.values for part in judges)
 
-    def passed(
-        part: Sequence[Acquisition], ids: Tensor, source: torch.Generator
-    ) -> Iterator[Tensor]:
-        def noise(shape: Sequence[int]) -> Tensor:
-            return torch.randn(tuple(shape), generator=source).to(like)
-
-        hide = hidden(times, len(ids), gaps, source)
-        state = forecaster.initial(times[0], ids, members, noise)
-        return filter_likelihood(
-            state, part, hide, forecaster, observe, error, analyse, noise, truncate
-        )
-
-    def judgement() -> float | None:
-        if not len(others):
+    def judged() -> float | None:
+        if not judges:
             return None
-        with torch.no_grad():
-            source = torch.Generator().manual_seed(JUDGED)
-            return float(sum(float(stretch) for stretch in passed(judges, others, source)))
+        source = torch.Generator().manual_seed(JUDGED)
+        said = sum(log_likelihood(problem, part, schedule.gaps, source) for part in judges)
+        if said > fitting.best.judgement:
+            values = {name: p.detach().clone() for name, p in fitting.parameters.items()}
+            fitting.best = Best(said, fitting.number, values)
+        return said
 
-    def better(said: float | None, number: int) -> tuple[float, int, list[Tensor]]:
-        if said is None or not said > best[0]:
-            return best
-        return said, number, [p.detach().clone() for p in parameters]
-
-    for number in range(epochs):
-        said = judgement()
-        best = better(said, number)
-        if patience and said is not None and number - best[1] >= patience:
+    while fitting.number < schedule.epochs:
+        number, said = fitting.number, judged()
+        if schedule.patience and judges and number - fitting.best.number >= schedule.patience:
             break
-        for group in optimiser.param_groups:
-            group["lr"] = learning_rate * 0.5 * (1.0 + math.cos(math.pi * number / epochs))
-        optimiser.zero_grad()
-        likelihood = 0.0
-        for stretch in passed(training, ids, generator):
-            (-stretch).backward()
+        likelihood = _climb(fitting, problem, training, schedule, seed)
+        penalty = float(fitting.penalty().detach())
+        fitting.number += 1
+        yield Epoch(number, likelihood, penalty, observations, said, held)
+    judged()
+    with torch.no_grad():
+        for name, value in fitting.best.values.items():
+            fitting.parameters[name].copy_(value)
+
+
+def _climb(
+    fitting: Fitting, problem: Problem, training: Part, schedule: Schedule, seed: int
+) -> float:
+    """The steps of one epoch; the log-likelihood that they met."""
+    source = generator(seed, fitting.number, 0.0, "fit")
+    batches = _batches(len(training.pixels), schedule.batch, source)
+    last = math.ceil(len(training.acquisitions) / schedule.truncate)
+    every = schedule.stretches or last
+    steps, observations = len(batches) * math.ceil(last / every), training.values
+    likelihood, done = 0.0, 0
+    for rows in batches:
+        part = training.at(rows)
+        found = stretches(problem, part, schedule.gaps, schedule.truncate, source)
+        fitting.optimiser.zero_grad()
+        for k, stretch in enumerate(_numbers(found, fitting.number), 1):
+            (-steps / observations * stretch).backward()
             likelihood += float(stretch.detach())
-        anchors = penalty()
-        anchors.backward()
-        nn.utils.clip_grad_norm_(parameters, 1e4)
-        optimiser.step()
-        yield Epoch(number, likelihood, float(anchors.detach()), count, said, judged)
-    if len(others):
-        kept = better(judgement(), epochs)[2]
-        with torch.no_grad():
-            for parameter, value in zip(parameters, kept, strict=bool(kept)):
-                parameter.copy_(value)
+            if k % every == 0 or k == last:
+                done += 1
+                rate = schedule.rate((fitting.number + (done - 1) / steps) / schedule.epochs)
+                _step(fitting, fitting.penalty() / observations, rate)
+    return likelihood
 
 
-def at(acquisitions: Sequence[Acquisition], pixels: Tensor) -> Sequence[Acquisition]:
-    """Acquisitions at some of their pixels, ``[pixel]`` bool; as they are where those are all."""
-    if bool(pixels.all()):
-        return acquisitions
-    return [
-        a._replace(
-            values=a.values[pixels.to(a.values.device)],
-            error=a.error[pixels.to(a.values.device)],
-            angles=a.angles[pixels.to(a.values.device)],
-        )
-        for a in acquisitions
-    ]
+def _step(fitting: Fitting, penalty: Tensor, rate: float) -> None:
+    """One step of Adam along the gradient that is there and that of the penalty."""
+    if penalty.requires_grad:
+        penalty.backward()
+    nn.utils.clip_grad_norm_(fitting.parameters.values(), CLIP)
+    for group in fitting.optimiser.param_groups:
+        group["lr"] = rate
+    fitting.optimiser.step()
+    fitting.optimiser.zero_grad()
 
 
-def seen_in(acquisitions: Sequence[Acquisition]) -> int:
-    """Number of values that were seen."""
-    return int(sum(a.seen.sum() for a in acquisitions))
+def _batches(pixels: int, size: int, source: torch.Generator) -> Sequence[Tensor]:
+    """Positions of pixels in random parts of about the same number, each in order."""
+    if not size or size >= pixels:
+        return [torch.arange(pixels)]
+    parts = torch.randperm(pixels, generator=source).tensor_split(math.ceil(pixels / size))
+    return [part.sort().values for part in parts]
+
+
+def _numbers(stretches: Iterator[Tensor], epoch: int) -> Iterator[Tensor]:
+    """The likelihoods of stretches, as long as the model that was learned so far holds.
+
+    Raises:
+        InputError: an ensemble or a covariance is not finite.
+    """
+    try:
+        for stretch in stretches:
+            if not torch.isfinite(stretch):
+                break
+            yield stretch
+        else:
+            return
+    except torch.linalg.LinAlgError:  # the factor of a covariance that is not finite
+        pass
+    raise InputError(
+        f"train: the likelihood is no number any more in epoch {epoch}, since the model that was "
+        "learned so far diverges; give a lower learning_rate, more members, or "
+        "forecast.noise_variance"
+    )

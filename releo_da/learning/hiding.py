@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from releo_da.learning.fit import Gaps, hidden
+from releo_da.learning.gaps import Gaps, hidden
 from releo_da.types import Acquisition
 
 

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import xarray as xr
 from safetensors.torch import load_file, save_file
 
 from releo_da.config.assemble import assemble
 from releo_da.config.document import load
-from releo_da.config.experience import apart
-from releo_da.types import InputError
+from releo_da.config.experience import apart, divided
+from releo_da.learning.stretches import Part
+from releo_da.types import Acquisition, InputError
 from tests.config.test_hybrid_weights import _told, driven
 
 Workplace = Callable[..., Path]
@@ -27,7 +29,14 @@ def learned(config: dict[str, Any]) -> None:
     """The series with its weather, and a small network."""
     driven(config)
     config["forecast"] = dict(SMALL)
-    config["train"] = {"epochs": 3, "members": 8, "held_out": 0.34, "patience": 2}
+    config["train"] = {
+        "epochs": 3,
+        "members": 8,
+        "held_out": 0.34,
+        "patience": 2,
+        "weather_hidden": 0.5,
+        "batch": 2,
+    }
 
 
 def kinds(run: str) -> list[dict[str, Any]]:
@@ -90,7 +99,10 @@ def test_without_weather_the_log_says_so(workplace: Workplace, releo: Run) -> No
         ("forecast.memory=-1", "memory is -1; give 0 or more"),
         ("forecast.looseness=0", "looseness is 0"),
         ("train.held_out=0.9", "train.held_out is 0.9; give a share from 0 to 0.5"),
-        ("train={patience: 3}", "train.patience is 3 with held_out 0"),
+        ("train={patience: 3}", "train.patience is 3 and nothing is held out"),
+        ("train.batch=-1", "train.batch is -1; give 0 or more"),
+        ("train.weather_hidden=1.5", "train.weather_hidden is 1.5; give a probability"),
+        ("train.held_out_years=[1984]", "nothing was seen in 1984; choose from 20"),
         ("train={held_out: 0.01}", "give 0.25 or more"),
     ],
 )
@@ -114,3 +126,24 @@ def test_neighbours_are_held_out_together() -> None:
     assert apart(axis, 0.0) is None
     with pytest.raises(InputError, match="of 4 groups of neighbours"):
         apart(axis, 0.1)
+
+
+def test_years_and_pixels_are_held_out_of_what_is_learned_from() -> None:
+    """Three years of four pixels: the middle one judges at all, the others at the pixel apart."""
+
+    def seen(day: float) -> Acquisition:
+        values = torch.full((4, 1), day)
+        return Acquisition(day, "s", values, 0.0 * values + 1.0, torch.zeros(4, 3), "")
+
+    days = [17531.9, 17532.0, 17800.5, 17896.9, 17897.1]  # the last of 2017 to the first of 2019
+    whole = Part([seen(day) for day in days], torch.tensor([7, 3, 9, 4]))
+    out = torch.tensor([False, True, False, False])
+    learned, judges = divided(whole, out, [2018])
+    assert learned.pixels.tolist() == [7, 9, 4]
+    assert [a.time for a in learned.acquisitions] == [days[0], days[4]]
+    assert [part.pixels.tolist() for part in judges] == [[7, 3, 9, 4], [3]]
+    assert [[a.time for a in part.acquisitions] for part in judges] == [days[1:4], days[::4]]
+    assert learned.values + sum(part.values for part in judges) == whole.values
+    assert divided(whole, None, []) == (whole, [])
+    with pytest.raises(InputError, match="no year is left to learn from"):
+        divided(whole, None, [2017, 2018, 2019])

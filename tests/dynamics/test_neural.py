@@ -17,8 +17,9 @@ from releo_da.dynamics.mean_reverting import MeanReverting
 from releo_da.dynamics.network import FARTHEST, LOG_NOISIEST
 from releo_da.dynamics.neural import Neural, steps
 from releo_da.dynamics.surroundings import SURROUNDINGS, Surroundings
+from releo_da.dynamics.unheard import UNHEARD, unheard
 from releo_da.learning.anchors import anchored
-from releo_da.learning.fit import filter_likelihood
+from releo_da.learning.stretches import filter_likelihood
 from releo_da.state.layout import Layout
 from releo_da.types import Acquisition, State, Weather
 from tests.dynamics.test_hybrid import FIRST, KERNELS, NAMES, PIXELS, draws, still, weather
@@ -233,6 +234,33 @@ def test_weather_moves_it_as_its_base_and_by_the_vigour_of_the_place() -> None:
         found = model(state, end, still).ensemble[..., :seen] - still_air
     factor = torch.exp(0.5 * state.ensemble[..., -1:])
     torch.testing.assert_close(found, factor * pushed, rtol=0, atol=1e-11)
+
+
+def test_a_pixel_that_hears_no_weather_goes_as_without() -> None:
+    """Neither the network nor the physics below is moved there, and the other pixels are."""
+    record = weather()._replace(latitude=None)  # days are as long as without
+    taught_by = taught(Neural(base((False, False), record), record, memory=1))
+    silent = taught(Neural(base((False, False)), memory=1))
+    for model, without in ((taught_by, silent), (taught_by.base, silent.base)):
+        with torch.no_grad():
+            state = model.initial(START, PIXELS, 5, draws()(START, "initial"))
+            assert unheard(state, 0.0, draws()(START, "x")) is state
+            mark = torch.zeros(len(PIXELS)).double()
+            mark[1] = 1.0
+            marked = state._replace(memory={UNHEARD: mark})
+            found = model(marked, START + 30.0, draws()(START, "forecast"))
+            under = model(state, START + 30.0, draws()(START, "forecast")).ensemble
+            dry = without(state, START + 30.0, draws()(START, "forecast")).ensemble
+        assert torch.equal(found.memory[UNHEARD], mark)
+        torch.testing.assert_close(found.ensemble[1], dry[1], rtol=0, atol=1e-12)
+        torch.testing.assert_close(found.ensemble[0], under[0], rtol=0, atol=1e-12)
+        assert not torch.allclose(under[1], dry[1], atol=1e-3)
+
+
+def test_weather_is_hidden_as_often_as_stated() -> None:
+    state = State(START, torch.zeros(9000, 1, 1).double(), torch.arange(9000))
+    share = unheard(state, 0.3, torch.randn).memory[UNHEARD].mean()
+    assert float(share) == pytest.approx(0.3, abs=4.0 * math.sqrt(0.21 / 9000))
 
 
 def test_the_network_hears_of_season_daylight_and_unusual_weather() -> None:

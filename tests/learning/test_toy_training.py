@@ -23,7 +23,7 @@ from releo_da.dynamics.quadratic_ring import (
     lorenz96_coefficients,
     quadratic_ring,
 )
-from releo_da.learning.fit import filter_likelihood
+from releo_da.learning.stretches import filter_likelihood
 from releo_da.types import InputError, State
 
 CONFIG = """
