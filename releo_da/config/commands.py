@@ -51,11 +51,11 @@ from releo_da.config.schema import component
 from releo_da.config.schema import options as options_schema
 from releo_da.config.schemes import SCHEMES, SMOOTHERS
 from releo_da.config.sections import products, score, section
-from releo_da.config.sections import train as train_section
 from releo_da.config.show import show_scores
 from releo_da.config.sources import READERS
 from releo_da.config.toy import TOY_OPERATORS
 from releo_da.config.toy_source import TOYS, is_toy, toy_source
+from releo_da.config.train_section import train as train_section
 from releo_da.cycling.fields import correlated
 from releo_da.io import write_json
 from releo_da.io.inbox import folder_and_pattern

@@ -38,12 +38,12 @@ from releo_da.config.initial import begun
 from releo_da.config.options import Options
 from releo_da.config.sections import Score, products, section
 from releo_da.config.sections import score as score_section
-from releo_da.config.sections import train as train_section
 from releo_da.config.side_by_side import side_by_side
 from releo_da.config.sources import read_sources
 from releo_da.config.study import Folds, contents, study
 from releo_da.config.study_figure import draw, place_figures
 from releo_da.config.study_table import table
+from releo_da.config.train_section import train as train_section
 from releo_da.config.training import fitted, save_weights
 from releo_da.io import create_run_directory, write_json, write_text_atomic
 from releo_da.io.series import Series

@@ -27,9 +27,9 @@ from releo_da.config.sections import (
     products,
     score,
     section,
-    train,
 )
 from releo_da.config.sources import read_sources
+from releo_da.config.train_section import train
 from releo_da.io import (
     products_dataset,
     write_json,

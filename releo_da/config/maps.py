@@ -37,9 +37,9 @@ from releo_da.config.sections import (
     products,
     score,
     section,
-    train,
 )
 from releo_da.config.sources import READERS, check_offsets, resolved_sources, suspicions
+from releo_da.config.train_section import train
 from releo_da.cycling.draws import pieces
 from releo_da.io import write_json, write_products
 from releo_da.io.cube import Cube, open_cube

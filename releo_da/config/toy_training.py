@@ -21,10 +21,11 @@ from releo_da.config.document import Document
 from releo_da.config.options import Options
 from releo_da.config.run_files import WEIGHTS, open_run, progress
 from releo_da.config.schemes import fitting_scheme
-from releo_da.config.sections import Train, section, train
+from releo_da.config.sections import section
 from releo_da.config.toy_climate import supplied
 from releo_da.config.toy_source import ToySource, source_of
 from releo_da.config.toy_weights import write_weights
+from releo_da.config.train_section import Train, train
 from releo_da.dynamics.lorenz96 import Lorenz96
 from releo_da.dynamics.quadratic_ring import QuadraticRing, lorenz96_coefficients
 from releo_da.dynamics.stepped import Stepped
@@ -33,6 +34,11 @@ from releo_da.learning.fit import Epoch, begun, fit
 from releo_da.learning.gaps import NONE
 from releo_da.learning.stretches import Part, Problem, log_likelihood
 from releo_da.types import InputError, Noise, State
+
+MISSING = (
+    "period", "gaps", "pixels", "held_out", "held_out_years", "weather_hidden", "margins"
+)  # fmt: skip
+"""Options of ``train`` that a toy model has not."""
 
 
 class Learned(NamedTuple):
@@ -58,7 +64,7 @@ def fitted(document: Document, made: ToySource, options: Options) -> Learned:
     Raises:
         InputError: the section ``train`` asks for what toy models have not.
     """
-    for key in ("period", "gaps", "pixels", "held_out", "held_out_years", "weather_hidden"):
+    for key in MISSING:
         if (document.values.get("train") or {}).get(key) is not None:
             raise InputError(f"{document.path}: train.{key}: a toy model has none; remove it")
     settings: Train = section(document, "train", train)

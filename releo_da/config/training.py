@@ -16,9 +16,10 @@ from releo_da.config.experience import apart, divided, remember
 from releo_da.config.options import Options
 from releo_da.config.run_files import open_run, progress
 from releo_da.config.schemes import fitting_scheme, supplied
-from releo_da.config.sections import Train, score, section, train
+from releo_da.config.sections import score, section
 from releo_da.config.simulated import simulated
 from releo_da.config.sources import read_sources
+from releo_da.config.train_section import Train, margins_of, train
 from releo_da.config.twin_source import is_twin
 from releo_da.config.weights import write_weights
 from releo_da.dynamics.unheard import unheard
@@ -80,6 +81,7 @@ def fitted(
         assembly.model.observe,
         fitting_scheme(document, supplied(document, assembly.dynamics)),
         assembly.error,
+        margins=margins_of(settings.margins, series.channels),
     )
     fitting = begun({"forecaster": assembly.dynamics, "error": assembly.error})
     schedule, seed = settings.schedule, document.values.get("seed", 0)

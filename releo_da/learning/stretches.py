@@ -26,6 +26,7 @@ from releo_da.assimilation.screening import remembered
 from releo_da.cycling.memory import lent, returned
 from releo_da.learning.gaps import Gaps, hidden
 from releo_da.learning.likelihood import CONTAMINATION, innovation_likelihood
+from releo_da.learning.margins import Margin, margins_likelihood
 from releo_da.types import (
     Acquisition,
     Forecaster,
@@ -62,6 +63,7 @@ class Problem(NamedTuple):
         analyse: the scheme, differentiable, without screening.
         error: completes an acquisition's error.
         contamination: probability that a pixel's acquisition is cloud or otherwise wrong.
+        margins: densities that count beside the joint one (`releo_da.learning.margins`).
     """
 
     forecaster: Forecaster
@@ -70,6 +72,7 @@ class Problem(NamedTuple):
     analyse: Scheme
     error: Callable[[Acquisition], Acquisition]
     contamination: float = CONTAMINATION
+    margins: Sequence[Margin] = ()
 
 
 def stretches(
@@ -86,6 +89,7 @@ def stretches(
     return filter_likelihood(
         state, part.acquisitions, hide, problem.forecaster, problem.observe, problem.error,
         problem.analyse, noise, truncate, problem.contamination,
+        problem.margins,
     )  # fmt: skip
 
 
@@ -106,6 +110,7 @@ def filter_likelihood(
     noise: Noise,
     truncate: int,
     contamination: float = CONTAMINATION,
+    margins: Sequence[Margin] = (),
 ) -> Iterator[Tensor]:
     """Log-likelihood of stretches of ``truncate`` acquisitions, each with its own graph."""
     total = state.ensemble.new_zeros(())
@@ -116,7 +121,8 @@ def filter_likelihood(
         predicted = observe(prior, full)
         known = remembered(partial(observe, acquisition=full), prior, predicted)
         terms = innovation_likelihood(predicted, full.values, full.precision, contamination)
-        total = total + terms.log_density.sum()
+        beside = terms.clean * margins_likelihood(predicted, full, margins)
+        total = total + (terms.log_density + beside).sum()
         used = (terms.clean * ~hide[k].to(terms.clean.device))[:, None] * full.precision
         memory = lent(background.memory, [full])
         analysis = analyse(prior, known, full.values, used, noise, memory)

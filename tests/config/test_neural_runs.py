@@ -30,12 +30,14 @@ def learned(config: dict[str, Any]) -> None:
     driven(config)
     config["forecast"] = dict(SMALL)
     config["train"] = {
-        "epochs": 3,
+        "epochs": 2,
         "members": 8,
         "held_out": 0.34,
         "patience": 2,
         "weather_hidden": 0.5,
         "batch": 2,
+        "learning_rate": 0.01,
+        "margins": {"ndvi": 2, "channels": 0.5},
     }
 
 
@@ -45,9 +47,12 @@ def kinds(run: str) -> list[dict[str, Any]]:
 
 def test_it_is_fitted_judged_saved_and_guarded(workplace: Workplace, releo: Run) -> None:
     config = workplace(configure=learned)
-    status, _, err = releo("train", config, "--out", "fit", "--quiet")
+    all_learn = ("--set", "train.held_out=0", "--set", "train.patience=0")
+    status, _, err = releo("train", config, "--out", "fit", "--quiet", *all_learn)
     assert status == 0, err
-    epochs = json.loads(Path("fit/train.json").read_text())["epochs"]
+    status, _, err = releo("train", config, "--out", "judged", "--quiet")
+    assert status == 0, err
+    epochs = json.loads(Path("judged/train.json").read_text())["epochs"]
     assert all(e["held_out_observations"] > 0 and e["held_out"] != 0.0 for e in epochs)
     path = Path("fit/weights.safetensors")
     held = load_file(path)
@@ -103,6 +108,9 @@ def test_without_weather_the_log_says_so(workplace: Workplace, releo: Run) -> No
         ("train.batch=-1", "train.batch is -1; give 0 or more"),
         ("train.weather_hidden=1.5", "train.weather_hidden is 1.5; give a probability"),
         ("train.held_out_years=[1984]", "nothing was seen in 1984; choose from 20"),
+        ("train.margins={ndvy: 1}", "did you mean 'ndvi'"),
+        ("train.margins={ndvi: 0}", "train.margins.ndvi is 0.0; give a positive"),
+        ("train.margins={nbr: 1}", "no sensor has the channels of nbr"),
         ("train={held_out: 0.01}", "give 0.25 or more"),
     ],
 )

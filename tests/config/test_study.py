@@ -9,8 +9,9 @@ import pytest
 from releo_da.config.document import load
 from releo_da.config.experiment import units
 from releo_da.config.options import Options
-from releo_da.config.sections import score, section, train
+from releo_da.config.sections import score, section
 from releo_da.config.study import contents, study
+from releo_da.config.train_section import train
 from releo_da.types import InputError
 
 ROOT = Path(__file__).resolve().parents[2] / "experiments"
