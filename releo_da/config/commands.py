@@ -46,7 +46,7 @@ from releo_da.config.initial import INITIALS
 from releo_da.config.observing import OPERATORS
 from releo_da.config.options import Options
 from releo_da.config.report import report
-from releo_da.config.run_files import run_root, warn
+from releo_da.config.run_files import WEIGHTS, run_root, warn
 from releo_da.config.schema import component
 from releo_da.config.schema import options as options_schema
 from releo_da.config.schemes import SCHEMES, SMOOTHERS
@@ -186,6 +186,9 @@ def train(config: Path, options: Options) -> int | None:
             _tell(options, line)
     else:
         path = maker_of(document)(document, options)
+        if path.name == WEIGHTS:
+            _tell(options, mapping_of(path.parent / "train.json")["ended"])
+            _tell(options, f"report: {(path.parent / 'report.html').resolve()}")
     _tell(options, f"weights: {path.resolve()}")
     return None
 

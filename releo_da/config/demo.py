@@ -164,7 +164,7 @@ def command(options: Options) -> Path:
     simulate(root / "input", seed)
     write_configuration(root / "input", seed)
     document = load(root / "input" / NAME, options.settings)
-    assembly, _ = training.fitted(document, unscored(document), options, label="fit")
+    assembly = training.fitted(document, unscored(document), options, label="fit").assembly
     training.save_weights(root / "input" / WEIGHTS, assembly)
     write_configuration(root / "input", seed, f", weights: {WEIGHTS}")
     document = load(root / "input" / NAME, options.settings)

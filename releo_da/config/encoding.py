@@ -17,9 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from releo_da.config.checkpoint_file import Checkpoint, digest_of
 from releo_da.config.document import Document
 from releo_da.config.encoded import encoder_at
-from releo_da.config.encoder_checkpoint import digest_of, resume, write_checkpoint
 from releo_da.config.encoder_error import REMEMBERED
 from releo_da.config.encoder_report import write_training_report
 from releo_da.config.encoder_section import Encoding, encoding
@@ -34,12 +34,14 @@ from releo_da.config.threads import one_thread
 from releo_da.cycling.draws import generator
 from releo_da.io import write_json
 from releo_da.learning.batches import Seen
+from releo_da.learning.checkpoints import checkpoint, restore
 from releo_da.learning.pretraining import Look, Training, begun, pretrain
 from releo_da.representation.domain import domain_of, misfit
 from releo_da.representation.encoder import Encoder, in_blocks
 from releo_da.representation.posterior import Posterior, prior_of
 from releo_da.runs.encoder_scores import Parts, encoder_scores
 from releo_da.sensors import labels
+from releo_da.types import InputError
 
 
 def command(document: Document, options: Options) -> Path:
@@ -49,13 +51,14 @@ def command(document: Document, options: Options) -> Path:
     with one_thread(device.type == "cpu"):
         setting = setting_of(document, how, device)
         training = started(document, setting, how, seed, device)
-        resumed = resume(run_root(document, options, "train"), training, document)
+        file = Checkpoint(run_root(document, options, "train"), document)
+        resumed = went_on(file, training)
         root, log, made = open_run(document, options, "train", seed)
         aside = {s.name: s.validation() for s in setting.streams}
         blocks = {name: setting.complete(block) for name, block in aside.items()}
         if resumed:
             log.write({"kind": "resumed", "step": training.step})
-        trained(document, options, setting, how, training, blocks, root, log.write)
+        trained(document, options, setting, how, training, blocks, file, log.write)
         encoder = training.encoder
         assert isinstance(encoder, Encoder)
         encoder.requires_grad_(False)
@@ -112,6 +115,22 @@ def started(
     return begun(encoder.to(device), how.schedule)
 
 
+def went_on(file: Checkpoint, training: Training) -> bool:
+    """Put a training where its checkpoint left it; says whether there was one.
+
+    Raises:
+        InputError: the checkpoint is damaged, or of another configuration.
+    """
+    held = file.read()
+    if held is None:
+        return False
+    try:
+        restore(training, *held)
+    except InputError as error:
+        raise InputError(f"{file.path}: {error}") from None
+    return True
+
+
 def trained(
     document: Document,
     options: Options,
@@ -119,7 +138,7 @@ def trained(
     how: Encoding,
     training: Training,
     blocks: Mapping[str, Seen],
-    root: Path,
+    file: Checkpoint,
     write: Callable[[dict[str, Any]], None],
 ) -> None:
     """Train to the end, with a checkpoint and a line of the log after every look."""
@@ -137,7 +156,7 @@ def trained(
             prior,
             seed,
         ):
-            write_checkpoint(root, training, document)
+            file.write(*checkpoint(training))
             write({"kind": "look", **look._asdict()})
             tick(told_of(look))
 

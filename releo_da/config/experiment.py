@@ -119,7 +119,7 @@ def work(unit: Unit) -> Found:
         source_document = load(unit.fitted_on, unit.options.settings)
         source = read_sources(source_document)
         training_rows = np.arange(source.pixels.sizes["pixel"])
-    assembly, _ = fitted(source_document, source, unit.options, training_rows.tolist())
+    assembly = fitted(source_document, source, unit.options, training_rows.tolist()).assembly
     weights = unit.out / f"{unit.run}-{unit.fold}-{unit.options.seed}.safetensors"
     save_weights(weights, assembly)
     if unit.fitted_on is not None:  # another place has other weather

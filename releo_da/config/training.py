@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,10 +12,13 @@ from torch import Tensor
 
 from releo_da.config.assemble import Assembly, assemble
 from releo_da.config.auxiliary import weather_of
+from releo_da.config.checkpoint_file import Checkpoint
 from releo_da.config.document import Document
 from releo_da.config.experience import apart, divided, remember
+from releo_da.config.fit_following import Following, content_of
+from releo_da.config.fit_report import ended, write_fit_report
 from releo_da.config.options import Options
-from releo_da.config.run_files import open_run, progress
+from releo_da.config.run_files import open_run, progress, run_root
 from releo_da.config.schemes import fitting_scheme, supplied
 from releo_da.config.sections import score, section
 from releo_da.config.simulated import simulated
@@ -25,10 +29,26 @@ from releo_da.config.weights import write_weights
 from releo_da.dynamics.unheard import unheard
 from releo_da.io import write_json
 from releo_da.io.series import Series
-from releo_da.learning.fit import Epoch, begun, fit
+from releo_da.learning.fit import Best, Epoch, Schedule, begun, fit
 from releo_da.learning.stretches import Part, Problem
 from releo_da.runs.model import on
 from releo_da.types import InputError, Noise, State
+
+
+class Fitted(NamedTuple):
+    """A system that was fitted, and how.
+
+    Attributes:
+        assembly: with the parameters that are kept.
+        epochs: what all reported.
+        best: the highest judgement and its parameters; None where nothing judged.
+        schedule: of the fit.
+    """
+
+    assembly: Assembly
+    epochs: list[Epoch]
+    best: Best | None
+    schedule: Schedule
 
 
 def fitted(
@@ -37,7 +57,8 @@ def fitted(
     options: Options,
     rows: Sequence[int] | None = None,
     label: str = "train",
-) -> tuple[Assembly, list[Epoch]]:
+    following: Following | None = None,
+) -> Fitted:
     """Fit the system of a configuration on a series.
 
     Args:
@@ -46,6 +67,7 @@ def fitted(
         options: device, seed, quiet.
         rows: positions of the training pixels; all when None.
         label: of the progress bar.
+        following: keeps the fit after every epoch, and goes on from what was kept.
 
     Raises:
         InputError: nothing was seen in the training period.
@@ -85,15 +107,18 @@ def fitted(
     )
     fitting = begun({"forecaster": assembly.dynamics, "error": assembly.error})
     schedule, seed = settings.schedule, document.values.get("seed", 0)
-    epochs = []
-    with progress(schedule.epochs, label, options.quiet) as tick:
+    content = "" if following is None else content_of([training, *judges])
+    epochs = [] if following is None else following.resume(fitting, content)
+    with progress(schedule.epochs - len(epochs), label, options.quiet) as tick:
         for epoch in fit(fitting, problem, training, schedule, seed, judges):
             epochs.append(epoch)
+            if following is not None:
+                following.keep(fitting, epochs, content)
             tick(shown(epoch))
     remember(assembly.forecaster, training.acquisitions, schedule.gaps)
     assembly.forecaster.requires_grad_(False)
     assembly.error.requires_grad_(False)
-    return assembly, epochs
+    return Fitted(assembly, epochs, fitting.best if judges else None, schedule)
 
 
 def shown(epoch: Epoch) -> str:
@@ -111,12 +136,22 @@ def save_weights(path: Path, assembly: Assembly) -> None:
 
 
 def command(document: Document, options: Options) -> Path:
-    """Fit a system and write its weights; returns their path."""
+    """Fit a system and write its weights; returns their path.
+
+    A checkpoint is written after every epoch: the same command in the same directory goes on from
+    there, to the same bits.
+    """
     series = simulated(document, options) if is_twin(document) else read_sources(document)
-    root, log, _ = open_run(document, options, "train", document.values.get("seed", 0))
-    assembly, epochs = fitted(document, series, options)
+    file = Checkpoint(run_root(document, options, "train"), document)
+    before = file.read()
+    root, log, made = open_run(document, options, "train", document.values.get("seed", 0))
+    following = Following(file, before, log.write)
+    assembly, epochs, best, schedule = fitted(document, series, options, following=following)
+    kept = None if best is None else best.number
+    said = ended(epochs, kept, schedule.epochs, schedule.patience)
+    log.write({"kind": "ended", "epochs": len(epochs), "kept": kept, "message": said})
     save_weights(root / "weights.safetensors", assembly)
-    for epoch in epochs:
-        log.write({"kind": "epoch", **epoch._asdict()})
-    write_json(root / "train.json", {"epochs": [e._asdict() for e in epochs]})
+    told = {"epochs": [e._asdict() for e in epochs], "kept": kept, "ended": said}
+    write_json(root / "train.json", told)
+    write_fit_report(root, made, epochs, best, said)
     return root / "weights.safetensors"

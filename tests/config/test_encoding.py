@@ -14,6 +14,7 @@ import xarray as xr
 import yaml
 
 from releo_da.config import encoding
+from releo_da.config.checkpoint_file import Checkpoint
 from releo_da.config.document import load
 from releo_da.config.encoder_section import encoding as encoding_options
 from releo_da.config.encoder_setting import setting_of
@@ -76,7 +77,7 @@ def test_a_training_leaves_weights_scores_and_a_report_and_resumes_to_the_same_b
     assert torch.equal(nothing.mean, torch.zeros_like(nothing.mean))
 
     config = folder / "c.yaml"
-    write, looks = encoding.write_checkpoint, []
+    write, looks = Checkpoint.write, []
 
     def interrupted(*given: Any) -> None:
         write(*given)
@@ -84,7 +85,7 @@ def test_a_training_leaves_weights_scores_and_a_report_and_resumes_to_the_same_b
         if len(looks) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(encoding, "write_checkpoint", interrupted)
+    monkeypatch.setattr(Checkpoint, "write", interrupted)
     with pytest.raises(KeyboardInterrupt):
         encoding.command(load(config), Options(out=folder / "cut", quiet=True))
     assert not (folder / "cut" / "encoder.safetensors").exists()

@@ -1,0 +1,118 @@
+"""The report of a fit through the filter: curves of what was learned and what judged it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from releo_da.diagnostics.cells import Cell, Table
+from releo_da.diagnostics.picture import Picture
+from releo_da.diagnostics.plots.training import likelihood_curves
+from releo_da.diagnostics.report import write_report
+from releo_da.learning.fit import Best, Epoch
+
+Row = dict[str, float | None]
+
+
+def curves_of(epochs: Sequence[Epoch], best: Best | None) -> list[Row]:
+    """Log-likelihoods per value and the penalty, by the number of epochs done.
+
+    An epoch is judged before its steps, and tells of its steps when they are done; what judged the
+    last parameters is known where they are the best.
+    """
+    rows: list[Row] = [
+        {
+            "epochs": float(e.number),
+            "training": e.log_likelihood / max(e.observations, 1),
+            "held_out": None if e.held_out is None else e.held_out / held_values(e),
+            "penalty": e.penalty,
+        }
+        for e in epochs
+    ]
+    if best is not None and best.number == len(epochs) > 0:
+        last = best.judgement / held_values(epochs[-1])
+        nothing = dict.fromkeys(("training", "penalty"))
+        rows.append({"epochs": float(best.number), "held_out": last, **nothing})
+    return rows
+
+
+def held_values(epoch: Epoch) -> int:
+    """Values that are held out, at least one."""
+    return max(epoch.held_out_observations, 1)
+
+
+def ended(epochs: Sequence[Epoch], kept: int | None, most: int, patience: int) -> str:
+    """How a fit ended, in a sentence.
+
+    Args:
+        epochs: what each reported.
+        kept: number of epochs after which the parameters stood that are kept; None where nothing
+            judged them.
+        most: epochs that were asked for.
+        patience: epochs without a better judgement after which it ends.
+    """
+    done = len(epochs)
+    if kept is None:
+        return f"The fit did all of its {done} epochs; what is kept are the last parameters."
+    after = f"what is kept are the parameters after {kept}, which what is held out judged best"
+    if done < most:
+        return (
+            f"The fit ended early, after {done} of {most} epochs, as none was better for "
+            f"{patience}; {after}."
+        )
+    return f"The fit did all of its {done} epochs; {after}."
+
+
+def epochs_table(epochs: Sequence[Epoch], best: Best | None) -> Table:
+    """Numbers of the first, the best and the last epoch."""
+    rows = curves_of(epochs, best)
+    names = {"training": "training", "held_out": "held out", "penalty": "penalty"}
+    marked = None if best is None else best.number
+    places = sorted(
+        {0, len(epochs) - 1, *([] if marked is None else [marked])} & {*range(len(rows))}
+    )
+    cells = [
+        (
+            f"{rows[k]['epochs']:.0f}",
+            [
+                Cell("" if (v := rows[k][name]) is None else f"{v:.3f}", k == marked)
+                for name in names
+            ],
+        )
+        for k in places
+    ]
+    note = (
+        "Log-likelihood per value through the filter, of the values that are learned from and of "
+        "those that are held out, and the penalty of the priors of all parameters."
+    )
+    return Table("Fit", note, ["epochs done", *names.values()], cells)
+
+
+def write_fit_report(
+    root: Path, made: Mapping[str, Any], epochs: Sequence[Epoch], best: Best | None, said: str
+) -> Path:
+    """Write ``report.html`` with its figure; returns its path.
+
+    Args:
+        root: the run directory.
+        made: what made the run.
+        epochs: what each reported.
+        best: the highest judgement; None where nothing judged.
+        said: how the fit ended.
+    """
+    caption = (
+        "Log-likelihood per value of what is learned from and of what is held out (left), by the "
+        "number of epochs done, and the penalty of the priors (right). What judges is not learned "
+        "from; the mark is where the parameters stood that are kept."
+    )
+    kept = None if best is None else best.number
+    figure = likelihood_curves(curves_of(epochs, best), kept)
+    content = {
+        "title": f"releo_da train: {root.name}",
+        "summary": [said],
+        "run": {key: value for key, value in made.items() if key != "kind"},
+        "tables": [epochs_table(epochs, best)],
+        "config": (root / "config.yaml").read_text(encoding="utf-8"),
+    }
+    return write_report(root, content, [Picture("likelihood", "Likelihood", caption, figure)])

@@ -1,0 +1,163 @@
+"""`releo-da train` of the dynamics: what it leaves, how it ends, and that kills undo nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import xarray as xr
+import yaml
+from safetensors.torch import load_file
+
+from releo_da.config import training
+from releo_da.config.checkpoint_file import CHECKPOINT, Checkpoint
+from releo_da.config.document import load
+from releo_da.config.options import Options
+from tests.config.conftest import configuration
+from tests.config.learned import SMALL, records
+from tests.config.test_hybrid_weights import _told
+
+Run = Callable[..., tuple[int, str, str]]
+EPOCHS = 4
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, series: xr.Dataset) -> Iterator[Path]:
+    """A folder where a fit that nothing interrupted is in ``whole``."""
+    folder = tmp_path_factory.mktemp("train")
+    values = configuration()
+    for key in ("smooth", "score", "analyse"):
+        del values[key]
+    values["source"][0]["path"] = str(folder / "series.nc")
+    values["forecast"] = {**SMALL, "kernel": "ou"}
+    values["train"] = {"epochs": EPOCHS, "members": 8, "held_out": 0.34, "patience": EPOCHS}
+    series.to_netcdf(folder / "series.nc")
+    (folder / "c.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    training.command(load(folder / "c.yaml"), Options(out=folder / "whole", quiet=True))
+    yield folder
+
+
+def same(place: Path, name: str) -> None:
+    """Whether a fit left what the one did that nothing interrupted, to the last bit."""
+    one, whole = place / name, place / "whole"
+    for made in ("train.json", CHECKPOINT):
+        assert (one / made).read_bytes() == (whole / made).read_bytes(), made
+    path = "weights.safetensors"  # the order of its metadata is that of a table of hashes
+    assert _told(one / path) == _told(whole / path)
+    found, wanted = load_file(one / path), load_file(whole / path)
+    assert found.keys() == wanted.keys()
+    assert all(torch.equal(tensor, wanted[key]) for key, tensor in found.items())
+
+
+def test_it_leaves_curves_and_says_how_it_ended(place: Path) -> None:
+    told = json.loads((place / "whole" / "train.json").read_text())
+    assert [epoch["number"] for epoch in told["epochs"]] == [*range(EPOCHS)]
+    kept = told["kept"]
+    assert told["ended"].startswith(f"The fit did all of its {EPOCHS} epochs")
+    assert f"the parameters after {kept}, which what is held out judged best" in told["ended"]
+    page = (place / "whole" / "report.html").read_text().replace("\xa0", " ")
+    assert told["ended"] in page and "Log-likelihood per value of what is learned from" in page
+    assert page.count("<figure") == 1 and "held out" in page
+    log = records(place / "whole", "epoch", "ended")
+    assert [record["kind"] for record in log] == ["epoch"] * EPOCHS + ["ended"]
+    assert log[-1]["kept"] == kept
+
+
+@pytest.mark.parametrize("epochs", [1, EPOCHS])
+def test_a_fit_that_was_interrupted_goes_on_to_the_same_bits(
+    place: Path, releo: Run, monkeypatch: pytest.MonkeyPatch, epochs: int
+) -> None:
+    """After the first epoch, and after the last, when all but the files of the end is done."""
+    write, out = Checkpoint.write, f"cut{epochs}"
+    done: list[Any] = []
+
+    def interrupted(*given: Any) -> None:
+        write(*given)
+        done.append(given)
+        if len(done) == epochs:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Checkpoint, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        training.command(load(place / "c.yaml"), Options(out=place / out, quiet=True))
+    assert not (place / out / "weights.safetensors").exists()
+    monkeypatch.undo()
+    status, _, err = releo("train", place / "c.yaml", "--out", place / out, "--quiet")
+    assert status == 0, err
+    same(place, out)
+    assert [r["epoch"] for r in records(place / out, "resumed")] == [epochs]
+    assert len(records(place / out, "epoch")) == EPOCHS
+    status, _, err = releo("train", place / "c.yaml", "--out", place / out, "--quiet")
+    assert status == 0, err  # there is nothing left to do
+    same(place, out)
+
+
+def test_a_fit_that_was_killed_goes_on_to_the_same_bits(place: Path, project_root: Path) -> None:
+    """By SIGKILL, at whatever it was at."""
+    out = place / "killed"
+    line = [sys.executable, "-m", "releo_da.cli", "train", str(place / "c.yaml"), "--quiet"]
+    line += ["--out", str(out), "--set", f"train.epochs={EPOCHS}"]
+    environment = {**os.environ, "PYTHONPATH": str(project_root)}
+    process = subprocess.Popen(line, env=environment, cwd=place)
+    deadline = time.monotonic() + 120.0
+    while not (out / CHECKPOINT).is_file() and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert (out / CHECKPOINT).is_file()
+    training.command(load(place / "c.yaml"), Options(out=out, quiet=True))
+    same(place, "killed")
+
+
+def test_another_fit_in_the_same_place_is_refused(place: Path, releo: Run) -> None:
+    """Of another configuration, of other values, or with a checkpoint that is damaged."""
+    before = (place / "whole" / "config.yaml").read_bytes()
+    fit = ("train", place / "c.yaml", "--quiet", "--out")
+    status, _, err = releo(*fit, place / "whole", "--set", "train.epochs=9")
+    said = " ".join(err.split())
+    assert status == 2 and "is the checkpoint of another configuration" in said
+    assert "delete it to begin anew, or train into another directory" in said
+    assert (place / "whole" / "config.yaml").read_bytes() == before
+
+    (place / "other").mkdir()
+    held = (place / "whole" / CHECKPOINT).read_bytes()
+    (place / "other" / CHECKPOINT).write_bytes(held[:-9])
+    status, _, err = releo(*fit, place / "other")
+    assert status == 2 and "other/checkpoint.safetensors" in err
+
+    series = xr.load_dataset(place / "series.nc")
+    try:
+        (series * 1.0).assign(reflectance=series.reflectance * 1.01).to_netcdf(place / "series.nc")
+        (place / "other" / CHECKPOINT).write_bytes(held)
+        status, _, err = releo(*fit, place / "other")
+        said = " ".join(err.split())
+        assert status == 2 and "a fit on other values or pixels than the files have now" in said
+    finally:
+        series.to_netcdf(place / "series.nc")
+
+
+def test_a_fit_that_gets_no_better_ends_early_and_says_so(place: Path, releo: Run) -> None:
+    """With steps so long that the first makes it worse."""
+    settings = ("train.learning_rate=3", "train.patience=1", "train.epochs=7")
+    changed = [part for setting in settings for part in ("--set", setting)]
+    status, out, err = releo("train", place / "c.yaml", "--out", place / "early", *changed)
+    assert status == 0, err
+    told = json.loads((place / "early" / "train.json").read_text())
+    done = len(told["epochs"])
+    assert told["ended"].startswith(f"The fit ended early, after {done} of 7 epochs")
+    assert done < 7 and "as none was better for 1;" in told["ended"]
+    assert told["kept"] == done - 1
+    (record,) = records(place / "early", "ended")
+    said = " ".join(out.split())
+    assert record["message"] == told["ended"] and told["ended"] in said and "report.html" in said
+    assert "ended early" in (place / "early" / "report.html").read_text().replace("\xa0", " ")
