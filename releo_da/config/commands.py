@@ -19,6 +19,7 @@ from releo_da.config import (
     inspection,
     last_call,
     maps,
+    retrieving,
     tile_cycle,
     tile_forecast,
     tile_status,
@@ -177,7 +178,7 @@ def verify(run: Path, as_json: bool) -> int | None:
 
 
 def train(config: Path, options: Options) -> int | None:
-    """Fit dynamics and observation error through the filter, an emulator, or an encoder."""
+    """Fit dynamics and observation error, or make an emulator, an encoder or a retrieval."""
     document = load(config, options.settings)
     if is_toy(document):
         path = toy_training.command(document, options)
@@ -197,6 +198,8 @@ def maker_of(document: Document) -> Callable[[Document, Options], Path]:
     """What makes the weights that ``train.target`` of a configuration asks for."""
     if emulation.wanted(document):
         return emulation.command
+    if retrieving.wanted(document):
+        return retrieving.command
     return encoding.command if encoder_section.wanted(document) else training.command
 
 
@@ -270,6 +273,7 @@ def sections() -> Mapping[str, Any]:
                 options_schema(train_section),
                 options_schema(emulation.emulation),
                 options_schema(encoder_section.encoding),
+                options_schema(retrieving.retrieving),
             ]
         },
         "cycle": cycling.cycle,

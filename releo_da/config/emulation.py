@@ -23,7 +23,7 @@ from releo_da.config.options import Options
 from releo_da.config.run_files import EMULATOR, open_run, progress
 from releo_da.config.sections import section
 from releo_da.io import write_json
-from releo_da.learning.regression import Pass, regress
+from releo_da.learning.regression import Pass, regress, squares
 from releo_da.observation.basis import halved, principal
 from releo_da.observation.canopies import ANGLES, spectra
 from releo_da.observation.draws import draw
@@ -133,7 +133,7 @@ def trained(
         [layer.weight for layer in emulator.layers()],
         table,
         targets,
-        emulator.spread.square() / emulator.mean.numel(),
+        squares(emulator.spread.square() / emulator.mean.numel()),
         generator,
         how.passes,
         how.batch,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from releo_da.config.innovations import ledger, of_sensors
 from releo_da.config.options import Options
 from releo_da.config.phenology import write_seasons
 from releo_da.config.report import report
+from releo_da.config.retrieval_weights import reading_of
 from releo_da.config.run_files import Opened, open_run, progress, weights_of
 from releo_da.config.sections import (
     Products,
@@ -44,6 +46,7 @@ from releo_da.runs.block import Task
 from releo_da.runs.field import FieldRows
 from releo_da.runs.hindcast import Outcome, hindcast, turns
 from releo_da.runs.located import told
+from releo_da.runs.retrieved import beside
 from releo_da.runs.scoring import rivals_left_out, score_baselines
 from releo_da.runs.scoring import score as scores_of
 from releo_da.runs.unseen import longest
@@ -87,8 +90,9 @@ def run(document: Document, series: Series, assembly: Assembly, options: Options
     task = task_of(document, series)
     times = product_times(document, series, section(document, "products", products))
     total = turns(series, task, wanted.withhold)
+    reading = reading_of(document, series.channels)
     with progress(total, "hindcast", options.quiet) as tick:
-        return hindcast(
+        outcome = hindcast(
             assembly.model,
             series,
             task,
@@ -98,6 +102,10 @@ def run(document: Document, series: Series, assembly: Assembly, options: Options
             options.torch_device(),
             tick,
         )
+    if reading is None:
+        return outcome
+    ids = series.pixels["id"].values
+    return replace(outcome, field=beside(outcome.field, series.acquisitions, ids, reading))
 
 
 def command(document: Document, options: Options) -> Path:

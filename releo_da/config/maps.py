@@ -96,6 +96,11 @@ def command(document: Document, options: Options, cubes: list[Cube]) -> Path:
             f"{document.path}: score.horizons: bins of lead times need every pair of dates of a "
             "pixel; give single lead times for a map of this size, or a window or stride"
         )
+    if wanted.network is not None:
+        raise InputError(
+            f"{document.path}: score.network: acquisitions of a map of this size are not held; "
+            "remove it, or give a window or stride"
+        )
     device = options.torch_device()
     check_past(document)
     assembly = assemble(document, series.channels, device=device, weather=weather)

@@ -37,6 +37,10 @@ ENCODER = "encoder.safetensors"
 """Weights of an encoder in a run directory, likewise."""
 
 
+NETWORK = "retrieval.safetensors"
+"""Weights of a network that is scored beside a run, in its directory."""
+
+
 INITIAL = "initial.safetensors"
 """Weights of the encoder of the initial ensemble in a run directory, likewise."""
 
@@ -89,6 +93,13 @@ def encoder_of(document: Document) -> Path | None:
     spec = document.values.get("state")
     named = spec.get("encoder") if isinstance(spec, dict) else None
     return None if named in (None, "default") else document.resolve(named)
+
+
+def network_of(document: Document) -> Path | None:
+    """The weights of the network that a configuration is scored beside."""
+    spec = document.values.get("score")
+    named = spec.get("network") if isinstance(spec, dict) else None
+    return None if named is None else document.resolve(named)
 
 
 def initial_of(document: Document) -> Path | None:
@@ -146,6 +157,10 @@ def open_run(
     if encoder is not None:
         keep_bytes(root / ENCODER, encoder.read_bytes())
         resolved["state"] = {**resolved["state"], "encoder": ENCODER}
+    network = network_of(document)
+    if network is not None:
+        keep_bytes(root / NETWORK, network.read_bytes())
+        resolved["score"] = {**resolved["score"], "network": NETWORK}
     initial = initial_of(document)
     if initial is not None:
         keep_bytes(root / INITIAL, initial.read_bytes())

@@ -71,6 +71,7 @@ class Score:
         periods: first and last time of parts of the run that are scored by themselves, by name.
         repeats: how many seeds a twin experiment is run with.
         baselines: names of those that a run has on request.
+        network: path of the weights of a retrieval that stands beside field measurements.
     """
 
     withhold: Rule | None = None
@@ -82,6 +83,7 @@ class Score:
     bins: tuple[tuple[float, float], ...] = ()
     repeats: int = 1
     baselines: tuple[str, ...] = ()
+    network: str | None = None
 
 
 def score(
@@ -93,6 +95,7 @@ def score(
     periods: dict[str, Sequence[Any]] | None = None,
     repeats: int = 1,
     baselines: Sequence[Beside] = (),
+    network: str | None = None,
 ) -> Score:
     """What a run is scored on.
 
@@ -113,6 +116,8 @@ def score(
             on, each with a truth of its own; scores are those of all, with intervals over seeds.
         baselines: those beside the ones that every hindcast has: ``[gru]``, a recurrent network
             that forecasts NDVI from its own past; 10 to 20 s to train.
+        network: weights made by ``train: {target: retrieval}``; what they say of the acquisition
+            nearest to a field measurement stands beside the run.
     """
     kinds: dict[str, Any] = {"sensor": WithholdSensor, "channel": WithholdChannel}
     kind = next((kinds[key] for key in withhold or {} if key in kinds), Withhold)
@@ -137,7 +142,7 @@ def score(
     if repeats < 1:
         raise InputError(f"repeats is {repeats}; give 1 or more")
     named = tuple(dict.fromkeys(baselines))
-    return Score(rule, single, period, tuple(listed), burn_in, parts, bins, repeats, named)
+    return Score(rule, single, period, tuple(listed), burn_in, parts, bins, repeats, named, network)
 
 
 def leads(
@@ -175,10 +180,11 @@ def horizons_of(document: Document, wanted: Score) -> tuple[float, ...]:
     Raises:
         InputError: bins of lead times are asked for, or baselines of observations.
     """
-    if wanted.baselines:
+    if wanted.baselines or wanted.network:
+        key = "baselines" if wanted.baselines else "network"
         raise InputError(
-            f"{document.path}: score.baselines: they predict observations; a twin is scored on its "
-            "truth beside its free run, remove them"
+            f"{document.path}: score.{key}: a twin is scored on its truth beside its free run; "
+            "remove it"
         )
     if wanted.bins:
         raise InputError(

@@ -69,7 +69,7 @@ def train(
 
     Args:
         period: first and last day that are fitted; the whole run unless given.
-        epochs: passes over the data.
+        epochs: passes over the data; 0 leaves all parameters as they start.
         members: ensemble size while fitting.
         learning_rate: of Adam; it falls to zero as a cosine.
         truncate: acquisitions per stretch of back-propagation.
@@ -94,7 +94,7 @@ def train(
     if period is not None:
         within = as_period(period, "train.period")
     hidden = bind(Gaps, gaps, "train.gaps")()
-    least = {"epochs": 1, "members": 2, "truncate": 1, "stretches": 0, "batch": 0, "pixels": 1}
+    least = {"epochs": 0, "members": 2, "truncate": 1, "stretches": 0, "batch": 0, "pixels": 1}
     given = {
         "epochs": epochs, "members": members, "truncate": truncate, "stretches": stretches,
         "batch": batch, "pixels": pixels,

@@ -1,6 +1,6 @@
 r"""Fitting a network to a table of inputs and targets.
 
-    minimise  mean over rows of  sum_k weight_k (f(x)_k - y_k)^2
+    minimise  mean over rows of  cost(f(x), y),    such as  sum_k weight_k (f(x)_k - y_k)^2
 
 by Muon for the hidden matrices and Adam for the rest, over shuffled batches. The rate rises over
 the first steps and falls to zero as half a cosine. What is kept is not the last iterate but an
@@ -14,7 +14,7 @@ same to the last bit.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -41,12 +41,21 @@ class Pass(NamedTuple):
     loss: float
 
 
+Cost = Callable[[Tensor, Tensor], Tensor]
+"""``cost(outputs [n, out], targets [n, ..]) -> []``, a mean over rows."""
+
+
+def squares(weight: Tensor) -> Cost:
+    """The mean over rows of weighted squared errors, ``weight [out]``."""
+    return lambda outputs, targets: ((outputs - targets).square() @ weight).mean()
+
+
 def regress(
     network: nn.Module,
     hidden: Sequence[Tensor],
     inputs: Tensor,
     targets: Tensor,
-    weight: Tensor,
+    cost: Cost,
     generator: torch.Generator,
     passes: int,
     batch: int,
@@ -60,7 +69,7 @@ def regress(
         hidden: its hidden weight matrices.
         inputs: ``[row, in]``.
         targets: ``[row, out]``.
-        weight: of the squared error of each output, ``[out]``.
+        cost: of outputs and targets.
         generator: shuffles the rows.
         passes: over the table.
         batch: rows per step; what is left over in a pass is dropped.
@@ -81,7 +90,7 @@ def regress(
         for rows in order[: steps * batch].split(batch):
             share = done / (passes * steps)
             rate = min(1.0, (done + 1) / warm) * 0.5 * (1.0 + math.cos(math.pi * share))
-            loss = ((network(inputs[rows]) - targets[rows]).square() @ weight).mean()
+            loss = cost(network(inputs[rows]), targets[rows])
             network.zero_grad()
             loss.backward()
             for group in adam.param_groups:

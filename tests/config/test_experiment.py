@@ -9,8 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 import yaml
+from safetensors.torch import load_file
+
+from releo_da.config.assemble import assemble
+from releo_da.config.document import load
+from releo_da.config.sources import read_sources
+from releo_da.config.weights import write_weights
 
 Run = Callable[..., tuple[int, str, str]]
 Workplace = Callable[..., Path]
@@ -59,6 +66,20 @@ def test_offsets_are_averaged_and_weights_of_a_fit_are_read(
     assert status == 0, err
     fitted = json.loads(Path("run/scores.json").read_text())
     assert fitted["background"]["B08"]["rmse"] != scores["background"]["B08"]["rmse"]
+
+
+def test_no_epochs_leave_parameters_as_they_start(workplace: Workplace, releo: Run) -> None:
+    config = workplace(configure=quick)
+    status, _, err = releo("train", config, "--out", "fit", "--set", "train.epochs=0")
+    assert status == 0, err
+    assert json.loads(Path("fit/train.json").read_text())["epochs"] == []
+    document = load(config)
+    series = read_sources(document)
+    started = assemble(document, series.channels)
+    write_weights(Path("start"), started.layout, started.forecaster, started.error)
+    start, kept = load_file("start"), load_file("fit/weights.safetensors")
+    assert start.keys() == kept.keys()
+    assert all(torch.equal(start[name], kept[name]) for name in start)
 
 
 @pytest.mark.usefixtures("at_once")

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from releo_da.learning.muon import Muon, orthogonalised
-from releo_da.learning.regression import regress
+from releo_da.learning.regression import regress, squares
 
 
 @pytest.mark.parametrize("shape", [(12, 12), (20, 6), (6, 20)])
@@ -63,7 +63,8 @@ def problem() -> tuple[Tensor, Tensor]:
 def fitted(weight: Tensor) -> tuple[Linear, list[float]]:
     network, (x, y) = Linear(), problem()
     generator = torch.Generator().manual_seed(3)
-    steps = regress(network, [network.inner.weight], x, y, weight, generator, 25, 128, 0.01, 50)
+    cost, hidden = squares(weight), [network.inner.weight]
+    steps = regress(network, hidden, x, y, cost, generator, 25, 128, 0.01, 50)
     return network, [one.loss for one in steps]
 
 
