@@ -58,6 +58,11 @@ def with_weather(document: Document, series: Series) -> tuple[Series, Weather | 
     return series._replace(log=[*series.log, *told]), weather
 
 
+def undriven(document: Document) -> list[dict[str, Any]]:
+    """A record for the log of a run whose forecaster goes without weather, as no source has any."""
+    return [UNDRIVEN] if weather_entry(document) is None and uses_weather(document) else []
+
+
 def weather_entry(document: Document) -> Any:
     """The option ``weather`` of the first source that has one, as written; None without any."""
     source = document.values.get("source")
@@ -93,7 +98,7 @@ def weather_of(
             placed = with_maps(document, entry)["auxiliary"][WEATHER]
             found.append((f"source[{position}].auxiliary.{WEATHER}", placed))
     if not found:
-        return None, [UNDRIVEN] if uses_weather(document) else []
+        return None, undriven(document)
     where, option = found[0]
     for other, held in found[1:]:
         if held != option:

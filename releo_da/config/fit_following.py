@@ -17,7 +17,7 @@ from releo_da.config.checkpoint_file import REMEDY, Checkpoint
 from releo_da.learning.checkpoints import fit_checkpoint, fit_restore
 from releo_da.learning.fit import Epoch, Fitting
 from releo_da.learning.stretches import Part
-from releo_da.types import InputError
+from releo_da.types import InputError, Weather
 
 Record = dict[str, Any]
 SERIES = "series"
@@ -52,8 +52,8 @@ class Following(NamedTuple):
         tensors, told = self.before
         if told.get(SERIES) != content:
             raise InputError(
-                f"{self.file.path}: is the checkpoint of a fit on other values or pixels than the "
-                f"files have now; {REMEDY}"
+                f"{self.file.path}: is the checkpoint of a fit on other values, pixels or weather "
+                f"than the files have now; {REMEDY}"
             )
         try:
             epochs = fit_restore(fitting, tensors, told)
@@ -69,8 +69,8 @@ class Following(NamedTuple):
         self.file.write(tensors, {**told, SERIES: content})
 
 
-def content_of(parts: Sequence[Part]) -> str:
-    """SHA-256 of the pixels and values of series."""
+def content_of(parts: Sequence[Part], weather: Weather | None = None) -> str:
+    """SHA-256 of the pixels and values of series, and of the weather that their forecaster uses."""
     total = sha256()
     for part in parts:
         total.update(part.pixels.cpu().numpy().tobytes())
@@ -78,4 +78,7 @@ def content_of(parts: Sequence[Part]) -> str:
             total.update(f"{a.time!r} {a.sensor} {list(a.values.shape)}".encode())
             for tensor in (a.values, a.error, a.angles):
                 total.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    if weather is not None:
+        total.update(f"{weather.first} {weather.elements} {list(weather.values.shape)}".encode())
+        total.update(weather.values.contiguous().numpy().tobytes())
     return total.hexdigest()

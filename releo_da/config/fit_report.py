@@ -90,7 +90,12 @@ def epochs_table(epochs: Sequence[Epoch], best: Best | None) -> Table:
 
 
 def write_fit_report(
-    root: Path, made: Mapping[str, Any], epochs: Sequence[Epoch], best: Best | None, said: str
+    root: Path,
+    made: Mapping[str, Any],
+    epochs: Sequence[Epoch],
+    best: Best | None,
+    said: Sequence[str],
+    notes: Sequence[str] = (),
 ) -> Path:
     """Write ``report.html`` with its figure; returns its path.
 
@@ -100,6 +105,7 @@ def write_fit_report(
         epochs: what each reported.
         best: the highest judgement; None where nothing judged.
         said: how the fit ended.
+        notes: what to know of the series.
     """
     caption = (
         "Log-likelihood per value of what is learned from and of what is held out (left), by the "
@@ -110,7 +116,8 @@ def write_fit_report(
     figure = likelihood_curves(curves_of(epochs, best), kept)
     content = {
         "title": f"releo_da train: {root.name}",
-        "summary": [said],
+        "summary": list(said),
+        "warnings": list(notes),
         "run": {key: value for key, value in made.items() if key != "kind"},
         "tables": [epochs_table(epochs, best)],
         "config": (root / "config.yaml").read_text(encoding="utf-8"),

@@ -11,13 +11,15 @@ import torch
 from torch import Tensor
 
 from releo_da.config.assemble import Assembly, assemble
-from releo_da.config.auxiliary import weather_of
+from releo_da.config.auxiliary import undriven, weather_of
 from releo_da.config.checkpoint_file import Checkpoint
 from releo_da.config.document import Document
 from releo_da.config.experience import apart, divided, remember
 from releo_da.config.fit_following import Following, content_of
 from releo_da.config.fit_report import ended, write_fit_report
+from releo_da.config.forecasters import uses_weather
 from releo_da.config.options import Options
+from releo_da.config.report import reading_notes
 from releo_da.config.run_files import open_run, progress, run_root
 from releo_da.config.schemes import fitting_scheme, supplied
 from releo_da.config.sections import score, section
@@ -107,8 +109,10 @@ def fitted(
     )
     fitting = begun({"forecaster": assembly.dynamics, "error": assembly.error})
     schedule, seed = settings.schedule, document.values.get("seed", 0)
-    content = "" if following is None else content_of([training, *judges])
-    epochs = [] if following is None else following.resume(fitting, content)
+    content, epochs = "", list[Epoch]()
+    if following is not None:
+        content = content_of([training, *judges], weather if uses_weather(document) else None)
+        epochs = following.resume(fitting, content)
     with progress(schedule.epochs - len(epochs), label, options.quiet) as tick:
         for epoch in fit(fitting, problem, training, schedule, seed, judges):
             epochs.append(epoch)
@@ -146,6 +150,9 @@ def command(document: Document, options: Options) -> Path:
     before = file.read()
     root, log, made = open_run(document, options, "train", document.values.get("seed", 0))
     following = Following(file, before, log.write)
+    found = [*series.log, *undriven(document)]
+    for record in found:
+        log.write(record)
     assembly, epochs, best, schedule = fitted(document, series, options, following=following)
     kept = None if best is None else best.number
     said = ended(epochs, kept, schedule.epochs, schedule.patience)
@@ -153,5 +160,5 @@ def command(document: Document, options: Options) -> Path:
     save_weights(root / "weights.safetensors", assembly)
     told = {"epochs": [e._asdict() for e in epochs], "kept": kept, "ended": said}
     write_json(root / "train.json", told)
-    write_fit_report(root, made, epochs, best, said)
+    write_fit_report(root, made, epochs, best, [said], reading_notes(found))
     return root / "weights.safetensors"

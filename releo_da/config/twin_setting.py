@@ -13,10 +13,9 @@ import xarray as xr
 from torch import Tensor
 
 from releo_da.config.assemble import Assembly, assemble
-from releo_da.config.auxiliary import UNDRIVEN
+from releo_da.config.auxiliary import undriven
 from releo_da.config.compared import comparing, constant
 from releo_da.config.document import Document
-from releo_da.config.forecasters import uses_weather
 from releo_da.config.hindcast import MEMBERS, SEED
 from releo_da.config.registry import placed
 from releo_da.config.sections import horizons_of, products, score, section
@@ -132,7 +131,7 @@ def prepared(document: Document, device: torch.device) -> Prepared:
     known = known_biases(ours, made)
     sample = sample_of(made.shape, comparisons(ours, looks, task))
     past, noted = past_of(document, made, ours, task.start, device)
-    noted += [UNDRIVEN] if uses_weather(document) else []
+    noted += undriven(document)
     ready = Prepared(
         made, looks, silent(document, made), task, ours, theirs, known, ground, sample, seed,
         device, past, tuple(noted),

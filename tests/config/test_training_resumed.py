@@ -21,7 +21,10 @@ from safetensors.torch import load_file
 from releo_da.config import training
 from releo_da.config.checkpoint_file import CHECKPOINT, Checkpoint
 from releo_da.config.document import load
+from releo_da.config.fit_following import content_of
 from releo_da.config.options import Options
+from releo_da.learning.stretches import Part
+from releo_da.types import Acquisition, Weather
 from tests.config.conftest import configuration
 from tests.config.learned import SMALL, records
 from tests.config.test_hybrid_weights import _told
@@ -69,6 +72,8 @@ def test_it_leaves_curves_and_says_how_it_ended(place: Path) -> None:
     assert page.count("<figure") == 1 and "held out" in page
     log = records(place / "whole", "epoch", "ended")
     assert [record["kind"] for record in log] == ["epoch"] * EPOCHS + ["ended"]
+    (without,) = records(place / "whole", "no_weather")
+    assert without["message"] in page and records(place / "whole", "read")
     assert log[-1]["kept"] == kept
 
 
@@ -141,9 +146,36 @@ def test_another_fit_in_the_same_place_is_refused(place: Path, releo: Run) -> No
         (place / "other" / CHECKPOINT).write_bytes(held)
         status, _, err = releo(*fit, place / "other")
         said = " ".join(err.split())
-        assert status == 2 and "a fit on other values or pixels than the files have now" in said
+        assert (
+            status == 2
+            and "a fit on other values, pixels or weather than the files have now" in said
+        )
     finally:
         series.to_netcdf(place / "series.nc")
+
+
+def test_what_a_checkpoint_says_of_a_series_tells_any_number_of_it_apart() -> None:
+    values = torch.tensor([[0.1, 0.2]])
+    look = Acquisition(1.0, "s", values, values, torch.zeros(1, 3))
+    part, ids = Part([look], torch.tensor([3])), torch.tensor([3])
+    site = torch.zeros(1, 1, dtype=torch.int64)
+    record = Weather(0, ("temperature",), torch.ones(2, 1, 1), ids, site, torch.ones(1, 1))
+    others = [
+        content_of([part._replace(acquisitions=[look._replace(**changed)])], record)
+        for changed in (
+            {"time": 2.0}, {"sensor": "t"}, {"values": 2 * values}, {"error": 2 * values},
+            {"angles": torch.ones(1, 3)},
+        )
+    ]  # fmt: skip
+    others += [
+        content_of([part._replace(pixels=torch.tensor([4]))], record),
+        content_of([part, part], record),
+        content_of([part], record._replace(first=1)),
+        content_of([part], record._replace(values=torch.zeros(2, 1, 1))),
+        content_of([part]),
+    ]
+    assert len({content_of([part], record), *others}) == 1 + len(others)
+    assert content_of([Part([look], ids)], record) == content_of([part], record)
 
 
 def test_a_fit_that_gets_no_better_ends_early_and_says_so(place: Path, releo: Run) -> None:
