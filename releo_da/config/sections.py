@@ -180,10 +180,9 @@ def horizons_of(document: Document, wanted: Score) -> tuple[float, ...]:
     Raises:
         InputError: bins of lead times are asked for, or baselines of observations.
     """
-    if wanted.baselines or wanted.network:
-        key = "baselines" if wanted.baselines else "network"
+    if wanted.baselines:
         raise InputError(
-            f"{document.path}: score.{key}: a twin is scored on its truth beside its free run; "
+            f"{document.path}: score.baselines: a twin is scored on its truth beside its free run; "
             "remove it"
         )
     if wanted.bins:

@@ -147,7 +147,7 @@ def task_of(document: Document, made: ToySource) -> Task:
         InputError: scores that a toy model has not, or a burn-in that leaves nothing.
     """
     wanted = section(document, "score", score)
-    for key in ("withhold", "in_situ", "forecast_period"):
+    for key in ("withhold", "in_situ", "network", "forecast_period"):
         if (document.values.get("score") or {}).get(key):
             raise InputError(
                 f"{document.path}: score.{key}: a toy model is scored on its truth; remove it"

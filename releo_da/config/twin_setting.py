@@ -18,6 +18,7 @@ from releo_da.config.compared import comparing, constant
 from releo_da.config.document import Document
 from releo_da.config.hindcast import MEMBERS, SEED
 from releo_da.config.registry import placed
+from releo_da.config.retrieval_weights import reading_of
 from releo_da.config.sections import horizons_of, products, score, section
 from releo_da.config.simulation import simulation
 from releo_da.config.twin_passes import passes, silent
@@ -38,6 +39,7 @@ from releo_da.runs.block import Task, Tick
 from releo_da.runs.hindcast import blocks
 from releo_da.runs.located import located
 from releo_da.runs.portions import rows_at_once
+from releo_da.runs.retrieved import Reading
 from releo_da.runs.twin import NOWHERE, Sinks, TwinOutcome, gathered
 from releo_da.runs.twin_told import Told, tell
 from releo_da.types import Acquisition, InputError
@@ -61,6 +63,7 @@ class Prepared:
         device: where tensors live while a block is worked on.
         past: what satellites saw before the period, where an encoder tells the first ensemble.
         noted: records for the log of what was found on the way.
+        reading: a network that reads single acquisitions, if one is to stand beside the run.
     """
 
     made: Twin
@@ -76,6 +79,7 @@ class Prepared:
     device: torch.device
     past: Past | None = None
     noted: tuple[dict[str, Any], ...] = ()
+    reading: Reading | None = None
 
     @property
     def pixels(self) -> Tensor:
@@ -106,7 +110,9 @@ class Prepared:
         if self.past is not None:
             seen, here = split(self.simulate(ids), self.task.start)
             model, simulate = self.past.begun(self.ours, seen, ids)(model), lambda ids: here
-        return tell(model, simulate, compared, self.task, ids, self.device, tick, self.sample)
+        return tell(
+            model, simulate, compared, self.task, ids, self.device, tick, self.sample, self.reading
+        )
 
 
 def prepared(document: Document, device: torch.device) -> Prepared:
@@ -134,7 +140,7 @@ def prepared(document: Document, device: torch.device) -> Prepared:
     noted += undriven(document)
     ready = Prepared(
         made, looks, silent(document, made), task, ours, theirs, known, ground, sample, seed,
-        device, past, tuple(noted),
+        device, past, tuple(noted), reading_of(document, channels_of(made)),
     )  # fmt: skip
     placed(lambda: ready.simulate, str(document.path))  # refuses a land that cannot be
     return ready

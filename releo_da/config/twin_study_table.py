@@ -193,10 +193,12 @@ def _runs_text(runs: Mapping[str, Scores]) -> str:
     leads = {lead for scores in runs.values() for lead in scores.get("forecast", {})}
     ahead = [f"forecast_{lead}" for lead in sorted(leads, key=float)]
     smooth = ["smoothed"] if any("smoothed" in scores for scores in runs.values()) else []
-    clear, everywhere = ["free_run", "retrieval", "analysis"], ["free_run", "analysis", *smooth]
+    read = ["network"] if any("network" in s["seen"] for s in runs.values()) else []
+    alone, everywhere = ["retrieval", *read], ["free_run", "analysis", *smooth]
+    clear = ["free_run", *alone, "analysis"]
     head = [
         *(f"clear: {words(c)}" for c in clear),
-        "analysis against retrieval",
+        *(f"analysis against {words(c)}" for c in alone),
         *(f"all: {words(c)}" for c in (*everywhere, *ahead)),
         "analysis against free run",
     ]
@@ -208,7 +210,7 @@ def _runs_text(runs: Mapping[str, Scores]) -> str:
         others += [scores.get("forecast", {}).get(a.removeprefix("forecast_"), {}) for a in ahead]
         return [
             *(_cell(r.get(name)) for r in rows),
-            _share(ratio["retrieval"].get("analysis", {}).get(name)),
+            *(_share(ratio.get(c, {}).get("analysis", {}).get(name)) for c in alone),
             *(_cell(r.get(name)) for r in others),
             _share(ratio["free_run"].get("analysis", {}).get(name)),
         ]

@@ -34,6 +34,9 @@ TOLD = ("rmse", "crps", "coverage_90")
 
 CASES = ("free_run", "retrieval", "background", "analysis", "smoothed")
 
+OF_ONE_DATE = ("retrieval", "network")
+"""Rivals that exist where an acquisition saw something."""
+
 
 def repeated(parts: Sequence[Mapping[str, Any]], seeds: Sequence[int]) -> dict[str, Any]:
     """The key ``repeats`` of scores.json.
@@ -60,7 +63,8 @@ def repeated(parts: Sequence[Mapping[str, Any]], seeds: Sequence[int]) -> dict[s
     )
     found["ratio"] = {
         rival: over_seeds([ratios(part, rival) for part in parts])
-        for rival in ("free_run", "retrieval")
+        for rival in ("free_run", "retrieval", "network")
+        if rival != "network" or all(rival in part.get("seen", {}) for part in parts)
     }
     return found
 
@@ -118,15 +122,15 @@ def ratios(scores: Mapping[str, Any], rival: str) -> dict[tuple[str, ...], float
 
     Args:
         scores: as scores.json nests them.
-        rival: ``free_run``, of all values, or ``retrieval``, of those under ``seen``. A forecast
-            is compared with the rows under ``baselines``, those of the free run on the dates that
-            it was made for, and left out where there are none.
+        rival: ``free_run``, of all values, or one of `OF_ONE_DATE`, of those under ``seen``. A
+            forecast is compared with the rows under ``baselines``, those of the free run on the
+            dates that it was made for, and left out where there are none.
 
     Returns:
         by case (a forecast's with its lead) and variable; what the rival makes no error of is left
         out.
     """
-    held = scores.get("seen", {}) if rival == "retrieval" else scores
+    held = scores.get("seen", {}) if rival in OF_ONE_DATE else scores
     tables: dict[tuple[str, ...], tuple[Mapping[str, Any], Mapping[str, Any]]] = {
         (case,): (held[case], held.get(rival, {}))
         for case in CASES

@@ -46,13 +46,14 @@ def judged_pictures(
 def retrieval_picture(scores: Mapping[str, Any]) -> Picture:
     """Estimates where the acquisition saw something."""
     names = chosen(list(scores["seen"]["retrieval"]), 6)
+    network = "network" in scores["seen"]
     return Picture(
         "retrieval",
         "Each date by itself beside the filter",
         "Error at the pixels and dates that a satellite saw, as a share of the error without any "
         "observation (1). The retrieval knows the acquisition of that date alone; where the "
         "analysis is shorter, memory of earlier dates pays. Beyond 1 an estimate is worse than "
-        "none.",
+        "none." + (" The network reads that acquisition alone as well." if network else ""),
         judged.seen(scores, names),
     )
 

@@ -58,6 +58,8 @@ def seen_table(held: Mapping[str, Any], named: Naming = NAMES) -> Table:
         "At the pixels and dates that an acquisition saw. Retrieval: that acquisition alone, "
         "without memory. Bold: best of the row."
     )
+    if "network" in held:
+        note += " Network: what the weights of score.network read from that acquisition."
     return Table("Where it was clear: RMSE", note, ["", *map(words, held)], rows)
 
 

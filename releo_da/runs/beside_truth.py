@@ -7,7 +7,7 @@ where they are not given. Numbers are handed on at once (`Keep`, `Tell`), and no
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,6 +101,24 @@ class BesideTruth:
         if (rows is None or elsewhere is not None) and a.time >= self.scored:
             self.tell(case, date, target, members, self.known.scale)
         return members
+
+    def read(self, case: str, date: int, members: Tensor, names: Sequence[str]) -> None:
+        """Tell members of some variables, without an ensemble of the state, beside the truth.
+
+        Args:
+            case: which estimate it is.
+            date: position of the acquisition.
+            members: ``[pixel, member, variable]``, NaN where nothing is said.
+            names: of the variables; those that the truth does not have are left out.
+        """
+        a, known = self.known.acquisitions[date], self.known
+        said = members.isfinite().all(2).all(1)
+        told = [name for name in known.names if name in names]
+        held = members[..., [list(names).index(name) for name in told]]
+        target = known.targets[date][:, [known.names.index(name) for name in told]]
+        numbers = against(held.nan_to_num(0.0).to(target), target, a, None)[:, :-1]
+        numbers[~said.cpu().numpy()] = np.nan
+        self.keep(Record(case, date, tuple(told), numbers, None), a.seen.any(-1).cpu().numpy())
 
 
 def against(predicted: Tensor, truth: Tensor, a: Acquisition, index: Any) -> Array:

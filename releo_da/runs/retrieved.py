@@ -1,8 +1,10 @@
-"""What a network says of field measurements, from the acquisition nearest to each alone.
+"""What a network says of single acquisitions: beside field measurements, beside a truth.
 
-The rival of an assimilation that reads dates one by one (`releo_da.representation.retrieval`): it
-stands beside the analysis and the smoothed run in the rows of field measurements, under `CASE`.
-Only acquisitions of the network's sensors with all of its channels count.
+The rival of an assimilation that reads dates one by one (`releo_da.representation.retrieval`). It
+stands under `CASE` beside the analysis and the smoothed run: in the rows of field measurements,
+from the acquisition nearest to each, and in those of a twin at every pixel that was seen
+(`releo_da.runs.twin_block`). Only acquisitions of the network's sensors with all of its channels
+count.
 """
 
 from __future__ import annotations
@@ -56,13 +58,19 @@ class Reading:
             return torch.zeros(len(acquisition.values), dtype=torch.bool)
         return acquisition.seen[:, places].all(1).cpu()
 
-    def members(self, acquisition: Acquisition, rows: Tensor) -> Tensor:
-        """What it says of some complete pixels, ``[row, member, variable]``."""
+    def members(self, acquisition: Acquisition, rows: Tensor, number: int = MEMBERS) -> Tensor:
+        """What it says of some complete pixels, ``[row, member, variable]``.
+
+        Args:
+            acquisition: of one of its sensors.
+            rows: ``[row]`` positions of the pixels.
+            number: of members.
+        """
         places = self.places[acquisition.sensor]
         values = acquisition.values[rows][:, places]
         inputs = looked_at(values, acquisition.angles[rows]).cpu().float()
         with torch.no_grad():
-            return self.network.members(inputs, MEMBERS)
+            return self.network.members(inputs, number)
 
 
 def beside(

@@ -4,6 +4,7 @@
     free_run                          the same ensemble without any observation
     retrieval                         what one acquisition says alone: the free run of its time,
                                       which knows nothing of earlier acquisitions, analysed with it
+    network                           what a network reads from that acquisition, if one is given
     forecast_h                        from acquisitions at least h days older
 
 A retrieval exists where its acquisition saw something. Cost: H of every estimate and date is most
@@ -34,6 +35,7 @@ from releo_da.runs.block import Task, Tick
 from releo_da.runs.joined import joined_state
 from releo_da.runs.judged import Judged, joined_judged, judge
 from releo_da.runs.model import Model
+from releo_da.runs.retrieved import CASE, Reading
 from releo_da.runs.seasons import joined, of_members
 from releo_da.runs.timeline import merged, on_rows, requests, where_seen
 from releo_da.runs.twin_truth import Known, stacked
@@ -72,6 +74,7 @@ class TwinBlock:
         keep: takes every comparison.
         tick: called after each piece of work.
         tell: takes variables together, of all estimates but the retrieval.
+        reading: a network that reads single acquisitions, or None.
     """
 
     def __init__(
@@ -84,9 +87,10 @@ class TwinBlock:
         keep: Keep,
         tick: Tick,
         tell: Tell = lambda case, date, truth, members, scale: None,
+        reading: Reading | None = None,
     ) -> None:
         self.model, self.known, self.task = model, known, task
-        self.pixels, self.tick = pixels, tick
+        self.pixels, self.tick, self.reading = pixels, tick, reading
         self.acquisitions = known.acquisitions
         self.draws = model.draws(task.seed, pixels, self.acquisitions[0].values)
         self.prior = self._prior()
@@ -129,6 +133,7 @@ class TwinBlock:
             ensemble = step.background.ensemble
             self.truth.compare("free_run", date, ensemble, step.predicted)
             self._retrieve(date, ensemble, step.predicted)
+            self._read(date)
         for horizon in self.task.horizons:
             self._forecasts(steps, horizon)
         derived = self._derived(steps, smoothed)
@@ -199,6 +204,18 @@ class TwinBlock:
         for step in cycle(alone, [a], system, draws, self.model.initial):
             found = step.analysis.ensemble
             self.truth.compare("retrieval", date, found, some(found, a), rows=seen)
+
+    def _read(self, date: int) -> None:
+        """Tell what a network reads from an acquisition, at the pixels of which it saw all."""
+        if self.reading is None:
+            return
+        a, names = self.acquisitions[date], self.reading.network.names
+        complete = self.reading.complete(a)
+        members = a.values.new_full((len(complete), self.task.members, len(names)), torch.nan)
+        if complete.any():
+            rows = complete.nonzero()[:, 0].to(members.device)
+            members[rows] = self.reading.members(a, rows, self.task.members).to(members)
+        self.truth.read(CASE, date, members, names)
 
     def _forecasts(self, steps: list[Step], horizon: float) -> None:
         """Tell every acquisition's time, forecast from ``horizon`` days before or longer."""

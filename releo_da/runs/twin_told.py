@@ -23,6 +23,7 @@ from releo_da.runs.block import Task, Tick
 from releo_da.runs.joined import joined_records
 from releo_da.runs.model import Model
 from releo_da.runs.portions import portions
+from releo_da.runs.retrieved import CASE, Reading
 from releo_da.runs.seasons import Told as Seasons
 from releo_da.runs.seasons import beside_truth, rivals
 from releo_da.runs.sums import Sums, of_rows
@@ -31,7 +32,7 @@ from releo_da.runs.twin_scores import Said
 from releo_da.runs.twin_truth import known, true_products
 from releo_da.runs.unseen import longest
 
-SEEN = ("free_run", "retrieval", "background", "analysis", "smoothed")
+SEEN = ("free_run", "retrieval", CASE, "background", "analysis", "smoothed")
 """Estimates that are also scored where the acquisition saw something."""
 
 
@@ -119,10 +120,12 @@ def tell(
     device: torch.device | str = "cpu",
     tick: Tick = lambda label: None,
     sample: Tensor | None = None,
+    reading: Reading | None = None,
 ) -> Told:
     """Simulate the acquisitions of a block, assimilate them, and compare with their truth.
 
-    Takes what `releo_da.runs.twin.twin` does, and the ids of one piece of work.
+    Takes what `releo_da.runs.twin.twin` does, the ids of one piece of work, and a network that
+    reads single acquisitions, if there is one.
     """
     nature = simulate(ids)
     whole = known(model, nature, compared, task, ids, device)
@@ -137,7 +140,7 @@ def tell(
         mine, chosen = ids[rows], kept[rows].numpy()
         ear = Listener(every, clear, said, dates, scored, mine.numpy(), chosen, [], wanted)
         here = whole.part(rows.to(device))
-        block = TwinBlock(model, here, compared, task, mine, ear.keep, tick, ear.tell)
+        block = TwinBlock(model, here, compared, task, mine, ear.keep, tick, ear.tell, reading)
         parts.append(block.run())
         records.append(ear.records)
     held = joined_records(records, np.arange(int(kept.sum()))) if wanted else []

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+import xarray as xr
 import yaml
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -104,13 +105,33 @@ def test_a_network_of_other_sensors_is_refused(
     assert "score.network" in said and "landsat8" in said and "remove the key" in said
 
 
-@pytest.mark.parametrize("key", ["network", "baselines"])
-def test_a_twin_has_its_truth_instead(key: str, tmp_path: Path) -> None:
-    given = {"network": "made/retrieval.safetensors", "baselines": ["gru"]}[key]
+def test_it_stands_beside_the_truth_of_a_twin(tmp_path: Path, releo: Run) -> None:
+    """Where an acquisition saw something, compared at the very values of the other estimates."""
+    weights = tiny(tmp_path / "made", releo)
+    values = yaml.safe_load((Path(__file__).parent / "land.yaml").read_text("utf-8"))
+    values["score"]["network"] = str(weights)
+    values["products"]["variables"] = ["lai", "ndvi"]
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(values))
+    run = tmp_path / "run"
+    status, _, said = releo("twin", tmp_path / "c.yaml", "--out", run, "--quiet")
+    assert status == 0, said
+    scores = json.loads((run / "scores.json").read_text())
+    seen = scores["seen"]
+    assert set(seen["network"]) == {"lai"}  # fapar is no output of this run
+    assert seen["network"]["lai"]["n"] == seen["retrieval"]["lai"]["n"] > 0
+    with xr.open_dataset(run / "verification.nc") as held:
+        one = held.sel(channel="lai")
+        mine, other = one.sel(case="network"), one.sel(case="retrieval")
+        assert bool((mine["mean"].notnull() == other["mean"].notnull()).all())
+    report = (run / "report.html").read_text()
+    assert "network" in report
+
+
+def test_baselines_of_observations_are_none_of_a_twin(tmp_path: Path) -> None:
     path = tmp_path / "twin.yaml"
-    path.write_text(yaml.safe_dump({"score": {key: given}}))
+    path.write_text(yaml.safe_dump({"score": {"baselines": ["gru"]}}))
     document = load(path)
-    with pytest.raises(InputError, match=f"score.{key}: a twin is scored on its truth"):
+    with pytest.raises(InputError, match="score.baselines: a twin is scored on its truth"):
         horizons_of(document, section(document, "score", score))
 
 

@@ -50,6 +50,17 @@ def test_ratios_over_seeds_have_students_interval() -> None:
     assert [one["seed"] for one in found["per_seed"]] == [5, 6, 7]
 
 
+def test_a_network_is_a_rival_where_something_was_seen() -> None:
+    """Of its own variables, and of all seeds or none."""
+    parts = [scores(2.0, 3.0, 1.0), scores(4.0, 2.0, 1.0)]
+    row = {"rmse": 2.0, "crps": 1.0, "coverage_90": 0.9}
+    seen = {"network": {"lai": row}, "analysis": {"lai": {**row, "rmse": 1.0}, "cw": row}}
+    told = [{**part, "seen": seen} for part in parts]
+    assert "network" not in repeated([told[0], parts[1]], [0, 1])["ratio"]
+    found = repeated(told, [0, 1])["ratio"]["network"]
+    assert found == {"analysis": {"lai": pytest.approx([0.5, 0.5, 0.5])}}
+
+
 def test_no_share_of_an_error_is_below_nothing() -> None:
     """Ratios that differ by a factor of ten have a lower bound above 0."""
     mean, low, high = interval_of_ratios([0.5, 5.0, 1.0])

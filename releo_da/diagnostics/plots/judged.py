@@ -151,13 +151,14 @@ def seen(scores: Mapping[str, Any], names: Sequence[str]) -> Figure:
     """RMSE where an acquisition saw something, as a share of the free run's: bars by estimate."""
     held = {case: rows for case, rows in scores["seen"].items() if case != "free_run"}
     free = scores["seen"]["free_run"]
-    colours = {"retrieval": style.COLOURS["withheld"]} | style.COLOURS
+    alone = {"retrieval": style.COLOURS["withheld"], "network": style.COLOURS["encoder"]}
+    colours = alone | style.COLOURS
     made, axes = style.figure(1, 1, 0.9 + 0.16 * len(names) * len(held))
     one = axes[0, 0]
     width = 0.8 / len(held)
     for k, (case, rows) in enumerate(held.items()):
         at = np.arange(len(names)) + (k - (len(held) - 1) / 2) * width
-        share = [number(rows[n]["rmse"]) / free[n]["rmse"] for n in names]
+        share = [number(rows.get(n, {}).get("rmse")) / free[n]["rmse"] for n in names]
         one.barh(at, share, width, color=colours[case], label=style.words(case))
     one.axvline(1.0, color=style.INK, linewidth=0.8)
     one.set_yticks(range(len(names)), [style.words(n) for n in names])
