@@ -38,6 +38,7 @@ from releo_da.learning.batches import Seen
 from releo_da.representation.discrepancy import drawn, modes_at
 from releo_da.representation.tokens import Bands
 from releo_da.runs.acquire import Nature
+from releo_da.runs.covariates import known_fields
 from releo_da.runs.model import on
 from releo_da.state.layout import Layout
 from releo_da.state.variables import deviations
@@ -244,9 +245,12 @@ def _read(document: Document, name: str, test: bool, device: torch.device) -> St
             f"aside for validation; give {ASIDE} or more"
         )
 
+    fields = known_fields(series.pixels)
+
     def block(rows: Tensor) -> Block:
         part = [on(a, device, position[rows]) for a in series.acquisitions]
-        return Block(Seen([a for a in part if bool(a.seen.any())]), {})
+        place = {name: values[rows] for name, values in fields.items()}
+        return Block(Seen([a for a in part if bool(a.seen.any())], place=place), {})
 
     training = lru_cache(maxsize=1)(lambda: block(~aside))
     return Stream(name, series.channels, lambda number: training(), lambda: block(aside))

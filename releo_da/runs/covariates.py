@@ -24,14 +24,19 @@ def covariates(pixels: xr.Dataset, like: Tensor, weather: Weather | None = None)
         like: a tensor whose dtype and device it takes.
         weather: bound to these pixels; its climate is told where it has whole years.
     """
-    fields = {
+    fields = known_fields(pixels)
+    ids = torch.as_tensor(pixels["id"].values)
+    fields |= climate(weather, ids)
+    return statics_of(len(ids), fields, like)
+
+
+def known_fields(pixels: xr.Dataset) -> dict[str, Tensor]:
+    """Relief and place of every pixel by the encoder's names, ``[pixel]`` each."""
+    return {
         field: torch.as_tensor(pixels[name].values.copy())
         for name, field in COORDINATES.items()
         if name in pixels.coords
     }
-    ids = torch.as_tensor(pixels["id"].values)
-    fields |= climate(weather, ids)
-    return statics_of(len(ids), fields, like)
 
 
 def climate(weather: Weather | None, pixels: Tensor) -> dict[str, Tensor]:
