@@ -22,8 +22,10 @@ from releo_da.config.encoding import misfits, scores_of
 from releo_da.config.sections import field_tables, score, section
 from releo_da.config.sources import read_sources
 from releo_da.diagnostics.scores import summarise_in_situ
+from releo_da.io.in_situ import InSitu
 from releo_da.io.series import Series
 from releo_da.learning.batches import Seen
+from releo_da.physics.greenness import green_share
 from releo_da.representation.encoder import in_blocks
 from releo_da.runs.covariates import covariates
 from releo_da.runs.field import counted, measurement_error
@@ -33,7 +35,9 @@ COLUMNS = ("rmse", "bias", "unbiased_rmse", "r2", "coverage_90", "n")
 DRAWS = 400
 
 
-def leaf_area(setting: Setting, kept: Kept, series: Series, table, known: bool) -> dict[str, float]:
+def leaf_area(
+    setting: Setting, kept: Kept, series: Series, table: InSitu, known: bool
+) -> dict[str, float]:
     """Scores of one table of measurements, with or without what is known of the place."""
     times = np.array([a.time for a in series.acquisitions])
     seen = torch.stack([a.seen.any(1) for a in series.acquisitions], 1).numpy()
@@ -47,7 +51,10 @@ def leaf_area(setting: Setting, kept: Kept, series: Series, table, known: bool) 
         ).posterior
         noise = torch.randn(DRAWS, q.mean.shape[-1], generator=torch.Generator().manual_seed(0))
         z = q.sample(noise)[rows.pixel_index, which]
-        drawn = setting.layout.decode(z)["lai"].numpy()
+        state = setting.layout.decode(z)
+        if rows.variable == "lai_green":
+            state["lai_green"] = state["lai"] * green_share(state["cab"], state["cbrown"])
+        drawn = state[rows.variable].numpy()
     error = measurement_error(rows.value)
     return summarise_in_situ(rows.value, drawn, error, np.random.default_rng(0))
 
@@ -65,7 +72,8 @@ def main(weights: Sequence[str]) -> None:
     print("| weights |", " | ".join(COLUMNS), "|")
     for name in weights or ["default"]:
         kept = encoder_of("points", name)
-        for table, told in zip(tables, ("effective", "true"), strict=True):
+        for table in tables:
+            told = f"{table.variable}, {table.log[0]['column']}"
             for known in (False, True):
                 row = leaf_area(setting, kept, series, table, known)
                 print(
