@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from releo_da.config.document import load
+from releo_da.config.encoder_block import Block
 from releo_da.config.encoder_section import encoding as options
-from releo_da.config.encoder_series import Block
 from releo_da.config.encoder_setting import Setting, setting_of
 from releo_da.config.encoder_weights import Kept, encoder_of
 from releo_da.config.encoding import misfits, scores_of

@@ -11,8 +11,9 @@ import torch
 from releo_da.config.assemble import STATES, knots_of
 from releo_da.config.document import Document
 from releo_da.config.encoded import bands_of
+from releo_da.config.encoder_block import Block, Wanted
 from releo_da.config.encoder_section import Encoding, entries_of
-from releo_da.config.encoder_series import Block, Stream, Wanted, streams_of, together
+from releo_da.config.encoder_series import Stream, streams_of, together
 from releo_da.config.observing import observation_of
 from releo_da.cycling.draws import generator
 from releo_da.learning.batches import Seen, cut

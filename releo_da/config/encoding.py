@@ -20,10 +20,10 @@ from torch import Tensor
 from releo_da.config.checkpoint_file import Checkpoint, digest_of
 from releo_da.config.document import Document
 from releo_da.config.encoded import encoder_at
+from releo_da.config.encoder_block import Block
 from releo_da.config.encoder_error import REMEMBERED
 from releo_da.config.encoder_report import write_training_report
 from releo_da.config.encoder_section import Encoding, encoding
-from releo_da.config.encoder_series import Block
 from releo_da.config.encoder_setting import Setting, batches, looked_at, setting_of
 from releo_da.config.encoder_weights import PACKAGED, check_layout, write_encoder
 from releo_da.config.observing import observation_of
