@@ -19,7 +19,7 @@ which others are asked for. Everything else about order, duplicates, masks and b
 well: `releo_da.representation.tokens`, `.attention`, and `in_blocks`.
 
 Cost: linear in pixels; per pixel A C D for channels, A D^2 and T D^2 for layers, T A D to attend.
-With the default width 2.3 ms of a core for 100 acquisitions and 70 dates, 135,000 parameters.
+With the default width 2.3 ms of a core for 100 acquisitions and 70 dates, 136,000 parameters.
 
 References: Garnelo et al. (2018), Conditional neural processes, ICML (encoding of sets, any query);
 Kingma and Welling (2014), Auto-encoding variational Bayes, ICLR (amortised posterior).
