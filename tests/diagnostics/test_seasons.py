@@ -120,6 +120,17 @@ def test_what_does_not_vary_enough_has_no_season() -> None:
     assert told["peak_median"][0, 0] == pytest.approx(NEW_YEAR + 150.0, abs=1.0)
 
 
+def test_few_dates_and_lost_members_have_no_season() -> None:
+    times = NEW_YEAR + np.arange(0.0, 365.0, 5.0)
+    curves = np.stack([bell(times, np.full(4, NEW_YEAR + 150.0))] * 2)
+    for count in (1, 2):
+        told = statistics(found_of(times[28 : 28 + count], curves[..., 28 : 28 + count]))
+        assert np.isnan(told["probability"]).all() and told["start_median"].shape == (2, 2)
+    curves[0, 2, 7] = np.nan  # a pixel that has diverged says nothing, and the other all
+    told = statistics(found_of(times, curves))
+    assert np.isnan(told["probability"][0, 0]) and told["probability"][0, 1] == 1.0
+
+
 def test_a_rise_that_the_period_cuts_has_no_start() -> None:
     times = NEW_YEAR + np.arange(0.0, 200.0, 5.0)
     cut = bell(times, NEW_YEAR + 30.0)[None, None]

@@ -61,14 +61,17 @@ def dates_in(times: Array, curves: Array, inside: Windows, wanted: Seasons) -> D
         curves: ``[pixel, member, date]``, finite; member i is one trajectory through all dates.
         inside: ``[season, pixel]``.
         wanted: thresholds.
+
+    Returns:
+        NaN throughout where there are fewer than three dates.
     """
+    if len(times) < 3:
+        nothing = np.full((len(inside.first), *curves.shape[:2]), np.nan)
+        return Dates(nothing, nothing, nothing, nothing, inside)
     parts = [
         _of_window(times, curves, first, last, wanted)
         for first, last in zip(inside.first, inside.last, strict=True)
     ]
-    if not parts:
-        empty = np.empty((0, *curves.shape[:2]))
-        return Dates(empty, empty, empty, empty, inside)
     start, peak, end, high = (np.stack(one) for one in zip(*parts, strict=True))
     return Dates(start, peak, end, high, inside)
 
