@@ -9,13 +9,16 @@ fifth; the confusions of all seeds are added up by cluster, and clusters are red
 """
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import xarray as xr
+from matplotlib import pyplot as plt
 
 from releo_da.config.document import load
 from releo_da.config.sources import read_sources
@@ -42,6 +45,7 @@ except ImportError as error:
         "scikit-learn is missing; install the extra: pip install -e .[tasks]"
     ) from error
 
+mpl.use("Agg")
 HERE = Path(__file__).resolve().parent
 CONFIG = HERE / "config.yaml"
 SEEDS, FOLDS, WITHIN = range(3), 5, 1000.0
@@ -64,6 +68,7 @@ EARLY = {"may": "2023-05-01", "june": "2023-06-01", "july": "2023-07-01"}
 STATE = ("lai", "cab", "ccc", "cbrown", "cw", "cm", "ala", "psoil", "rsoil", "fapar", "ndvi")
 FEW = "reflectance", "encoder: mean, spread", "encoder: embedding", "states: mean"
 SPREAD = tuple(f"{name}_spread" for name in STATE)
+NUMBER = re.compile(r"\d\.\d+")
 Tables = dict[str, Array]
 
 
@@ -240,6 +245,28 @@ def early(folder: Path, month: str) -> Tables:
     }
 
 
+def draw(folder: Path) -> None:
+    """Macro-F1 by number of labels, from the rows of `few` and `all`."""
+    parts = [json.loads((folder / f"{part}.json").read_text()) for part in ("few", "all")]
+    rows = [row for part in parts for row in part["rows"] if row["features"] in FEW]
+    most = int(sum(parts[0]["classes"].values()) * (1.0 - 1.0 / FOLDS))
+    figure, axes = plt.subplots(1, 2, figsize=(8.0, 3.4), sharey=True, layout="constrained")
+    for axis, kind in zip(axes, ("forest", "logistic"), strict=True):
+        for k, name in enumerate(FEW):
+            mine = [row for row in rows if (row["features"], row["classifier"]) == (name, kind)]
+            labels = [most if row["labels"] == "all" else row["labels"] for row in mine]
+            told = np.array([[float(x) for x in NUMBER.findall(r["macro-F1"])] for r in mine])
+            value, low, high = told.T
+            at = np.array(labels) * 1.04 ** (k - 1.5)  # beside one another
+            axis.errorbar(at, value, [value - low, high - value], fmt="o-", ms=4, label=name)
+        axis.set(title=kind, xlabel="labels", xscale="log", xticks=[*LABELS, most])
+        axis.set_xticklabels([*map(str, LABELS), str(most)])
+        axis.minorticks_off()
+    axes[0].set_ylabel("macro-F1")
+    axes[0].legend(frameon=False, fontsize=8)
+    figure.savefig(HERE / "crop_labels.png", dpi=110)
+
+
 def main(folder: Path, part: str) -> None:
     """The rows of a part."""
     document = load(CONFIG)
@@ -265,6 +292,8 @@ def main(folder: Path, part: str) -> None:
         found = scored(x) if part == "all" else [r for n in LABELS for r in scored(few, n)]
     print(shown(found))
     write_json(folder / f"{part}.json", {"classes": counts, "rows": found})
+    if all((folder / f"{one}.json").is_file() for one in ("few", "all")):
+        draw(folder)
 
 
 if __name__ == "__main__":
