@@ -1,9 +1,9 @@
-"""Runs this study and prints a row per run beside the run without a network: `python ablation.py`.
+"""Runs this study and prints a column per run beside the whole network: `python ablation.py`.
 
 CRPS of forecasts of NDVI, and as the mean over channels, by days ahead; RMSE and CRPS of withheld
-NDVI; leaf area of the smoother against field measurements. Behind a figure stand its relative
-difference from the first run on the same values (negative is better) and, in brackets, the 95 %
-interval of that over points.
+NDVI, all offsets together. Behind a figure stand its relative difference from the whole network on
+the same values (positive: the run is worse) and, in brackets, the 95 % interval over points.
+Only folds and seeds that all runs have are counted.
 """
 
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ from releo_da.diagnostics.paired import paired_interval
 from releo_da.diagnostics.scores import Array
 from releo_da.io import create_run_directory
 
-FIRST = "mean_reverting"
+FIRST = "neural"
 DAYS = (5, 10, 20, 30, 60)
 COLUMNS = {
     **{f"NDVI, {d} d": (f"forecast_{d}", "ndvi", False) for d in DAYS},
     **{f"channels, {d} d": (f"forecast_{d}", "channels", False) for d in DAYS},
-    "withheld NDVI, RMSE": ("smoothed_0", "ndvi", True),
-    "withheld NDVI, CRPS": ("smoothed_0", "ndvi", False),
+    "withheld NDVI, RMSE": ("smoothed", "ndvi", True),
+    "withheld NDVI, CRPS": ("smoothed", "ndvi", False),
 }
 
 
@@ -31,10 +31,12 @@ def losses(found: Found, case: str, what: str, root: bool) -> Array:
     """Squared error or CRPS of one fold, ``[value, pixel]``; NaN where nothing was compared."""
     names = list(map(str, found.verification.channel.values))
     wanted = ["ndvi"] if what == "ndvi" else [n for n in names if n.startswith("B")]
-    cases = list(map(str, found.verification.case.values))
-    part = found.verification.sel(case=case if case in cases else "smoothed", channel=wanted)
+    cases = [c for c in map(str, found.verification.case.values) if c.startswith(case)]
+    part = found.verification.sel(case=cases if case == "smoothed" else [case], channel=wanted)
     values = (part["mean"] - part["observed"]) ** 2 if root else part["crps"]
-    values = values.where(np.isfinite(part["crps"])).transpose("channel", "time", "pixel").values
+    values = (
+        values.where(np.isfinite(part["crps"])).transpose("case", "channel", "time", "pixel").values
+    )
     return np.asarray(values, float).reshape(-1, values.shape[-1])
 
 
@@ -63,8 +65,11 @@ def cell(ours: Sequence[Found], theirs: Sequence[Found] | None, column: str) -> 
 
 def table(found: Sequence[Found]) -> str:
     """Markdown, a column per run."""
+    names = list(dict.fromkeys(f.run for f in found))
+    parts = {name: {(f.fold, f.seed) for f in found if f.run == name} for name in names}
+    common = set.intersection(*parts.values())
     runs = {
-        name: [f for f in found if f.run == name] for name in dict.fromkeys(f.run for f in found)
+        name: [f for f in found if f.run == name and (f.fold, f.seed) in common] for name in names
     }
     lines = ["| " + " | ".join(["", *runs]) + " |", "| --- " * (len(runs) + 1) + "|"]
     for column in COLUMNS:
