@@ -101,14 +101,17 @@ def remember(forecaster: nn.Module, acquisitions: Sequence[Acquisition], gaps: G
         forecaster.around.meet(max(longest(acquisitions), made))
 
 
-def beyond(forecaster: nn.Module, days: float) -> list[dict[str, Any]]:
+def beyond(
+    forecaster: nn.Module, days: float, places: Tensor | None = None
+) -> list[dict[str, Any]]:
     """Records for the log of what a run asks for that no fit has met.
 
     Args:
         forecaster: of the run.
         days: the longest time between a look and what is forecast from it.
+        places: ``[pixel]`` degrees north; None where they are not known.
     """
     if not isinstance(forecaster, Neural):
         return []
-    unmet = forecaster.around.unmet(days)
+    unmet = forecaster.around.unmet(days, places)
     return [{"kind": "not_met", "what": what, "message": text} for what, text in unmet.items()]

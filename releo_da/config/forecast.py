@@ -250,7 +250,7 @@ def write_forecast(
             for one in unwanted(root / FORECAST, output):
                 remove(one)
     lacking = [UNDRIVEN] if weather is None and uses_weather(document) else []
-    return [*lacking, *model.not_met(lambda: since_seen(seen, state.time, last))]
+    return [*lacking, *model.not_met(lambda: since_seen(seen, state.time, last), pixels)]
 
 
 def assumption(fitted: bool, under: str) -> str:

@@ -121,7 +121,9 @@ def command(document: Document, options: Options) -> Path:
     check_table(document, output, series.pixels.sizes["pixel"], len(times), len(names))
     opened = begin(document, options, series, "hindcast")
     keep_weather(opened.root, document, weather)
-    unmet = assembly.model.not_met(lambda: max(longest(series.acquisitions), task.furthest))
+    unmet = assembly.model.not_met(
+        lambda: max(longest(series.acquisitions), task.furthest), series.pixels
+    )
     for record in [*past, *told(assembly.model, series.pixels), *unmet]:
         opened.log.write(record)
     outcome = run(document, series, assembly, options)

@@ -111,7 +111,7 @@ def command(document: Document, options: Options, cubes: list[Cube]) -> Path:
     check_table(document, output, pixels.sizes["pixel"], len(times), len(model.described))
     opened = begin(document, options, series, "hindcast")
     keep_weather(opened.root, document, weather)
-    unmet = model.not_met(lambda: max(longest_of(stream), task.furthest))
+    unmet = model.not_met(lambda: max(longest_of(stream), task.furthest), pixels)
     for record in [*past, *told(model, series.pixels), *unmet]:
         opened.log.write(record)
     total = turns(series, task, wanted.withhold)

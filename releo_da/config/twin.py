@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import xarray as xr
+
 from releo_da.config import toy
 from releo_da.config.copies import check_table, copied
 from releo_da.config.document import Document
@@ -82,7 +85,8 @@ def performed(
     if wanted.repeats > 1:
         parts = [scores_of(one, task, burn_in) for one in outcomes]
         scores = {**scores, "repeats": repeated(parts, outcome.seeds)}
-    unmet = ours.model.not_met(lambda: max(outcome.unseen, task.furthest))
+    place = xr.Dataset(coords={"lat": ("pixel", np.full(number, made.place[1]))})
+    unmet = ours.model.not_met(lambda: max(outcome.unseen, task.furthest), place)
     for record in [*unmet, *ledger(outcomes[0].judged, looks)]:
         log.write(record)
     names, scored = ours.model.labels, task.start + burn_in

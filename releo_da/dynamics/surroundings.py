@@ -83,15 +83,19 @@ class Surroundings(nn.Module):
         known = self.latitude if len(self.latitude) else self.met.new_full((1,), LATITUDE)
         self.met.copy_(torch.stack([known.min(), known.max(), self.met.new_tensor(longest)]))
 
-    def unmet(self, longest: float) -> dict[str, str]:
+    def unmet(self, longest: float, places: Tensor | None = None) -> dict[str, str]:
         """What a run asks for beyond that, in words: ``latitude`` and ``gap``, as far as it does.
 
         Args:
             longest: time without a look, and forecast after it (days).
+            places: ``[pixel]`` degrees north of its pixels, NaN where unknown, which count where no
+                weather brings latitudes; but not for a fit that had no weather either.
         """
         south, north, days = self.met.tolist()
-        found = {}
-        outside = ((self.latitude < south - NEAR) | (self.latitude > north + NEAR)).sum()
+        found, known = {}, self.latitude
+        if not len(known) and places is not None and not south == north == LATITUDE:
+            known = places.to(known)
+        outside = ((known < south - NEAR) | (known > north + NEAR)).sum()
         if bool(outside):
             found["latitude"] = (
                 f"{int(outside)} pixels lie outside of the latitudes from {south:.1f} to "

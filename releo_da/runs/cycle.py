@@ -234,7 +234,7 @@ class Service:
         self.log.write({"kind": "cycle", **about})
         if lacking:
             self.log.write({"kind": "no_weather", "cycle": cycle.number, "days": round(lacking, 3)})
-        for record in model.not_met(lambda: done.unseen):
+        for record in model.not_met(lambda: done.unseen, joined.pixels):
             if record["what"] not in self.noted:
                 self.noted.add(record["what"])
                 (self.note or self.log.hold)(record)

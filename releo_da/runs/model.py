@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
+import xarray as xr
 from torch import Tensor
 
 from releo_da.cycling.draws import Draws, Mix, block_draws
@@ -28,7 +29,7 @@ Smoother = Callable[..., list[Tensor]]
 Reasons = Callable[[Tensor, Tensor, Tensor, Tensor], dict[str, int]]
 Tally = Callable[[Tensor, Tensor, Tensor, Tensor], dict[str, Tensor]]
 Impact = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], dict[str, Tensor]]
-Unmet = Callable[[float], list[dict[str, Any]]]
+Unmet = Callable[[float, Tensor | None], list[dict[str, Any]]]
 Follow = Callable[[Tensor | None, Tensor, Tensor, Tensor], tuple[dict[str, Tensor], Tensor]]
 
 
@@ -59,8 +60,8 @@ class Model:
         correlated: how far prior and model noise of pixels agree, or None where they do not.
         mix: what makes fields of random numbers, once places are known.
         covers: the first and the last instant of the weather that moves the forecaster, or None.
-        unmet: ``unmet(days)``, records for the log of what the forecaster is asked for that its fit
-            has not met, so many days after a look; or None.
+        unmet: ``unmet(days, latitude)``, records for the log of what the forecaster is asked for
+            that its fit has not met, so many days after a look, so far north; or None.
     """
 
     forecast: Forecaster
@@ -94,9 +95,17 @@ class Model:
         first, last = max(start, self.covers[0]), min(end, self.covers[1])
         return (end - start) - max(last - first, 0.0)
 
-    def not_met(self, days: Callable[[], float]) -> list[dict[str, Any]]:
-        """Records for the log of what no fit has met; ``days`` is asked only where one counts."""
-        return [] if self.unmet is None else self.unmet(days())
+    def not_met(self, days: Callable[[], float], pixels: xr.Dataset) -> list[dict[str, Any]]:
+        """Records for the log of what no fit has met.
+
+        Args:
+            days: the longest time after a look; asked only where one counts.
+            pixels: the pixel axis, with the coordinate ``lat`` where places are known.
+        """
+        if self.unmet is None:
+            return []
+        known = pixels.coords.get("lat")
+        return self.unmet(days(), None if known is None else torch.tensor(known.values))
 
     @property
     def system(self) -> System:

@@ -140,11 +140,13 @@ def test_a_twin_tells_of_its_clouds(
     values |= {"forecast": dict(SMALL), "members": 4, "products": {"variables": ["lai"]}}
     config = tmp_path / "c.yaml"
     config.write_text(yaml.safe_dump(values))
-    weighted(config, "B03", "B04", "B08", "B11", days=6.0)
+    weighted(config, "B03", "B04", "B08", "B11", days=6.0, north=(40.0, 45.0))
     with pytest.raises(SystemExit) as ended:
         main(["twin", str(config), "--out", "run", "--quiet", "--set", "score.horizons=[12]"])
     assert not ended.value.code
-    assert told("run") == [("no_weather", None), ("not_met", "gap")]
+    both = [("not_met", "latitude"), ("not_met", "gap")]
+    assert told("run") == [("no_weather", None), *both]
+    assert "36 pixels lie outside" in records("run", "not_met")[0]["message"]
 
 
 def test_tiles_tell_once_for_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -290,6 +290,13 @@ def test_beyond_what_was_met_it_says_so_and_keeps_to_it() -> None:
     north.load_state_dict(around.state_dict())
     told = north.unmet(10.0)["latitude"]
     assert "1 pixels" in told or "2 pixels" in told
+    alone = Surroundings()
+    alone.met.copy_(torch.tensor([43.0, 47.0, 75.0]))
+    far = torch.tensor([60.0, 45.0, torch.nan])
+    assert "1 pixels" in alone.unmet(10.0, far)["latitude"]
+    assert around.unmet(10.0, far) == {}  # the weather brings latitudes of its own
+    alone.meet(75.0)  # a fit that knows none
+    assert alone.unmet(10.0, far) == {}
     torch.testing.assert_close(north(PIXELS, START, unusual), around(PIXELS, START, unusual))
     unknown = Surroundings(weather()._replace(latitude=torch.tensor([math.nan, 45.0])))
     nowhere = Surroundings()
