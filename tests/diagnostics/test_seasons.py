@@ -120,6 +120,19 @@ def test_what_does_not_vary_enough_has_no_season() -> None:
     assert told["peak_median"][0, 0] == pytest.approx(NEW_YEAR + 150.0, abs=1.0)
 
 
+def test_a_window_reaches_half_a_year_from_the_peak() -> None:
+    times = NEW_YEAR + np.arange(0.0, 1096.0, 10.0)
+    curves = np.stack([bell(times, np.array([NEW_YEAR + 560.0] * 9 + [NEW_YEAR + 180.0]))])
+    inside = windows(times, curves.mean(1), LAI)
+    known = np.isfinite(inside.first[:, 0])
+    assert known.sum() == 2  # a tenth of the members has a season of the year before
+    assert (inside.last - inside.first)[known, 0].max() <= 366.0
+    one = Seasons("lai", 0.5)
+    alone = windows(times, bell(times, np.array([NEW_YEAR + 560.0])), one)
+    np.testing.assert_allclose(alone.first[2, 0], NEW_YEAR + 560.0 - 183.0)
+    np.testing.assert_allclose(alone.last[2, 0], NEW_YEAR + 560.0 + 183.0)
+
+
 def test_few_dates_and_lost_members_have_no_season() -> None:
     times = NEW_YEAR + np.arange(0.0, 365.0, 5.0)
     curves = np.stack([bell(times, np.full(4, NEW_YEAR + 150.0))] * 2)

@@ -11,6 +11,9 @@ so that a dip of a dense canopy to two thirds is no trough, and a catch crop of 
 before it is a season. Half the amplitude, so that a season which few members have is listed with
 its low probability.
 
+A window reaches half a year from the peak of that curve at most, so that members which know little
+are not asked for a season of another year.
+
 A season belongs to the calendar year of its peak; of each year the highest `per_year` are kept and
 numbered in time. So every pixel has the same places for seasons, ``[year x number]``, of which some
 stay empty. A curve that has only fallen, or only risen, has no season yet.
@@ -24,6 +27,9 @@ import numpy as np
 
 from releo_da.diagnostics.scores import Array
 from releo_da.diagnostics.turning import spans, turns
+
+REACH = 183.0
+"""Days from the peak of the mean to either end of its window, at most."""
 
 
 class Seasons(NamedTuple):
@@ -92,8 +98,10 @@ def windows(times: Array, curves: Array, wanted: Seasons, spanned: Array | None 
         highest = np.sort(np.where(here[row, highest], highest, len(times)), axis=1)
         known = highest < len(times)
         at = np.where(known, highest, 0)
-        opens.append(np.where(known, times[first[row, at]], np.nan).T)
-        closes.append(np.where(known, times[last[row, at]], np.nan).T)
+        begin = np.maximum(times[first[row, at]], times[at] - REACH)
+        finish = np.minimum(times[last[row, at]], times[at] + REACH)
+        opens.append(np.where(known, begin, np.nan).T)
+        closes.append(np.where(known, finish, np.nan).T)
         missing = np.full((wanted.per_year - number, len(curves)), np.nan)
         opens.append(missing)
         closes.append(missing)
