@@ -104,7 +104,7 @@ def configuration(sources: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
                         "time": "date"},
         },
         "products": {
-            "variables": ["lai", "ndvi"], "every_days": 10, "phenology": {"amplitude": 0.01},
+            "variables": ["lai", "ndvi"], "every_days": 15, "phenology": {"amplitude": 0.01},
         },
         **more,
     }  # fmt: skip
