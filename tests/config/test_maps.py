@@ -103,9 +103,7 @@ def configuration(sources: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
             "in_situ": {"path": "lai.csv", "variable": "lai", "column": "lai", "pixel": "plot",
                         "time": "date"},
         },
-        "products": {
-            "variables": ["lai", "ndvi"], "every_days": 15, "phenology": {"amplitude": 0.01},
-        },
+        "products": {"variables": ["lai", "ndvi"], "every_days": 15},
         **more,
     }  # fmt: skip
 
@@ -144,6 +142,7 @@ def test_in_parts_and_at_once(
     angles = {"angles": {"sun_zenith": 30.0}} if several else {}
     sources = [source("a.nc", **angles), source("b.nc", **angles)][: 1 + several]
     config = configuration(sources)
+    config["products"]["phenology"] = {"amplitude": 0.01}
     whole = run(releo, config, "whole")
     monkeypatch.setattr(maps, "LARGE", 0)
     monkeypatch.setattr(cubes, "STRIP", 2 * DATES * 7 * WIDTH * 2 * 4)
