@@ -316,7 +316,6 @@ def test_an_embedding_is_read_in_parts(
     values = configuration([source("a.nc", **angles), source("b.nc", **angles)])
     state = {"name": "prosail", "encoder": "e.safetensors"}
     values = {key: values[key] for key in ("seed", "members", "source", "products")}
-    del values["products"]["phenology"]  # of a run whose members are trajectories
     (place / "c.yaml").write_text(yaml.safe_dump({**values, "state": state}))
     found = []
     for name, part in (("whole", None), ("parts", 2 * WIDTH)):
