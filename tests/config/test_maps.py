@@ -240,7 +240,7 @@ def test_a_table_of_a_large_map_is_refused_before_the_run(
         monkeypatch.setattr(maps, "LARGE", large)
         status, _, err = releo("hindcast", "run.yaml", "--out", "run")
         assert status == 2
-        assert "642 pixels, 4 dates and 2 variables would have 5136 rows" in " ".join(err.split())
+        assert "642 pixels, 3 dates and 2 variables would have 3852 rows" in " ".join(err.split())
         assert not Path("run").exists()
 
 
