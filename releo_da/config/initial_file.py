@@ -15,7 +15,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from releo_da.io.atomic import write_bytes_atomic
-from releo_da.io.tensors import read_tensors, refuse_infinite
+from releo_da.io.tensors import ordered, read_tensors, refuse_infinite
 from releo_da.representation.initial import Start
 from releo_da.types import InputError
 
@@ -32,7 +32,7 @@ def write_start(path: Path, start: Start) -> None:
     held = {name: getattr(start, name).contiguous() for name in SHAPES}
     time = start.time.hex()
     told = {"format": FORMAT, "time": time, "sha256": _digest(time, held)}
-    write_bytes_atomic(path, save(held, told))
+    write_bytes_atomic(path, ordered(save(held, told)))
 
 
 def read_start(path: Path) -> Start:

@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
-from releo_da.io.atomic import replacing
-from releo_da.io.tensors import read_tensors, refuse_infinite
+from releo_da.io.atomic import write_bytes_atomic
+from releo_da.io.tensors import ordered, read_tensors, refuse_infinite
 from releo_da.sensors import load_sensor
 from releo_da.state.layout import RESIDUAL, Layout
 from releo_da.state.variables import variables
@@ -64,11 +64,9 @@ def meaning(layout: Layout, forecaster: nn.Module) -> dict[str, str]:
 
 
 def write_weights(path: Path, layout: Layout, forecaster: nn.Module, error: nn.Module) -> None:
-    """Write fitted parameters, whole or not at all."""
-    with replacing(path) as temporary:
-        save_file(
-            parameters(forecaster, error), str(temporary), metadata=meaning(layout, forecaster)
-        )
+    """Write fitted parameters, whole or not at all; equal ones as equal bytes."""
+    data = save(parameters(forecaster, error), metadata=meaning(layout, forecaster))
+    write_bytes_atomic(path, ordered(data))
 
 
 def _opened(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:

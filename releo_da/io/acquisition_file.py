@@ -24,8 +24,8 @@ from torch import Tensor
 
 from releo_da.io.archive import plain
 from releo_da.io.atomic import write_bytes_atomic
-from releo_da.io.state_file import content, header_of, packed, titled
-from releo_da.io.tensors import read_tensors
+from releo_da.io.state_file import content, titled
+from releo_da.io.tensors import ordered, read_tensors
 from releo_da.strict_json import parse
 from releo_da.types import Acquisition, InputError
 
@@ -67,8 +67,7 @@ def write_acquisition(path: str | Path, acquisition: Acquisition, pixels: xr.Dat
     # As arrays: of tensors the library keeps two types of ctypes for every size it has met, 9 kB.
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     data = save(arrays, {**metadata, "sha256": _digest(metadata, tensors)})
-    body = data[8 + int.from_bytes(data[:8], "little") :]
-    write_bytes_atomic(path, packed(header_of(data)) + body)
+    write_bytes_atomic(path, ordered(data))
 
 
 def read_acquisition(path: str | Path) -> tuple[Acquisition, xr.Dataset]:

@@ -10,12 +10,10 @@ shapes and bytes, so that a state which would resume a run wrongly is refused in
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +23,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from releo_da.io.atomic import write_bytes_atomic
-from releo_da.io.tensors import Entry, Header, tensor_header
+from releo_da.io.tensors import Entry, Header, ordered, tensor_header
 from releo_da.types import InputError, State
 
 FORMAT = "releo_da state 1"
@@ -37,7 +35,7 @@ def write_state(path: str | Path, state: State) -> None:
     tensors = named(state)
     time = float(state.time).hex()
     metadata = {"format": FORMAT, "time": time, "sha256": _digest(time, tensors)}
-    write_bytes_atomic(path, _ordered(save(tensors, metadata)))
+    write_bytes_atomic(path, ordered(save(tensors, metadata)))
 
 
 def read_state(path: str | Path, device: str | torch.device = "cpu") -> State:
@@ -111,28 +109,6 @@ def state_header(path: str | Path) -> Header:
     return header
 
 
-def header_of(data: bytes) -> dict[str, Any]:
-    """The header of a safetensors file: 8 bytes of length, then JSON.
-
-    Raises:
-        ValueError: there is none.
-    """
-    length = int.from_bytes(data[:8], "little")
-    header: dict[str, Any] = json.loads(data[8 : 8 + length].decode("utf-8"))
-    return header
-
-
-def packed(header: Mapping[str, Any]) -> bytes:
-    """A header with its length and with keys in order, filled up to a multiple of 8 bytes.
-
-    Keys in order make equal states equal files. Blanks may end a header.
-    """
-    text = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    data = text.encode("utf-8")
-    length = -(-len(data) // 8) * 8
-    return length.to_bytes(8, "little") + data.ljust(length)
-
-
 def titled(name: str, dtype: torch.dtype, shape: Sequence[int]) -> bytes:
     """What the checksum holds of a tensor before its bytes."""
     return f"\n{name} {dtype} {tuple(shape)}\n".encode()
@@ -161,11 +137,6 @@ def _check_form(entries: Mapping[str, Entry]) -> None:
             raise ValueError(f"'{name[:40]}' is no part of a state")
         if not entry.shape or entry.shape[0] != count:
             raise ValueError(f"'{name[:40]}' is not of its {count} pixels")
-
-
-def _ordered(data: bytes) -> bytes:
-    """The same file with the keys of its header in order."""
-    return packed(header_of(data)) + data[8 + int.from_bytes(data[:8], "little") :]
 
 
 def _digest(time: str, tensors: Mapping[str, Tensor]) -> str:

@@ -34,7 +34,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from releo_da.io.atomic import replacing
-from releo_da.io.state_file import FORMAT, content, header_of, named, packed, titled
+from releo_da.io.state_file import FORMAT, content, named, titled
+from releo_da.io.tensors import header_of, packed
 from releo_da.types import InputError, State
 
 PIECE = 2**24

@@ -15,6 +15,7 @@ Reference: safetensors format, https://github.com/huggingface/safetensors (secti
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -175,3 +176,30 @@ def _entry(name: str, said: Any) -> Entry:
     if math.prod(shape) * KINDS[kind].itemsize != stop - start:
         raise ValueError(f"{told} has {stop - start:,} bytes, not those of {kind} {shape}")
     return Entry(KINDS[kind], tuple(shape), start, stop)
+
+
+def header_of(data: bytes) -> dict[str, Any]:
+    """The header of a safetensors file: 8 bytes of length, then JSON.
+
+    Raises:
+        ValueError: there is none.
+    """
+    length = int.from_bytes(data[:8], "little")
+    header: dict[str, Any] = json.loads(data[8 : 8 + length].decode("utf-8"))
+    return header
+
+
+def packed(header: Mapping[str, Any]) -> bytes:
+    """A header with its length and with keys in order, filled up to a multiple of 8 bytes.
+
+    Keys in order make equal content equal files. Blanks may end a header.
+    """
+    text = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    data = text.encode("utf-8")
+    length = -(-len(data) // 8) * 8
+    return length.to_bytes(8, "little") + data.ljust(length)
+
+
+def ordered(data: bytes) -> bytes:
+    """The same file with the keys of its header in order: the library writes metadata in any."""
+    return packed(header_of(data)) + data[8 + int.from_bytes(data[:8], "little") :]

@@ -16,7 +16,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from releo_da.io.atomic import write_bytes_atomic
-from releo_da.io.tensors import read_tensors, refuse_infinite
+from releo_da.io.tensors import ordered, read_tensors, refuse_infinite
 from releo_da.types import InputError, Weather
 
 FORMAT = "releo_da weather 1"
@@ -35,7 +35,8 @@ def write_weather(path: Path, weather: Weather) -> None:
         "first": str(weather.first),
         "elements": " ".join(weather.elements),
     }
-    write_bytes_atomic(path, save(held, {**told, "sha256": _digest(told, held)}))
+    data = save(held, {**told, "sha256": _digest(told, held)})
+    write_bytes_atomic(path, ordered(data))
 
 
 def kept_weather(path: Path) -> Weather:

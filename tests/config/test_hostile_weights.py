@@ -93,3 +93,15 @@ def test_an_emulator_that_says_something_else(said: str, tmp_path: Path) -> None
     save_file(held, tmp_path / "e.safetensors", metadata={"emulator": said})
     with pytest.raises(InputError, match=r"e\.safetensors: "):
         read_emulator(tmp_path / "e.safetensors")
+
+
+def test_equal_weights_are_equal_files(tmp_path: Path) -> None:
+    """The library writes metadata in any order; services tell weights by the bytes of the file."""
+    layout = Layout(("lai",), {}, True, (665.0,))
+    forecaster, error = MeanReverting(layout), ObservationError({}, (665.0,), {})
+    written = set()
+    for number in range(8):
+        path = tmp_path / f"{number}.safetensors"
+        write_weights(path, layout, forecaster, error)
+        written.add(path.read_bytes())
+    assert len(written) == 1
