@@ -144,5 +144,8 @@ def ratios(scores: Mapping[str, Any], rival: str) -> dict[tuple[str, ...], float
         (*place, name): row["rmse"] / theirs[name]["rmse"]
         for place, (rows, theirs) in tables.items()
         for name, row in rows.items()
-        if name in theirs and theirs[name]["rmse"] > 0
+        if name in theirs
+        and theirs[name]["rmse"] > 0
+        # A network may know some of the sensors only; then it was scored on fewer values.
+        and (rival != "network" or row["n"] == theirs[name]["n"])
     }

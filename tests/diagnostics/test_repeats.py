@@ -53,8 +53,9 @@ def test_ratios_over_seeds_have_students_interval() -> None:
 def test_a_network_is_a_rival_where_something_was_seen() -> None:
     """Of its own variables, and of all seeds or none."""
     parts = [scores(2.0, 3.0, 1.0), scores(4.0, 2.0, 1.0)]
-    row = {"rmse": 2.0, "crps": 1.0, "coverage_90": 0.9}
-    seen = {"network": {"lai": row}, "analysis": {"lai": {**row, "rmse": 1.0}, "cw": row}}
+    row = {"rmse": 2.0, "crps": 1.0, "coverage_90": 0.9, "n": 5}
+    fewer = {"lai": row, "fapar": {**row, "n": 3}}  # of a sensor that it does not know
+    seen = {"network": fewer, "analysis": {"lai": {**row, "rmse": 1.0}, "cw": row, "fapar": row}}
     told = [{**part, "seen": seen} for part in parts]
     assert "network" not in repeated([told[0], parts[1]], [0, 1])["ratio"]
     found = repeated(told, [0, 1])["ratio"]["network"]
