@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from releo_da.config.document import Document, nearest
+from releo_da.config.document import Document
 from releo_da.config.registry import made
 from releo_da.learning.batches import Cut
 from releo_da.learning.hiding import Hiding
 from releo_da.learning.pretraining import Schedule
-from releo_da.state.variables import variables
 from releo_da.types import InputError
 
 
@@ -137,9 +136,6 @@ def encoding(
     for where, (low, high) in {"days": days, "hiding.days": much.days, "told": told}.items():
         if not 0 < low <= high:
             raise InputError(f"train.{where} is {[low, high]}; give two positive numbers in order")
-    for name in truth:
-        if name not in variables():
-            raise InputError(f"train.truth: '{name}'; {nearest(name, variables())}")
     return Encoding(
         series or {},
         test or {},

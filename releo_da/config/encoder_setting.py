@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from releo_da.config.assemble import STATES, knots_of
-from releo_da.config.document import Document
+from releo_da.config.document import Document, nearest
 from releo_da.config.encoded import bands_of
 from releo_da.config.encoder_block import Block, Wanted
 from releo_da.config.encoder_section import Encoding, entries_of
@@ -76,6 +76,9 @@ def setting_of(document: Document, how: Encoding, device: torch.device) -> Setti
             f"{document.path}: state.priors: an encoder is made for the priors of the table; "
             "remove them"
         )
+    for name in how.truth:
+        if name not in names:
+            raise InputError(f"train.truth: '{name}' is not estimated; {nearest(name, names)}")
     layout = Layout(names, fixed, velocities=False)
     wanted = Wanted(layout, how.sizes["modes"], how.truth, device)
     streams = streams_of(document, entries_of(document, how), "series", wanted)

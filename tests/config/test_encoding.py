@@ -188,6 +188,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "steps": ({"steps": 0}, "train.steps"),
     "modes": ({"modes": -1}, "train.modes"),
     "truth": ({"truth": ["tea"]}, "train.truth: 'tea'"),
+    "truth that is not estimated": ({"truth": ["ant"]}, "train.truth: 'ant' is not estimated"),
     "told": ({"told": [2.0, 0.5]}, "train.told"),
     "variety": ({"series": {"a": {**COVERS, "vary": {"haze": 1}}}}, "a.vary.haze"),
     "a land that cannot be": (
