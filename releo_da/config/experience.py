@@ -64,7 +64,8 @@ def divided(whole: Part, out: Tensor | None, years: Sequence[int]) -> tuple[Part
         years: that are held out.
 
     Raises:
-        InputError: nothing was seen in one of the years, or nothing is left to learn from.
+        InputError: nothing was seen in one of the years or of the pixels that are held out, or
+            nothing is left to learn from.
     """
     of_year = [
         (date(1970, 1, 1) + timedelta(days=int(a.time // 1))).year for a in whole.acquisitions
@@ -85,7 +86,14 @@ def divided(whole: Part, out: Tensor | None, years: Sequence[int]) -> tuple[Part
     ]
     if out is None:
         return left, judges
-    return left.at(~out), [*judges, left.at(out)]
+    learned, held = left.at(~out), left.at(out)
+    for part, what in ((held, "held out"), (learned, "left to learn from")):
+        if not part.values:  # a judgement of nothing would be 0 whatever was learned
+            raise InputError(
+                f"train.held_out: nothing was seen of the pixels {what} ({len(part.pixels)}); give "
+                "another share, or widen train.period"
+            )
+    return learned, [*judges, held]
 
 
 def remember(forecaster: nn.Module, acquisitions: Sequence[Acquisition], gaps: Gaps) -> None:

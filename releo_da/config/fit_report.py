@@ -57,10 +57,10 @@ def ended(epochs: Sequence[Epoch], kept: int | None, most: int, patience: int) -
         return f"The fit did all of its {done} epochs; what is kept are the last parameters."
     after = f"what is kept are the parameters after {kept}, which what is held out judged best"
     if done < most:
-        return (
-            f"The fit ended early, after {done} of {most} epochs, as none was better for "
-            f"{patience}; {after}."
-        )
+        why = f"none was better for {patience}"
+        if not patience or done - kept < patience:
+            why = "the model diverged in the next, which a lower learning_rate may mend"
+        return f"The fit ended early, after {done} of {most} epochs, as {why}; {after}."
     return f"The fit did all of its {done} epochs; {after}."
 
 

@@ -17,7 +17,8 @@ more steps. Observations are hidden at random but still predicted
 What is learned of the training values may be learned by heart. Pixels and years can be held out:
 each epoch judges them by the same likelihood, always with the same noise and the same gaps, so that
 epochs can be compared; what is left behind are the parameters that judged best, and the fit ends
-when none was better for ``patience`` epochs.
+when none was better for ``patience`` epochs. What diverges judges worse than anything: a fit ends
+there with the best parameters, or is refused where nothing has judged any.
 
 Everything random of an epoch comes from a generator of (seed, epoch), so that a fit that goes on
 from what `Fitting` holds takes the steps that it would have taken.
@@ -41,8 +42,7 @@ from torch import Tensor, nn
 from releo_da.cycling.draws import generator
 from releo_da.learning.anchors import Parametrised, anchored
 from releo_da.learning.gaps import GAPS, Gaps
-from releo_da.learning.stretches import Part, Problem, log_likelihood, stretches
-from releo_da.types import InputError
+from releo_da.learning.stretches import Diverged, Part, Problem, log_likelihood, numbers, stretches
 
 CLIP = 10.0
 """Largest norm of the gradient per value of a step; longer ones are shortened."""
@@ -59,7 +59,8 @@ class Epoch(NamedTuple):
         log_likelihood: of the training values, each by the parameters that met it.
         penalty: of the anchors, of the last parameters.
         observations: training values.
-        held_out: log-likelihood of what is held out, by the first parameters; None without any.
+        held_out: log-likelihood of what is held out, by the first parameters; None without any,
+            and where it is no number.
         held_out_observations: values held out.
     """
 
@@ -163,7 +164,8 @@ def fit(
         judges: what is held out; nothing when empty.
 
     Raises:
-        InputError: the model of some step carries the ensemble to infinity.
+        Diverged: the model of some step carries the ensemble to infinity, and nothing has judged
+            any parameters.
     """
     observations, held = training.values, sum(part.values for part in judges)
 
@@ -171,7 +173,12 @@ def fit(
         if not judges:
             return None
         source = torch.Generator().manual_seed(JUDGED)
-        said = sum(log_likelihood(problem, part, schedule.gaps, source) for part in judges)
+        try:
+            said = sum(log_likelihood(problem, part, schedule.gaps, source) for part in judges)
+        except Diverged:
+            if not fitting.best.values:
+                raise
+            return None
         if said > fitting.best.judgement:
             values = {name: p.detach().clone() for name, p in fitting.parameters.items()}
             fitting.best = Best(said, fitting.number, values)
@@ -181,11 +188,17 @@ def fit(
         number, said = fitting.number, judged()
         if schedule.patience and judges and number - fitting.best.number >= schedule.patience:
             break
-        likelihood = _climb(fitting, problem, training, schedule, seed)
+        try:
+            likelihood = _climb(fitting, problem, training, schedule, seed)
+        except Diverged:
+            if not fitting.best.values:
+                raise
+            break
         penalty = float(fitting.penalty().detach())
         fitting.number += 1
         yield Epoch(number, likelihood, penalty, observations, said, held)
-    judged()
+    else:
+        judged()
     with torch.no_grad():
         for name, value in fitting.best.values.items():
             fitting.parameters[name].copy_(value)
@@ -200,18 +213,20 @@ def _climb(
     last = math.ceil(len(training.acquisitions) / schedule.truncate)
     every = schedule.stretches or last
     steps, observations = len(batches) * math.ceil(last / every), training.values
-    likelihood, done = 0.0, 0
+    likelihood, done, now = 0.0, 0, f"in epoch {fitting.number}"
     for rows in batches:
         part = training.at(rows)
         found = stretches(problem, part, schedule.gaps, schedule.truncate, source)
         fitting.optimiser.zero_grad()
-        for k, stretch in enumerate(_numbers(found, fitting.number), 1):
+        for k, stretch in enumerate(numbers(found, now), 1):
             (-steps / observations * stretch).backward()
             likelihood += float(stretch.detach())
             if k % every == 0 or k == last:
                 done += 1
                 rate = schedule.rate((fitting.number + (done - 1) / steps) / schedule.epochs)
                 _step(fitting, fitting.penalty() / observations, rate)
+    if not all(bool(torch.isfinite(p).all()) for p in fitting.parameters.values()):
+        raise Diverged(now)  # a gradient was not finite where the likelihood was
     return likelihood
 
 
@@ -232,25 +247,3 @@ def _batches(pixels: int, size: int, source: torch.Generator) -> Sequence[Tensor
         return [torch.arange(pixels)]
     parts = torch.randperm(pixels, generator=source).tensor_split(math.ceil(pixels / size))
     return [part.sort().values for part in parts]
-
-
-def _numbers(stretches: Iterator[Tensor], epoch: int) -> Iterator[Tensor]:
-    """The likelihoods of stretches, as long as the model that was learned so far holds.
-
-    Raises:
-        InputError: an ensemble or a covariance is not finite.
-    """
-    try:
-        for stretch in stretches:
-            if not torch.isfinite(stretch):
-                break
-            yield stretch
-        else:
-            return
-    except torch.linalg.LinAlgError:  # the factor of a covariance that is not finite
-        pass
-    raise InputError(
-        f"train: the likelihood is no number any more in epoch {epoch}, since the model that was "
-        "learned so far diverges; give a lower learning_rate, more members, or "
-        "forecast.noise_variance"
-    )

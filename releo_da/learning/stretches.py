@@ -30,11 +30,22 @@ from releo_da.learning.margins import Margin, margins_likelihood
 from releo_da.types import (
     Acquisition,
     Forecaster,
+    InputError,
     Noise,
     ObservationOperator,
     Scheme,
     State,
 )
+
+
+class Diverged(InputError):
+    """The model that was learned so far carries the ensemble to infinity."""
+
+    def __init__(self, of: str) -> None:
+        super().__init__(
+            f"train: the likelihood is no number any more {of}, since the model that was learned "
+            "so far diverges; give a lower learning_rate, more members, or forecast.noise_variance"
+        )
 
 
 class Part(NamedTuple):
@@ -95,8 +106,35 @@ def stretches(
 
 @torch.no_grad()
 def log_likelihood(problem: Problem, part: Part, gaps: Gaps, generator: torch.Generator) -> float:
-    """Log-likelihood of a part with the parameters as they are."""
-    return sum(float(s) for s in stretches(problem, part, gaps, len(part.acquisitions), generator))
+    """Log-likelihood of a part with the parameters as they are.
+
+    Raises:
+        Diverged: it is no number.
+    """
+    found = stretches(problem, part, gaps, len(part.acquisitions), generator)
+    return sum(float(s) for s in numbers(found, "of values that are not learned from"))
+
+
+def numbers(stretches: Iterator[Tensor], of: str) -> Iterator[Tensor]:
+    """The likelihoods of stretches, as long as the model that was learned so far holds.
+
+    Args:
+        stretches: their likelihoods.
+        of: of what, or when, for the message.
+
+    Raises:
+        Diverged: an ensemble or a covariance is not finite.
+    """
+    try:
+        for stretch in stretches:
+            if not torch.isfinite(stretch):
+                break
+            yield stretch
+        else:
+            return
+    except torch.linalg.LinAlgError:  # the factor of a covariance that is not finite
+        pass
+    raise Diverged(of)
 
 
 def filter_likelihood(

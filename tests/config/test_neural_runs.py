@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -155,3 +156,9 @@ def test_years_and_pixels_are_held_out_of_what_is_learned_from() -> None:
     assert divided(whole, None, []) == (whole, [])
     with pytest.raises(InputError, match="no year is left to learn from"):
         divided(whole, None, [2017, 2018, 2019])
+    blind = torch.where(out[:, None], math.inf, 1.0)
+    clouded = whole._replace(acquisitions=[a._replace(error=blind) for a in whole.acquisitions])
+    with pytest.raises(InputError, match=r"seen of the pixels held out \(1\)"):
+        divided(clouded, out, [])
+    with pytest.raises(InputError, match=r"seen of the pixels left to learn from \(1\)"):
+        divided(clouded, ~out, [])

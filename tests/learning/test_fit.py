@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from releo_da.assimilation import adaptive, tuned
 from releo_da.assimilation.etkf import etkf
+from releo_da.config.fit_report import ended
 from releo_da.dynamics.mean_reverting import centred
 from releo_da.learning.anchors import anchored
 from releo_da.learning.fit import Epoch, Schedule, begun, fit
-from releo_da.learning.gaps import NONE, Gaps, hidden
+from releo_da.learning.gaps import GAPS, NONE, Gaps, hidden
 from releo_da.learning.stretches import Part, Problem, stretches
 from releo_da.types import Acquisition, Analysis, InputError, Noise, Scheme, State
 
@@ -98,12 +99,11 @@ def fitted(
     error: float,
     epochs: int,
     seed: int = 0,
-    batch: int = 16,
     gaps: Gaps = NONE,
 ) -> tuple[Process, Error, list[Epoch]]:
     process, noise = Process(rate, sigma), Error(error)
     fitting = begun({"process": process, "error": noise})
-    schedule = Schedule(epochs, learning_rate=0.1, truncate=25, batch=16, gaps=NONE)
+    schedule = Schedule(epochs, learning_rate=0.1, truncate=25, batch=16, gaps=gaps)
     found = list(fit(fitting, problem(process, noise), whole(), schedule, seed))
     assert fitting.number == epochs and fitting.best.values == {}
     return process, noise, found
@@ -214,13 +214,15 @@ def test_what_is_held_out_judges_and_teaches_nothing() -> None:
 
 
 def test_a_fit_repeats_bit_for_bit_and_depends_on_its_seed() -> None:
-    one, two, other = (fitted(0.05, 0.6, 0.6, 2, seed) for seed in (3, 3, 4))
+    """With gaps, which are drawn for every batch."""
+    one, two, other = (fitted(0.05, 0.6, 0.6, 2, seed, GAPS) for seed in (3, 3, 4))
     for (name, a), b, c in zip(
         one[0].named_parameters(), two[0].parameters(), other[0].parameters(), strict=True
     ):
         assert torch.equal(a, b), name
         assert not torch.equal(a, c), name
     assert one[2] == two[2]
+    assert one[2][0].log_likelihood < fitted(0.05, 0.6, 0.6, 1, 3)[2][0].log_likelihood
 
 
 def test_a_fit_goes_on_from_what_it_holds() -> None:
@@ -245,12 +247,41 @@ def test_a_fit_goes_on_from_what_it_holds() -> None:
     assert torch.equal(third.log_rate, process.log_rate)
 
 
-def test_a_model_that_diverges_is_told() -> None:
+@pytest.mark.parametrize("judges", [[], [whole()]], ids=["alone", "judged"])
+def test_a_model_that_diverges_is_told(judges: list[Part]) -> None:
     process, error = Process(0.05, 0.6), Error(0.6)
     fitting = begun({"process": process, "error": error})
     wild = problem(process, error, members=8)._replace(observe=lambda x, a: x / 0.0)
-    with pytest.raises(InputError, match="no number any more in epoch 0.*lower learning_rate"):
-        list(fit(fitting, wild, whole(), Schedule(2), 0))
+    with pytest.raises(
+        InputError, match="any more (in epoch 0|of values that).*lower learning_rate"
+    ):
+        list(fit(fitting, wild, whole(), Schedule(2), 0, judges))
+
+
+@pytest.mark.parametrize("epochs", [1, 4])
+def test_the_best_judged_parameters_stay_where_a_fit_diverges(epochs: int) -> None:
+    """Where the last step goes astray, and where steps would follow."""
+    process, error = Process(0.05, 0.6), Error(0.6)
+    fitting = begun({"process": process, "error": error})
+    apart = torch.arange(PIXELS) % 4 == 1
+    steps = Schedule(epochs, 500.0, truncate=DATES)
+    task = problem(process, error, members=8)
+    found = list(fit(fitting, task, whole().at(~apart), steps, 1, [whole().at(apart)]))
+    assert len(found) == fitting.number == 1 and math.isfinite(found[0].held_out)
+    assert fitting.best.judgement == found[0].held_out
+    assert float(process.log_rate.detach().exp()) == pytest.approx(0.05)
+    said = ended(found, fitting.best.number, epochs, 3)
+    assert ("as the model diverged in the next" in said) == (epochs > 1)
+    assert "the parameters after 0, which what is held out judged best" in said
+
+
+def test_a_gradient_that_is_no_number_is_told() -> None:
+    """The likelihood is one: its last step would leave no number behind, and nobody would say."""
+    process, error = Process(0.05, 0.6), Error(0.6)
+    fitting = begun({"process": process, "error": error})
+    wild = problem(process, error, members=8)._replace(observe=lambda x, a: x + (0.0 * x).sqrt())
+    with pytest.raises(InputError, match="no number any more in epoch 0"):
+        list(fit(fitting, wild, whole(), Schedule(1, truncate=DATES), 0))
 
 
 @pytest.mark.parametrize("scheme", [adaptive(etkf), tuned(etkf)], ids=["adaptive", "tuned"])
