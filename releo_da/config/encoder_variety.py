@@ -15,7 +15,8 @@ randomisation).
     undetected    share of the clear ones that lie under cloud, ``cloud.undetected``
     calibration, spectral, atmosphere, haze, noise      of ``instrument``
     discrepancy, variety, field_size                    of ``nature``
-    satellites    how many of them look, chosen at random
+    satellites    how many of the source's look, chosen at random; of Sentinel-2A and 2B where it
+                  names none
 
 Where a land is true and latitude or elevation vary, its seasons come later by Hopkins' law, four
 days per degree of latitude and per 122 m (Hopkins 1920, J. Washington Acad. Sci. 10, 34-40), and
@@ -24,12 +25,13 @@ by `SCATTER` more or less: of these two fields of a place alone simulations have
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from releo_da.config.twin_source import SATELLITES
 from releo_da.types import InputError
 
 PLACES = ("latitude", "elevation")
@@ -86,8 +88,9 @@ def varied(
     for name, part in RANGES.items():
         if name in number:
             told[part] = {**_options(told.get(part)), name: number[name]}
-    if "satellites" in number and "satellites" in told:
-        told["satellites"] = chosen(told["satellites"], ranges["satellites"], generator)
+    if "satellites" in number:
+        those = told.get("satellites", SATELLITES)
+        told["satellites"] = chosen(those, ranges["satellites"], generator)
     place = {name: number[name] for name in PLACES if name in number}
     if place:
         home = list(told.get("place", (0.0, 45.0)))
@@ -100,7 +103,7 @@ def varied(
 
 
 def chosen(
-    satellites: list[Any], number: tuple[float, float], generator: np.random.Generator
+    satellites: Sequence[Any], number: tuple[float, float], generator: np.random.Generator
 ) -> list[Any]:
     """Some of the satellites, in their order."""
     least, most = (int(np.clip(round(n), 1, len(satellites))) for n in number)

@@ -87,8 +87,8 @@ def train(
             without weather is known ground to a forecaster under weather.
         margins: ``{ndvi: 5, channels: 1}``, weights of the density of an index, or of each channel
             on its own, that count beside the joint density of all channels: what a fit cares for.
-        target: ``dynamics``, with the observation error; ``emulator`` and ``encoder`` have
-            options of their own.
+        target: ``dynamics``, with the observation error; ``emulator``, ``encoder`` and
+            ``retrieval`` have options of their own.
     """
     within = (-np.inf, np.inf)
     if period is not None:

@@ -19,6 +19,9 @@ last ``days``,
 
     odds = sum_s pi_s B_s / (1 - sum_s pi_s),        P = odds / (1 + odds)
 
+where sum_s pi_s has to stay below 1; it is at most 2 ``rate`` x ``days``, for days before the first
+of the starts count as well.
+
 While nothing happens every B_s is a martingale of mean 1, so in T days odds exceed A with a
 probability of no more than about rate (T + days) / A (Ville's inequality): P > 0.99 is a false
 alarm in fewer than rate / 99 pixels a year, for innovations as white and Gaussian as was said.
@@ -108,19 +111,29 @@ def changes(
         days: how long a change is looked for; less than a change takes to grow over.
 
     Raises:
-        InputError: shapes or dates that do not fit, a reference that is too short, or a ``rate``
-            that makes a change within ``days`` certain.
+        InputError: shapes or dates that do not fit, a reference that is too short or in which no
+            pixel was seen twice, or a ``rate`` that makes a change within ``days`` certain.
     """
-    if not innovations or any(u.shape[:1] != np.shape(times) for u in innovations.values()):
-        raise InputError("change: wants innovations [date, pixel, channel] of one sensor or more")
+    shapes = {name: np.shape(u) for name, u in innovations.items()}
+    like = next(iter(shapes.values()), ())
+    if len(like) != 3 or like[:1] != np.shape(times) or set(shapes.values()) != {like}:
+        told = ", ".join(f"{name} {list(shape)}" for name, shape in shapes.items()) or "none"
+        raise InputError(
+            "change: wants innovations [date, pixel, channel] of one sensor or more, all of "
+            f"{np.size(times)} dates and with the same pixels and channels; got {told}"
+        )
     if np.shape(quiet) != np.shape(times) or (np.diff(times) < 0).any():
         raise InputError("change: `quiet` has one entry per date, and dates ascend")
-    shape = next(iter(innovations.values())).shape
-    v, seen = np.zeros(shape), np.zeros(shape[:2], bool)
+    v, seen = np.zeros(like), np.zeros(like[:2], bool)
     for u in innovations.values():
         part, there = whitened(u, reference(u[quiet]))
         v, seen = v + part, seen | there
     usual = clipped(v[quiet])
+    if seen[quiet].sum(0).max() < 2:
+        raise InputError(
+            "change: no pixel was seen twice in the reference, so how innovations are alike is not "
+            "known; take a longer period"
+        )
     r = max(float(correlations(usual, seen[quiet])[1]), 0.0)
     noise = Noise(r, alike(fresh(usual, seen[quiet], r), seen[quiet]))
     return posterior(fresh(v, seen, r, noise.alike), seen, times, rate, days, noise)
@@ -147,12 +160,16 @@ def posterior(
         kappa: prior standard deviation of a shift.
 
     Raises:
-        InputError: ``rate`` x ``days`` is no probability.
+        InputError: ``days`` is not positive, or ``rate`` times ``days``, with the days before the
+            first start among them, is no probability.
     """
-    if not 0.0 < rate * days / YEAR < 1.0:
+    if not days > 0.0:
+        raise InputError(f"change: days is {days:g}; give a positive number")
+    expected = rate * longest(times, days) / YEAR
+    if not 0.0 < expected < 1.0:
         raise InputError(
-            f"change: {rate:g} changes a year make {rate * days / YEAR:.2g} within {days:g} days; "
-            "this wants to lie between 0 and 1"
+            f"change: {rate:g} changes a year make {expected:.2g} within {days:g} days and the gap "
+            "before them; this wants to lie between 0 and 1, give a smaller rate or fewer days"
         )
     pixels, channels = e.shape[1:]
     first, later = noise.shifts()
@@ -179,3 +196,19 @@ def posterior(
         onset[k] = begin[weight.argmax(0)]
         before = now
     return Change(np.asarray(times, float), probability, onset, noise)
+
+
+def longest(times: Array, days: float) -> float:
+    """Days that all starts looked at together stand for, at most.
+
+    A start stands for the days since the acquisition before it, ``days`` at most, and is looked at
+    for ``days``: behind a gap that is up to 2 ``days``. ``days`` itself where nothing is longer.
+
+    Args:
+        times: ``[date]`` days, ascending.
+        days: how long a change is looked for, positive.
+    """
+    gaps = np.minimum(np.diff(times, prepend=times[:1]), days)
+    until = gaps.cumsum()
+    first = np.searchsorted(times, np.subtract(times, days))
+    return float((until - until[first] + gaps[first]).max(initial=days))

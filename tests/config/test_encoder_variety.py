@@ -47,6 +47,17 @@ def test_a_truth_without_a_land_has_no_later_season() -> None:
     assert told == {**draws, "place": [6.0, 60.0]} and place == {"latitude": 60.0}
 
 
+def test_satellites_that_a_source_does_not_name_are_chosen_from_too() -> None:
+    unnamed = {"nature": "phenology", "place": [6.0, 48.0]}
+    for most, expected in (((1.0, 1.0), {1}), ((1.0, 2.0), {1, 2})):
+        told = [
+            varied(unnamed, {"satellites": most}, np.random.default_rng(seed))[0]["satellites"]
+            for seed in range(20)
+        ]
+        assert {len(those) for those in told} == expected
+        assert {s["sensor"] for those in told for s in those} == {"sentinel2a", "sentinel2b"}
+
+
 @pytest.mark.parametrize("vary", [{"colour": [0, 1]}, {"haze": [1, 0]}, {"haze": 1}, ["haze"]])
 def test_what_is_no_range_is_refused(vary: Any) -> None:
     with pytest.raises(InputError, match="vary"):

@@ -8,7 +8,7 @@ import xarray as xr
 from scipy import stats
 
 from releo_da.diagnostics import quiet
-from releo_da.diagnostics.change import KAPPA, YEAR, changes, posterior
+from releo_da.diagnostics.change import KAPPA, YEAR, changes, longest, posterior
 from releo_da.diagnostics.quiet import innovations_of
 from releo_da.types import InputError
 
@@ -193,9 +193,35 @@ def test_what_says_nothing_is_refused() -> None:
         changes({"a": u}, times, np.arange(30) < 2)
     with pytest.raises(InputError, match="one entry per date"):
         changes({"a": u}, times, all_dates[1:])
-    with pytest.raises(InputError, match="one sensor or more"):
+    with pytest.raises(InputError, match="one sensor or more.*got none"):
         changes({}, times, all_dates)
+    for one in (u[..., :1], u[:, :1], u[1:], u[..., 0]):  # numpy would repeat one channel or pixel
+        with pytest.raises(InputError, match=r"a \[30, 2, 2\], b \["):
+            changes({"a": u, "b": one}, times, all_dates)
     with pytest.raises(InputError, match="between 0 and 1"):
         changes({"a": u}, times, all_dates, rate=4.0)
+    with pytest.raises(InputError, match="days is -3"):
+        changes({"a": u}, times, all_dates, rate=-4.0, days=-3.0)
     with pytest.raises(InputError, match="do not vary"):
         changes({"a": np.stack([u[..., 0], u[..., 0]], -1)}, times, all_dates)
+
+
+def test_a_reference_that_saw_no_pixel_twice_is_refused() -> None:
+    u = np.random.default_rng(16).normal(size=(6, 100, 2))
+    still = np.arange(6) < 1
+    with pytest.raises(InputError, match="no pixel was seen twice"):
+        changes({"a": u}, np.arange(6.0), still)
+
+
+def test_days_before_a_gap_count_for_what_is_expected() -> None:
+    """Starts of the window may stand for nearly twice its length: odds need less than 1 in all."""
+    times = np.array([0.0, 119.0, *np.arange(125.0, 240.0, 5.0)])
+    e, seen = np.zeros((len(times), 1, 2)), np.ones((len(times), 1), bool)
+    with pytest.raises(InputError, match="2 changes a year make 1.3 within 120 days and the gap"):
+        posterior(e, seen, times, rate=2.0, days=120.0)
+    # On day 235 the start of day 119 is looked at still; it stands for the 119 days before it.
+    assert longest(times, 120.0) == 119.0 + (235.0 - 119.0)
+    found = posterior(e, seen, times, rate=0.99 * YEAR / 235.0, days=120.0)
+    assert ((found.probability >= 0.0) & (found.probability < 1.0)).all()
+    assert longest(np.arange(0.0, 500.0, 10.0), 95.0) == 100.0
+    assert longest(np.array([]), 95.0) == longest(np.array([3.0]), 95.0) == 95.0

@@ -7,6 +7,7 @@ To add one, add a `Moved` to `CASES`. What it allows itself for a date in betwee
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import pytest
@@ -26,6 +27,8 @@ from tests.dynamics.test_hybrid import FIRST, NAMES, PIXELS, weather
 from tests.dynamics.test_neural import taught
 
 START = FIRST + 400.2
+
+Carry = Callable[[dict[str, Tensor]], dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -163,3 +166,28 @@ def test_a_law_that_is_broken_says_so(name: str) -> None:
 
     with pytest.raises(AssertionError, match="a date in between changes the end by"):
         in_two_steps(leaps, state(), 18012.5, 18003.0)
+
+
+@pytest.mark.parametrize(
+    ("carry", "said"),
+    [
+        (lambda m: {name: held.clone() for name, held in m.items()}, None),
+        (lambda m: {}, "not carried on"),
+        (lambda m: {**m, "mine": torch.zeros(2)}, "not carried on"),
+        (lambda m: {name: held + 1.0 for name, held in m.items()}, "other numbers"),
+        (lambda m: {name: held.add_(1.0) for name, held in m.items()}, "other numbers"),
+        (lambda m: {name: held.float() for name, held in m.items()}, "other numbers"),
+    ],
+    ids=["copies", "dropped", "added to", "changed", "changed in place", "of another type"],
+)
+def test_memory_is_carried_on_by_what_it_holds(carry: Carry, said: str | None) -> None:
+    """Copies will do; whatever else is told by the law, and by nothing of torch."""
+
+    def moved(state: State, time: float, noise: Noise) -> State:
+        x = state.ensemble + noise(state.ensemble.shape)
+        return state._replace(time=time, ensemble=x, memory=carry(state.memory))
+
+    start = State(0.0, torch.zeros(2, 4, 3, dtype=torch.float64), torch.arange(2))
+    told = nullcontext() if said is None else pytest.raises(AssertionError, match=said)
+    with told:
+        LAWS["inputs_stay"](moved, start, 1.0)
