@@ -36,6 +36,7 @@ from releo_da.config.document import load
 from releo_da.config.driven import keep_weather
 from releo_da.config.initial import begun
 from releo_da.config.options import Options
+from releo_da.config.retrieval_weights import reading_of
 from releo_da.config.sections import Score, products, section
 from releo_da.config.sections import score as score_section
 from releo_da.config.side_by_side import side_by_side
@@ -106,6 +107,7 @@ def work(unit: Unit) -> Found:
     torch.set_num_threads(1)
     document = load(unit.config, unit.options.settings)
     series = read_sources(document)
+    reading = reading_of(document, series.channels)  # refused before the fit, not after it
     everything = np.arange(series.pixels.sizes["pixel"])
     training_rows, rows = everything, everything
     source, source_document = series, document
@@ -131,7 +133,7 @@ def work(unit: Unit) -> Found:
     assembly, past = begun(document, assembly, unit.options.torch_device(), weather)
     scored = subset(series, rows)
     task = hindcasts.task_of(document, scored)
-    outcome = hindcasts.run(document, scored, assembly, unit.options)
+    outcome = hindcasts.run(document, scored, assembly, unit.options, reading)
     part = subset(source, training_rows)
     wanted = section(document, "score", score_section)
     if wanted.withhold is not None:  # a withheld sensor takes no part in fits

@@ -46,7 +46,7 @@ from releo_da.runs.block import Task
 from releo_da.runs.field import FieldRows
 from releo_da.runs.hindcast import Outcome, hindcast, turns
 from releo_da.runs.located import told
-from releo_da.runs.retrieved import beside
+from releo_da.runs.retrieved import Reading, beside
 from releo_da.runs.scoring import rivals_left_out, score_baselines
 from releo_da.runs.scoring import score as scores_of
 from releo_da.runs.unseen import longest
@@ -84,13 +84,18 @@ def task_of(document: Document, series: Series) -> Task:
     )
 
 
-def run(document: Document, series: Series, assembly: Assembly, options: Options) -> Outcome:
-    """The hindcast that a configuration describes."""
+def run(
+    document: Document,
+    series: Series,
+    assembly: Assembly,
+    options: Options,
+    reading: Reading | None = None,
+) -> Outcome:
+    """The hindcast that a configuration describes, beside a network where one is given."""
     wanted = section(document, "score", score)
     task = task_of(document, series)
     times = product_times(document, series, section(document, "products", products))
     total = turns(series, task, wanted.withhold)
-    reading = reading_of(document, series.channels)
     with progress(total, "hindcast", options.quiet) as tick:
         outcome = hindcast(
             assembly.model,
@@ -114,7 +119,7 @@ def command(document: Document, options: Options) -> Path:
     device = options.torch_device()
     assembly = assemble(document, series.channels, device=device, weather=weather)
     assembly, past = begun(document, assembly, device, weather)
-    task = task_of(document, series)
+    task, reading = task_of(document, series), reading_of(document, series.channels)
     output = section(document, "products", products)
     times = product_times(document, series, output)
     names = assembly.model.described
@@ -126,7 +131,7 @@ def command(document: Document, options: Options) -> Path:
     )
     for record in [*past, *told(assembly.model, series.pixels), *unmet]:
         opened.log.write(record)
-    outcome = run(document, series, assembly, options)
+    outcome = run(document, series, assembly, options, reading)
     fitted, wanted = section(document, "train", train), section(document, "score", score)
     said = score_baselines(
         series.acquisitions,

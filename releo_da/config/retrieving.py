@@ -8,6 +8,7 @@ of the configuration.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,9 @@ from releo_da.sensors.noise import channel_error
 from releo_da.types import Acquisition, InputError
 
 PIECE = 1 << 12
+"""Draws of one sensor on one day, at most."""
+DAYS = 12
+"""Over the year, of every sensor, at least."""
 YEAR = 365.25
 MEMBERS = 64
 """By which a network is scored on draws that it has not seen."""
@@ -84,7 +88,8 @@ def retrieving(
         target: ``retrieval``; the variables are those of ``products``.
         sensors: that it is for; draws are shared among them.
         channels: that it reads, which all of the sensors have.
-        sun_zenith: least and largest zenith angle of the sun (degrees).
+        sun_zenith: least and largest zenith angle of the sun (degrees); the packaged emulator was
+            made for 80 at most, and for 70 of the view.
         view_zenith: likewise of the view.
         draws: canopies that it is fitted to.
         held_out: canopies that it is scored on.
@@ -125,6 +130,26 @@ def retrieving(
     )
 
 
+def refuse_beyond(how: Retrieving, zeniths: tuple[float, float], document: Document) -> None:
+    """Refuse angles for which the operator was not made: R is infinite there.
+
+    Args:
+        how: the ranges of angles.
+        zeniths: largest zenith angles of sun and view (degrees) of the operator.
+        document: the configuration, for the message.
+
+    Raises:
+        InputError: a range ends beyond them.
+    """
+    ranges = {"sun_zenith": how.sun_zenith, "view_zenith": how.view_zenith}
+    for (name, (_, high)), limit in zip(ranges.items(), zeniths, strict=True):
+        if high > limit:
+            raise InputError(
+                f"{document.path}: train.{name} ends at {high:g}, and the operator was made for "
+                f"{limit:g} at most; give less, or observe: {{name: prosail}}"
+            )
+
+
 def wanted(document: Document) -> bool:
     """Whether a configuration is for a retrieval."""
     spec = document.values.get("train")
@@ -133,7 +158,7 @@ def wanted(document: Document) -> bool:
 
 @torch.no_grad()
 def drawn(assembly: Assembly, how: Retrieving, number: int, generator: torch.Generator) -> Drawn:
-    """Draws of a system, piece by piece, the sensors in turn.
+    """Draws of a system, piece by piece over the year, the sensors in turn.
 
     Args:
         assembly: the system.
@@ -142,10 +167,11 @@ def drawn(assembly: Assembly, how: Retrieving, number: int, generator: torch.Gen
         generator: the source of all randomness.
     """
     model, inputs, variables = assembly.model, [], []
-    pieces = -(-number // PIECE)
+    size = min(PIECE, math.ceil(number / (DAYS * len(how.sensors))))
+    pieces = math.ceil(number / size)
     for piece in range(pieces):
         sensor = how.sensors[piece % len(how.sensors)]
-        ids = torch.arange(piece * PIECE, min((piece + 1) * PIECE, number))
+        ids = torch.arange(piece * size, min((piece + 1) * size, number))
 
         def noise(shape: Sequence[int]) -> Tensor:
             return torch.randn(*shape, generator=generator)
@@ -218,6 +244,7 @@ def command(document: Document, options: Options) -> Path:
     seed = document.values.get("seed", 0)
     generator = torch.Generator().manual_seed(seed)
     assembly = assemble(document, dict.fromkeys(how.sensors, how.channels))
+    refuse_beyond(how, assembly.error.zeniths, document)
     root, log, made = open_run(document, options, "train", seed)
     names = tuple(assembly.model.described)
     table = drawn(assembly, how, how.draws, generator)

@@ -16,6 +16,7 @@ from releo_da.diagnostics.baselines import (
     BASELINES,
     Baseline,
     Series,
+    determined,
     from_others,
     partners,
     predict,
@@ -126,17 +127,18 @@ def said_of_channel(
 ) -> Said:
     """What is told of a hidden channel by the others of its acquisition, and by its mean.
 
-    Both have seen the channel in the training part; where that has none of it, nothing is said.
+    Both have seen the channel in the training part. One for which that has too few values (none of
+    the channel, or hardly any seen together with the others) says nothing.
     """
     channel = held.channel
     if not channel or not {channel} <= set(training) & set(scored):
-        return {}
-    if not training[channel].seen.any():
         return {}
     known = {n: t for n, t in training.items() if n in scored and n != "ndvi"}
     asked, observed = held.scored, scored[channel].values
     found: Said = {}
     for name, others in ((OTHERS, partners(known, channel)), (MEAN, [])):
+        if not determined(known, channel, others):
+            continue
         predicted = from_others(known, scored, channel, others)
         told = predicted.prediction.mean
         fields = observed, told, predicted.crps(observed)

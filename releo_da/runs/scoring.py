@@ -12,7 +12,7 @@ from releo_da.diagnostics.baselines import BASELINES, part, rivals
 from releo_da.diagnostics.baselines import Series as Table
 from releo_da.diagnostics.leads import lead_summaries
 from releo_da.diagnostics.verification import summaries, within
-from releo_da.runs.baselines import Said, by_part, rows, said, tables
+from releo_da.runs.baselines import MEAN, OTHERS, Said, by_part, rows, said, tables
 from releo_da.runs.block import Task
 from releo_da.runs.field import FieldRows, score_field
 from releo_da.runs.hindcast import Outcome
@@ -123,12 +123,26 @@ def score_baselines(
 
 
 def rivals_left_out(outcome: Outcome, baselines: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """For the log: climatologies of the place that had no past to learn from, if any."""
-    names = [b.name for b in BASELINES if b.until is not None and b.name not in baselines]
-    if outcome.leads is None or not names:
-        return []
-    message = (
-        f"{' and '.join(names)} are left out: every date is a target of forecasts, so the place "
-        "has no past outside of what is scored; give score.forecast_period to have them"
-    )
-    return [{"kind": "left_out", "baselines": names, "message": message}]
+    """For the log: rivals of forecasts and of a hidden channel that had nothing to learn from.
+
+    Args:
+        outcome: the hindcast, for what it was asked and what it withheld.
+        baselines: their rows by name, as scores.json has them.
+    """
+    found = []
+    past = [b.name for b in BASELINES if b.until is not None and b.name not in baselines]
+    if outcome.leads is not None and past:
+        message = (
+            f"{' and '.join(past)} are left out: every date is a target of forecasts, so the place "
+            "has no past outside of what is scored; give score.forecast_period to have them"
+        )
+        found.append({"kind": "left_out", "baselines": past, "message": message})
+    hidden = dict.fromkeys(held.channel for held in outcome.withheld.values() if held.channel)
+    lines = [name for name in (OTHERS, MEAN) if name not in baselines]
+    if hidden and lines:
+        message = (
+            f"{' and '.join(lines)} of {', '.join(hidden)} left out: what baselines are fitted on "
+            "saw it too rarely together with other channels; fit on more pixels or dates"
+        )
+        found.append({"kind": "left_out", "baselines": lines, "message": message})
+    return found

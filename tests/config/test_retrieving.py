@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,16 @@ import xarray as xr
 import yaml
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
+from releo_da.config import experiment
+from releo_da.config.assemble import assemble
 from releo_da.config.document import load
+from releo_da.config.options import Options
 from releo_da.config.retrieval_weights import read_retrieval
+from releo_da.config.retrieving import drawn, retrieving
 from releo_da.config.sections import horizons_of, score, section
-from releo_da.types import InputError
+from releo_da.types import Acquisition, InputError
 
 Run = Callable[..., tuple[int, str, str]]
 Workplace = Callable[..., Path]
@@ -103,6 +109,26 @@ def test_a_network_of_other_sensors_is_refused(
     status, _, said = releo("hindcast", workplace(configure=other), "--out", "run", "--quiet")
     assert status == 2
     assert "score.network" in said and "landsat8" in said and "remove the key" in said
+    assert not Path("run").exists()  # nor does one that stands there change
+
+
+def test_a_study_refuses_a_damaged_network_before_it_fits(
+    workplace: Workplace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "text.safetensors").write_text("no weights")
+
+    def other(values: dict[str, Any]) -> None:
+        values["score"]["network"] = str(tmp_path / "text.safetensors")
+
+    def fit(*_: Any) -> None:
+        raise AssertionError("it was fitted")
+
+    monkeypatch.setattr(experiment, "fitted", fit)
+    unit = experiment.Unit(
+        "a", workplace(configure=other), None, None, 0, Options(quiet=True), tmp_path, False, None
+    )
+    with pytest.raises(InputError, match=r"text\.safetensors"):
+        experiment.work(unit)
 
 
 def test_it_stands_beside_the_truth_of_a_twin(tmp_path: Path, releo: Run) -> None:
@@ -174,6 +200,14 @@ def test_a_file_that_does_not_fit_is_refused(tmp_path: Path, releo: Run) -> None
         ({"draws": 10}, "train.draws"),
         ({"learning_rate": 0.0}, "train.learning_rate"),
         ({"sun_zenith": [50.0, 95.0]}, "train.sun_zenith"),
+        (
+            {"sun_zenith": [20.0, 85.0]},
+            "sun_zenith ends at 85, and the operator was made for 80",
+        ),
+        (
+            {"view_zenith": [0.0, 71.0]},
+            "view_zenith ends at 71, and the operator was made for 70",
+        ),
         ({"channels": []}, "sensors and channels"),
         ({"channels": ["B99"]}, "B99"),
         ({"sensors": ["sentinel9"]}, "sentinel9"),
@@ -187,3 +221,22 @@ def test_an_impossible_training_is_refused(
     assert status == 2
     assert named in said
     assert not (tmp_path / "r/retrieval.safetensors").exists()
+
+
+def test_few_draws_are_of_every_sensor_and_of_days_over_the_year(tmp_path: Path) -> None:
+    document = load(config(tmp_path, draws=256))
+    how = section(document, "train", retrieving)
+    assembly = assemble(document, dict.fromkeys(how.sensors, how.channels))
+    asked: list[tuple[str, float, int]] = []
+
+    def observe(ensemble: Tensor, acquisition: Acquisition) -> Tensor:
+        asked.append((acquisition.sensor, acquisition.time, len(ensemble)))
+        return assembly.model.observe(ensemble, acquisition)
+
+    watched = replace(assembly, model=replace(assembly.model, observe=observe))
+    table = drawn(watched, how, 256, torch.Generator().manual_seed(0))
+    assert len(table.inputs) == 256
+    for sensor in how.sensors:
+        days = [time for name, time, _ in asked if name == sensor]
+        assert len(days) >= 11 and max(days) - min(days) > 0.8 * 365.25
+        assert sum(n for name, _, n in asked if name == sensor) >= 120

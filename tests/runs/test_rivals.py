@@ -1,10 +1,15 @@
 """Which variable rivals forecast: NDVI, or what a run observes first where it has none."""
 
+from typing import cast
+from unittest.mock import Mock
+
 import numpy as np
 import pytest
 
 from releo_da.diagnostics.baselines import Series, series
 from releo_da.runs.baselines import MEAN, OTHERS, rows, said
+from releo_da.runs.hindcast import Outcome
+from releo_da.runs.scoring import rivals_left_out
 from releo_da.runs.withhold import Held
 
 DATES = 17000.0 + 8 * np.arange(60)
@@ -71,3 +76,23 @@ def test_a_hidden_channel_has_the_others_and_its_mean_as_rivals() -> None:
     nothing = bands(rng, 0.0)
     nothing["B11"] = series(DATES[:30], np.full((4, 30), np.nan))
     assert said(nothing, scored, held, [], every) == {}
+
+
+def test_too_few_values_seen_together_leave_a_rival_out() -> None:
+    """Three for a line of three unknowns, one for a mean: what was run is scored all the same."""
+    rng = np.random.default_rng(1)
+    scored = bands(rng, 0.02)
+    hidden, every = np.ones((4, 30), bool), np.zeros((4, 30), bool)
+    held = {"smoothed": Held(hidden, hidden, "B11")}
+    outcome = cast(Outcome, Mock(leads=None, withheld=held))
+    for count, left in ((1, [OTHERS, MEAN]), (3, [OTHERS]), (4, [])):
+        training = bands(rng, 0.02)
+        together = np.flatnonzero(np.all([training[n].seen for n in ("B04", "B08", "B11")], 0))
+        seen = np.zeros((4, 30), bool)
+        seen.flat[together[:count]] = True
+        training["B11"] = training["B11"]._replace(seen=seen)
+        found = rows(said(training, scored, held, [], every))
+        assert {OTHERS, MEAN} - set(found) == set(left)
+        records = rivals_left_out(outcome, found)
+        assert [record["baselines"] for record in records] == ([left] if left else [])
+        assert not left or "B11" in records[0]["message"]

@@ -4,7 +4,7 @@
 ``baselines`` of scores.json; `score_in_situ` does the same for field measurements.
 """
 
-from releo_da.diagnostics.baselines.channels import from_others, partners
+from releo_da.diagnostics.baselines.channels import determined, from_others, partners
 from releo_da.diagnostics.baselines.in_situ import constant, line, score_in_situ
 from releo_da.diagnostics.baselines.protocol import (
     BASELINES,
@@ -34,6 +34,7 @@ __all__ = [
     "Series",
     "constant",
     "days",
+    "determined",
     "from_others",
     "line",
     "part",

@@ -34,6 +34,23 @@ def partners(training: Mapping[str, Series], channel: str) -> list[str]:
     return [n for n, share in shares.items() if n != channel and share >= TOGETHER]
 
 
+def together(training: Mapping[str, Series], channel: str, others: Sequence[str]) -> Array:
+    """Where a channel and its predictors were all seen, ``[pixel, date]`` bool."""
+    found: Array = np.all([training[n].seen for n in (channel, *others)], 0)
+    return found
+
+
+def determined(training: Mapping[str, Series], channel: str, others: Sequence[str]) -> bool:
+    """Whether a training part has more such rows than a line has unknowns.
+
+    Args:
+        training: per channel, what the line is fitted on.
+        channel: that is predicted.
+        others: that it is predicted from.
+    """
+    return bool(together(training, channel, others).sum() > len(others) + 1)
+
+
 def from_others(
     training: Mapping[str, Series],
     scored: Mapping[str, Series],
@@ -55,8 +72,8 @@ def from_others(
         InputError: the training part never saw all channels together as often as there are
             unknowns.
     """
-    rows = np.all([training[n].seen for n in (channel, *others)], 0)
-    if rows.sum() <= len(others) + 1:
+    rows = together(training, channel, others)
+    if not determined(training, channel, others):
         raise InputError(
             f"channel {channel}: the training part has {int(rows.sum())} values seen together with "
             f"{', '.join(others) or 'nothing else'}; give a longer one"
