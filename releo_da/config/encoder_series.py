@@ -24,6 +24,7 @@ from torch import Tensor
 from releo_da.config.document import Document
 from releo_da.config.encoder_block import Block, Wanted, told_of
 from releo_da.config.encoder_variety import checked, varied
+from releo_da.config.fit_following import content_of, files_of
 from releo_da.config.natures import tuned
 from releo_da.config.sections import as_date
 from releo_da.config.simulated import TRAINING
@@ -31,6 +32,7 @@ from releo_da.config.sources import read_sources
 from releo_da.config.twin_setting import Prepared, prepared
 from releo_da.config.twin_source import channels_of, is_twin
 from releo_da.learning.batches import Seen
+from releo_da.learning.stretches import Part
 from releo_da.runs.covariates import known_fields
 from releo_da.runs.model import on
 from releo_da.types import Acquisition, InputError
@@ -60,12 +62,14 @@ class Stream:
         channels: for each sensor, its channels.
         training: ``training(number)``, the block of that number.
         validation: a block that is never trained on.
+        content: digest of the series of files, and of the files of sensors and operators.
     """
 
     name: str
     channels: Mapping[str, tuple[str, ...]]
     training: Callable[[int], Block]
     validation: Callable[[], Block]
+    content: str
 
 
 def streams_of(
@@ -146,6 +150,7 @@ def _simulated(
         channels_of(ready.made),
         lru_cache(maxsize=1)(lambda number: block(TRAINING, number)),
         lambda: block(TEST if test else VALIDATION, 0),
+        content_of([], files=files_of(document)),
     )
 
 
@@ -168,7 +173,8 @@ def _read(document: Document, name: str, test: bool, device: torch.device) -> St
         return Block(Seen([a for a in part if bool(a.seen.any())], place=place), {})
 
     training = lru_cache(maxsize=1)(lambda: block(~aside))
-    return Stream(name, series.channels, lambda number: training(), lambda: block(aside))
+    content = content_of([Part(series.acquisitions, position)], None, fields, files_of(document))
+    return Stream(name, series.channels, lambda number: training(), lambda: block(aside), content)
 
 
 def together(streams: Sequence[Stream], path: object) -> dict[str, tuple[str, ...]]:

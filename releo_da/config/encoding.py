@@ -26,6 +26,7 @@ from releo_da.config.encoder_report import write_training_report
 from releo_da.config.encoder_section import Encoding, encoding
 from releo_da.config.encoder_setting import Setting, batches, looked_at, setting_of
 from releo_da.config.encoder_weights import PACKAGED, check_layout, write_encoder
+from releo_da.config.fit_following import SERIES, refuse_other
 from releo_da.config.observing import observation_of
 from releo_da.config.options import Options
 from releo_da.config.run_files import open_run, progress, run_root
@@ -52,13 +53,14 @@ def command(document: Document, options: Options) -> Path:
         setting = setting_of(document, how, device)
         training = started(document, setting, how, seed, device)
         file = Checkpoint(run_root(document, options, "train"), document)
-        resumed = went_on(file, training)
+        content = " ".join(stream.content for stream in setting.streams)
+        resumed = went_on(file, training, content)
         root, log, made = open_run(document, options, "train", seed)
         aside = {s.name: s.validation() for s in setting.streams}
         blocks = {name: setting.complete(block) for name, block in aside.items()}
         if resumed:
             log.write({"kind": "resumed", "step": training.step})
-        trained(document, options, setting, how, training, blocks, file, log.write)
+        trained(document, options, setting, how, training, blocks, file, content, log.write)
         encoder = training.encoder
         assert isinstance(encoder, Encoder)
         encoder.requires_grad_(False)
@@ -115,15 +117,16 @@ def started(
     return begun(encoder.to(device), how.schedule)
 
 
-def went_on(file: Checkpoint, training: Training) -> bool:
+def went_on(file: Checkpoint, training: Training, content: str) -> bool:
     """Put a training where its checkpoint left it; says whether there was one.
 
     Raises:
-        InputError: the checkpoint is damaged, or of another configuration.
+        InputError: the checkpoint is damaged, or of another configuration or other series.
     """
     held = file.read()
     if held is None:
         return False
+    refuse_other(file.path, held[1], content)
     try:
         restore(training, *held)
     except InputError as error:
@@ -139,6 +142,7 @@ def trained(
     training: Training,
     blocks: Mapping[str, Seen],
     file: Checkpoint,
+    content: str,
     write: Callable[[dict[str, Any]], None],
 ) -> None:
     """Train to the end, with a checkpoint and a line of the log after every look."""
@@ -156,7 +160,8 @@ def trained(
             prior,
             seed,
         ):
-            file.write(*checkpoint(training))
+            tensors, told = checkpoint(training)
+            file.write(tensors, {**told, SERIES: content})
             write({"kind": "look", **look._asdict()})
             tick(told_of(look))
 

@@ -36,7 +36,7 @@ from releo_da.learning.stretches import Part, Problem, log_likelihood
 from releo_da.types import InputError, Noise, State
 
 MISSING = (
-    "period", "gaps", "pixels", "held_out", "held_out_years", "weather_hidden", "margins"
+    "period", "gaps", "pixels", "batch", "held_out", "held_out_years", "weather_hidden", "margins"
 )  # fmt: skip
 """Options of ``train`` that a toy model has not."""
 
@@ -97,7 +97,7 @@ def fitted(document: Document, made: ToySource, options: Options) -> Learned:
     epochs = []
     forecaster.requires_grad_(True)
     asked = settings.schedule
-    schedule = replace(asked, gaps=NONE, stretches=asked.stretches or 1, batch=0)
+    schedule = replace(asked, gaps=NONE, stretches=asked.stretches or 1)
     with progress(schedule.epochs, "train", options.quiet) as tick:
         fitting = begun({"forecaster": forecaster}, anchors=False)
         for epoch in fit(fitting, problem(forecaster), seen(first), schedule, task.seed):

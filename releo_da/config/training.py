@@ -15,7 +15,7 @@ from releo_da.config.auxiliary import undriven, weather_of
 from releo_da.config.checkpoint_file import Checkpoint
 from releo_da.config.document import Document
 from releo_da.config.experience import apart, divided, remember
-from releo_da.config.fit_following import Following, content_of
+from releo_da.config.fit_following import Following, content_of, files_of
 from releo_da.config.fit_report import ended, write_fit_report
 from releo_da.config.forecasters import uses_weather
 from releo_da.config.options import Options
@@ -72,11 +72,16 @@ def fitted(
         following: keeps the fit after every epoch, and goes on from what was kept.
 
     Raises:
-        InputError: nothing was seen in the training period.
+        InputError: nothing was seen in the training period, or there is no weather to hide.
     """
     settings: Train = section(document, "train", train)
     device = options.torch_device()
     weather, _ = weather_of(document, series.pixels)
+    if settings.weather_hidden and (weather is None or not uses_weather(document)):
+        raise InputError(
+            f"{document.path}: train.weather_hidden: this forecaster has no weather to be hidden; "
+            "give it weather, or remove the option"
+        )
     assembly = assemble(document, series.channels, device=device, weather=weather)
     chosen = np.arange(series.pixels.sizes["pixel"]) if rows is None else np.asarray(rows)
     if len(chosen) > settings.pixels:
@@ -111,7 +116,9 @@ def fitted(
     schedule, seed = settings.schedule, document.values.get("seed", 0)
     content, epochs = "", list[Epoch]()
     if following is not None:
-        content = content_of([training, *judges], weather if uses_weather(document) else None)
+        used = weather if uses_weather(document) else None
+        files = files_of(document)
+        content = content_of([training, *judges], used, fitting.parameters, files)
         epochs = following.resume(fitting, content)
     with progress(schedule.epochs - len(epochs), label, options.quiet) as tick:
         for epoch in fit(fitting, problem, training, schedule, seed, judges):

@@ -122,15 +122,15 @@ def cut(
     least, most = (math.log(f) for f in how.told)
     factor = math.exp(least + (most - least) * float(torch.rand((), generator=source)))
     shown = [without(a, m) for a, m in zip(part.acquisitions, masks, strict=True)]
-    place = None
+    around = None
     if statics is not None and part.place:
         fields = {name: dropped(part.place[name], source) for name in sorted(part.place)}
-        place = statics(len(chosen), fields, part.acquisitions[0].values)
+        around = statics(len(chosen), fields, part.acquisitions[0].values)
     return Batch(
         tokens([a._replace(error=factor * a.error) for a in shown]),
         torch.tensor(times, dtype=torch.float64),
         [without(part.acquisitions[k], ~hidden[k]) for k in asked],
-        place,
+        around,
         None if part.latents is None else torch.stack([part.latents[k] for k in asked], 1),
     )
 

@@ -173,9 +173,11 @@ def known_density(q: Normal, latents: Tensor) -> Tensor:
     Args:
         q: the posterior.
         latents: ``[pixel, date, variable]``, NaN in columns that are not known; the density is of
-            the marginal of the others.
+            the marginal of the others, and 0 where none is known.
     """
     told = torch.isfinite(latents).flatten(0, -2).all(0)
+    if not bool(told.any()):
+        return q.mean.new_zeros(())
     if bool(told.all()):
         return q.log_prob(latents).mean() / latents.shape[-1]
     index = told.nonzero()[:, 0]

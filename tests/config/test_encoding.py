@@ -170,6 +170,11 @@ def test_series_of_files_are_trained_on(workplace: Workplace, releo: Run, tmp_pa
     assert "lai" not in told["scores"]["validation source"]  # nobody knows the truth
     seen = {k: v["channels"]["encoder"]["n"] for k, v in told["scores"].items()}
     assert seen["test source"] > 4 * seen["validation source"]  # all pixels, not every eighth
+    other = workplace(
+        lambda d: xr.concat([d] * 2, "point").assign_coords(sun_zenith=d.sun_zenith + 1), configure
+    )
+    status, _, said = releo("train", other, "--out", "run", "--quiet")
+    assert status == 2 and "is the checkpoint of a fit on other values" in " ".join(said.split())
     status, _, said = releo("train", workplace(configure=configure), "--out", "few", "--quiet")
     assert status == 2 and "too few" in said
 

@@ -108,6 +108,7 @@ def test_without_weather_the_log_says_so(workplace: Workplace, releo: Run) -> No
         ("train={patience: 3}", "train.patience is 3 and nothing is held out"),
         ("train.batch=-1", "train.batch is -1; give 0 or more"),
         ("train.weather_hidden=1.5", "train.weather_hidden is 1.5; give a probability"),
+        ("forecast=mean_reverting", "train.weather_hidden: this forecaster has no weather"),
         ("train.held_out_years=[1984]", "nothing was seen in 1984; choose from 20"),
         ("train.margins={ndvy: 1}", "did you mean 'ndvi'"),
         ("train.margins={ndvi: 0}", "train.margins.ndvi is 0.0; give a positive"),

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,13 @@ import pytest
 import torch
 import xarray as xr
 import yaml
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from releo_da.config import training
 from releo_da.config.checkpoint_file import CHECKPOINT, Checkpoint
 from releo_da.config.document import load
-from releo_da.config.fit_following import content_of
+from releo_da.config.fit_following import content_of, files_of
 from releo_da.config.options import Options
 from releo_da.learning.stretches import Part
 from releo_da.types import Acquisition, Weather
@@ -77,18 +79,21 @@ def test_it_leaves_curves_and_says_how_it_ended(place: Path) -> None:
     assert log[-1]["kept"] == kept
 
 
-@pytest.mark.parametrize("epochs", [1, EPOCHS])
+@pytest.mark.parametrize(("epochs", "after"), [(1, True), (1, False), (EPOCHS, True)])
 def test_a_fit_that_was_interrupted_goes_on_to_the_same_bits(
-    place: Path, releo: Run, monkeypatch: pytest.MonkeyPatch, epochs: int
+    place: Path, releo: Run, monkeypatch: pytest.MonkeyPatch, epochs: int, after: bool
 ) -> None:
-    """After the first epoch, and after the last, when all but the files of the end is done."""
-    write, out = Checkpoint.write, f"cut{epochs}"
+    """After the first epoch, before the next is kept, and when all but the files of the end is
+    done; the log has each epoch once."""
+    write, out = Checkpoint.write, f"cut{epochs}{after}"
     done: list[Any] = []
 
     def interrupted(*given: Any) -> None:
+        if len(done) == epochs:
+            raise KeyboardInterrupt
         write(*given)
         done.append(given)
-        if len(done) == epochs:
+        if after and len(done) == epochs:
             raise KeyboardInterrupt
 
     monkeypatch.setattr(Checkpoint, "write", interrupted)
@@ -100,7 +105,7 @@ def test_a_fit_that_was_interrupted_goes_on_to_the_same_bits(
     assert status == 0, err
     same(place, out)
     assert [r["epoch"] for r in records(place / out, "resumed")] == [epochs]
-    assert len(records(place / out, "epoch")) == EPOCHS
+    assert [r["number"] for r in records(place / out, "epoch")] == [*range(EPOCHS)]
     status, _, err = releo("train", place / "c.yaml", "--out", place / out, "--quiet")
     assert status == 0, err  # there is nothing left to do
     same(place, out)
@@ -148,10 +153,44 @@ def test_another_fit_in_the_same_place_is_refused(place: Path, releo: Run) -> No
         said = " ".join(err.split())
         assert (
             status == 2
-            and "a fit on other values, pixels or weather than the files have now" in said
+            and "a fit on other values, pixels or weather" in said
+            and "than the files have now" in said
         )
     finally:
         series.to_netcdf(place / "series.nc")
+
+
+def test_a_fit_from_other_weights_or_through_another_operator_is_refused(
+    place: Path, releo: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose file has the same name: the anchors of the priors would be those of the new one."""
+    write = Checkpoint.write
+
+    def interrupted(*given: Any) -> None:
+        write(*given)
+        raise KeyboardInterrupt
+
+    begin = place / "start.safetensors"
+    begin.write_bytes((place / "whole" / "weights.safetensors").read_bytes())
+    named = ("forecast.weights=start.safetensors", "train.epochs=2")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Checkpoint, "write", interrupted)
+        training.command(load(place / "c.yaml", named), Options(out=place / "from", quiet=True))
+    held = load_file(begin)
+    with safe_open(begin, "pt") as file:
+        said = file.metadata()
+    key = next(iter(sorted(held)))
+    save_file({**held, key: held[key] + 1e-3}, begin, said)
+    changed = [part for setting in named for part in ("--set", setting)]
+    status, _, err = releo("train", place / "c.yaml", "--out", place / "from", "--quiet", *changed)
+    assert status == 2 and "with other weights or sensors" in " ".join(err.split())
+
+    one = content_of([], files=[begin])
+    begin.write_bytes(b"another")
+    assert content_of([], files=[begin]) != one
+    told = {"observe": {"name": "emulator", "weights": "start.safetensors"}}
+    document = load(place / "c.yaml")
+    assert files_of(replace(document, values={**document.values, **told})) == [begin]
 
 
 def test_what_a_checkpoint_says_of_a_series_tells_any_number_of_it_apart() -> None:

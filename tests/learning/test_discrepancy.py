@@ -107,6 +107,7 @@ def test_the_density_of_what_is_known_is_that_of_its_marginal() -> None:
     latents = torch.rand(5, 2, 4, generator=source, dtype=DOUBLE)
     whole = MultivariateNormal(q.mean, scale_tril=factor).log_prob(latents).mean() / 4
     assert float(known_density(q, latents)) == pytest.approx(float(whole))
+    assert float(known_density(q, torch.full_like(latents, math.nan))) == 0.0
     for columns in ([2], [1, 3]):
         told = torch.full_like(latents, math.nan)
         told[..., columns] = latents[..., columns]

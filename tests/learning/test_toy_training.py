@@ -141,11 +141,12 @@ def test_training_learns_and_a_twin_uses_what_was_learned(
     assert released("twin", str(config), "--out", str(tmp_path / "no"), *wrong) == 2
 
 
-def test_options_that_toy_models_have_not_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("option", ["pixels", "batch"])
+def test_options_that_toy_models_have_not_are_refused(tmp_path: Path, option: str) -> None:
     path = tmp_path / "config.yaml"
     path.write_text(CONFIG)
-    document = load(path, ("train.pixels=3",))
-    with pytest.raises(InputError, match="train.pixels: a toy model has none"):
+    document = load(path, (f"train.{option}=3",))
+    with pytest.raises(InputError, match=f"train.{option}: a toy model has none"):
         toy_training.fitted(document, source_of(document), Options(quiet=True))
 
 
