@@ -14,7 +14,7 @@ from torch import Tensor
 
 from releo_da.config.assemble import Assembly, assemble
 from releo_da.config.auxiliary import undriven
-from releo_da.config.compared import comparing, constant
+from releo_da.config.compared import beside, comparing, constant
 from releo_da.config.document import Document
 from releo_da.config.hindcast import MEMBERS, SEED
 from releo_da.config.registry import placed
@@ -138,9 +138,10 @@ def prepared(document: Document, device: torch.device) -> Prepared:
     sample = sample_of(made.shape, comparisons(ours, looks, task))
     past, noted = past_of(document, made, ours, task.start, device)
     noted += undriven(document)
+    reading = beside(document, ours, reading_of(document, channels_of(made)))
     ready = Prepared(
         made, looks, silent(document, made), task, ours, theirs, known, ground, sample, seed,
-        device, past, tuple(noted), reading_of(document, channels_of(made)),
+        device, past, tuple(noted), reading,
     )  # fmt: skip
     placed(lambda: ready.simulate, str(document.path))  # refuses a land that cannot be
     return ready

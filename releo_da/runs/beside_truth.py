@@ -114,6 +114,8 @@ class BesideTruth:
         a, known = self.known.acquisitions[date], self.known
         said = members.isfinite().all(2).all(1)
         told = [name for name in known.names if name in names]
+        if not told:
+            return
         held = members[..., [list(names).index(name) for name in told]]
         target = known.targets[date][:, [known.names.index(name) for name in told]]
         numbers = against(held.nan_to_num(0.0).to(target), target, a, None)[:, :-1]

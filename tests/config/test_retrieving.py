@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,11 +36,11 @@ SMALL: dict[str, Any] = {
 }  # fmt: skip
 
 
-def config(folder: Path, **changed: Any) -> Path:
+def config(folder: Path, variables: Sequence[str] = ("lai", "fapar"), **changed: Any) -> Path:
     values = {
         "seed": 3,
         "observe": "emulator",
-        "products": {"variables": ["lai", "fapar"]},
+        "products": {"variables": list(variables)},
         "train": {**SMALL, **changed},
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -48,9 +48,9 @@ def config(folder: Path, **changed: Any) -> Path:
     return folder / "t.yaml"
 
 
-def tiny(folder: Path, releo: Run) -> Path:
+def tiny(folder: Path, releo: Run, variables: Sequence[str] = ("lai", "fapar")) -> Path:
     """Hardly trained weights of the right form."""
-    path = config(folder, draws=600, held_out=256, passes=1, width=8)
+    path = config(folder, variables, draws=600, held_out=256, passes=1, width=8)
     status, _, said = releo("train", path, "--out", folder / "run", "--quiet")
     assert status == 0, said
     return folder / "run" / "retrieval.safetensors"
@@ -240,3 +240,14 @@ def test_few_draws_are_of_every_sensor_and_of_days_over_the_year(tmp_path: Path)
         days = [time for name, time, _ in asked if name == sensor]
         assert len(days) >= 11 and max(days) - min(days) > 0.8 * 365.25
         assert sum(n for name, _, n in asked if name == sensor) >= 120
+
+
+def test_a_network_of_nothing_that_a_twin_compares_is_refused(tmp_path: Path, releo: Run) -> None:
+    weights = tiny(tmp_path / "made", releo, variables=["fcover"])
+    values = yaml.safe_load((Path(__file__).parent / "land.yaml").read_text("utf-8"))
+    values["score"]["network"] = str(weights)
+    values["products"]["variables"] = ["lai", "ndvi"]
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(values))
+    status, _, said = releo("twin", tmp_path / "c.yaml", "--out", tmp_path / "run", "--quiet")
+    assert status == 2
+    assert "the network reads fcover" in said and "add one to products.variables" in said
