@@ -31,10 +31,10 @@ def configured(**forecast: object) -> None:
     Path("c.yaml").write_text(yaml.safe_dump({**CONFIG, "forecast": forecast}), encoding="utf-8")
 
 
-def weights(name: str, **forecast: object) -> None:
+def weights(name: str, days: float = 50.0, **forecast: object) -> None:
     """Weights of a forecaster that says its gaps, in the folder of the configuration."""
     configured(**{**SMALL, **forecast})
-    met(Path(name), Path("c.yaml"), CHANNELS, 50.0)
+    met(Path(name), Path("c.yaml"), CHANNELS, days)
 
 
 def test_a_service_refuses_other_weights_and_other_kinds(
@@ -47,7 +47,7 @@ def test_a_service_refuses_other_weights_and_other_kinds(
     for name in ("serving", "forecast"):  # figures are not what counts
         monkeypatch.setattr(f"releo_da.config.{name}.report", lambda root, *_: root / "report.html")
     weights("swapped.safetensors", memory=0, slow=["timing"])  # as many latents
-    weights("longer.safetensors", step=5)
+    weights("longer.safetensors", days=60.0, step=5)
     Path("other.safetensors").write_bytes(Path("longer.safetensors").read_bytes())
     weights("w.safetensors")
     network = {**SMALL, "weights": "w.safetensors"}

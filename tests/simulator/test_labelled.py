@@ -366,7 +366,7 @@ def test_names_that_cannot_be_simulated() -> None:
     with pytest.raises(InputError, match="unknown sensor 'sentinel2'.*did you mean"):
         simulate(CANOPY, "sentinel2", SUN)
     with pytest.raises(
-        InputError, match="'lai' is given, not derived.*Choose from ccc, cwc, fapar"
+        InputError, match="'lai' is given, not derived.*Choose from lai_green, ccc, cwc, fapar"
     ):
         simulate(CANOPY, "sentinel2a", SUN, ["lai"])
     with pytest.raises(InputError, match="'fappar' is no derived variable; did you mean 'fapar'"):
