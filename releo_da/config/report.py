@@ -243,6 +243,12 @@ def warnings(log: list[dict[str, Any]], scores: dict[str, Any]) -> list[str]:
         why = ", ".join(f"{n} by {r}" for r, n in scores.get("rejected_by_reason", {}).items())
         total = int(np.sum(list(rejected.values())))
         notes.append(f"Screening refused {total} values: {listed}" + (f" ({why})" if why else ""))
+    notes += [
+        f"no field measurement of {name} lies within score.in_situ.within_days of a clear "
+        "acquisition of its pixel: none is compared"
+        for name, rows in scores.get("in_situ", {}).items()
+        if not any(row.get("n") for row in rows.values())
+    ]
     if scores.get("diverged"):
         what = "replicates" if "replicates" in scores else "pixels"
         notes.append(f"{scores['diverged']} {what} diverged")

@@ -111,10 +111,12 @@ def load_weights(path: Path, layout: Layout, forecaster: nn.Module, error: nn.Mo
     """Load fitted parameters into the modules.
 
     Raises:
-        InputError: the file is missing, no file of weights, or was fitted for another state,
-            kernel or set of channels.
+        InputError: the file is missing, no file of weights, one of another model (an encoder, a
+            retrieval), or was fitted for another state, kernel or set of channels.
     """
     told, held = _opened(path)
+    if "order" not in told and not any(name.startswith("forecast.") for name in held):
+        raise InputError(f"{path}: is no file of a forecaster; {REMEDY}")
     wanted = parameters(forecaster, error)
     alike = {n for n in held if n in wanted and held[n].shape == wanted[n].shape}
     wrong = [n for n in wanted if n not in alike or held[n].dtype != wanted[n].dtype]

@@ -35,14 +35,15 @@ def gallery(
         scores: scores.json.
         verification: verification.nc.
         analysis: analysis.nc.
-        field: field measurements, one entry per variable.
+        field: field measurements, one entry per variable; one without rows is not drawn.
         seed: of the random numbers that make discrete ranks continuous.
     """
     found: list[Picture] = []
+    field = [pairs for pairs in field if len(pairs.measured)]
     if analysis is not None:
         found += series_pictures(analysis, verification, field)
     found += skill_pictures(scores)
-    found += [field_picture(pairs) for pairs in field]
+    found += [field_picture(pairs) for pairs in field if pairs.predicted]
     found += departure_pictures(scores)
     if verification is not None:
         found += verification_pictures(verification, np.random.default_rng(seed))

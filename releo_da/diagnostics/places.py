@@ -15,7 +15,7 @@ import xarray as xr
 from releo_da.diagnostics import plots
 from releo_da.diagnostics.picture import FieldPairs, Picture
 from releo_da.diagnostics.plots import style
-from releo_da.diagnostics.plots.products import band, spread_places, variables
+from releo_da.diagnostics.plots.products import band, ranged, spread_places, variables
 from releo_da.diagnostics.scores import Array
 
 MARKS = (
@@ -26,12 +26,20 @@ MARKS = (
 
 
 def reading(
-    analysis: xr.Dataset, verification: xr.Dataset | None, field: Sequence[FieldPairs]
+    analysis: xr.Dataset,
+    names: Sequence[str],
+    verification: xr.Dataset | None,
+    field: Sequence[FieldPairs],
 ) -> str:
-    """How to read a series: of what the range is, and which marks there are."""
+    """How to read series of variables: of what the range is, if any, and which marks there are."""
     of_encoder = analysis.attrs.get("estimate") == "encoder"
     whose = "posterior of the encoder" if of_encoder else "ensemble"
-    said = [f"Median, 50 % and 90 % range of the {whose} through time."]
+    bare = [style.words(name) for name in names if not ranged(analysis, name)]
+    said = ["Values through time."]
+    if len(bare) < len(names):
+        said = [f"Median, 50 % and 90 % range of the {whose} through time."]
+        said += ["The range is that of the state, without the error of an observation."]
+        said += [f"No range is known of {', '.join(bare)}."] if bare else []
     said += [MARKS] if verification is not None else []
     said += ["Squares are field measurements with their error."] if field else []
     return " ".join(said)
@@ -45,12 +53,12 @@ def series_pictures(
     if not names:
         return []
     places = chosen_places(analysis, names[0], verification, field)
-    first, said = places[:1], reading(analysis, verification, field)
+    first, said = places[:1], reading(analysis, names, verification, field)
     pictures = [
         Picture(
             "series",
             f"Output variables at {described_place(analysis, place)}",
-            f"{said} The range is that of the state, without the error of an observation.",
+            said,
             plots.series(
                 [
                     panel(
@@ -108,7 +116,7 @@ def multiples(
         f"series_{name}",
         f"{style.words(name)} at {len(places)} places",
         "The same at several places of the run, on one vertical scale. "
-        + reading(analysis, verification, field),
+        + reading(analysis, [name], verification, field),
         plots.series(
             [
                 panel(analysis, name, place, verification, field, place_name(analysis, place))

@@ -47,6 +47,13 @@ CHANGES: dict[str, Change] = {
 }
 
 
+def test_weights_of_another_model_are_named_as_such(tmp_path: Path) -> None:
+    layout, path = Layout(("lai",), {}, True, (665.0,)), tmp_path / "w.safetensors"
+    save_file({"layers.0.weight": torch.ones(2)}, path, metadata={"retrieval": "{}"})
+    with pytest.raises(InputError, match="is no file of a forecaster; make one with `releo-da tr"):
+        load_weights(path, layout, MeanReverting(layout), ObservationError({}, (665.0,), {}))
+
+
 @pytest.mark.parametrize("case", CHANGES)
 def test_weights_of_a_forecaster(case: str, tmp_path: Path) -> None:
     layout, path = Layout(("lai",), {}, True, (665.0,)), tmp_path / "w.safetensors"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from releo_da.config.report import warnings
 from releo_da.diagnostics.gallery import gallery
 from releo_da.diagnostics.picture import FieldPairs, Picture
 from releo_da.diagnostics.places import chosen_places, described_place, observations, place_name
@@ -65,6 +66,28 @@ def test_gallery_of_points(
     ]  # fmt: skip
     assert all(picture.caption and picture.title for picture in found)
     assert found[0].title.endswith("point 10")  # pixel 1 has most field measurements
+
+
+def test_field_measurements_that_nothing_is_near_are_not_drawn(
+    run_verification: xr.Dataset, point_analysis: xr.Dataset, field: FieldPairs
+) -> None:
+    none = np.array([], object)  # as they are read from a table without rows
+    empty = field._replace(
+        measured=none, measured_sd=None, predicted={}, times=none, pixel=np.array([], int)
+    )
+    found = gallery({}, run_verification, point_analysis, [empty])
+    assert "field_lai" not in [picture.name for picture in found]
+    assert not any("Squares" in picture.caption for picture in found)
+    (note,) = warnings([], {"in_situ": {"lai": {"constant": {"n": 0}}, "cab": {"line": {"n": 2}}}})
+    assert note.startswith("no field measurement of lai lies within score.in_situ.within_days")
+
+
+def test_captions_tell_of_a_range_only_where_there_is_one(point_analysis: xr.Dataset) -> None:
+    bare = point_analysis.drop_vars(["ndvi_spread", "ndvi_quantile"])
+    said = {picture.name: picture.caption for picture in gallery({}, None, bare)}
+    assert "90 % range" in said["series_lai"] and "No range" not in said["series_lai"]
+    assert said["series"].endswith("No range is known of NDVI.")
+    assert "range" not in said["series_ndvi"] and "Values through time." in said["series_ndvi"]
 
 
 def test_gallery_of_a_grid_has_maps_and_a_bare_one_has_nothing(

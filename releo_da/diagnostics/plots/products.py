@@ -40,6 +40,12 @@ def variables(found: xr.Dataset) -> list[str]:
     ]
 
 
+def ranged(found: xr.Dataset, name: str) -> bool:
+    """Whether a variable has the quantiles of a band; otherwise it is drawn as one line."""
+    known = {round(float(q), 4) for q in found["quantile"].values} if "quantile" in found else set()
+    return f"{name}_quantile" in found and known >= set(LEVELS)
+
+
 def band(found: xr.Dataset, name: str, place: Mapping[str, int], role: str = "") -> Band:
     """The band of a variable at one place.
 
@@ -50,9 +56,10 @@ def band(found: xr.Dataset, name: str, place: Mapping[str, int], role: str = "")
         role: its colour and its name; the attribute ``estimate`` of the file, or "smoothed".
     """
     role = role or str(found.attrs.get("estimate", "smoothed"))
-    stored = f"{name}_quantile"
-    if stored in found and {round(float(q), 4) for q in found["quantile"].values} >= set(LEVELS):
-        quantiles = found[stored].isel(dict(place)).sel(quantile=list(LEVELS), method="nearest")
+    if ranged(found, name):
+        quantiles = (
+            found[f"{name}_quantile"].isel(dict(place)).sel(quantile=list(LEVELS), method="nearest")
+        )
         return Band(role, found.time.values, quantiles.transpose("quantile", "time").values)
     return Band(role, found.time.values, found[name].isel(dict(place)).values[None])
 
