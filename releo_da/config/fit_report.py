@@ -15,11 +15,15 @@ from releo_da.learning.fit import Best, Epoch
 Row = dict[str, float | None]
 
 
-def curves_of(epochs: Sequence[Epoch], best: Best | None) -> list[Row]:
+def curves_of(epochs: Sequence[Epoch], last: float | None) -> list[Row]:
     """Log-likelihoods per value and the penalty, by the number of epochs done.
 
-    An epoch is judged before its steps, and tells of its steps when they are done; what judged the
-    last parameters is known where they are the best.
+    What is held out and the penalty are of the parameters before the steps of an epoch, the
+    likelihood of the training values is met on the way.
+
+    Args:
+        epochs: what each reported.
+        last: what judged the parameters after all of them; None where nothing did.
     """
     rows: list[Row] = [
         {
@@ -30,10 +34,10 @@ def curves_of(epochs: Sequence[Epoch], best: Best | None) -> list[Row]:
         }
         for e in epochs
     ]
-    if best is not None and best.number == len(epochs) > 0:
-        last = best.judgement / held_values(epochs[-1])
+    if last is not None and epochs:
         nothing = dict.fromkeys(("training", "penalty"))
-        rows.append({"epochs": float(best.number), "held_out": last, **nothing})
+        judged = last / held_values(epochs[-1])
+        rows.append({"epochs": float(len(epochs)), "held_out": judged, **nothing})
     return rows
 
 
@@ -56,6 +60,11 @@ def ended(epochs: Sequence[Epoch], kept: int | None, most: int, patience: int) -
     if kept is None:
         return f"The fit did all of its {done} epochs; what is kept are the last parameters."
     after = f"what is kept are the parameters after {kept}, which what is held out judged best"
+    if kept == 0 < done:
+        after = (
+            "what is held out judged no epoch better than the start: what is kept are the "
+            "parameters before any training"
+        )
     if done < most:
         why = f"none was better for {patience}"
         if not patience or done - kept < patience:
@@ -64,13 +73,14 @@ def ended(epochs: Sequence[Epoch], kept: int | None, most: int, patience: int) -
     return f"The fit did all of its {done} epochs; {after}."
 
 
-def epochs_table(epochs: Sequence[Epoch], best: Best | None) -> Table:
-    """Numbers of the first, the best and the last epoch."""
-    rows = curves_of(epochs, best)
+def epochs_table(epochs: Sequence[Epoch], best: Best | None, last: float | None = None) -> Table:
+    """Numbers of the first, the best and the last epoch, and what judged it."""
+    rows = curves_of(epochs, last)
     names = {"training": "training", "held_out": "held out", "penalty": "penalty"}
     marked = None if best is None else best.number
     places = sorted(
-        {0, len(epochs) - 1, *([] if marked is None else [marked])} & {*range(len(rows))}
+        {0, len(epochs) - 1, len(rows) - 1, *([] if marked is None else [marked])}
+        & {*range(len(rows))}
     )
     cells = [
         (
@@ -84,7 +94,8 @@ def epochs_table(epochs: Sequence[Epoch], best: Best | None) -> Table:
     ]
     note = (
         "Log-likelihood per value through the filter, of the values that are learned from and of "
-        "those that are held out, and the penalty of the priors of all parameters."
+        "those that are held out, and the penalty of the priors of all parameters. The last two "
+        "are of the parameters after so many epochs, the first is met during the steps of the next."
     )
     return Table("Fit", note, ["epochs done", *names.values()], cells)
 
@@ -94,6 +105,7 @@ def write_fit_report(
     made: Mapping[str, Any],
     epochs: Sequence[Epoch],
     best: Best | None,
+    last: float | None,
     said: Sequence[str],
     notes: Sequence[str] = (),
 ) -> Path:
@@ -104,6 +116,7 @@ def write_fit_report(
         made: what made the run.
         epochs: what each reported.
         best: the highest judgement; None where nothing judged.
+        last: what judged the last parameters; None where nothing did.
         said: how the fit ended.
         notes: what to know of the series.
     """
@@ -113,13 +126,13 @@ def write_fit_report(
         "from; the mark is where the parameters stood that are kept."
     )
     kept = None if best is None else best.number
-    figure = likelihood_curves(curves_of(epochs, best), kept)
+    figure = likelihood_curves(curves_of(epochs, last), kept)
     content = {
         "title": f"releo_da train: {root.name}",
         "summary": list(said),
         "warnings": list(notes),
         "run": {key: value for key, value in made.items() if key != "kind"},
-        "tables": [epochs_table(epochs, best)],
+        "tables": [epochs_table(epochs, best, last)],
         "config": (root / "config.yaml").read_text(encoding="utf-8"),
     }
     return write_report(root, content, [Picture("likelihood", "Likelihood", caption, figure)])

@@ -45,12 +45,14 @@ class Fitted(NamedTuple):
         epochs: what all reported.
         best: the highest judgement and its parameters; None where nothing judged.
         schedule: of the fit.
+        last: what judged the parameters after all epochs; None where nothing did.
     """
 
     assembly: Assembly
     epochs: list[Epoch]
     best: Best | None
     schedule: Schedule
+    last: float | None
 
 
 def fitted(
@@ -129,7 +131,7 @@ def fitted(
     remember(assembly.forecaster, training.acquisitions, schedule.gaps)
     assembly.forecaster.requires_grad_(False)
     assembly.error.requires_grad_(False)
-    return Fitted(assembly, epochs, fitting.best if judges else None, schedule)
+    return Fitted(assembly, epochs, fitting.best if judges else None, schedule, fitting.last)
 
 
 def shown(epoch: Epoch) -> str:
@@ -160,12 +162,12 @@ def command(document: Document, options: Options) -> Path:
     found = [*series.log, *undriven(document)]
     for record in found:
         log.write(record)
-    assembly, epochs, best, schedule = fitted(document, series, options, following=following)
+    assembly, epochs, best, schedule, last = fitted(document, series, options, following=following)
     kept = None if best is None else best.number
     said = ended(epochs, kept, schedule.epochs, schedule.patience)
     log.write({"kind": "ended", "epochs": len(epochs), "kept": kept, "message": said})
     save_weights(root / "weights.safetensors", assembly)
     told = {"epochs": [e._asdict() for e in epochs], "kept": kept, "ended": said}
     write_json(root / "train.json", told)
-    write_fit_report(root, made, epochs, best, [said], reading_notes(found))
+    write_fit_report(root, made, epochs, best, last, [said], reading_notes(found))
     return root / "weights.safetensors"

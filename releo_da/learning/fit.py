@@ -57,7 +57,7 @@ class Epoch(NamedTuple):
     Attributes:
         number: from 0.
         log_likelihood: of the training values, each by the parameters that met it.
-        penalty: of the anchors, of the last parameters.
+        penalty: of the anchors, of the first parameters.
         observations: training values.
         held_out: log-likelihood of what is held out, by the first parameters; None without any,
             and where it is no number.
@@ -117,6 +117,8 @@ class Fitting:
         optimiser: Adam over them.
         number: epochs done.
         best: the best judged parameters.
+        last: what judged the parameters after ``number`` epochs once the fit has ended; None where
+            nothing did.
     """
 
     parameters: dict[str, nn.Parameter]
@@ -124,6 +126,7 @@ class Fitting:
     optimiser: torch.optim.Adam
     number: int = 0
     best: Best = field(default_factory=Best)
+    last: float | None = None
 
 
 def begun(modules: Mapping[str, Parametrised], anchors: bool = True) -> Fitting:
@@ -186,6 +189,7 @@ def fit(
 
     while fitting.number < schedule.epochs:
         number, said = fitting.number, judged()
+        fitting.last, penalty = said, float(fitting.penalty().detach())
         if schedule.patience and judges and number - fitting.best.number >= schedule.patience:
             break
         try:
@@ -194,11 +198,10 @@ def fit(
             if not fitting.best.values:
                 raise
             break
-        penalty = float(fitting.penalty().detach())
         fitting.number += 1
         yield Epoch(number, likelihood, penalty, observations, said, held)
     else:
-        judged()
+        fitting.last = judged()
     with torch.no_grad():
         for name, value in fitting.best.values.items():
             fitting.parameters[name].copy_(value)

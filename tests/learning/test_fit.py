@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from releo_da.assimilation import adaptive, tuned
 from releo_da.assimilation.etkf import etkf
-from releo_da.config.fit_report import ended
+from releo_da.config.fit_report import ended, epochs_table
 from releo_da.dynamics.mean_reverting import centred
 from releo_da.learning.anchors import anchored
 from releo_da.learning.fit import Epoch, Schedule, begun, fit
@@ -136,7 +136,7 @@ def test_a_fit_finds_the_parameters_that_are_most_likely() -> None:
     assert [e.number for e in epochs] == list(range(16))
     assert epochs[-1].log_likelihood > epochs[0].log_likelihood + 50.0
     assert epochs[-1].observations == DATES * (PIXELS - 1)
-    assert epochs[-1].penalty > 0.0
+    assert epochs[0].penalty == 0.0 < epochs[-1].penalty
     found = torch.cat([process.log_rate, process.log_sigma, error.log_representativeness])
     torch.testing.assert_close(found.detach().exp(), most_likely(), rtol=0.08, atol=0.0)
 
@@ -272,7 +272,11 @@ def test_the_best_judged_parameters_stay_where_a_fit_diverges(epochs: int) -> No
     assert float(process.log_rate.detach().exp()) == pytest.approx(0.05)
     said = ended(found, fitting.best.number, epochs, 3)
     assert ("as the model diverged in the next" in said) == (epochs > 1)
-    assert "the parameters after 0, which what is held out judged best" in said
+    assert "judged no epoch better than the start" in said and "before any training" in said
+    worse = None if fitting.last is None else f"{fitting.last / found[0].held_out_observations:.3f}"
+    cells = dict(epochs_table(found, fitting.best, fitting.last).rows)
+    assert cells["0"][2].text == "0.000" and ("1" in cells) == (worse is not None)
+    assert worse is None or cells["1"][1].text == worse
 
 
 def test_a_gradient_that_is_no_number_is_told() -> None:
