@@ -194,13 +194,19 @@ def train(config: Path, options: Options) -> int | None:
     return None
 
 
+MAKERS: Mapping[str, Callable[[Document, Options], Path]] = {
+    "emulator": emulation.command,
+    "retrieval": retrieving.command,
+    "encoder": encoding.command,
+}
+"""What ``train.target`` may ask for beside a forecaster."""
+
+
 def maker_of(document: Document) -> Callable[[Document, Options], Path]:
     """What makes the weights that ``train.target`` of a configuration asks for."""
-    if emulation.wanted(document):
-        return emulation.command
-    if retrieving.wanted(document):
-        return retrieving.command
-    return encoding.command if encoder_section.wanted(document) else training.command
+    spec = document.values.get("train")
+    target = spec.get("target") if isinstance(spec, dict) else None
+    return MAKERS.get(str(target), training.command)
 
 
 def experiment(name: str, options: Options) -> int | None:

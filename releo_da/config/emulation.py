@@ -20,9 +20,9 @@ from releo_da.config.benchmark_cycle import LAND, SENSOR
 from releo_da.config.document import Document
 from releo_da.config.emulator_weights import is_half, write_emulator
 from releo_da.config.options import Options
+from releo_da.config.regressed import check_sizes, write_passes
 from releo_da.config.run_files import EMULATOR, open_run, progress
 from releo_da.config.sections import section
-from releo_da.io import write_json
 from releo_da.learning.regression import Pass, regress, squares
 from releo_da.observation.basis import halved, principal
 from releo_da.observation.canopies import ANGLES, spectra
@@ -81,25 +81,15 @@ def emulation(
         depth: hidden layers.
         coefficients: principal components that a spectrum is expressed in.
     """
-    given = {
-        "spectra": spectra, "held_out": held_out, "passes": passes, "batch": batch,
-        "average": average, "width": width, "depth": depth, "coefficients": coefficients,
+    draws = {"spectra": spectra, "held_out": held_out}
+    sizes = {
+        "passes": passes, "batch": batch, "average": average, "width": width, "depth": depth,
+        "coefficients": coefficients,
     }  # fmt: skip
-    least = {"spectra": 256, "held_out": 256}
-    for name, value in given.items():
-        if value < least.get(name, 1):
-            raise InputError(f"train.{name} is {value}; give {least.get(name, 1)} or more")
+    check_sizes(draws, sizes, learning_rate)
     if coefficients > min(spectra, BASIS_SPECTRA) // 2:
         raise InputError(f"train.coefficients is {coefficients}; give fewer, or more spectra")
-    if not learning_rate > 0:
-        raise InputError(f"train.learning_rate is {learning_rate}; give a positive number")
-    return Emulation(learning_rate=learning_rate, **given)
-
-
-def wanted(document: Document) -> bool:
-    """Whether a configuration is for an emulator."""
-    spec = document.values.get("train")
-    return isinstance(spec, dict) and spec.get("target") == "emulator"
+    return Emulation(learning_rate=learning_rate, **draws, **sizes)
 
 
 def trained(
@@ -185,7 +175,5 @@ def command(document: Document, options: Options) -> Path:
         "errors": found,
     }
     write_emulator(root / EMULATOR, emulator, told)
-    for one in passes:
-        log.write({"kind": "pass", **one._asdict()})
-    write_json(root / "train.json", {"passes": [p._asdict() for p in passes], "errors": found})
+    write_passes(root, log, passes, errors=found)
     return root / EMULATOR

@@ -150,12 +150,6 @@ def encoding(
     )
 
 
-def wanted(document: Document) -> bool:
-    """Whether a configuration is for an encoder."""
-    spec = document.values.get("train")
-    return isinstance(spec, dict) and spec.get("target") == "encoder"
-
-
 def entries_of(document: Document, how: Encoding) -> Mapping[str, Any]:
     """What is trained on: the entries of ``train.series``, or the configuration's own source."""
     if how.series:

@@ -21,11 +21,11 @@ from torch import Tensor
 from releo_da.config.assemble import Assembly, assemble
 from releo_da.config.document import Document
 from releo_da.config.options import Options
+from releo_da.config.regressed import check_sizes, write_passes
 from releo_da.config.retrieval_weights import Kept, write_retrieval
 from releo_da.config.run_files import NETWORK, open_run, progress
 from releo_da.config.sections import section
 from releo_da.diagnostics.scores import summarise
-from releo_da.io import write_json
 from releo_da.learning.regression import Pass, regress
 from releo_da.representation.retrieval import Retrieval, likelihood, looked_at
 from releo_da.runs.block import Tick
@@ -103,16 +103,9 @@ def retrieving(
     Raises:
         InputError: a number is out of range, or a sensor or a channel is unknown.
     """
-    least = {"draws": 256, "held_out": 256}
-    given = {
-        "draws": draws, "held_out": held_out, "passes": passes, "batch": batch,
-        "average": average, "width": width, "depth": depth,
-    }  # fmt: skip
-    for name, value in given.items():
-        if value < least.get(name, 1):
-            raise InputError(f"train.{name} is {value}; give {least.get(name, 1)} or more")
-    if not learning_rate > 0:
-        raise InputError(f"train.learning_rate is {learning_rate}; give a positive number")
+    numbers = {"draws": draws, "held_out": held_out}
+    sizes = {"passes": passes, "batch": batch, "average": average, "width": width, "depth": depth}
+    check_sizes(numbers, sizes, learning_rate)
     for name, (low, high) in {"sun_zenith": sun_zenith, "view_zenith": view_zenith}.items():
         if not 0 <= low <= high < 90:
             raise InputError(f"train.{name} is {[low, high]}; give two angles from 0 to below 90")
@@ -126,7 +119,8 @@ def retrieving(
         sun_zenith,
         view_zenith,
         learning_rate=learning_rate,
-        **given,
+        **numbers,
+        **sizes,
     )
 
 
@@ -148,12 +142,6 @@ def refuse_beyond(how: Retrieving, zeniths: tuple[float, float], document: Docum
                 f"{document.path}: train.{name} ends at {high:g}, and the operator was made for "
                 f"{limit:g} at most; give less, or observe: {{name: prosail}}"
             )
-
-
-def wanted(document: Document) -> bool:
-    """Whether a configuration is for a retrieval."""
-    spec = document.values.get("train")
-    return isinstance(spec, dict) and spec.get("target") == "retrieval"
 
 
 @torch.no_grad()
@@ -259,7 +247,5 @@ def command(document: Document, options: Options) -> Path:
         "scores": found,
     }
     write_retrieval(root / NETWORK, Kept(network, how.sensors, how.channels), told)
-    for one in passes:
-        log.write({"kind": "pass", **one._asdict()})
-    write_json(root / "train.json", {"passes": [p._asdict() for p in passes], "scores": found})
+    write_passes(root, log, passes, scores=found)
     return root / NETWORK
