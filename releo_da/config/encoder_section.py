@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from releo_da.config.document import Document
+from releo_da.config.margins import checked_margins
 from releo_da.config.registry import made
 from releo_da.learning.batches import Cut
 from releo_da.learning.hiding import Hiding
@@ -28,6 +29,7 @@ class Encoding:
         validation: batches of each series that are looked at.
         sizes: of the network.
         truth: variables whose truth is learned from where a land is simulated.
+        margins: weights of densities beside the joint one, by name of an index or ``channels``.
         start: weights that the training begins with; None for random ones.
     """
 
@@ -40,6 +42,7 @@ class Encoding:
     validation: int
     sizes: Mapping[str, int]
     truth: tuple[str, ...]
+    margins: Mapping[str, float]
     start: str | None
 
 
@@ -68,6 +71,7 @@ def encoding(
     modes: int = 5,
     truth: Sequence[str] = (),
     told: tuple[float, float] = (0.5, 2.0),
+    margins: dict[str, float] | None = None,
     start: str | None = None,
 ) -> Encoding:
     """How an encoder is trained by what is hidden from it.
@@ -102,6 +106,8 @@ def encoding(
         truth: variables of simulated lands whose truth is learned from, such as ``[lai]``.
         told: least and largest factor by which errors that the encoder is told differ from those
             that it is judged by.
+        margins: ``{ndvi: 5, channels: 1}``, weights of the density of an index, or of each channel
+            on its own, of what is hidden, that count beside the joint density of all channels.
         start: ``default`` or a path, weights that the training begins with and whose sizes it
             takes; random ones unless given.
 
@@ -146,6 +152,7 @@ def encoding(
         validation,
         {"width": width, "heads": heads, "layers": layers, "waves": waves, "modes": modes},
         tuple(truth),
+        checked_margins(margins),
         start,
     )
 

@@ -14,9 +14,11 @@ from releo_da.config.encoded import bands_of
 from releo_da.config.encoder_block import Block, Wanted
 from releo_da.config.encoder_section import Encoding, entries_of
 from releo_da.config.encoder_series import Stream, streams_of, together
+from releo_da.config.margins import margins_of
 from releo_da.config.observing import observation_of
 from releo_da.cycling.draws import generator
 from releo_da.learning.batches import Seen, cut
+from releo_da.learning.margins import Margin
 from releo_da.learning.prediction import Batch
 from releo_da.observation.error import ObservationError
 from releo_da.observation.prosail import ProsailOperator
@@ -40,6 +42,7 @@ class Setting:
             stand behind them.
         error: completes the error of an acquisition.
         bands: for each sensor, centres and widths of its channels.
+        margins: densities of hidden values that count beside the joint one.
     """
 
     layout: Layout
@@ -49,6 +52,7 @@ class Setting:
     operator: ObservationOperator
     error: ObservationError
     bands: Bands
+    margins: Sequence[Margin]
 
     def complete(self, block: Block) -> Seen:
         """A block with the full R."""
@@ -93,7 +97,8 @@ def setting_of(document: Document, how: Encoding, device: torch.device) -> Setti
         channels, knots_of(channels), bands.error, observation.representativeness, bands.zeniths
     )
     error = error.to(device).requires_grad_(False)
-    return Setting(layout, streams, tests, channels, operator, error, waves)
+    margins = margins_of(how.margins, channels)
+    return Setting(layout, streams, tests, channels, operator, error, waves, margins)
 
 
 def batches(setting: Setting, how: Encoding, seed: int) -> Callable[[int], Batch]:

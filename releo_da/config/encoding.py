@@ -159,6 +159,7 @@ def trained(
             setting.operator,
             prior,
             seed,
+            setting.margins,
         ):
             tensors, told = checkpoint(training)
             file.write(tensors, {**told, SERIES: content})

@@ -7,20 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from torch import Tensor
 
-from releo_da.config.document import nearest
+from releo_da.config.margins import checked_margins
 from releo_da.config.registry import bind
 from releo_da.config.sections import as_period
 from releo_da.learning.fit import Schedule
 from releo_da.learning.gaps import Gaps
-from releo_da.learning.margins import Margin
-from releo_da.sensors import load_sensor
-from releo_da.sensors.indices import INDICES, find_index, is_index, of_channels
 from releo_da.types import InputError
-
-CHANNELS = "channels"
-"""Name of each channel on its own among `Train.margins`."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +28,7 @@ class Train:
         held_out: share of the pixels that only judge.
         held_out_years: years that only judge.
         weather_hidden: probability that a pixel's weather is hidden in an epoch.
-        margins: weights of densities beside the joint one, by name of an index or `CHANNELS`.
+        margins: weights of densities beside the joint one, by name of an index or ``channels``.
     """
 
     period: tuple[float, float] = (-np.inf, np.inf)
@@ -118,44 +111,8 @@ def train(
             f"train.patience is {patience} and nothing is held out; give 0, or epochs to wait and "
             "a share of pixels (held_out) or years (held_out_years) that judge them"
         )
-    counted = dict(margins or {})
-    for name, weight in counted.items():
-        if name != CHANNELS and not is_index(name):
-            raise InputError(f"train.margins: {nearest(name, (CHANNELS, *INDICES))}")
-        if not 0.0 < weight < np.inf:
-            raise InputError(f"train.margins.{name} is {weight}; give a positive number")
+    counted = checked_margins(margins)
     schedule = Schedule(epochs, learning_rate, truncate, stretches, batch, hidden, patience)
     return Train(
         within, members, pixels, schedule, held_out, tuple(held_out_years), weather_hidden, counted
     )
-
-
-def margins_of(
-    weights: Mapping[str, float], channels: Mapping[str, tuple[str, ...]]
-) -> list[Margin]:
-    """What counts beside the joint density of all channels.
-
-    Args:
-        weights: by name, of an index or ``channels``.
-        channels: of each sensor.
-
-    Raises:
-        InputError: no sensor has the channels of an index.
-    """
-    found = []
-    for name, weight in weights.items():
-        if name == CHANNELS:
-            found.append(Margin(weight))
-            continue
-        places = {s: find_index(name, load_sensor(s), names) for s, names in channels.items()}
-        if not any(places.values()):
-            raise InputError(
-                f"train.margins: no sensor has the channels of {name}; choose another, or leave it "
-                "out"
-            )
-
-        def index(values: Tensor, sensor: str, places: Any = places) -> Tensor | None:
-            return None if places[sensor] is None else of_channels(values, places[sensor])
-
-        found.append(Margin(weight, index))
-    return found

@@ -18,6 +18,7 @@ from releo_da.config.experience import apart, divided, remember
 from releo_da.config.fit_following import Following, content_of, files_of
 from releo_da.config.fit_report import ended, write_fit_report
 from releo_da.config.forecasters import uses_weather
+from releo_da.config.margins import margins_of
 from releo_da.config.options import Options
 from releo_da.config.report import reading_notes
 from releo_da.config.run_files import open_run, progress, run_root
@@ -25,7 +26,7 @@ from releo_da.config.schemes import fitting_scheme, supplied
 from releo_da.config.sections import score, section
 from releo_da.config.simulated import simulated
 from releo_da.config.sources import read_sources
-from releo_da.config.train_section import Train, margins_of, train
+from releo_da.config.train_section import Train, train
 from releo_da.config.twin_source import is_twin
 from releo_da.config.weights import write_weights
 from releo_da.dynamics.unheard import unheard

@@ -29,7 +29,8 @@ optimum is the Gaussian conditional under the prior N(0, diag(C, I)), as is test
 
 The simplex has as many points as are needed for moments of second order, so a step has V + 1
 canopies per pixel and date, and a linear operator is predicted without noise of sampling. The
-likelihood is that of `releo_da.learning.likelihood`, robust to undetected cloud.
+likelihood is that of `releo_da.learning.likelihood`, robust to undetected cloud; densities of
+single channels and of indices can be counted beside it (`releo_da.learning.margins`).
 
 References: Gneiting and Raftery (2007), JASA 102, 359-378 (proper scores); Papamakarios and Murray
 (2016), NeurIPS, arXiv:1605.06376; Zérah, Valero and Inglada (2024), Remote Sens. Environ. 312,
@@ -48,6 +49,7 @@ import torch
 from torch import Tensor
 
 from releo_da.learning.likelihood import CONTAMINATION, innovation_likelihood
+from releo_da.learning.margins import Margin, margins_likelihood
 from releo_da.types import Acquisition, InputError, ObservationOperator
 
 DIVERGED = "the training diverged: a number is not finite; give a smaller train.learning_rate"
@@ -98,7 +100,7 @@ class Loss(NamedTuple):
     """The parts of the loss of a batch, each a scalar.
 
     Attributes:
-        prediction: minus the log-likelihood of the hidden values, per value.
+        prediction: minus the log-likelihood of the hidden values, margins included, per value.
         divergence: of the posterior from the prior, per pixel and date with something hidden.
         known: minus the log-density of known latents per known variable; 0 without any.
     """
@@ -131,6 +133,7 @@ def loss_of(
     prior: Any,
     points: Tensor,
     contamination: float = CONTAMINATION,
+    margins: Sequence[Margin] = (),
 ) -> Loss:
     """The loss of a batch.
 
@@ -141,6 +144,7 @@ def loss_of(
         prior: of the state, as the divergence takes it.
         points: ``[date, point, variable]`` of zero mean and unit sample covariance.
         contamination: prior probability that an acquisition is cloud or otherwise wrong.
+        margins: densities that count beside the joint one (`releo_da.learning.margins`).
 
     Raises:
         InputError: a prediction is not a finite number.
@@ -157,7 +161,8 @@ def loss_of(
             raise InputError(DIVERGED)
         terms = innovation_likelihood(predicted, joined.values, joined.precision, contamination)
         hidden = joined.seen.sum(1)
-        total = total - terms.log_density[hidden > 0].sum()
+        density = terms.log_density + terms.clean * margins_likelihood(predicted, joined, margins)
+        total = total - density[hidden > 0].sum()
         values += int(hidden.sum())
         asked[:, dates] = (hidden > 0).to(asked).unflatten(0, (len(dates), pixels)).T
     divergence = (q.kl(prior) * asked).sum() / asked.sum().clamp_min(1.0)

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from releo_da.cycling.draws import generator
+from releo_da.learning.margins import Margin
 from releo_da.learning.prediction import DIVERGED, Batch, Loss, loss_of, simplex
 from releo_da.types import InputError, ObservationOperator
 
@@ -123,6 +124,7 @@ def pretrain(
     observe: ObservationOperator,
     prior: Any,
     seed: int,
+    margins: Sequence[Margin] = (),
 ) -> Iterator[Look]:
     """Train an encoder in place; yields after each look, when a checkpoint may be written.
 
@@ -137,6 +139,7 @@ def pretrain(
         observe: the observation operator.
         prior: of the state without any observation, as the divergence takes it.
         seed: of the points at which H is evaluated.
+        margins: densities of hidden values that count beside the joint one.
 
     Raises:
         InputError: the loss is no finite number any more.
@@ -147,7 +150,7 @@ def pretrain(
         q = encoder(one.tokens, one.times, one.statics)
         source = generator(seed, number, 0.0, stage)
         points = simplex(len(one.times), q.mean.shape[-1], source)
-        return loss_of(q, one, observe, prior, points, schedule.contamination)
+        return loss_of(q, one, observe, prior, points, schedule.contamination, margins)
 
     total, done, skipped = 0.0, 0, 0
     while training.step < schedule.steps and not tired(training, schedule):

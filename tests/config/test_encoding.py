@@ -195,6 +195,8 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "truth": ({"truth": ["tea"]}, "train.truth: 'tea'"),
     "truth that is not estimated": ({"truth": ["ant"]}, "train.truth: 'ant' is not estimated"),
     "told": ({"told": [2.0, 0.5]}, "train.told"),
+    "margin": ({"margins": {"ndvi": -1}}, "train.margins.ndvi"),
+    "index": ({"margins": {"nbr": 1}, "series": {"draws": DRAWS}}, "channels of nbr"),
     "variety": ({"series": {"a": {**COVERS, "vary": {"haze": 1}}}}, "a.vary.haze"),
     "a land that cannot be": (
         {"series": {"a": {**COVERS, "vary": {"discrepancy": [2, 3]}}}}, "discrepancy"

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from releo_da.cycling.draws import generator
 from releo_da.learning.checkpoints import checkpoint, restore
+from releo_da.learning.margins import Margin
 from releo_da.learning.prediction import Batch, loss_of, simplex
 from releo_da.learning.pretraining import (
     Look,
@@ -158,6 +159,10 @@ def test_points_have_exact_moments() -> None:
     assert (points[0] - points[1]).abs().max() > 0.1
 
 
+def contrast(values: Tensor, sensor: str) -> Tensor:
+    return values[..., 0] - values[..., 1]
+
+
 def test_only_hidden_values_count() -> None:
     """What was not asked changes nothing, whatever its value; the parts are as written."""
     one = batch(0, 0)
@@ -173,6 +178,12 @@ def test_only_hidden_values_count() -> None:
     mean = -density.log_prob(one.targets[1].values).mean() / 3
     assert float(loss.prediction) == pytest.approx(float(mean), rel=1e-9)
     assert float(loss.divergence) == pytest.approx(0.0, abs=1e-12)
+    beside = loss_of(q, one, observe, PRIOR, points, 0.0, [Margin(2.0), Margin(3.0, contrast)])
+    each = torch.distributions.Normal(torch.zeros(3, dtype=DOUBLE), s.diagonal().sqrt())
+    apart = torch.distributions.Normal(0.0, (s[0, 0] + s[1, 1] - 2.0 * s[0, 1]).sqrt())
+    wanted = 2.0 * each.log_prob(one.targets[1].values).mean()
+    wanted = wanted + apart.log_prob(contrast(one.targets[1].values, "toy")).mean()
+    assert float(loss.prediction - beside.prediction) == pytest.approx(float(wanted), rel=1e-9)
     moved = q._replace(mean=q.mean + 1.0)
     assert float(loss_of(moved, one, observe, PRIOR, points, 0.0).divergence) == pytest.approx(
         float(0.5 * torch.linalg.inv(PRIOR).sum()), rel=1e-9
