@@ -102,6 +102,7 @@ def neural(
     hidden: int = 24,
     looseness: float = 0.1,
     step: float = 5.0,
+    calendar: bool = True,
 ) -> Neural:
     """That of `hybrid` with a network beside it that `train` teaches; untrained, `hybrid` itself.
 
@@ -118,6 +119,8 @@ def neural(
         hidden: width of the network.
         looseness: prior standard deviation of its last weights; less holds it nearer to ``hybrid``.
         step: longest step (days).
+        calendar: whether the network hears the day of the year and its length; the season of
+            ``hybrid`` stays. Fitted on a single year it would know that year by the date.
 
     Raises:
         InputError: an unknown slow parameter, or a number out of range.
@@ -141,7 +144,7 @@ def neural(
     chosen = tuple(dict.fromkeys(slow))
     return Neural(
         base, weather, chosen, slow_years, memory, memory_days, drift, diffusion, hidden,
-        looseness, step,
+        looseness, step, calendar,
     )  # fmt: skip
 
 

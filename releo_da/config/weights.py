@@ -30,7 +30,7 @@ gap between Sentinel-2's land channels, 865 to 1614 nm, leaves every wavelength 
 
 REMEDY = "make one with `releo-da train`"
 
-UNTOLD = {"priors": "", "physics": "", "network": "", "slow": "", "memory": "0"}
+UNTOLD = {"priors": "", "physics": "", "network": "", "slow": "", "memory": "0", "calendar": "True"}
 """What files mean that were written before they told it; others have told it from the start."""
 
 

@@ -10,6 +10,7 @@ it, per pixel and member,
          + exp(v) (weather of the base)               v: how much the place makes of weather
     dh = -(h - m(u)) / T dt + (2/T)^1/2 dW            h: memory, M latents that no sensor sees
     u  = (z, velocities, h, tau, v, harmonics of the day, day length, unusual weather)
+                                             the date only with ``calendar``
 
 f, g and m are bounded (`releo_da.dynamics.network`). For a process of first order the drift that f
 adds is lambda sigma f; for one with a velocity the same is an acceleration. With f = g = 0 and
@@ -53,7 +54,7 @@ from releo_da.dynamics.gauss_markov import factor
 from releo_da.dynamics.hybrid import Hybrid
 from releo_da.dynamics.mean_reverting import YEAR, centred
 from releo_da.dynamics.network import Network
-from releo_da.dynamics.surroundings import SURROUNDINGS, Surroundings
+from releo_da.dynamics.surroundings import Surroundings
 from releo_da.dynamics.unheard import heard
 from releo_da.state.layout import Layout
 from releo_da.types import Noise, State, Weather
@@ -93,6 +94,7 @@ class Neural(nn.Module):
         hidden: width of the network.
         looseness: prior standard deviation of the weights of f and g.
         step: longest step (days).
+        calendar: whether the network hears the day of the year and its length.
     """
 
     def __init__(
@@ -108,23 +110,24 @@ class Neural(nn.Module):
         hidden: int = 24,
         looseness: float = 0.1,
         step: float = 5.0,
+        calendar: bool = True,
     ) -> None:
         super().__init__()
         double = torch.float64
         self.base, self.step = base, step
         self.layout: Layout = replace(base.layout, slow=slow, memory=memory)
-        self.meaning = {**base.meaning, "network": MODEL}
+        self.meaning = {**base.meaning, "network": MODEL, "calendar": str(calendar)}
         self.slow_rate = 1.0 / (slow_years * YEAR)
         self.slow_log_scale = nn.Parameter(torch.tensor([SLOW[n] for n in slow], dtype=double))
         start = torch.full((memory,), -math.log(memory_days), dtype=double)
         self.memory_log_rate = nn.Parameter(start)
         v = len(self.layout.names)
-        inputs = v * (1 + self.layout.velocities) + len(slow) + memory + SURROUNDINGS
+        self.around = Surroundings(weather, calendar)
+        inputs = v * (1 + self.layout.velocities) + len(slow) + memory + self.around.size
         generator = torch.Generator().manual_seed(SEED)
         self.network = Network(
             inputs, v * drift, v * diffusion, memory, hidden, looseness, generator
         )
-        self.around = Surroundings(weather)
 
     def mean(self, time: float) -> Tensor:
         """Mean of every latent of a place of the usual timing, ``[latent]`` float64."""

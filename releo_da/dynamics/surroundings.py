@@ -4,7 +4,9 @@ r"""What a network is told beside the state: the day of the year, its length, un
       | departures of growth, senescence and wetness from the climatology / 0.1 ]
 
 per pixel, at the start of a step; departures are means over the days that the step touches. Where
-no weather is known they are 0, as in usual weather. Latitudes come with the weather; where none is
+no weather is known they are 0, as in usual weather. Without a calendar these departures are all: a
+network that hears the day of the year and is fitted on one year knows its crops by the date (the
+length of the day tells the date as well). Latitudes come with the weather; where none is
 known, or no number, it is 45 degrees, and days are the length that they have there. Latitudes
 outside of those that a fit has met are taken for the nearest of these: a network says nothing of a
 season that it never saw. Cost: days of the step times sites.
@@ -22,8 +24,8 @@ from releo_da.dynamics.weather import rows_of
 from releo_da.types import Weather
 
 HARMONICS = 2
-SURROUNDINGS = 2 * HARMONICS + 1 + len(DRIVERS)
-"""Number of these inputs."""
+CALENDAR = 2 * HARMONICS + 1
+"""Number of the inputs that tell the date."""
 
 UNMET = (-90.0, 90.0, 36525.0)
 """Latitudes and days without a look that were met where no fit told any."""
@@ -40,14 +42,19 @@ class Surroundings(nn.Module):
 
     Args:
         weather: with the latitudes of its sites; None where there is none.
+        calendar: whether the day of the year and its length are told.
+
+    Attributes:
+        size: number of inputs.
     """
 
     latitude: Tensor
     pixels: Tensor
     met: Tensor
 
-    def __init__(self, weather: Weather | None = None) -> None:
+    def __init__(self, weather: Weather | None = None, calendar: bool = True) -> None:
         super().__init__()
+        self.calendar, self.size = calendar, CALENDAR * calendar + len(DRIVERS)
         double = torch.float64
         pixels, latitude = torch.zeros(0, dtype=torch.int64), torch.zeros(0, dtype=double)
         if weather is not None:
@@ -62,13 +69,15 @@ class Surroundings(nn.Module):
         self.register_buffer("met", torch.tensor(UNMET, dtype=double))
 
     def forward(self, pixels: Tensor, start: float, unusual: Tensor) -> Tensor:
-        """Inputs of a step, ``[pixel, 8]`` float64.
+        """Inputs of a step, ``[pixel, size]`` float64.
 
         Args:
             pixels: ``[pixel]`` global ids.
             start: of the step (days since 1970-01-01).
             unusual: ``[pixel, driver]`` departures from the climatology.
         """
+        if not self.calendar:
+            return unusual / UNUSUAL
         season = season_basis(start, HARMONICS)[1:].to(unusual).expand(len(pixels), -1)
         latitude = unusual.new_full((len(pixels),), LATITUDE)
         if len(self.latitude):
@@ -93,6 +102,8 @@ class Surroundings(nn.Module):
         """
         south, north, days = self.met.tolist()
         found, known = {}, self.latitude
+        if not self.calendar:  # nothing depends on latitude
+            known, places = known[:0], None
         if not len(known) and places is not None and not south == north == LATITUDE:
             known = places.to(known)
         outside = ((known < south - NEAR) | (known > north + NEAR)).sum()

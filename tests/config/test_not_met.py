@@ -18,7 +18,9 @@ from releo_da.config.document import load
 from releo_da.config.options import Options
 from releo_da.config.report import reading_notes
 from releo_da.config.weights import load_weights, meaning, write_weights
+from releo_da.dynamics.hybrid import Hybrid
 from releo_da.dynamics.mean_reverting import MeanReverting
+from releo_da.dynamics.neural import Neural
 from releo_da.observation.error import ObservationError
 from releo_da.runs.unseen import longest, longest_of
 from releo_da.state.layout import Layout
@@ -200,6 +202,24 @@ def test_weights_of_another_table_of_variables_are_refused(tmp_path: Path) -> No
     path.write_bytes(raw.replace(b"lai 0 12 -1 3.2", b"lai 0 14 -1 3.2"))
     with pytest.raises(InputError, match=r"another configuration \(table differ\); fit them again"):
         load_weights(path, layout, forecaster, error)
+
+
+def test_weights_that_heard_the_date_are_refused_by_what_does_not(tmp_path: Path) -> None:
+    layout, path = Layout(("lai",), {}, True, (665.0,)), tmp_path / "w.safetensors"
+    error = ObservationError({}, (665.0,), {})
+    heard, unheard = (
+        Neural(Hybrid(MeanReverting(layout)), memory=0, calendar=c) for c in (True, False)
+    )
+    write_weights(path, layout, heard, error)
+    load_weights(path, layout, heard, error)
+    with pytest.raises(InputError, match="calendar differ"):
+        load_weights(path, layout, unheard, error)
+    untold = path.read_bytes()  # a file of before the option heard the date
+    assert untold.count(b'"calendar"') == 1
+    path.write_bytes(untold.replace(b'"calendar"', b'"kalendar"'))
+    load_weights(path, layout, heard, error)
+    with pytest.raises(InputError, match="calendar differ"):
+        load_weights(path, layout, unheard, error)
 
 
 def test_forcing_that_is_no_number_is_refused_by_its_days(

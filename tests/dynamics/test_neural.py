@@ -16,7 +16,7 @@ from releo_da.dynamics.hybrid import Hybrid
 from releo_da.dynamics.mean_reverting import MeanReverting
 from releo_da.dynamics.network import FARTHEST, LOG_NOISIEST
 from releo_da.dynamics.neural import Neural, steps
-from releo_da.dynamics.surroundings import SURROUNDINGS, Surroundings
+from releo_da.dynamics.surroundings import Surroundings
 from releo_da.dynamics.unheard import UNHEARD, unheard
 from releo_da.learning.anchors import anchored
 from releo_da.learning.stretches import filter_likelihood
@@ -267,7 +267,7 @@ def test_the_network_hears_of_season_daylight_and_unusual_weather() -> None:
     around = Surroundings(weather())
     unusual = torch.tensor([[0.1, 0.0, -0.2]] * 3).double()
     found = around(PIXELS, START, unusual)
-    assert found.shape == (3, SURROUNDINGS)
+    assert found.shape == (3, around.size)
     torch.testing.assert_close(found[:, -3:], 10.0 * unusual)
     # Allen et al. (1998), example 9: 20 degrees south on 3 September, day 246 of the year.
     hours = day_length(torch.tensor([-20.0]).double(), torch.tensor([245.0]).double())
@@ -277,6 +277,32 @@ def test_the_network_hears_of_season_daylight_and_unusual_weather() -> None:
     dry = model.base.unusual(PIXELS, START, START + 5.0)
     assert dry.shape == (3, 3) and float(dry.abs().max()) > 0.0
     assert not model.base.unusual(PIXELS, FIRST - 50.0, FIRST - 45.0).any()
+
+
+def test_without_a_calendar_it_says_the_same_on_any_date() -> None:
+    """What it adds depends on the state alone; the season of the base stays as it is."""
+    inside = base((True, False))
+    state = inside.initial(START, PIXELS, 5, draws()(START, "initial"))
+    start = math.floor(START / 5.0) * 5.0  # one step, all of it at what the network first says
+    added = {}
+    for calendar in (True, False):
+        model = taught(Neural(inside, memory=0, calendar=calendar))
+        for later in (0.0, 180.0):
+            at = state._replace(time=start + later)
+            with torch.no_grad():
+                found = model(at, start + later + 5.0, still).ensemble
+                added[calendar, later] = found - inside(at, start + later + 5.0, still).ensemble
+    torch.testing.assert_close(added[False, 180.0], added[False, 0.0], rtol=0, atol=1e-12)
+    assert float((added[True, 180.0] - added[True, 0.0]).abs().max()) > 1e-2
+    assert float(added[False, 0.0].abs().max()) > 1e-2
+
+
+def test_without_a_calendar_weather_is_heard_and_latitude_is_nothing() -> None:
+    around = Surroundings(weather(), calendar=False)
+    unusual = torch.tensor([[0.1, 0.0, -0.2]] * 3).double()
+    torch.testing.assert_close(around(PIXELS, START, unusual), 10.0 * unusual)
+    around.met.copy_(torch.tensor([0.0, 5.0, 75.0]))
+    assert list(around.unmet(90.0, torch.full((3,), 60.0))) == ["gap"]
 
 
 def test_beyond_what_was_met_it_says_so_and_keeps_to_it() -> None:

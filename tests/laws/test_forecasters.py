@@ -83,8 +83,10 @@ def hybrid() -> Hybrid:
     return Hybrid(mean_reverting(True, False, False), weather(), 2.0)
 
 
-def neural(size: float, slow: tuple[str, ...] = (), memory: int = 0) -> Neural:
-    return taught(Neural(hybrid(), weather(), slow, memory=memory), size)
+def neural(
+    size: float, slow: tuple[str, ...] = (), memory: int = 0, calendar: bool = True
+) -> Neural:
+    return taught(Neural(hybrid(), weather(), slow, memory=memory, calendar=calendar), size)
 
 
 CASES = {
@@ -94,6 +96,7 @@ CASES = {
     "hybrid": land(hybrid),
     "neural": land(lambda: neural(0.0)),
     "neural, taught": land(lambda: neural(0.1, ("timing", "vigour"), 2), error=0.5),
+    "neural, without a calendar": land(lambda: neural(0.1, (), 2, calendar=False), error=0.5),
     "lorenz63": toy(lorenz63, 3, bounded=False),
     "lorenz96": toy(lambda: lorenz96(8), 8, bounded=False),
     "linear": toy(lambda: linear([[0.9, 0.1], [-0.1, 0.9]], dt=0.1, noise_variance=0.1), 2),
