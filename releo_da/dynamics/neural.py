@@ -9,8 +9,8 @@ it, per pixel and member,
          + exp(g(u)) (noise of the base)              g: how much noise enters, by variable
          + exp(v) (weather of the base)               v: how much the place makes of weather
     dh = -(h - m(u)) / T dt + (2/T)^1/2 dW            h: memory, M latents that no sensor sees
-    u  = (z, velocities, h, tau, v, harmonics of the day, day length, unusual weather)
-                                             the date only with ``calendar``
+    u  = (z, velocities, h, tau, v, season of the place, harmonics of the day, day length,
+          unusual weather)                            the date only with ``calendar``
 
 f, g and m are bounded (`releo_da.dynamics.network`). For a process of first order the drift that f
 adds is lambda sigma f; for one with a velocity the same is an acceleration. With f = g = 0 and
@@ -54,6 +54,7 @@ from releo_da.dynamics.gauss_markov import factor
 from releo_da.dynamics.hybrid import Hybrid
 from releo_da.dynamics.mean_reverting import YEAR, centred
 from releo_da.dynamics.network import Network
+from releo_da.dynamics.own_season import unturned
 from releo_da.dynamics.surroundings import Surroundings
 from releo_da.dynamics.unheard import heard
 from releo_da.state.layout import Layout
@@ -61,6 +62,9 @@ from releo_da.types import Noise, State, Weather
 
 MODEL = "neural 1"
 """What weights were fitted for, beside the physics; change it with the equations."""
+
+OF_PLACE = "neural 2"
+"""The same where places have a season of their own, which the network hears."""
 
 SLOW = {"timing": math.log(10.0), "vigour": math.log(0.3)}
 """Slow latents, and the logarithms of their scales before fitting: days; a logarithm."""
@@ -116,7 +120,8 @@ class Neural(nn.Module):
         double = torch.float64
         self.base, self.step = base, step
         self.layout: Layout = replace(base.layout, slow=slow, memory=memory)
-        self.meaning = {**base.meaning, "network": MODEL, "calendar": str(calendar)}
+        network = OF_PLACE if self.layout.seasonal else MODEL
+        self.meaning = {**base.meaning, "network": network, "calendar": str(calendar)}
         self.slow_rate = 1.0 / (slow_years * YEAR)
         self.slow_log_scale = nn.Parameter(torch.tensor([SLOW[n] for n in slow], dtype=double))
         start = torch.full((memory,), -math.log(memory_days), dtype=double)
@@ -124,6 +129,7 @@ class Neural(nn.Module):
         v = len(self.layout.names)
         self.around = Surroundings(weather, calendar)
         inputs = v * (1 + self.layout.velocities) + len(slow) + memory + self.around.size
+        inputs += self.layout.seasonal
         generator = torch.Generator().manual_seed(SEED)
         self.network = Network(
             inputs, v * drift, v * diffusion, memory, hidden, looseness, generator
@@ -209,9 +215,22 @@ class Neural(nn.Module):
         parts = [self.layout.coordinates(ensemble)]
         if self.layout.velocities:
             parts.append(ensemble[..., v : 2 * v])
+        if self.layout.seasonal:
+            parts.append(self._of_place(ensemble, start))
         unusual = counts * self.base.unusual(pixels, start, end) * (self.base.strength > 0.0)
         around = self.around(pixels, start, unusual).to(ensemble)[:, None]
         return torch.cat([*parts, ensemble[..., seen:], around.expand(*ensemble.shape[:2], -1)], -1)
+
+    def _of_place(self, ensemble: Tensor, time: float) -> Tensor:
+        """The season of the place as it stands still, in its deviations, ``[pixel, member, wave]``.
+
+        A forest that is the same year after year and a field that is not differ in it.
+        """
+        layout, scale = self.layout, self.base.base.own_log_sigma.exp()
+        waves = ensemble[..., layout.dynamic - layout.seasonal : layout.dynamic]
+        waves = waves.unflatten(-1, (1 + 2 * layout.own_harmonics, layout.placed))
+        sizes = torch.cat([scale[:1], scale[1:].repeat_interleave(2, 0)]).to(waves)
+        return (unturned(waves, YEAR, time) / sizes).flatten(-2)
 
     def _factors(self, factors: Tensor) -> Tensor:
         """Factors of the noise of every latent that sensors see, from those of variables."""

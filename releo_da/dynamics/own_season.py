@@ -57,6 +57,28 @@ def own_transition(
     )
 
 
+def unturned(waves: Tensor, year: float, time: float) -> Tensor:
+    """What a place keeps: its waves turned back to New Year, where they stand still.
+
+    A wave turns through the year though the season that it stands for is the same; turned back by
+    w_k t it moves only as the place forgets.
+
+    Args:
+        waves: ``[..., 1 + 2 harmonics, variable]``, level, a_1, b_1, ...
+        year: days of the longest wave.
+        time: days at which they stand so.
+
+    Returns:
+        ``[..., 1 + 2 harmonics, variable]``.
+    """
+    a, b = waves[..., 1::2, :], waves[..., 2::2, :]
+    k = torch.arange(1, a.shape[-2] + 1, dtype=torch.float64, device=waves.device)
+    turn = (2.0 * math.pi * math.fmod(time / year, 1.0) * k)[:, None]
+    c, s = turn.cos().to(waves), turn.sin().to(waves)
+    pairs = torch.stack([c * a - s * b, s * a + c * b], -2).flatten(-3, -2)
+    return torch.cat([waves[..., :1, :], pairs], -2)
+
+
 def starting_shares(harmonics: int) -> Tensor:
     """Shares of a variance of 1 before fitting, ``[1 + harmonics]``: half the level's.
 
