@@ -54,7 +54,7 @@ from releo_da.dynamics.gauss_markov import factor
 from releo_da.dynamics.hybrid import Hybrid
 from releo_da.dynamics.mean_reverting import YEAR, centred
 from releo_da.dynamics.network import Network
-from releo_da.dynamics.own_season import unturned
+from releo_da.dynamics.own_season import standing
 from releo_da.dynamics.surroundings import Surroundings
 from releo_da.dynamics.unheard import heard
 from releo_da.state.layout import Layout
@@ -216,21 +216,11 @@ class Neural(nn.Module):
         if self.layout.velocities:
             parts.append(ensemble[..., v : 2 * v])
         if self.layout.seasonal:
-            parts.append(self._of_place(ensemble, start))
+            waves = ensemble[..., self.layout.dynamic - self.layout.seasonal : self.layout.dynamic]
+            parts.append(standing(waves, self.base.base.own_log_sigma, YEAR, start))
         unusual = counts * self.base.unusual(pixels, start, end) * (self.base.strength > 0.0)
         around = self.around(pixels, start, unusual).to(ensemble)[:, None]
         return torch.cat([*parts, ensemble[..., seen:], around.expand(*ensemble.shape[:2], -1)], -1)
-
-    def _of_place(self, ensemble: Tensor, time: float) -> Tensor:
-        """The season of the place as it stands still, in its deviations, ``[pixel, member, wave]``.
-
-        A forest that is the same year after year and a field that is not differ in it.
-        """
-        layout, scale = self.layout, self.base.base.own_log_sigma.exp()
-        waves = ensemble[..., layout.dynamic - layout.seasonal : layout.dynamic]
-        waves = waves.unflatten(-1, (1 + 2 * layout.own_harmonics, layout.placed))
-        sizes = torch.cat([scale[:1], scale[1:].repeat_interleave(2, 0)]).to(waves)
-        return (unturned(waves, YEAR, time) / sizes).flatten(-2)
 
     def _factors(self, factors: Tensor) -> Tensor:
         """Factors of the noise of every latent that sensors see, from those of variables."""

@@ -79,6 +79,23 @@ def unturned(waves: Tensor, year: float, time: float) -> Tensor:
     return torch.cat([waves[..., :1, :], pairs], -2)
 
 
+def standing(waves: Tensor, log_sigma: Tensor, year: float, time: float) -> Tensor:
+    """What a place keeps, in its deviations: what a forest and a field differ in all year.
+
+    Args:
+        waves: ``[..., (1 + 2 harmonics) variables]``, as latents.
+        log_sigma: ``[1 + harmonics, variable]``, logarithms of s_k.
+        year: days of the longest wave.
+        time: days at which they stand so.
+
+    Returns:
+        As many of unit variance, by `unturned`.
+    """
+    s = log_sigma.exp()
+    sizes = torch.cat([s[:1], s[1:].repeat_interleave(2, 0)]).to(waves)
+    return (unturned(waves.unflatten(-1, sizes.shape), year, time) / sizes).flatten(-2)
+
+
 def starting_shares(harmonics: int) -> Tensor:
     """Shares of a variance of 1 before fitting, ``[1 + harmonics]``: half the level's.
 

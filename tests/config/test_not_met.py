@@ -222,6 +222,21 @@ def test_weights_that_heard_the_date_are_refused_by_what_does_not(tmp_path: Path
         load_weights(path, layout, unheard, error)
 
 
+def test_weights_of_a_network_that_heard_no_season_of_the_place_are_refused(tmp_path: Path) -> None:
+    """Those without such a season are what they were; with one, the network hears it now."""
+    path, error = tmp_path / "w.safetensors", ObservationError({}, (665.0,), {})
+    told = {}
+    for own in ((), ("lai",)):
+        layout = Layout(("lai",), {}, True, (665.0,), own=own, own_harmonics=len(own))
+        forecaster = Neural(Hybrid(MeanReverting(layout)))
+        told[own] = meaning(layout, forecaster)["network"]
+        write_weights(path, layout, forecaster, error)
+    assert told == {(): "neural 1", ("lai",): "neural 2"}
+    path.write_bytes(path.read_bytes().replace(b"neural 2", b"neural 1"))
+    with pytest.raises(InputError, match=r"configuration \(network differ\); fit them again"):
+        load_weights(path, layout, forecaster, error)
+
+
 def test_forcing_that_is_no_number_is_refused_by_its_days(
     workplace: Workplace, releo: Run, series: xr.Dataset, undrawn: None
 ) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from releo_da.assimilation.etkf import etkf
 from releo_da.dynamics.growth_water import day_length
 from releo_da.dynamics.hybrid import Hybrid
-from releo_da.dynamics.mean_reverting import MeanReverting
+from releo_da.dynamics.mean_reverting import YEAR, MeanReverting
 from releo_da.dynamics.network import FARTHEST, LOG_NOISIEST
 from releo_da.dynamics.neural import Neural, steps
 from releo_da.dynamics.surroundings import Surroundings
@@ -303,6 +303,47 @@ def test_without_a_calendar_weather_is_heard_and_latitude_is_nothing() -> None:
     torch.testing.assert_close(around(PIXELS, START, unusual), 10.0 * unusual)
     around.met.copy_(torch.tensor([0.0, 5.0, 75.0]))
     assert list(around.unmet(90.0, torch.full((3,), 60.0))) == ["gap"]
+
+
+def test_it_hears_the_season_of_the_place_whatever_the_day() -> None:
+    """Waves in their deviations, turned back: what it hears of a place moves only as that fades."""
+    model = Neural(base((True, True)), memory=0)
+    layout = model.layout
+    first, last = layout.dynamic - layout.seasonal, layout.dynamic
+    assert layout.seasonal == 3
+    state = State(START, torch.zeros(3, 1, layout.size).double(), PIXELS)
+    sizes = model.base.base.own_log_sigma.exp()[[0, 1, 1], 0]
+    unusual = torch.zeros(3, 3).double()
+    with torch.no_grad():
+        state.ensemble[:, 0, first:last] = torch.eye(3).double() * sizes
+        heard = model._inputs(state.ensemble, PIXELS, unusual, START, START + 5.0)
+        assert heard.shape[-1] == model.network.inputs
+        places = slice(-model.around.size - layout.seasonal, -model.around.size)
+        turn = 2.0 * math.pi * START / YEAR
+        wave = torch.tensor([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
+        wanted = torch.block_diag(torch.ones(1, 1), wave).double()
+        torch.testing.assert_close(heard[:, 0, places], wanted, rtol=0, atol=1e-6)
+        later, days = model(state, START + 77.7, still), 77.7
+        after = model._inputs(later.ensemble, PIXELS, unusual, later.time, later.time + 5.0)
+    kept = math.exp(-days * float(model.base.base.own_rate))
+    torch.testing.assert_close(after[:, 0, places], kept * heard[:, 0, places])
+
+
+def test_what_it_hears_of_a_place_moves_it() -> None:
+    """Two places alike but for their season, under a drift that hears nothing else."""
+    model = Neural(base((False, True)), memory=0)
+    lai = NAMES.index("lai")
+    place = model.network.inputs - model.around.size - model.layout.seasonal
+    state = State(START, torch.zeros(2, 1, model.layout.size).double(), PIXELS[:2])
+    with torch.no_grad():
+        model.network.last[place, lai] = 1.0 / model.network.looseness
+        state.ensemble[1, 0, model.layout.dynamic - model.layout.seasonal] = 1.0
+        moved = model(state, START + 30.0, still).ensemble
+        alone = model.base(state, START + 30.0, still).ensemble
+    added = (moved - alone)[:, 0]
+    assert float(added[1, lai]) > 0.01
+    added[1, lai] = 0.0
+    torch.testing.assert_close(added, torch.zeros_like(added), rtol=0, atol=1e-12)
 
 
 def test_beyond_what_was_met_it_says_so_and_keeps_to_it() -> None:

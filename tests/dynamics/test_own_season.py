@@ -7,7 +7,7 @@ import torch
 
 from releo_da.cycling.draws import block_draws
 from releo_da.dynamics.mean_reverting import YEAR, MeanReverting
-from releo_da.dynamics.own_season import own_transition, starting_shares
+from releo_da.dynamics.own_season import own_transition, starting_shares, unturned
 from releo_da.learning.anchors import anchored
 from releo_da.state.layout import Layout
 from releo_da.state.prior import correlation
@@ -36,6 +36,24 @@ def test_the_sum_of_the_waves_has_the_stated_covariance(days: float) -> None:
     turns = torch.cos(2 * math.pi * torch.arange(3) * days / YEAR).double()[:, None]
     expected = ((2 * LOG_SIGMA).exp() * turns).sum(0) * math.exp(-RATE * days)
     torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("harmonics", [0, 1, 3])
+def test_turned_back_the_waves_stand_still_as_the_place_forgets(harmonics: int) -> None:
+    """They are those of New Year, times what is left; any date tells the same place."""
+    generator = torch.Generator().manual_seed(4)
+    first = torch.randn(5, 1 + 2 * harmonics, 2, generator=generator, dtype=torch.float64)
+    log_sigma = torch.zeros(1 + harmonics, 2, dtype=torch.float64)
+    torch.testing.assert_close(unturned(first, YEAR, 0.0), first)
+    torch.testing.assert_close(unturned(first, YEAR, 40.0 * YEAR), first)
+    for days in (12.5, 200.0, 5.3 * YEAR):
+        f, _ = own_transition(log_sigma, RATE, YEAR, days)
+        later = (first.flatten(1) @ f.T).unflatten(1, first.shape[1:])
+        found = unturned(later, YEAR, days)
+        torch.testing.assert_close(found, math.exp(-RATE * days) * first)
+    again = unturned(later.float(), YEAR, days)
+    assert again.dtype == torch.float32
+    torch.testing.assert_close(again, found.float(), rtol=0, atol=2e-6)
 
 
 def test_the_layout_adds_the_waves_to_their_variables() -> None:
