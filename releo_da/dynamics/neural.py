@@ -16,9 +16,9 @@ f, g and m are bounded (`releo_da.dynamics.network`). For a process of first ord
 adds is lambda sigma f; for one with a velocity the same is an acceleration. With f = g = 0 and
 without slow latents the moments are those of the base, whatever the interval.
 
-**Steps.** Between two times lie the days that are multiples of ``step`` since 1970-01-01. From one
-to the next f, g, m, v are held at what they were, and the linear equation that is left has the
-exact solution (exponential Euler)
+**Steps** end on days of the calendar (`releo_da.dynamics.calendar_steps`). In each f, g, m, v are
+held at what they were, and the linear equation that is left has the exact solution (exponential
+Euler)
 
     x(t + dt) = s + F (x - s) + diag(exp(g)) chol(Q) e,     s = (sigma f, 0, ..); F, Q of the base
 
@@ -43,13 +43,14 @@ integrators); Rackauckas et al. (2020), arXiv:2001.04385 (equations with a netwo
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from releo_da.dynamics.calendar_steps import carried
 from releo_da.dynamics.gauss_markov import factor
 from releo_da.dynamics.hybrid import Hybrid
 from releo_da.dynamics.mean_reverting import YEAR, centred
@@ -71,16 +72,6 @@ SLOW = {"timing": math.log(10.0), "vigour": math.log(0.3)}
 
 SEED = 20100
 """Of the weights that do not start at 0."""
-
-
-def steps(start: float, end: float, step: float) -> Iterator[tuple[float, float]]:
-    """The parts of an interval between multiples of ``step``, in order."""
-    place = start
-    number = math.floor(start / step + 1e-9) + 1
-    while number * step < end - 1e-9 * step:
-        yield place, number * step
-        place, number = number * step, number + 1
-    yield place, end
 
 
 class Neural(nn.Module):
@@ -159,18 +150,27 @@ class Neural(nn.Module):
         """Carry a state to ``time``; a time equal to the state's returns it unchanged."""
         if time < state.time:
             raise ValueError(f"cannot forecast back in time, from {state.time} to {time}")
-        if time == state.time:
-            return state
-        ensemble, counts = state.ensemble, heard(state)
+        return self.along(state, [time], noise)[0]
+
+    def along(self, state: State, times: Sequence[float], noise: Noise) -> list[State]:
+        """States at several later times, in order: each as if it alone had been asked for.
+
+        They have the steps in common that end on days of the calendar, and their noise.
+        """
         linear: dict[float, tuple[Tensor, Tensor]] = {}
-        for start, end in steps(state.time, time, self.step):
+        counts = heard(state)
+
+        def stepped(ensemble: Tensor, start: float, end: float, drawn: Tensor) -> Tensor:
             length = round(end - start, 9)
             if length not in linear:
                 f, q = self.base.transition(length)
                 linear[length] = f.T.to(ensemble), factor(q).T.to(ensemble)
             around = state.pixels, counts, start, end
-            ensemble = self._stepped(ensemble, *around, linear[length], noise)
-        return state._replace(time=time, ensemble=ensemble)
+            return self._stepped(ensemble, *around, linear[length], drawn)
+
+        found = carried(state.ensemble, state.time, times, self.step, stepped, noise)
+        pairs = zip(times, found, strict=True)
+        return [state._replace(time=time, ensemble=ensemble) for time, ensemble in pairs]
 
     def _stepped(
         self,
@@ -180,12 +180,12 @@ class Neural(nn.Module):
         start: float,
         end: float,
         linear: tuple[Tensor, Tensor],
-        noise: Noise,
+        drawn: Tensor,
     ) -> Tensor:
         """One step, everything but the linear equation held at its start."""
         v, seen = len(self.layout.names), self.layout.seen
         x, hidden = ensemble[..., :seen], ensemble[..., seen:]
-        drawn = centred(noise(ensemble.shape))
+        drawn = centred(drawn)
         f, g, recalled = self.network(self._inputs(ensemble, pixels, counts, start, end))
         transposed, root = linear
         entering = drawn[..., :seen] @ root

@@ -7,7 +7,8 @@ part, runs on full batches; at most `BLOCK` rows at a time bound the memory. One
 noise and one of observation noise serve all targets of an origin: each forecast has the right
 distribution, and forecasts of one origin are curves rather than scatter. NDVI alone is compared.
 
-Cost: H once per pair, a transition per origin and target date.
+Cost: H once per pair, a transition per origin and target date; of a forecaster of many steps, those
+of the longest lead once per origin.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from releo_da.diagnostics.verification import FIELDS
 from releo_da.runs.compare import compare
 from releo_da.runs.model import Model
 from releo_da.sensors.indices import Index
-from releo_da.types import Acquisition, Noise, State
+from releo_da.types import Acquisition, Forecaster, Noise, State
 
 
 def forecast_pairs(
@@ -132,19 +133,52 @@ def _stacked(
         rows: of the pairs, in order of their targets, which are of one sensor.
         noise: of the forecasts.
     """
-    ensembles, values, errors, angles = [], [], [], []
-    for target in dict.fromkeys(pairs.target[rows].tolist()):
-        place = torch.as_tensor(pairs.pixel[rows[pairs.target[rows] == target]])
-        place = place.to(state.ensemble.device)
-        pixels = state.pixels[place.to(state.pixels.device)]
-        part = State(state.time, state.ensemble[place], pixels, {})
-        wanted = acquisitions[target]
-        ensembles.append(model.forecast(part, wanted.time, noise.at(place)).ensemble)
-        values.append(wanted.values[place])
-        errors.append(wanted.error[place])
-        angles.append(wanted.angles[place])
+    targets = list(dict.fromkeys(pairs.target[rows].tolist()))
+    places = [pairs.pixel[rows[pairs.target[rows] == target]] for target in targets]
+    times = [acquisitions[target].time for target in targets]
+    ensembles = _carried(model.forecast, state, times, places, noise)
+    values, errors, angles = [], [], []
+    for target, place in zip(targets, places, strict=True):
+        wanted, at = acquisitions[target], torch.as_tensor(place).to(state.ensemble.device)
+        values.append(wanted.values[at])
+        errors.append(wanted.error[at])
+        angles.append(wanted.angles[at])
     seen = acquisitions[int(pairs.target[rows[0]])]
     seen = seen._replace(
         values=torch.cat(values), error=torch.cat(errors), angles=torch.cat(angles)
     )
     return torch.cat(ensembles), seen
+
+
+def _carried(
+    forecast: Forecaster,
+    state: State,
+    times: Sequence[float],
+    places: Sequence[Array],
+    noise: Kept,
+) -> list[Tensor]:
+    """For each time, in order, the ensemble of the pixels that are asked for there.
+
+    A forecaster of many steps may offer ``along(state, times, noise)``, each time as if it alone
+    had been asked for: the steps that they have in common are then taken once for all pixels.
+    """
+
+    def part(place: Array) -> tuple[State, Tensor]:
+        at = torch.as_tensor(place).to(state.ensemble.device)
+        pixels = state.pixels[at.to(state.pixels.device)]
+        return State(state.time, state.ensemble[at], pixels, {}), at
+
+    along = getattr(forecast, "along", None)
+    if along is None:
+        begun = [part(place) for place in places]
+        return [
+            forecast(one, time, noise.at(at)).ensemble
+            for (one, at), time in zip(begun, times, strict=True)
+        ]
+    together = np.unique(np.concatenate(places))
+    one, at = part(together)
+    found = along(one, times, noise.at(at))
+    return [
+        there.ensemble[torch.as_tensor(np.searchsorted(together, place)).to(at.device)]
+        for there, place in zip(found, places, strict=True)
+    ]

@@ -11,17 +11,18 @@ import torch
 from torch import Tensor
 
 from releo_da.assimilation.etkf import etkf
+from releo_da.dynamics.calendar_steps import steps
 from releo_da.dynamics.growth_water import day_length
 from releo_da.dynamics.hybrid import Hybrid
 from releo_da.dynamics.mean_reverting import YEAR, MeanReverting
 from releo_da.dynamics.network import FARTHEST, LOG_NOISIEST
-from releo_da.dynamics.neural import Neural, steps
+from releo_da.dynamics.neural import Neural
 from releo_da.dynamics.surroundings import Surroundings
 from releo_da.dynamics.unheard import UNHEARD, unheard
 from releo_da.learning.anchors import anchored
 from releo_da.learning.stretches import filter_likelihood
 from releo_da.state.layout import Layout
-from releo_da.types import Acquisition, State, Weather
+from releo_da.types import Acquisition, Noise, State, Weather
 from tests.dynamics.test_hybrid import FIRST, KERNELS, NAMES, PIXELS, draws, still, weather
 
 START = FIRST + 480.2
@@ -150,6 +151,33 @@ def test_steps_end_on_the_same_days_whatever_is_asked() -> None:
     assert list(steps(11.0, 12.0, 5.0)) == [(11.0, 12.0)]
     ends = [end for _, end in steps(17897.123, 17898.0, 0.1)]
     assert len(ends) == 9 and all(b - a > 0.05 for a, b in zip(ends, ends[1:], strict=False))
+
+
+def test_several_times_are_each_what_it_would_be_alone() -> None:
+    """Whole steps are shared, and the noise from its beginning, which all forecasts have alike."""
+    model = taught(Neural(base((True, False), weather()), weather(), ("timing",), memory=1))
+    state = model.initial(START, PIXELS, 5, draws()(START, "initial"))
+    start = math.floor(START / 5.0) * 5.0  # a day of the calendar is a start and an end as well
+    for first in (START, start):
+        begun = state._replace(time=first)
+        times = [first, first + 0.3, first + 3.0, start + 10.0, first + 21.7, first + 21.7]
+        asked = 0
+
+        noise = draws()(first, "forecast")
+
+        def counted(shape: Sequence[int], noise: Noise = noise) -> Tensor:
+            nonlocal asked
+            asked += 1
+            return noise(shape)
+
+        with torch.no_grad():
+            found = model.along(begun, times, counted)
+            for time, one in zip(times, found, strict=True):
+                alone = model(begun, time, draws()(first, "forecast"))
+                assert one.time == alone.time == time
+                torch.testing.assert_close(one.ensemble, alone.ensemble, rtol=0, atol=1e-12)
+        assert torch.equal(found[0].ensemble, begun.ensemble)
+        assert asked == len(list(steps(first, times[-1], 5.0)))
 
 
 @pytest.mark.parametrize("kernel", KERNELS.values(), ids=list(KERNELS))

@@ -1,6 +1,7 @@
 """Forecasts of a block by bins of lead, on a linear system whose forecasts are known."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,8 +16,9 @@ from releo_da.dynamics.drifting import Drifting
 from releo_da.observation.bias import Biased
 from releo_da.runs.ahead import Kept, forecast_pairs
 from releo_da.runs.compare import ndvi_index
+from releo_da.runs.model import Model
 from releo_da.state.bias import Biases
-from releo_da.types import Acquisition, State
+from releo_da.types import Acquisition, Noise, State
 
 from .linear import CHANNELS, forecast, initial, linear_model
 
@@ -42,11 +44,16 @@ def block() -> tuple[dict[int, State], list[Acquisition], Pairs]:
     return analyses, acquisitions, pairs_of(np.array(TIMES), seen.T.numpy(), BINS)
 
 
-def run(block: tuple[dict[int, State], list[Acquisition], Pairs], ticks: list[str]) -> np.ndarray:
+def run(
+    block: tuple[dict[int, State], list[Acquisition], Pairs],
+    ticks: list[str],
+    model: Model | None = None,
+) -> np.ndarray:
     analyses, acquisitions, pairs = block
     draws = block_draws(3, analyses[0].pixels, analyses[0].ensemble)
     index = {name: ndvi_index(name, names) for name, names in CHANNELS.items()}
-    return forecast_pairs(linear_model(), analyses, acquisitions, pairs, index, draws, ticks.append)
+    model = model or linear_model()
+    return forecast_pairs(model, analyses, acquisitions, pairs, index, draws, ticks.append)
 
 
 def test_each_pair_is_the_forecast_from_its_origin(block) -> None:
@@ -79,6 +86,29 @@ def test_results_do_not_depend_on_the_size_of_batches(block, monkeypatch) -> Non
     whole = run(block, [])
     monkeypatch.setattr(module, "BLOCK", 2)
     np.testing.assert_array_equal(run(block, []), whole)
+
+
+class Stepping:
+    """The linear system once more, one that gives several times at once."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[float]] = []
+
+    def __call__(self, state: State, time: float, noise: Noise) -> State:
+        raise AssertionError("each time was asked for alone")
+
+    def along(self, state: State, times: Sequence[float], noise: Noise) -> list[State]:
+        self.asked.append(list(times))
+        drawn = noise(state.ensemble.shape)
+        return [forecast(state, time, lambda shape: drawn) for time in times]
+
+
+def test_a_forecaster_that_shares_steps_is_asked_for_all_times_of_an_origin(block) -> None:
+    stepping = Stepping()
+    found = run(block, [], replace(linear_model(), forecast=stepping))
+    np.testing.assert_array_equal(found, run(block, []))
+    assert max(map(len, stepping.asked)) == 3
+    assert all(times == sorted(times) for times in stepping.asked)
 
 
 def test_biases_of_sensors_go_along_with_noise_of_their_own(block) -> None:
