@@ -35,6 +35,7 @@ from releo_da.config.schemes import (
 )
 from releo_da.config.sections import products, section
 from releo_da.config.sensor_paths import refuse_namesakes
+from releo_da.config.weight_paths import weights_at
 from releo_da.config.weights import fitted_knots, load_weights
 from releo_da.cycling.fields import Correlated, correlated
 from releo_da.dynamics.drifting import Drifting
@@ -247,8 +248,7 @@ def _dynamics(
     if not isinstance(spec, dict):
         return spec, weights, None
     rest = forecaster_entry(document)
-    if weights is None and "weights" in spec:
-        weights = document.resolve(spec["weights"])
+    weights = weights or weights_at(document, "forecast.weights")
     if spec.get("correlated") is None:
         return rest, weights, None
     where = "forecast.correlated"

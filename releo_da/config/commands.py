@@ -47,7 +47,7 @@ from releo_da.config.initial import INITIALS
 from releo_da.config.observing import OPERATORS
 from releo_da.config.options import Options
 from releo_da.config.report import report
-from releo_da.config.run_files import WEIGHTS, run_root, warn
+from releo_da.config.run_files import run_root, warn
 from releo_da.config.schema import component
 from releo_da.config.schema import options as options_schema
 from releo_da.config.schemes import SCHEMES, SMOOTHERS
@@ -57,6 +57,7 @@ from releo_da.config.sources import READERS
 from releo_da.config.toy import TOY_OPERATORS
 from releo_da.config.toy_source import TOYS, is_toy, toy_source
 from releo_da.config.train_section import train as train_section
+from releo_da.config.weight_paths import WEIGHTS
 from releo_da.cycling.fields import correlated
 from releo_da.io import write_json
 from releo_da.io.inbox import folder_and_pattern

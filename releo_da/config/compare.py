@@ -16,7 +16,7 @@ from releo_da.config.comparable import Opened, check_alike, opened_run, unique_n
 from releo_da.config.drawable import changed_since
 from releo_da.config.options import Options
 from releo_da.config.paired_runs import on_common_dates, paired
-from releo_da.config.run_files import EMULATOR, WEIGHTS
+from releo_da.config.weight_paths import EMULATOR, WEIGHTS
 from releo_da.diagnostics.comparison import PRODUCTS, product_rows
 from releo_da.diagnostics.comparison_pictures import MAIN, Compared, chosen, comparison_pictures
 from releo_da.diagnostics.comparison_tables import (

@@ -21,9 +21,9 @@ from releo_da.config.encoded import encoder_at
 from releo_da.config.health import deciding
 from releo_da.config.hindcast import MEMBERS, SEED
 from releo_da.config.initial import WHERE, wanted_of
-from releo_da.config.run_files import emulator_of, weights_of
 from releo_da.config.sensor_paths import sensor_files
 from releo_da.config.sources import OPENERS
+from releo_da.config.weight_paths import weights_at
 from releo_da.cycling.ledger import Ledger
 from releo_da.diagnostics.alarms import Rules
 from releo_da.io.archive import plain
@@ -96,11 +96,11 @@ def settings_of(
     files = sensor_files(document)
     if files:
         said["sensors"] = {n: hashlib.sha256(f.read_bytes()).hexdigest() for n, f in files.items()}
-    path = weights_of(document)
+    path = weights_at(document, "forecast.weights")
     if path is not None:
         said["weights"] = hashlib.sha256(path.read_bytes()).hexdigest()
         said["forecast"] = {k: v for k, v in document.values["forecast"].items() if k != "weights"}
-    path = emulator_of(document)
+    path = weights_at(document, "observe.weights")
     if path is not None:
         said["emulator"] = hashlib.sha256(path.read_bytes()).hexdigest()
         said["observe"] = {k: v for k, v in document.values["observe"].items() if k != "weights"}

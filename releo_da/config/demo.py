@@ -22,9 +22,9 @@ import xarray as xr
 from releo_da.config import hindcast, training
 from releo_da.config.document import Document, load
 from releo_da.config.options import Options
-from releo_da.config.run_files import WEIGHTS
 from releo_da.config.sections import days, score, section
 from releo_da.config.sources import read_sources
+from releo_da.config.weight_paths import WEIGHTS
 from releo_da.io import Series, create_run_directory, write_products, write_text_atomic
 from releo_da.io.crs import to_lonlat
 from releo_da.io.times import from_days

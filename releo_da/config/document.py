@@ -46,6 +46,9 @@ KEYS = (
 )
 """The top-level keys of a configuration; there are no others."""
 
+NO_DATA = "correct the path or set RELEO_DATA to the folder that holds the data"
+"""What to do where a file of a configuration is not there."""
+
 
 @dataclass(frozen=True)
 class Document:
@@ -77,18 +80,24 @@ class Document:
             raise InputError(f"{self.path}: needs the key '{key}', which is missing or empty")
         return self.values[key]
 
-    def resolve(self, text: str | Path) -> Path:
+    def resolve(self, text: str | Path, key: str = "", remedy: str = NO_DATA) -> Path:
         """The existing file or folder that a path in this configuration means.
 
         A relative path is looked up beside the configuration, then under the data folders, then in
         the working folder, and may not climb out of these. An absolute path must lie in one of
         them. A link may lead from one of them into another and nowhere else.
 
+        Args:
+            text: the path.
+            key: that it stands under, for the message.
+            remedy: what to do where nothing is there.
+
         Raises:
             InputError: nothing is there, with the places looked in, or the path leads elsewhere.
         """
+        where = f"{self.path}: {key}" if key else f"{self.path}"
         if not isinstance(text, str | Path) or not str(text) or "\0" in str(text):
-            raise InputError(f"{self.path}: {text!r} is no path; write the name of a file")
+            raise InputError(f"{where}: {text!r} is no path; write the name of a file")
         roots = self.roots
         places = [Path(os.path.normpath(root / text)) for root in roots]
         inside = [p for p, root in zip(places, roots, strict=True) if p.is_relative_to(root)]
@@ -98,8 +107,7 @@ class Document:
             if os.path.exists(place):
                 return self.permitted(place)
         looked = ", ".join(dict.fromkeys(str(place) for place in inside))
-        remedy = "correct the path or set RELEO_DATA to the folder that holds the data"
-        raise InputError(f"{self.path}: no file '{text}'; looked for {looked}; {remedy}")
+        raise InputError(f"{where}: no file '{text}'; looked for {looked}; {remedy}")
 
     @property
     def roots(self) -> tuple[Path, ...]:

@@ -21,8 +21,9 @@ from releo_da.config.document import Document
 from releo_da.config.emulator_weights import is_half, write_emulator
 from releo_da.config.options import Options
 from releo_da.config.regressed import check_sizes, write_passes
-from releo_da.config.run_files import EMULATOR, open_run, progress
+from releo_da.config.run_files import open_run, progress
 from releo_da.config.sections import section
+from releo_da.config.weight_paths import EMULATOR
 from releo_da.learning.regression import Pass, regress, squares
 from releo_da.observation.basis import halved, principal
 from releo_da.observation.canopies import ANGLES, spectra

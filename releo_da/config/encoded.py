@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from releo_da.config.document import Document
-from releo_da.config.encoder_weights import DEFAULT, Kept, encoder_of
+from releo_da.config.encoder_weights import Kept, encoder_of
+from releo_da.config.weight_paths import DEFAULT, weights_file
 from releo_da.representation.tokens import Bands
 from releo_da.sensors import load_sensor
 
@@ -41,7 +42,7 @@ def encoder_at(document: Document, where: str, given: Any) -> Kept:
     """
     if given in (None, DEFAULT):
         return encoder_of(where, DEFAULT)
-    return encoder_of(where, document.resolve(given))
+    return encoder_of(where, weights_file(document, where, given))
 
 
 def bands_of(channels: Mapping[str, tuple[str, ...]]) -> Bands:

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import torch
 from safetensors.torch import save_file
 
+from releo_da.config.weight_paths import DEFAULT
 from releo_da.io.atomic import replacing
 from releo_da.io.tensors import read_tensors, refuse_infinite
 from releo_da.representation.domain import Domain
@@ -39,9 +40,6 @@ PLAIN = 1
 
 KEY = "encoder"
 """Entry of the metadata, a JSON object."""
-
-DEFAULT = "default"
-"""Stands for the weights that come with the package."""
 
 PACKAGED = "encoder.safetensors"
 ROUNDED = 2e-6

@@ -19,8 +19,8 @@ from releo_da.config.checkpoint_file import REMEDY, Checkpoint
 from releo_da.config.document import Document
 from releo_da.config.finished import last_line, parsed
 from releo_da.config.heard import LOG
-from releo_da.config.run_files import emulator_of
 from releo_da.config.sensor_paths import sensor_files
+from releo_da.config.weight_paths import weights_at
 from releo_da.learning.checkpoints import fit_checkpoint, fit_restore
 from releo_da.learning.fit import Epoch, Fitting
 from releo_da.learning.stretches import Part
@@ -108,7 +108,7 @@ def refuse_other(path: Path, told: Mapping[str, Any], content: str) -> None:
 
 def files_of(document: Document) -> list[Path]:
     """The files that decide how a configuration sees: of an emulator, and of sensors."""
-    emulator, sensors = emulator_of(document), sensor_files(document)
+    emulator, sensors = weights_at(document, "observe.weights"), sensor_files(document)
     return [*([] if emulator is None else [emulator]), *(sensors[k] for k in sorted(sensors))]
 
 

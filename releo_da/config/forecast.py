@@ -26,7 +26,6 @@ from releo_da.config.forecasters import uses_weather
 from releo_da.config.hindcast import SEED
 from releo_da.config.options import Options
 from releo_da.config.report import CLIMATOLOGY, FORECAST, SCENARIO, report
-from releo_da.config.run_files import weights_of
 from releo_da.config.scenario import (
     OPTION,
     covered_until,
@@ -35,6 +34,7 @@ from releo_da.config.scenario import (
 )
 from releo_da.config.sections import days, products, section
 from releo_da.config.sensor_paths import kept_sensor
+from releo_da.config.weight_paths import weights_at
 from releo_da.io import JsonLines
 from releo_da.io.exports import remove
 from releo_da.io.lock import locked
@@ -216,7 +216,7 @@ def write_forecast(
         times = dates(state.time, last, output.every_days)
         check_table(document, output, pixels.sizes["pixel"], len(times), len(model.described))
         seed = document.values.get("seed", SEED)
-        assumed = assumption(weights_of(document) is not None, under)
+        assumed = assumption(weights_at(document, "forecast.weights") is not None, under)
 
         def ahead() -> Found:
             yield from forecast(model, rows.take, pixels, times, seed, device)

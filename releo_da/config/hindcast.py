@@ -20,7 +20,7 @@ from releo_da.config.options import Options
 from releo_da.config.phenology import write_seasons
 from releo_da.config.report import report
 from releo_da.config.retrieval_weights import reading_of
-from releo_da.config.run_files import Opened, open_run, progress, weights_of
+from releo_da.config.run_files import Opened, open_run, progress
 from releo_da.config.sections import (
     Products,
     days,
@@ -32,6 +32,7 @@ from releo_da.config.sections import (
 )
 from releo_da.config.sources import read_sources
 from releo_da.config.train_section import train
+from releo_da.config.weight_paths import weights_at
 from releo_da.io import (
     products_dataset,
     write_json,
@@ -168,7 +169,7 @@ def begin(
     for record in [*series.log, *(record for table in field for record in table.log)]:
         opened.log.write(record)
     opened.log.write({"kind": "channels", "channels": series.channels})
-    if weights is None and weights_of(document) is None:
+    if weights is None and weights_at(document, "forecast.weights") is None:
         opened.log.write({"kind": "unfitted"})
     return opened
 

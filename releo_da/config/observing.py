@@ -12,7 +12,7 @@ from releo_da.config.bias import Wanted
 from releo_da.config.document import Document
 from releo_da.config.emulator_weights import packaged, read_emulator
 from releo_da.config.registry import Registry
-from releo_da.config.run_files import emulator_of
+from releo_da.config.weight_paths import weights_at
 from releo_da.observation.emulated import EmulatedBands
 from releo_da.observation.prosail import Bands, NodeBands
 from releo_da.state.bias import DAYS
@@ -100,7 +100,8 @@ def observation_of(document: Document) -> Observation:
     Raises:
         InputError: an unknown name or option, or a file of weights that cannot be used.
     """
-    spec, weights = document.values.get("observe", "prosail"), emulator_of(document)
+    spec = document.values.get("observe", "prosail")
+    weights = weights_at(document, "observe.weights")
     if weights is not None:
         spec = {**spec, "weights": str(weights)}
     made: Observation = OPERATORS.build(spec, "observe")

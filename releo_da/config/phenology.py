@@ -196,4 +196,4 @@ def attributes_of(attributes: Mapping[str, str], wanted: Seasons) -> dict[str, s
         f"{wanted.start:g} of the rise, end at {wanted.end:g} of the fall. time is the first day "
         "of the calendar year of the peak."
     )
-    return {**attributes, "comment": text}
+    return {**attributes, "title": "start, peak and end of seasons", "comment": text}

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from releo_da.config.document import Document
-from releo_da.config.run_files import network_of
+from releo_da.config.weight_paths import weights_at
 from releo_da.io.atomic import replacing
 from releo_da.io.tensors import read_tensors, refuse_infinite
 from releo_da.observation.derived import described
@@ -99,7 +99,7 @@ def reading_of(document: Document, channels: Mapping[str, tuple[str, ...]]) -> R
     Raises:
         InputError: as `read_retrieval`, or no sensor of the run has what the network reads.
     """
-    path = network_of(document)
+    path = weights_at(document, "score.network")
     if path is None:
         return None
     kept = read_retrieval(path)

@@ -23,8 +23,9 @@ from releo_da.config.document import Document
 from releo_da.config.options import Options
 from releo_da.config.regressed import check_sizes, write_passes
 from releo_da.config.retrieval_weights import Kept, write_retrieval
-from releo_da.config.run_files import NETWORK, open_run, progress
+from releo_da.config.run_files import open_run, progress
 from releo_da.config.sections import section
+from releo_da.config.weight_paths import NETWORK
 from releo_da.diagnostics.scores import summarise
 from releo_da.learning.regression import Pass, regress
 from releo_da.representation.retrieval import Retrieval, likelihood, looked_at

@@ -21,28 +21,11 @@ from releo_da.config.document import Document
 from releo_da.config.options import Options
 from releo_da.config.schemes import kernel_told
 from releo_da.config.sensor_paths import keep_sensors
+from releo_da.config.weight_paths import COPIES, weights_at, with_weights
 from releo_da.io import JsonLines, create_run_directory, write_text_atomic
 from releo_da.io.archive import yaml_text
 from releo_da.io.atomic import keep_bytes
 from releo_da.runs.block import Tick
-
-WEIGHTS = "weights.safetensors"
-"""Fitted weights in a run directory."""
-
-EMULATOR = "emulator.safetensors"
-"""Weights of an emulator in a run directory, where they are not those of the package."""
-
-
-ENCODER = "encoder.safetensors"
-"""Weights of an encoder in a run directory, likewise."""
-
-
-NETWORK = "retrieval.safetensors"
-"""Weights of a network that is scored beside a run, in its directory."""
-
-
-INITIAL = "initial.safetensors"
-"""Weights of the encoder of the initial ensemble in a run directory, likewise."""
 
 
 def commit() -> str | None:
@@ -72,42 +55,6 @@ def provenance(command: str, seed: int, device: torch.device) -> dict[str, Any]:
 def run_root(document: Document, options: Options, command: str) -> Path:
     """The run directory that was asked for, or the command's own choice."""
     return options.out or Path("runs") / f"{command}-{document.path.stem}"
-
-
-def weights_of(document: Document) -> Path | None:
-    """The fitted weights that a configuration names."""
-    spec = document.values.get("forecast")
-    named = spec.get("weights") if isinstance(spec, dict) else None
-    return None if named is None else document.resolve(named)
-
-
-def emulator_of(document: Document) -> Path | None:
-    """The weights of an emulator that a configuration names."""
-    spec = document.values.get("observe")
-    named = spec.get("weights") if isinstance(spec, dict) else None
-    return None if named is None else document.resolve(named)
-
-
-def encoder_of(document: Document) -> Path | None:
-    """The weights of an encoder that the state of a configuration names."""
-    spec = document.values.get("state")
-    named = spec.get("encoder") if isinstance(spec, dict) else None
-    return None if named in (None, "default") else document.resolve(named)
-
-
-def network_of(document: Document) -> Path | None:
-    """The weights of the network that a configuration is scored beside."""
-    spec = document.values.get("score")
-    named = spec.get("network") if isinstance(spec, dict) else None
-    return None if named is None else document.resolve(named)
-
-
-def initial_of(document: Document) -> Path | None:
-    """The weights of an encoder that the initial ensemble of a configuration names."""
-    spec = document.values.get("forecast")
-    spec = spec.get("initial") if isinstance(spec, dict) else None
-    named = spec.get("weights") if isinstance(spec, dict) else None
-    return None if named in (None, "default") else document.resolve(named)
 
 
 class Opened(NamedTuple):
@@ -141,31 +88,16 @@ def open_run(
     made = provenance(command, seed, options.torch_device())
     head = "".join(f"# {name}: {value}\n" for name, value in made.items())
     resolved = {**document.values, "seed": seed}
-    weights = weights or weights_of(document)
     keep_sensors(document, root)
+    files = {key: weights_at(document, key) for key in COPIES}
     if weights is not None:
-        # A copy, so that the run directory holds all that a forecast from it needs.
-        keep_bytes(root / WEIGHTS, weights.read_bytes())
-        spec = resolved.get("forecast", "mean_reverting")
-        spec = {"name": spec} if isinstance(spec, str) else spec
-        resolved["forecast"] = {**spec, "weights": WEIGHTS}
-    emulator = emulator_of(document)
-    if emulator is not None:
-        keep_bytes(root / EMULATOR, emulator.read_bytes())
-        resolved["observe"] = {**resolved["observe"], "weights": EMULATOR}
-    encoder = encoder_of(document)
-    if encoder is not None:
-        keep_bytes(root / ENCODER, encoder.read_bytes())
-        resolved["state"] = {**resolved["state"], "encoder": ENCODER}
-    network = network_of(document)
-    if network is not None:
-        keep_bytes(root / NETWORK, network.read_bytes())
-        resolved["score"] = {**resolved["score"], "network": NETWORK}
-    initial = initial_of(document)
-    if initial is not None:
-        keep_bytes(root / INITIAL, initial.read_bytes())
-        told = {**resolved["forecast"]["initial"], "weights": INITIAL}
-        resolved["forecast"] = {**resolved["forecast"], "initial": told}
+        files["forecast.weights"] = weights
+        resolved.setdefault("forecast", "mean_reverting")
+    for key, file in files.items():
+        if file is not None:
+            # A copy, so that the run directory holds all that a forecast from it needs.
+            keep_bytes(root / COPIES[key], file.read_bytes())
+            resolved = with_weights(resolved, key, COPIES[key])
     text = yaml_text(resolved)
     made["configuration_sha256"] = sha256(text.encode()).hexdigest()
     log = JsonLines(root / "log.jsonl")

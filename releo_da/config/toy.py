@@ -21,12 +21,13 @@ from releo_da.config.innovations import ledger, of_sensors
 from releo_da.config.options import Options
 from releo_da.config.registry import Registry
 from releo_da.config.report import report
-from releo_da.config.run_files import open_run, progress, weights_of
+from releo_da.config.run_files import open_run, progress
 from releo_da.config.schemes import SCHEMES, analyse_of, reasons_of, smoother_of, tally_of
 from releo_da.config.sections import horizons_of, score, section
 from releo_da.config.toy_climate import supplied
 from releo_da.config.toy_source import TOYS, Initial, ToySource, source_of
 from releo_da.config.toy_weights import load_weights
+from releo_da.config.weight_paths import weights_at
 from releo_da.dynamics.drifting import Drifting
 from releo_da.dynamics.stepped import Stepped
 from releo_da.io import products_dataset, write_json, write_products, write_state
@@ -116,7 +117,7 @@ def forecaster_of(document: Document, made: ToySource, device: torch.device) -> 
         InputError: it has other components or times than the truth.
     """
     spec = document.values.get("forecast", document.values["source"]["twin"]["truth"])
-    weights = weights_of(document)
+    weights = weights_at(document, "forecast.weights")
     if isinstance(spec, dict):
         spec = {key: value for key, value in spec.items() if key != "weights"}
     found: Stepped = TOYS.build(spec, "forecast")

@@ -19,13 +19,14 @@ from torch import Tensor, nn
 from releo_da.config import toy
 from releo_da.config.document import Document
 from releo_da.config.options import Options
-from releo_da.config.run_files import WEIGHTS, open_run, progress
+from releo_da.config.run_files import open_run, progress
 from releo_da.config.schemes import fitting_scheme
 from releo_da.config.sections import section
 from releo_da.config.toy_climate import supplied
 from releo_da.config.toy_source import ToySource, source_of
 from releo_da.config.toy_weights import write_weights
 from releo_da.config.train_section import Train, train
+from releo_da.config.weight_paths import WEIGHTS
 from releo_da.dynamics.lorenz96 import Lorenz96
 from releo_da.dynamics.quadratic_ring import QuadraticRing, lorenz96_coefficients
 from releo_da.dynamics.stepped import Stepped

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from releo_da.config.assemble import Assembly, assemble
@@ -75,51 +76,31 @@ def fitted(
         following: keeps the fit after every epoch, and goes on from what was kept.
 
     Raises:
-        InputError: nothing was seen in the training period, or there is no weather to hide.
+        InputError: nothing was seen in the training period, there is no weather to hide, or too
+            little to hold out.
     """
     settings: Train = section(document, "train", train)
     device = options.torch_device()
     weather, _ = weather_of(document, series.pixels)
-    if settings.weather_hidden and (weather is None or not uses_weather(document)):
+    used = weather if uses_weather(document) else None
+    if settings.weather_hidden and used is None:
         raise InputError(
             f"{document.path}: train.weather_hidden: this forecaster has no weather to be hidden; "
             "give it weather, or remove the option"
         )
-    assembly = assemble(document, series.channels, device=device, weather=weather)
-    chosen = np.arange(series.pixels.sizes["pixel"]) if rows is None else np.asarray(rows)
-    if len(chosen) > settings.pixels:
-        chosen = chosen[np.linspace(0, len(chosen) - 1, settings.pixels).astype(int)]
-    first, last = settings.period
-    index = torch.as_tensor(chosen)
-    part = [on(a, device, index) for a in series.acquisitions if first <= a.time <= last]
-    rule = section(document, "score", score).withhold
-    part = part if rule is None else rule.shown(part, series.channels)
-    part = [a for a in part if bool(a.seen.any())]
-    if not part:
-        raise InputError(f"{document.path}: train.period holds no clear acquisition; widen it")
-    assembly.forecaster.requires_grad_(True)
-    assembly.error.requires_grad_(True)
-    ids = torch.as_tensor(series.pixels["id"].values)[index]
+    chosen = spread(series.pixels.sizes["pixel"] if rows is None else rows, settings.pixels)
     out = apart(series.pixels.isel(pixel=chosen), settings.held_out)
-    training, judges = divided(Part(part, ids), out, settings.held_out_years)
-
-    def start(time: float, pixels: Tensor, noise: Noise) -> State:
-        state = assembly.dynamics.initial(time, pixels, settings.members, noise)
-        return unheard(state, settings.weather_hidden, noise)
-
-    problem = Problem(
-        assembly.dynamics,
-        start,
-        assembly.model.observe,
-        fitting_scheme(document, supplied(document, assembly.dynamics)),
-        assembly.error,
-        margins=margins_of(settings.margins, series.channels),
-    )
+    part = learned_from(document, series, chosen, settings.period, device)
+    training, judges = divided(part, out, settings.held_out_years)
+    assembly = assemble(document, series.channels, device=device, weather=weather)
+    modules = (assembly.forecaster, assembly.error)
+    for module in modules:
+        module.requires_grad_(True)
+    problem = problem_of(document, assembly, settings, series.channels)
     fitting = begun({"forecaster": assembly.dynamics, "error": assembly.error})
     schedule, seed = settings.schedule, document.values.get("seed", 0)
     content, epochs = "", list[Epoch]()
     if following is not None:
-        used = weather if uses_weather(document) else None
         files = files_of(document)
         content = content_of([training, *judges], used, fitting.parameters, files)
         epochs = following.resume(fitting, content)
@@ -130,9 +111,73 @@ def fitted(
                 following.keep(fitting, epochs, content)
             tick(shown(epoch))
     remember(assembly.forecaster, training.acquisitions, schedule.gaps)
-    assembly.forecaster.requires_grad_(False)
-    assembly.error.requires_grad_(False)
+    for module in modules:
+        module.requires_grad_(False)
     return Fitted(assembly, epochs, fitting.best if judges else None, schedule, fitting.last)
+
+
+def spread(rows: int | Sequence[int], most: int) -> NDArray[np.int64]:
+    """Positions of at most so many pixels, evenly among all.
+
+    Args:
+        rows: positions, or their number.
+        most: of them.
+    """
+    chosen = np.arange(rows) if isinstance(rows, int) else np.asarray(rows, dtype=np.int64)
+    if len(chosen) <= most:
+        return chosen
+    return chosen[np.linspace(0, len(chosen) - 1, most).astype(int)]
+
+
+def learned_from(
+    document: Document,
+    series: Series,
+    chosen: NDArray[np.int64],
+    period: tuple[float, float],
+    device: torch.device,
+) -> Part:
+    """What a fit may look at: some pixels in a period, without what is withheld for scoring.
+
+    Args:
+        document: the configuration.
+        series: what was read.
+        chosen: positions of the pixels.
+        period: first and last day.
+        device: where it is wanted.
+
+    Raises:
+        InputError: nothing was seen.
+    """
+    index = torch.as_tensor(chosen)
+    part = [on(a, device, index) for a in series.acquisitions if period[0] <= a.time <= period[1]]
+    rule = section(document, "score", score).withhold
+    part = part if rule is None else rule.shown(part, series.channels)
+    part = [a for a in part if bool(a.seen.any())]
+    if not part:
+        raise InputError(f"{document.path}: train.period holds no clear acquisition; widen it")
+    return Part(part, torch.as_tensor(series.pixels["id"].values)[index])
+
+
+def problem_of(
+    document: Document,
+    assembly: Assembly,
+    settings: Train,
+    channels: Mapping[str, tuple[str, ...]],
+) -> Problem:
+    """The likelihood that is climbed, of a system and by the options of ``train``."""
+
+    def start(time: float, pixels: Tensor, noise: Noise) -> State:
+        state = assembly.dynamics.initial(time, pixels, settings.members, noise)
+        return unheard(state, settings.weather_hidden, noise)
+
+    return Problem(
+        assembly.dynamics,
+        start,
+        assembly.model.observe,
+        fitting_scheme(document, supplied(document, assembly.dynamics)),
+        assembly.error,
+        margins=margins_of(settings.margins, channels),
+    )
 
 
 def shown(epoch: Epoch) -> str:

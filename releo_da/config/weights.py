@@ -28,6 +28,9 @@ FAR = 400.0
 """A band may be this far (nm) from the nearest wavelength that weights were fitted at. The widest
 gap between Sentinel-2's land channels, 865 to 1614 nm, leaves every wavelength within it."""
 
+SHORT, NAMED = 40, 4
+"""Words of a message: longest texts of which both are shown, and most names of parameters."""
+
 REMEDY = "make one with `releo-da train`"
 
 UNTOLD = {"priors": "", "physics": "", "network": "", "slow": "", "memory": "0", "calendar": "True"}
@@ -50,7 +53,7 @@ def meaning(layout: Layout, forecaster: nn.Module) -> dict[str, str]:
     return {
         **(told if isinstance(told, dict) else {}),
         "variables": " ".join(layout.names),
-        "order": "second" if layout.velocities else "first",
+        "kernel": kernel(layout.velocities, layout.rough),
         "channels": " ".join(f"{knot:g}" for knot in layout.knots),
         "own": " ".join((*layout.own, *([RESIDUAL] if layout.own_residual else []))),
         "slow": " ".join(layout.slow),
@@ -61,6 +64,13 @@ def meaning(layout: Layout, forecaster: nn.Module) -> dict[str, str]:
         ),
         "priors": " ".join(f"{n} {m:g} {s:g}" for n, (m, s) in sorted(layout.priors.items())),
     }
+
+
+def kernel(velocities: bool, rough: bool) -> str:
+    """The word of a configuration for what moves the variables about their season."""
+    if not velocities:
+        return "ou"
+    return "matern32+ou" if rough else "matern32"
 
 
 def write_weights(path: Path, layout: Layout, forecaster: nn.Module, error: nn.Module) -> None:
@@ -115,22 +125,49 @@ def load_weights(path: Path, layout: Layout, forecaster: nn.Module, error: nn.Mo
             retrieval), or was fitted for another state, kernel or set of channels.
     """
     told, held = _opened(path)
-    if "order" not in told and not any(name.startswith("forecast.") for name in held):
+    named = {"kernel", "order"} & told.keys()
+    if not named and not any(name.startswith("forecast.") for name in held):
         raise InputError(f"{path}: is no file of a forecaster; {REMEDY}")
-    wanted = parameters(forecaster, error)
-    alike = {n for n in held if n in wanted and held[n].shape == wanted[n].shape}
-    wrong = [n for n in wanted if n not in alike or held[n].dtype != wanted[n].dtype]
-    wrong += [n for n in held if n not in wanted]
-    wrong += [
-        key
-        for key, text in meaning(layout, forecaster).items()
-        if told.get(key, UNTOLD.get(key, text)) != text
-    ]
+    wrong = differences(told, held, meaning(layout, forecaster), parameters(forecaster, error))
     if wrong:
         raise InputError(
-            f"{path}: weights were fitted for another configuration ({', '.join(wrong)} differ); "
+            f"{path}: weights were fitted for another configuration ({'; '.join(wrong)}); "
             "fit them again with `releo-da train` on this state, kernel and channels"
         )
     refuse_infinite(held, path, REMEDY)
     for part, module in {"forecast": forecaster, "error": error}.items():
         module.load_state_dict({n: held[f"{part}.{n}"] for n in module.state_dict()})
+
+
+def differences(
+    told: Mapping[str, str],
+    held: Mapping[str, torch.Tensor],
+    meant: Mapping[str, str],
+    wanted: Mapping[str, torch.Tensor],
+) -> list[str]:
+    """What differs between a file of weights and a system, in words; empty where nothing does.
+
+    Args:
+        told: what the file says of its latent axis.
+        held: its tensors.
+        meant: what the system says of its own.
+        wanted: the parameters of the system.
+    """
+    old = dict(UNTOLD)
+    if "order" in told:  # of files that did not name the kernel
+        rough = any(name.endswith("rough_log_rate") for name in held)
+        old["kernel"] = kernel(told["order"] == "second", rough)
+    words = []
+    for key, here in meant.items():
+        there = told.get(key, old.get(key, here))
+        if there != here:
+            short = max(len(there), len(here)) <= SHORT
+            both = f"{key} is {there or 'none'} there and {here or 'none'} here"
+            words.append(both if short else f"{key} differs")
+    names = [n for n in wanted if n not in held or held[n].shape != wanted[n].shape]
+    names += [n for n in wanted if n not in names and held[n].dtype != wanted[n].dtype]
+    names += [n for n in held if n not in wanted]
+    if names:
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        words.append(f"parameters {', '.join(names[:NAMED])}{more}")
+    return words

@@ -11,9 +11,11 @@ an acquisition carries a constant offset when ``|o| >= least`` and what remains 
 fault (or, failing that, about o itself) is small: ``sum (d - o)^2 <= unexplained sum d^2``. Bare
 soil that is wetted or dries comes near to that (faulty products of two farms left 0.04 to 0.06,
 soils from 0.05 upwards) but by a factor and not by a sum; so a constant must also explain d better
-than the spectrum itself does, ``sum (d - o)^2 < min_a sum (d - a e)^2``. And a constant that is no
-named fault must be seen against each neighbour, at least half of it: a date that agrees with the
-one before it is not faulty because the one after it is brighter.
+than the spectrum itself does, ``sum (d - o)^2 < min_a sum (d - a e)^2``. And the constant must be
+seen against each neighbour, at least half of it: a date that agrees with the one before it is not
+faulty because the one after it is brighter, nor is the first date of bright straw after a harvest,
+which agrees with the one after it. The date of a product does not exclude a fault: collections that
+were processed anew carry the offset back to 2015.
 
 A faulty acquisition makes its neighbours look faulty too, with the opposite sign, and two faulty
 ones that are neighbours hide each other. So a first pass suspects whatever differs from neighbours
@@ -156,7 +158,7 @@ def _find(
                 continue
             difference, expected, sides = compared
             offset = _constant(difference, expected, named, least, unexplained)
-            if offset in named or (offset is not None and min(s / offset for s in sides) >= 0.5):
+            if offset is not None and min(side / offset for side in sides) >= 0.5:
                 found[k] = offset
         return found
 

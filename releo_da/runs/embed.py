@@ -105,6 +105,10 @@ def layers_of(asked: Embedding) -> dict[str, Layer]:
                 "back from training",
                 "flag_values": np.array([0.0, 1.0], np.float32),
                 "flag_meanings": "inside outside",
+                "threshold": np.float32(asked.domain.misfits[-1]),
+                "comment": "The threshold comes with the weights of the encoder, as the quantile "
+                f"{asked.domain.levels[-1]:g} of the misfits of single acquisitions of the series "
+                "held back from training.",
             }
         )
     return found

@@ -33,7 +33,14 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], None], list[str]]] = {
         ["no file 'sreies.nc'", "looked for", "RELEO_DATA"],
     ),
     "missing field table": (change("score.in_situ.path", "feild.csv"), ["no file 'feild.csv'"]),
-    "missing weights": (change("forecast.weights", "w.safetensors"), ["no file 'w.safetensors'"]),
+    "missing weights": (
+        change("forecast.weights", "w.safetensors"),
+        ["forecast.weights: no file 'w.safetensors'", "or make one with `releo-da train`"],
+    ),
+    "misspelt default": (
+        change("forecast.initial", {"name": "encoder", "weights": "defalt"}),
+        ["forecast.initial.weights: no file 'defalt'", "did you mean 'default'?"],
+    ),
     "wrong dimension": (
         change("source.0.dims", {"pixel": "points", "time": "time", "channel": "band"}),
         ["dims", "points", "point"],

@@ -116,6 +116,8 @@ def test_the_file(made: Path) -> None:
     assert bool(((found.evidence >= 0) & (found.evidence <= 1)).all())
     assert set(np.unique(found.out_of_domain.values[np.isfinite(found.out_of_domain)])) <= {0, 1}
     assert found.out_of_domain.attrs["flag_meanings"] == "inside outside"
+    outside = (found.misfit > found.out_of_domain.threshold).where(found.misfit.notnull())
+    np.testing.assert_array_equal(outside, found.out_of_domain)
     told = json.loads((made / "scores.json").read_text())["embedding"]
     assert found.attrs["encoder_sha256"] == told["encoder_sha256"]
     assert told["n"] == 28
@@ -256,7 +258,8 @@ def test_an_encoder_is_told_the_errors_that_it_was_trained_with(made: Path) -> N
 def test_another_state_or_no_weights_are_refused(made: Path) -> None:
     for setting, message in {
         "state.add=[soil_moisture]": "state.encoder: the encoder e.safetensors was made for",
-        "state.encoder=none.safetensors": "no file 'none.safetensors'",
+        "state.encoder=none.safetensors": "state.encoder: no file 'none.safetensors'",
+        "state.encoder=defalt": "did you mean 'default'? If not, correct the path, or make one",
         "state.encoder=c.yaml": "is not a file of an encoder",
     }.items():
         status, _, err = run("embed", "c.yaml", "--set", setting, "--quiet")

@@ -71,6 +71,33 @@ def test_weights_of_a_forecaster(case: str, tmp_path: Path) -> None:
         fitted_knots(path, {})
 
 
+@pytest.mark.parametrize("told", ["kernel", "order"])
+def test_weights_of_another_kernel_are_named_by_it(told: str, tmp_path: Path) -> None:
+    """Files of before name the order of the process alone."""
+    of = {
+        name: Layout(("lai",), {}, velocities, (665.0,), rough=rough)
+        for name, velocities, rough in (
+            ("ou", False, False),
+            ("matern32", True, False),
+            ("matern32+ou", True, True),
+        )
+    }
+    error, path = ObservationError({}, (665.0,), {}), tmp_path / "w.safetensors"
+    for there, made in of.items():
+        write_weights(path, made, MeanReverting(made), error)
+        if told == "order":
+            said = meaning(made, MeanReverting(made))
+            order = {"order": "first" if said.pop("kernel") == "ou" else "second"}
+            save_file(load_file(path), path, metadata=said | order)
+        for here, layout in of.items():
+            if here == there:
+                load_weights(path, layout, MeanReverting(layout), error)
+                continue
+            with pytest.raises(InputError) as caught:
+                load_weights(path, layout, MeanReverting(layout), error)
+            assert f"kernel is {there} there and {here} here" in str(caught.value)
+
+
 @pytest.mark.parametrize("case", CHANGES)
 def test_weights_of_a_toy_model(case: str, tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"

@@ -77,7 +77,7 @@ def test_it_is_fitted_judged_saved_and_guarded(workplace: Workplace, releo: Run)
         assert status == 2 and "fitted for another configuration" in err and words in err
     save_file(held, path, metadata=_told(path) | {"network": "neural 0"})
     status, _, err = releo("hindcast", config, "--out", "other", "--quiet", *weights)
-    assert status == 2 and "network differ" in err
+    assert status == 2 and "network is neural 0 there and" in err
 
 
 def test_the_smoother_asks_ensembles_where_a_network_moves_them(workplace: Workplace) -> None:
@@ -113,7 +113,6 @@ def test_without_weather_the_log_says_so(workplace: Workplace, releo: Run) -> No
         ("train.margins={ndvy: 1}", "did you mean 'ndvi'"),
         ("train.margins={ndvi: 0}", "train.margins.ndvi is 0.0; give a positive"),
         ("train.margins={nbr: 1}", "no sensor has the channels of nbr"),
-        ("train={held_out: 0.01}", "give 0.25 or more"),
     ],
 )
 def test_what_cannot_be_is_refused(
@@ -136,6 +135,19 @@ def test_neighbours_are_held_out_together() -> None:
     assert apart(axis, 0.0) is None
     with pytest.raises(InputError, match="of 4 groups of neighbours"):
         apart(axis, 0.1)
+
+
+def test_too_little_to_hold_out_is_said_before_the_system_is_made(
+    workplace: Workplace, releo: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made(*_: object, **__: object) -> None:
+        raise AssertionError("the system was made first")
+
+    monkeypatch.setattr("releo_da.config.training.assemble", made)
+    config = workplace(configure=learned)
+    asked = ("train", config, "--out", "run", "--quiet", "--set", "train={held_out: 0.01}")
+    status, _, err = releo(*asked)
+    assert status == 2 and "neighbours is none; give 0.25 or more" in " ".join(err.split())
 
 
 def test_years_and_pixels_are_held_out_of_what_is_learned_from() -> None:

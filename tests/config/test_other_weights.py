@@ -90,7 +90,9 @@ def test_a_service_refuses_other_weights_and_other_kinds(
     assert status == 2 and "another kind than the forecaster" in said
     assert "leave out --set of 'forecast'" in said
     status, said = ahead("--set", "forecast.memory=2")
-    assert status == 2 and "fitted for another configuration (forecast.memory_log_rate" in said
+    assert (
+        status == 2 and "configuration (memory is 1 there and 2 here; parameters forecast." in said
+    )
     shutil.copy("swapped.safetensors", "run/weights.safetensors")
     status, said = ahead()
     assert status == 2 and "run/weights.safetensors: weights were fitted for another" in said

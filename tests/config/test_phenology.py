@@ -32,6 +32,7 @@ def test_a_hindcast_tells_when_its_seasons_were(workplace: Workplace, releo: Run
     status, _, err = releo("hindcast", path, "--out", "out")
     assert status == 0, err
     with xr.open_dataset("out/phenology.nc") as found:
+        assert "seasons" in found.attrs["title"]
         held = found.load()
     assert dict(held.sizes) == {"number": 2, "time": 1, "point": POINTS}
     assert str(held.time.values[0])[:10] == "2020-01-01"

@@ -14,8 +14,8 @@ import xarray as xr
 from releo_da.config import demo, hindcast
 from releo_da.config.document import load
 from releo_da.config.options import Options
-from releo_da.config.run_files import WEIGHTS
 from releo_da.config.sources import read_sources
+from releo_da.config.weight_paths import WEIGHTS
 from releo_da.nature.landscape import (
     CROPS,
     VARIABLES,

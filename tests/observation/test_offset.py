@@ -102,6 +102,14 @@ def test_a_date_beside_a_brighter_one_is_no_offset() -> None:
     assert find_offsets(shifted(clean, {6}, 0.14), CHANNELS) == []
 
 
+def test_a_harvest_that_stays_bright_is_no_fault() -> None:
+    """All channels rise by 0.1, and are seen again 25 days later: as high as then."""
+    clean = season()
+    bright = shifted(clean, range(12, 18), 0.1)
+    assert find_offsets([*bright[:13], *bright[17:18]], CHANNELS) == []
+    assert find_offsets([*shifted(clean, {12}, 0.1)[:13], *clean[17:18]], CHANNELS) != []
+
+
 def test_growth_and_harvest_are_no_offsets() -> None:
     assert find_offsets(season(), CHANNELS) == []
 
@@ -190,3 +198,6 @@ def test_no_product_of_the_french_points_is_faulty(data_root: Path) -> None:
     )
     assert len(series.acquisitions) > 30
     assert find_offsets(series.acquisitions, series.channels) == []
+    fields = series.acquisitions  # that were harvested before 30 June 2018, and seen on 25 July
+    fields = [a._replace(values=a.values[8:14], error=a.error[8:14]) for a in fields]
+    assert find_offsets([a for a in fields if a.time < 17744], series.channels) == []
