@@ -52,7 +52,7 @@ def test_responses_are_fitted_saved_and_guarded(workplace: Workplace, releo: Run
     held = load_file(path)
     save_file(held, path, metadata=_told(path) | {"physics": "growth_water 0"})
     status, _, err = releo("hindcast", config, "--out", "other", "--quiet", *with_weights)
-    assert status == 2 and "physics differ" in err
+    assert status == 2 and "physics is growth_water 0 there and" in " ".join(err.split())
 
 
 def _told(path: Path) -> dict[str, str]:

@@ -74,5 +74,5 @@ def test_weights_belong_to_the_priors_they_were_fitted_with(tmp_path: Path) -> N
     path = tmp_path / "weights.safetensors"
     write_weights(path, plain, MeanReverting(plain), error)
     load_weights(path, plain, MeanReverting(plain), error)
-    with pytest.raises(InputError, match="priors differ"):
+    with pytest.raises(InputError, match="priors is none there and lai 1 4 here"):
         load_weights(path, other, MeanReverting(other), error)
