@@ -37,7 +37,8 @@ from releo_da.learning.stretches import Part, Problem, log_likelihood
 from releo_da.types import InputError, Noise, State
 
 MISSING = (
-    "period", "gaps", "pixels", "batch", "held_out", "held_out_years", "weather_hidden", "margins"
+    "period", "gaps", "pixels", "batch", "held_out", "held_out_years", "weather_hidden", "margins",
+    "start",
 )  # fmt: skip
 """Options of ``train`` that a toy model has not."""
 

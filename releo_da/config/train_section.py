@@ -29,6 +29,7 @@ class Train:
         held_out_years: years that only judge.
         weather_hidden: probability that a pixel's weather is hidden in an epoch.
         margins: weights of densities beside the joint one, by name of an index or ``channels``.
+        start: path of weights whose dynamics the fit begins with; None for none.
     """
 
     period: tuple[float, float] = (-np.inf, np.inf)
@@ -39,6 +40,7 @@ class Train:
     held_out_years: tuple[int, ...] = ()
     weather_hidden: float = 0.0
     margins: Mapping[str, float] = field(default_factory=dict)
+    start: str | None = None
 
 
 def train(
@@ -56,6 +58,7 @@ def train(
     patience: int = 0,
     weather_hidden: float = 0.0,
     margins: dict[str, float] | None = None,
+    start: str | None = None,
     target: Literal["dynamics"] = "dynamics",
 ) -> Train:
     """How a system is fitted.
@@ -80,6 +83,8 @@ def train(
             without weather is known ground to a forecaster under weather.
         margins: ``{ndvi: 5, channels: 1}``, weights of the density of an index, or of each channel
             on its own, that count beside the joint density of all channels: what a fit cares for.
+        start: path of weights of another fit, of simulated series for one, whose dynamics this one
+            begins with and has its priors about; residuals and R begin as without it.
         target: ``dynamics``, with the observation error; ``emulator``, ``encoder`` and
             ``retrieval`` have options of their own.
     """
@@ -114,5 +119,6 @@ def train(
     counted = checked_margins(margins)
     schedule = Schedule(epochs, learning_rate, truncate, stretches, batch, hidden, patience)
     return Train(
-        within, members, pixels, schedule, held_out, tuple(held_out_years), weather_hidden, counted
-    )
+        within, members, pixels, schedule, held_out, tuple(held_out_years), weather_hidden, counted,
+        start,
+    )  # fmt: skip

@@ -29,7 +29,8 @@ from releo_da.config.simulated import simulated
 from releo_da.config.sources import read_sources
 from releo_da.config.train_section import Train, train
 from releo_da.config.twin_source import is_twin
-from releo_da.config.weights import write_weights
+from releo_da.config.weight_paths import START, weights_at
+from releo_da.config.weights import load_start, write_weights
 from releo_da.dynamics.unheard import unheard
 from releo_da.io import write_json
 from releo_da.io.series import Series
@@ -93,6 +94,7 @@ def fitted(
     part = learned_from(document, series, chosen, settings.period, device)
     training, judges = divided(part, out, settings.held_out_years)
     assembly = assemble(document, series.channels, device=device, weather=weather)
+    begin(document, settings, assembly)
     modules = (assembly.forecaster, assembly.error)
     for module in modules:
         module.requires_grad_(True)
@@ -178,6 +180,23 @@ def problem_of(
         assembly.error,
         margins=margins_of(settings.margins, channels),
     )
+
+
+def begin(document: Document, settings: Train, assembly: Assembly) -> None:
+    """Set the dynamics of a system to those that ``train.start`` names, if it does.
+
+    Raises:
+        InputError: ``forecast.weights`` names a start as well, or the weights do not fit.
+    """
+    if settings.start is None:
+        return
+    if weights_at(document, "forecast.weights") is not None:
+        raise InputError(
+            f"{document.path}: forecast.weights and train.start both say where the fit begins; "
+            "leave one out: with train.start residuals and R begin as in any fit"
+        )
+    path = document.resolve(settings.start, START, "correct it, or make one with `releo-da train`")
+    load_start(path, assembly.layout, assembly.forecaster)
 
 
 def shown(epoch: Epoch) -> str:

@@ -3,7 +3,8 @@
     forecast.weights                 parameters of a forecaster and of R
     forecast.initial.weights         an encoder that tells the first ensemble
     observe.weights                  an emulator
-    state.encoder, train.start       an encoder
+    state.encoder                    an encoder
+    train.start                      what a fit begins with: of a forecaster, or an encoder
     score.network                    a network of one date
 
 Where weights come with the package, ``default`` or no word means these and is no file. A run
@@ -24,6 +25,10 @@ EMULATOR = "emulator.safetensors"
 ENCODER = "encoder.safetensors"
 NETWORK = "retrieval.safetensors"
 INITIAL = "initial.safetensors"
+BEGUN = "start.safetensors"
+
+START = "train.start"
+"""Key of the weights that a fit begins with."""
 
 COPIES = {
     "forecast.weights": WEIGHTS,
@@ -31,13 +36,14 @@ COPIES = {
     "state.encoder": ENCODER,
     "score.network": NETWORK,
     "forecast.initial.weights": INITIAL,
+    START: BEGUN,
 }
 """Names of the copies in a run directory, by key."""
 
 DEFAULT = "default"
 """Stands for the weights of an encoder that come with the package."""
 
-PACKAGED = ("state.encoder", "forecast.initial.weights", "train.start")
+PACKAGED = ("state.encoder", "forecast.initial.weights", START)
 """Keys under which `DEFAULT` is such a word."""
 
 

@@ -6,6 +6,11 @@ second-order process), so the latent axis is written beside them and compared wh
 
 What was fitted per channel is tied to the wavelength of its band, so weights serve other sensors
 too: a band takes what was fitted at the nearest wavelength.
+
+A fit that begins with another one (`train.start`) takes from its file what the forecaster knows of
+variables: season, rates, deviations, correlations, responses to weather, the network. Slow
+residuals and R say how a canopy model and instruments err, which a simulation has not learned of
+the real ones; they begin as in any fit, so that bands and sensors of the two may differ.
 """
 
 from __future__ import annotations
@@ -124,19 +129,59 @@ def load_weights(path: Path, layout: Layout, forecaster: nn.Module, error: nn.Mo
         InputError: the file is missing, no file of weights, one of another model (an encoder, a
             retrieval), or was fitted for another state, kernel or set of channels.
     """
+    meant = meaning(layout, forecaster)
+    held = _matching(path, *_opened(path), meant, parameters(forecaster, error))
+    for part, module in {"forecast": forecaster, "error": error}.items():
+        module.load_state_dict({n: held[f"{part}.{n}"] for n in module.state_dict()})
+
+
+def load_start(path: Path, layout: Layout, forecaster: nn.Module) -> None:
+    """Begin with what a fit elsewhere learned of the variables; residuals are left as they are.
+
+    Args:
+        path: file of weights, of any sensors.
+        layout: the latent axis.
+        forecaster: whose parameters are set in place.
+
+    Raises:
+        InputError: as `load_weights`, but for the channels.
+    """
     told, held = _opened(path)
+    meant = {key: text for key, text in meaning(layout, forecaster).items() if key != "channels"}
+    wanted = {f"forecast.{name}": tensor for name, tensor in forecaster.state_dict().items()}
+    wanted, held = (
+        {name: tensor for name, tensor in part.items() if not _of_bands(name)}
+        for part in (wanted, held)
+    )
+    taken = _matching(path, told, held, meant, wanted)
+    values = {name.removeprefix("forecast."): tensor for name, tensor in taken.items()}
+    forecaster.load_state_dict(values, strict=False)
+
+
+def _of_bands(name: str) -> bool:
+    """Whether a parameter belongs to bands: of R, or of slow residuals."""
+    return name.startswith("error.") or name.rpartition(".")[2].startswith(RESIDUAL)
+
+
+def _matching(
+    path: Path,
+    told: Mapping[str, str],
+    held: dict[str, torch.Tensor],
+    meant: Mapping[str, str],
+    wanted: Mapping[str, torch.Tensor],
+) -> dict[str, torch.Tensor]:
+    """The tensors of a file, unless they are not those of a system; arguments of `differences`."""
     named = {"kernel", "order"} & told.keys()
     if not named and not any(name.startswith("forecast.") for name in held):
         raise InputError(f"{path}: is no file of a forecaster; {REMEDY}")
-    wrong = differences(told, held, meaning(layout, forecaster), parameters(forecaster, error))
+    wrong = differences(told, held, meant, wanted)
     if wrong:
         raise InputError(
             f"{path}: weights were fitted for another configuration ({'; '.join(wrong)}); "
             "fit them again with `releo-da train` on this state, kernel and channels"
         )
     refuse_infinite(held, path, REMEDY)
-    for part, module in {"forecast": forecaster, "error": error}.items():
-        module.load_state_dict({n: held[f"{part}.{n}"] for n in module.state_dict()})
+    return held
 
 
 def differences(

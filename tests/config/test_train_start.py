@@ -1,0 +1,127 @@
+"""`train.start`: a fit that begins with the dynamics of another one, of other sensors too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from releo_da.config import training
+from releo_da.config.assemble import Assembly, assemble
+from releo_da.config.checkpoint_file import Checkpoint
+from releo_da.config.document import load
+from releo_da.config.options import Options
+from releo_da.config.weights import write_weights
+from tests.config.conftest import BANDS
+from tests.config.learned import SMALL
+from tests.config.test_hybrid_weights import _told
+
+Workplace = Callable[..., Path]
+Run = Callable[..., tuple[int, str, str]]
+START = "train.start=start.safetensors"
+
+
+def learning(config: dict[str, Any]) -> None:
+    config["forecast"] = {**SMALL, "kernel": "ou"}
+    config["train"] = {"epochs": 2, "members": 8}
+
+
+def elsewhere(config: Path, path: Path, seed: int = 0, *changed: str) -> Assembly:
+    """Weights of a fit of Landsat: every parameter moved."""
+    made = assemble(load(config, changed), {"landsat8": ("B4", "B5", "B6")})
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for part in (made.forecaster, made.error):
+            for parameter in part.parameters():
+                noise = torch.randn(parameter.shape, generator=generator, dtype=parameter.dtype)
+                parameter.add_(0.05 * noise)
+    write_weights(path, made.layout, made.forecaster, made.error)
+    return made
+
+
+def test_dynamics_begin_there_and_have_their_priors_about_it(
+    workplace: Workplace, releo: Run
+) -> None:
+    """What belongs to bands, residuals and R, begins as it does without a start."""
+    config = workplace(configure=learning)
+    start = elsewhere(config, Path("start.safetensors"))
+    asked = ("--quiet", "--set", START, "--set")
+    status, _, err = releo("train", config, "--out", "none", *asked, "train.epochs=0")
+    assert status == 0, err
+    held = load_file("none/weights.safetensors")
+    usual = assemble(load(config), {"sentinel2a": BANDS})
+    begun = usual.forecaster.state_dict()
+    of_variables, of_bands = 0, 0
+    for name, tensor in start.forecaster.named_parameters():
+        found = held[f"forecast.{name}"]
+        if "residual" in name:
+            assert torch.equal(found, begun[name]), name
+            of_bands += 1
+        else:
+            assert torch.equal(found, tensor.detach()), name
+            assert not len(found.ravel()) or not torch.equal(found, begun[name]), name
+            of_variables += 1
+    assert of_bands == 4 and of_variables > 8
+    for name, tensor in usual.error.named_parameters():
+        assert torch.equal(held[f"error.{name}"], tensor.detach()), name
+
+    status, _, err = releo("train", config, "--out", "fit", *asked, "train.epochs=1")
+    assert status == 0, err
+    (first,) = json.loads(Path("fit/train.json").read_text())["epochs"]
+    assert first["penalty"] == 0.0
+    moved = load_file("fit/weights.safetensors")["forecast.network.last"]
+    assert not torch.equal(moved, held["forecast.network.last"])
+
+
+def test_a_run_directory_keeps_the_start_and_goes_on_from_no_other(
+    workplace: Workplace, releo: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, path = workplace(configure=learning), Path("start.safetensors")
+    elsewhere(config, path)
+    write = Checkpoint.write
+
+    def interrupted(*given: Any) -> None:
+        write(*given)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Checkpoint, "write", interrupted)
+        training.command(load(config, (START,)), Options(out=Path("fit"), quiet=True))
+    kept = load(Path("fit/config.yaml"))
+    assert kept.values["train"]["start"] == "start.safetensors"
+    assert Path("fit/start.safetensors").read_bytes() == path.read_bytes()
+    elsewhere(config, path, seed=1)
+    status, _, err = releo("train", config, "--out", "fit", "--quiet", "--set", START)
+    assert status == 2 and "with other weights or sensors" in " ".join(err.split())
+
+
+def test_a_start_that_cannot_be_is_refused(workplace: Workplace, releo: Run) -> None:
+    config, path = workplace(configure=learning), Path("start.safetensors")
+    made = elsewhere(config, path)
+    held = load_file(path)
+
+    def refused(*settings: str) -> str:
+        changed = [part for setting in settings for part in ("--set", setting)]
+        status, _, err = releo("train", config, "--out", "fit", "--quiet", *changed)
+        assert status == 2
+        return " ".join(err.split())
+
+    missing = refused("train.start=other.safetensors")
+    assert "other.safetensors" in missing and "train.start" in missing
+    both = refused(START, "forecast.weights=start.safetensors")
+    assert "forecast.weights and train.start both say where the fit begins" in both
+    assert "memory is 1 there and 2 here" in refused(START, "forecast.memory=2")
+    assert "kernel is ou there and matern32 here" in refused(START, "forecast.kernel=matern32")
+    assert "parameters" in refused(START, "forecast={name: mean_reverting, kernel: ou}")
+    assert "priors" in refused(START, "state.priors={lai: [2, 2]}")
+    save_file({"layers.0.weight": torch.ones(2)}, path, metadata={"retrieval": "{}"})
+    assert "is no file of a forecaster" in refused(START)
+    write_weights(path, made.layout, made.forecaster, made.error)
+    held["forecast.network.last"][0] = float("nan")
+    save_file(held, path, metadata=_told(path))
+    assert "start.safetensors" in refused(START)
