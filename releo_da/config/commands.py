@@ -57,7 +57,6 @@ from releo_da.config.sources import READERS
 from releo_da.config.toy import TOY_OPERATORS
 from releo_da.config.toy_source import TOYS, is_toy, toy_source
 from releo_da.config.train_section import train as train_section
-from releo_da.config.weight_paths import WEIGHTS
 from releo_da.cycling.fields import correlated
 from releo_da.io import write_json
 from releo_da.io.inbox import folder_and_pattern
@@ -181,17 +180,14 @@ def verify(run: Path, as_json: bool) -> int | None:
 def train(config: Path, options: Options) -> int | None:
     """Fit dynamics and observation error, or make an emulator, an encoder or a retrieval."""
     document = load(config, options.settings)
-    if is_toy(document):
-        path = toy_training.command(document, options)
-        told = mapping_of(path.parent / "train.json")
-        for line in toy_training.lines(told):
-            _tell(options, line)
-    else:
-        path = maker_of(document)(document, options)
-        if path.name == WEIGHTS:
-            _tell(options, mapping_of(path.parent / "train.json")["ended"])
-            _tell(options, f"report: {(path.parent / 'report.html').resolve()}")
+    make = toy_training.command if is_toy(document) else maker_of(document)
+    path = make(document, options)
+    told = mapping_of(path.parent / "train.json")
+    ended = [told["ended"]] if "ended" in told else []
+    for line in toy_training.lines(told) if is_toy(document) else ended:
+        _tell(options, line)
     _tell(options, f"weights: {path.resolve()}")
+    _tell(options, f"report: {(path.parent / 'report.html').resolve()}")
     return None
 
 

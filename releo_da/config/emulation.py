@@ -11,7 +11,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -24,6 +24,9 @@ from releo_da.config.regressed import check_sizes, write_passes
 from releo_da.config.run_files import open_run, progress
 from releo_da.config.sections import section
 from releo_da.config.weight_paths import EMULATOR
+from releo_da.diagnostics.cells import Cell, Table
+from releo_da.diagnostics.picture import Picture
+from releo_da.diagnostics.plots.training import spectral_errors
 from releo_da.learning.regression import Pass, regress, squares
 from releo_da.observation.basis import halved, principal
 from releo_da.observation.canopies import ANGLES, spectra
@@ -36,6 +39,12 @@ from releo_da.physics.prosail import VARIABLES
 from releo_da.runs.block import Tick
 from releo_da.sensors import load_sensor
 from releo_da.types import InputError
+
+Errors = dict[str, dict[str, dict[str, float]]]
+"""Population -> statistic -> channel -> error of reflectance."""
+
+STATISTICS = {"rms": "rms", "p99_9": "99.9 % of draws below", "max": "largest"}
+"""What is told of errors, and how it is called."""
 
 BASIS_SPECTRA = 1 << 14
 PIECE = 1 << 12
@@ -146,11 +155,11 @@ def looked_at(inputs: dict[str, Tensor]) -> Tensor:
     return features(canopies, *(inputs[a] for a in ANGLES)).T
 
 
-def errors(emulator: Emulator, number: int, generator: torch.Generator) -> dict[str, Any]:
+def errors(emulator: Emulator, number: int, generator: torch.Generator) -> Errors:
     """Errors at the ten land channels of Sentinel-2A: population -> statistic -> channel."""
     sensor = load_sensor(SENSOR)
     response = sensor.response[list(sensor.index(LAND))]
-    found: dict[str, Any] = {}
+    found: Errors = {}
     for name in POPULATIONS:
         held = scores(emulator, population(name, number, generator), response)
         found[name] = {kind: dict(zip(LAND, v, strict=True)) for kind, v in held.items()}
@@ -162,19 +171,60 @@ def command(document: Document, options: Options) -> Path:
     how: Emulation = section(document, "train", emulation)
     seed = document.values.get("seed", 0)
     generator = torch.Generator().manual_seed(seed)
-    root, log, made = open_run(document, options, "train", seed)
+    opened = open_run(document, options, "train", seed)
     with progress(how.passes, "train", options.quiet) as tick:
         emulator, passes = trained(how, generator, tick)
     found = errors(emulator, how.held_out, generator)
     text = json.dumps(document.values["train"], sort_keys=True, default=str)
     told = {
         "train": document.values["train"],
-        "version": made["version"],
+        "version": opened.made["version"],
         "seed": seed,
         "config": hashlib.sha256(text.encode()).hexdigest()[:16],
-        "torch": made["torch"],
+        "torch": opened.made["torch"],
         "errors": found,
     }
-    write_emulator(root / EMULATOR, emulator, told)
-    write_passes(root, log, passes, errors=found)
-    return root / EMULATOR
+    write_emulator(opened.root / EMULATOR, emulator, told)
+    write_passes(
+        opened,
+        passes,
+        ("rms error of a spectrum", [one.loss**0.5 for one in passes]),
+        [errors_table(found)],
+        errors_picture(found),
+        f"An emulator of the canopy model, fitted to {how.spectra:,} spectra; its largest rms "
+        f"error at the channels of the table is {max(found['prior']['rms'].values()):.5f} over "
+        "the prior of the state.",
+        errors=found,
+    )
+    return opened.root / EMULATOR
+
+
+def errors_table(found: Errors) -> Table:
+    """Errors of `errors` as a table, channels down."""
+    note = (
+        "Errors of reflectance at channels of Sentinel-2A, on draws that were held out: every "
+        "input uniform, contents dense at small values, and the prior of the state."
+    )
+    columns = [(name, kind) for name in found for kind in STATISTICS]
+    head = ["channel", *(f"{name}, {STATISTICS[kind]}" for name, kind in columns)]
+    rows = [
+        (channel, [Cell(f"{found[name][kind][channel]:.5f}") for name, kind in columns])
+        for channel in LAND
+    ]
+    return Table("Emulator against the canopy model", note, head, rows)
+
+
+def errors_picture(found: Errors) -> Picture:
+    """Errors of `errors` against wavelength."""
+    sensor = load_sensor(SENSOR)
+    centres = [sensor.centres[k] for k in sensor.index(LAND)]
+    drawn = {
+        STATISTICS[kind]: {name: list(found[name][kind].values()) for name in found}
+        for kind in STATISTICS
+    }
+    caption = (
+        "Errors at the channels of Sentinel-2A on draws that were held out, of the three "
+        "populations of the table."
+    )
+    figure = spectral_errors(centres, drawn)
+    return Picture("errors", "Errors on held-out draws", caption, figure)

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from releo_da.config.train_report import write_train_report
 from releo_da.diagnostics.cells import Cell, Table
 from releo_da.diagnostics.picture import Picture
 from releo_da.diagnostics.plots.training import loss_curves
-from releo_da.diagnostics.report import write_report
 from releo_da.learning.pretraining import Look
 
 ROWS = {
@@ -61,7 +61,7 @@ def _cell(row: Mapping[str, float], column: str) -> Cell:
     return Cell(f"{row[column]:.0f}" if column == "n" else f"{row[column]:.3f}")
 
 
-def write_training_report(
+def write_encoder_report(
     root: Path,
     made: Mapping[str, Any],
     looks: Sequence[Look],
@@ -84,11 +84,5 @@ def write_training_report(
         )
         figure = loss_curves([look._asdict() for look in looks])
         pictures.append(Picture("loss", "Loss", caption, figure))
-    content = {
-        "title": "Training of an encoder",
-        "summary": [],
-        "run": dict(made),
-        "tables": score_tables(scored),
-        "config": (root / "config.yaml").read_text(encoding="utf-8"),
-    }
-    return write_report(root, content, pictures)
+    said = ["Training of an encoder by what is hidden from it."]
+    return write_train_report(root, made, score_tables(scored), pictures, said)

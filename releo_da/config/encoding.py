@@ -22,7 +22,7 @@ from releo_da.config.document import Document
 from releo_da.config.encoded import encoder_at
 from releo_da.config.encoder_block import Block
 from releo_da.config.encoder_error import REMEMBERED
-from releo_da.config.encoder_report import write_training_report
+from releo_da.config.encoder_report import write_encoder_report
 from releo_da.config.encoder_section import Encoding, encoding
 from releo_da.config.encoder_setting import Setting, batches, looked_at, setting_of
 from releo_da.config.encoder_weights import PACKAGED, check_layout, write_encoder
@@ -88,7 +88,7 @@ def command(document: Document, options: Options) -> Path:
         {**told, "looks": [look._asdict() for look in training.looks], "scores": scored,
          "domain": domain._asdict()},
     )  # fmt: skip
-    write_training_report(root, made, training.looks, scored)
+    write_encoder_report(root, made, training.looks, scored)
     return root / PACKAGED
 
 

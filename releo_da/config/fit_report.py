@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from releo_da.config.train_report import write_train_report
 from releo_da.diagnostics.cells import Cell, Table
 from releo_da.diagnostics.picture import Picture
 from releo_da.diagnostics.plots.training import likelihood_curves
-from releo_da.diagnostics.report import write_report
 from releo_da.learning.fit import Best, Epoch
 
 Row = dict[str, float | None]
@@ -120,19 +120,19 @@ def write_fit_report(
         said: how the fit ended.
         notes: what to know of the series.
     """
+    tables, pictures = [epochs_table(epochs, best, last)], [likelihood_picture(epochs, best, last)]
+    return write_train_report(root, made, tables, pictures, said, notes)
+
+
+def likelihood_picture(
+    epochs: Sequence[Epoch], best: Best | None = None, last: float | None = None
+) -> Picture:
+    """Curves of a fit; arguments as in `write_fit_report`."""
     caption = (
         "Log-likelihood per value of what is learned from and of what is held out (left), by the "
-        "number of epochs done, and the penalty of the priors (right). What judges is not learned "
-        "from; the mark is where the parameters stood that are kept."
+        "number of epochs done, and the penalty of the priors where there are any (right). What "
+        "judges is not learned from; the mark is where the parameters stood that are kept."
     )
     kept = None if best is None else best.number
     figure = likelihood_curves(curves_of(epochs, last), kept)
-    content = {
-        "title": f"releo_da train: {root.name}",
-        "summary": list(said),
-        "warnings": list(notes),
-        "run": {key: value for key, value in made.items() if key != "kind"},
-        "tables": [epochs_table(epochs, best, last)],
-        "config": (root / "config.yaml").read_text(encoding="utf-8"),
-    }
-    return write_report(root, content, [Picture("likelihood", "Likelihood", caption, figure)])
+    return Picture("likelihood", "Likelihood", caption, figure)

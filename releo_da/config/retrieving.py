@@ -26,8 +26,13 @@ from releo_da.config.retrieval_weights import Kept, write_retrieval
 from releo_da.config.run_files import open_run, progress
 from releo_da.config.sections import section
 from releo_da.config.weight_paths import NETWORK
+from releo_da.diagnostics.naming import Naming
+from releo_da.diagnostics.picture import Picture
+from releo_da.diagnostics.plots.training import read_beside_truth
 from releo_da.diagnostics.scores import summarise
+from releo_da.diagnostics.tables import by_variable
 from releo_da.learning.regression import Pass, regress
+from releo_da.observation.derived import described
 from releo_da.representation.retrieval import Retrieval, likelihood, looked_at
 from releo_da.runs.block import Tick
 from releo_da.sensors import load_sensor
@@ -234,19 +239,48 @@ def command(document: Document, options: Options) -> Path:
     generator = torch.Generator().manual_seed(seed)
     assembly = assemble(document, dict.fromkeys(how.sensors, how.channels))
     refuse_beyond(how, assembly.error.zeniths, document)
-    root, log, made = open_run(document, options, "train", seed)
+    opened = open_run(document, options, "train", seed)
     names = tuple(assembly.model.described)
     table = drawn(assembly, how, how.draws, generator)
     with progress(how.passes, "train", options.quiet) as tick:
         network, passes = trained(how, names, table, generator, tick)
-    found = scores(network, drawn(assembly, how, how.held_out, generator))
+    unseen = drawn(assembly, how, how.held_out, generator)
+    found = scores(network, unseen)
     told: dict[str, Any] = {
         "train": document.values["train"],
-        "version": made["version"],
+        "version": opened.made["version"],
         "seed": seed,
-        "torch": made["torch"],
+        "torch": opened.made["torch"],
         "scores": found,
     }
-    write_retrieval(root / NETWORK, Kept(network, how.sensors, how.channels), told)
-    write_passes(root, log, passes, scores=found)
-    return root / NETWORK
+    write_retrieval(opened.root / NETWORK, Kept(network, how.sensors, how.channels), told)
+    note = f"On {how.held_out:,} draws that were held out; the prior of the state is their spread."
+    called = Naming({name: unit for name, (unit, _) in described(names).items()})
+    told_of = ", ".join(f"{called.text(name)} {row['rmse']:.3f}" for name, row in found.items())
+    write_passes(
+        opened,
+        passes,
+        ("minus log-likelihood", [one.loss for one in passes]),
+        [by_variable("Variables read from one acquisition", note, found, called)],
+        picture_of(network, unseen, called),
+        f"A network that reads one acquisition, fitted to {how.draws:,} draws; RMSE on "
+        f"{how.held_out:,} others: {told_of}.",
+        scores=found,
+    )
+    return opened.root / NETWORK
+
+
+def picture_of(network: Retrieval, table: Drawn, called: Naming) -> Picture:
+    """What a network reads of draws, beside what they are."""
+    mean = network.members(table.inputs, MEMBERS).mean(1).numpy()
+    truth = table.variables.numpy()
+    there, read = (
+        {called.measured(name): values[:, k] for k, name in enumerate(network.names)}
+        for values in (truth, mean)
+    )
+    caption = (
+        "What the network reads (mean of its distribution) of draws that were held out, against "
+        "what they are; the darker, the more draws, on a logarithmic scale."
+    )
+    figure = read_beside_truth(there, read)
+    return Picture("read", "Read beside the truth", caption, figure)

@@ -3,7 +3,7 @@
 The run directory gets ``weights.safetensors``, which a configuration names as
 ``forecast: {name: .., weights: ..}``, and ``train.json`` with the likelihood of every epoch, each
 coefficient before and after, beside the truth's where that has the same terms, and the likelihood
-of another truth's observations, which took no part in the fit.
+of another truth's observations, which took no part in the fit, and a report of both.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from releo_da.config import toy
 from releo_da.config.document import Document
+from releo_da.config.fit_report import likelihood_picture
 from releo_da.config.options import Options
 from releo_da.config.run_files import open_run, progress
 from releo_da.config.schemes import fitting_scheme
@@ -25,8 +26,11 @@ from releo_da.config.sections import section
 from releo_da.config.toy_climate import supplied
 from releo_da.config.toy_source import ToySource, source_of
 from releo_da.config.toy_weights import write_weights
+from releo_da.config.train_report import write_train_report
 from releo_da.config.train_section import Train, train
 from releo_da.config.weight_paths import WEIGHTS
+from releo_da.diagnostics.cells import Cell, Table
+from releo_da.diagnostics.tables import ABSENT
 from releo_da.dynamics.lorenz96 import Lorenz96
 from releo_da.dynamics.quadratic_ring import QuadraticRing, lorenz96_coefficients
 from releo_da.dynamics.stepped import Stepped
@@ -139,7 +143,7 @@ def command(document: Document, options: Options) -> Path:
     made = source_of(document)
     task = toy.task_of(document, made)
     toy.forecaster_of(document, made, options.torch_device())
-    root, log, _ = open_run(document, options, "train", task.seed)
+    root, log, made_by = open_run(document, options, "train", task.seed)
     learned = fitted(document, made, options)
     write_weights(root / WEIGHTS, learned.forecaster)
     for epoch in learned.epochs:
@@ -150,7 +154,30 @@ def command(document: Document, options: Options) -> Path:
         "coefficients": learned.coefficients,
     }
     write_json(root / "train.json", told)
+    curves = likelihood_picture(learned.epochs)
+    write_train_report(root, made_by, tables_of(told), [curves], ["The equations of a toy model."])
     return root / WEIGHTS
+
+
+def tables_of(found: Mapping[str, Any]) -> list[Table]:
+    """What train.json of a toy model says, for the report."""
+    judged = "Per value, of observations of another truth, which took no part in the fit."
+    note = "Learned from observations; the truth's where it has the same terms."
+    rows = [
+        (
+            row["name"],
+            [
+                Cell(ABSENT if row[key] is None else f"{row[key]:.3f}")
+                for key in ("start", "fitted", "truth")
+            ],
+        )
+        for row in found["coefficients"]
+    ]
+    likelihood = [(name, [Cell(f"{value:.3f}")]) for name, value in found["held_out"].items()]
+    return [
+        Table("Log-likelihood", judged, ["parameters", "log-likelihood"], likelihood),
+        Table("Coefficients", note, ["coefficient", "start", "learned", "truth"], rows),
+    ]
 
 
 def lines(found: Mapping[str, Any]) -> list[str]:

@@ -60,6 +60,9 @@ def test_a_small_training_learns_and_is_the_same_to_the_last_bit(
         said = file.metadata()
     assert json.loads(said["emulator"])["seed"] == 3
     assert json.loads(said["emulator"])["errors"] == told["errors"]
+    report = (tmp_path / "one/report.html").read_text()
+    assert told["ended"] in report and f"{told['errors']['dense']['max']['B04']:.5f}" in report
+    assert {p.name for p in (tmp_path / "one/figures").iterdir()} == {"loss.png", "errors.png"}
 
 
 def test_what_is_written_is_what_is_read(weights: Path, tmp_path: Path) -> None:

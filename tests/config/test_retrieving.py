@@ -69,6 +69,9 @@ def test_its_intervals_hold_what_it_has_not_seen(tmp_path: Path, releo: Run) -> 
     assert kept.sensors == ("sentinel2a", "sentinel2b") and kept.channels == ("B03", "B04", "B08")
     fapar = kept.network.table[1]
     assert fapar[0] >= 0.0 and fapar[-1] <= 1.0
+    report = (tmp_path / "run/report.html").read_text()
+    assert told["ended"] in report and f"{told['scores']['lai']['crps']:.3f}" in report
+    assert {p.name for p in (tmp_path / "run/figures").iterdir()} == {"loss.png", "read.png"}
 
 
 def test_a_seed_gives_the_same_file(tmp_path: Path, releo: Run) -> None:

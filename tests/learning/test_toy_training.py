@@ -125,6 +125,9 @@ def test_training_learns_and_a_twin_uses_what_was_learned(
     assert judged["before"] < judged["after"] < judged["truth"]
     rows = {row["name"]: row for row in found["coefficients"]}
     assert list(rows) == list(TERMS)
+    report = (tmp_path / "fit" / "report.html").read_text("utf-8")
+    assert f"<td>{judged['after']:.3f}</td>" in report and "x[i-1] x[i+1]" in report
+    assert (tmp_path / "fit" / "figures" / "likelihood.png").is_file()
     assert all(row["start"] == 0.0 for row in rows.values())
     for name in ("x[i-2] x[i-1]", "x[i-1] x[i+1]"):
         row = rows[name]
