@@ -2,10 +2,10 @@
 
     python experiments/encoder/clear.py [WEIGHTS ...]
 
-Hardly any of a simulated series is free of haze, thin rims of cloud and clouds that the mask misses.
-They darken near infrared beside red, mostly one way, and what predicts the surface itself does not
-follow. So the withheld acquisitions are simulated again without them, without noise and without
-errors of gain, over the same land at the same pixels and dates; what is shown stays as it was.
+Haze, thin rims of cloud and clouds that the mask misses lower NDVI, mostly, and what predicts the
+surface itself does not follow. So the withheld acquisitions are simulated again without them,
+without noise and without errors of gain, over the same land at the same pixels and dates; what is
+shown stays as it was.
 """
 
 from __future__ import annotations
