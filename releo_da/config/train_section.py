@@ -59,6 +59,7 @@ def train(
     weather_hidden: float = 0.0,
     margins: dict[str, float] | None = None,
     start: str | None = None,
+    physics_first: int = 0,
     target: Literal["dynamics"] = "dynamics",
 ) -> Train:
     """How a system is fitted.
@@ -85,6 +86,8 @@ def train(
             on its own, that count beside the joint density of all channels: what a fit cares for.
         start: path of weights of another fit, of simulated series for one, whose dynamics this one
             begins with and has its priors about; residuals and R begin as without it.
+        physics_first: epochs in which the physics learns without the network beside it, and after
+            which it is held and the network learns; 0 lets both learn at once.
         target: ``dynamics``, with the observation error; ``emulator``, ``encoder`` and
             ``retrieval`` have options of their own.
     """
@@ -111,13 +114,20 @@ def train(
             raise InputError(f"train.{name} is {share}; give a probability from 0 to 1")
     if not 0.0 <= held_out <= 0.5:
         raise InputError(f"train.held_out is {held_out}; give a share from 0 to 0.5")
+    if not 0 <= physics_first < max(epochs, 1):
+        raise InputError(
+            f"train.physics_first is {physics_first} of {epochs} epochs; give 0, or fewer than "
+            "all, so that the network learns in the rest"
+        )
     if patience < 0 or (patience and not held_out and not held_out_years):
         raise InputError(
             f"train.patience is {patience} and nothing is held out; give 0, or epochs to wait and "
             "a share of pixels (held_out) or years (held_out_years) that judge them"
         )
     counted = checked_margins(margins)
-    schedule = Schedule(epochs, learning_rate, truncate, stretches, batch, hidden, patience)
+    schedule = Schedule(
+        epochs, learning_rate, truncate, stretches, batch, hidden, patience, physics_first
+    )
     return Train(
         within, members, pixels, schedule, held_out, tuple(held_out_years), weather_hidden, counted,
         start,

@@ -31,10 +31,11 @@ from releo_da.config.train_section import Train, train
 from releo_da.config.twin_source import is_twin
 from releo_da.config.weight_paths import START, weights_at
 from releo_da.config.weights import load_start, write_weights
+from releo_da.dynamics.neural import Neural
 from releo_da.dynamics.unheard import unheard
 from releo_da.io import write_json
 from releo_da.io.series import Series
-from releo_da.learning.fit import Best, Epoch, Schedule, begun, fit
+from releo_da.learning.fit import Best, Epoch, Parts, Schedule, begun, fit
 from releo_da.learning.stretches import Part, Problem
 from releo_da.runs.model import on
 from releo_da.types import InputError, Noise, State
@@ -95,11 +96,12 @@ def fitted(
     training, judges = divided(part, out, settings.held_out_years)
     assembly = assemble(document, series.channels, device=device, weather=weather)
     begin(document, settings, assembly)
+    parts = parts_of(document, settings, assembly)
     modules = (assembly.forecaster, assembly.error)
     for module in modules:
         module.requires_grad_(True)
     problem = problem_of(document, assembly, settings, series.channels)
-    fitting = begun({"forecaster": assembly.dynamics, "error": assembly.error})
+    fitting = begun({"forecaster": assembly.dynamics, "error": assembly.error}, parts=parts)
     schedule, seed = settings.schedule, document.values.get("seed", 0)
     content, epochs = "", list[Epoch]()
     if following is not None:
@@ -197,6 +199,22 @@ def begin(document: Document, settings: Train, assembly: Assembly) -> None:
         )
     path = document.resolve(settings.start, START, "correct it, or make one with `releo-da train`")
     load_start(path, assembly.layout, assembly.forecaster)
+
+
+def parts_of(document: Document, settings: Train, assembly: Assembly) -> Parts:
+    """The parameters of the physics and of the network beside it, where they learn in turn.
+
+    Raises:
+        InputError: they are to learn in turn, and there is no network.
+    """
+    if not settings.schedule.physics_first:
+        return (), ()
+    if not isinstance(assembly.forecaster, Neural):
+        raise InputError(
+            f"{document.path}: train.physics_first: this forecaster has no network that could "
+            "learn after its physics; remove the option, or take `forecast: {name: neural}`"
+        )
+    return assembly.forecaster.parts
 
 
 def shown(epoch: Epoch) -> str:

@@ -126,6 +126,13 @@ class Neural(nn.Module):
             inputs, v * drift, v * diffusion, memory, hidden, looseness, generator
         )
 
+    @property
+    def parts(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """What is learned of the physics, and what is learned beside it."""
+        physics = list(self.base.parameters())
+        inside = set(map(id, physics))
+        return physics, [p for p in self.parameters() if id(p) not in inside]
+
     def mean(self, time: float) -> Tensor:
         """Mean of every latent of a place of the usual timing, ``[latent]`` float64."""
         return pad(self.base.mean(time), (0, self.layout.size - self.layout.seen))

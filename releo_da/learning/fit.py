@@ -14,6 +14,10 @@ goes astray where a step is taken on it alone; a long record of a model without 
 more steps. Observations are hidden at random but still predicted
 (`releo_da.learning.gaps`).
 
+A network beside an equation explains what the equation could, and fitted together with it takes the
+equation elsewhere. With ``physics_first`` epochs what stands beside the equation rests in these and
+the equation rests after them; the learning rate falls to zero in each of the two parts.
+
 What is learned of the training values may be learned by heart. Pixels and years can be held out:
 each epoch judges them by the same likelihood, always with the same noise and the same gaps, so that
 epochs can be compared; what is left behind are the parameters that judged best, and the fit ends
@@ -51,6 +55,10 @@ JUDGED = 20170
 """Seed of noise and gaps of what is held out."""
 
 
+Parts = tuple[Sequence[nn.Parameter], Sequence[nn.Parameter]]
+"""Parameters of the physics, and of what stands beside it."""
+
+
 class Epoch(NamedTuple):
     """What one epoch of a fit reports.
 
@@ -84,6 +92,8 @@ class Schedule:
         batch: pixels per step, at most; 0 for all.
         gaps: how observations are hidden.
         patience: epochs without a better judgement after which the fit ends; 0 for never.
+        physics_first: epochs in which what stands beside the physics rests, and after which the
+            physics rests; 0 for all at once.
     """
 
     epochs: int = 60
@@ -93,9 +103,13 @@ class Schedule:
     batch: int = 0
     gaps: Gaps = GAPS
     patience: int = 0
+    physics_first: int = 0
 
-    def rate(self, done: float) -> float:
-        """The learning rate when a share of all steps is done."""
+    def rate(self, epochs: float) -> float:
+        """The learning rate when so many epochs are done, in parts of one."""
+        first = self.physics_first if epochs >= self.physics_first else 0
+        last = self.epochs if epochs >= self.physics_first else self.physics_first
+        done = (epochs - first) / (last - first)
         return self.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
 
 
@@ -119,6 +133,7 @@ class Fitting:
         best: the best judged parameters.
         last: what judged the parameters after ``number`` epochs once the fit has ended; None where
             nothing did.
+        parts: the parameters of the physics, and those of what stands beside it.
     """
 
     parameters: dict[str, nn.Parameter]
@@ -127,14 +142,24 @@ class Fitting:
     number: int = 0
     best: Best = field(default_factory=Best)
     last: float | None = None
+    parts: Parts = ((), ())
+
+    def move(self, part: int) -> None:
+        """Let one of the parts move and the other rest."""
+        for k, parameters in enumerate(self.parts):
+            for parameter in parameters:
+                parameter.requires_grad_(k == part)
 
 
-def begun(modules: Mapping[str, Parametrised], anchors: bool = True) -> Fitting:
+def begun(
+    modules: Mapping[str, Parametrised], anchors: bool = True, parts: Parts = ((), ())
+) -> Fitting:
     """A fit of which no epoch is done.
 
     Args:
         modules: what is learned, in place; a parameter is named ``module.parameter``.
         anchors: whether parameters have priors about their present values.
+        parts: those of the physics, and of what stands beside it, for ``physics_first``.
 
     Raises:
         KeyError: a parameter has no scale of its prior.
@@ -145,7 +170,8 @@ def begun(modules: Mapping[str, Parametrised], anchors: bool = True) -> Fitting:
         for name, parameter in held.named_parameters()
     }
     penalty = anchored(list(modules.values()) if anchors else [])
-    return Fitting(parameters, penalty, torch.optim.Adam(parameters.values(), betas=(0.9, 0.99)))
+    optimiser = torch.optim.Adam(parameters.values(), betas=(0.9, 0.99))
+    return Fitting(parameters, penalty, optimiser, parts=parts)
 
 
 def fit(
@@ -190,8 +216,11 @@ def fit(
     while fitting.number < schedule.epochs:
         number, said = fitting.number, judged()
         fitting.last, penalty = said, float(fitting.penalty().detach())
-        if schedule.patience and judges and number - fitting.best.number >= schedule.patience:
+        waited = number - max(fitting.best.number, schedule.physics_first)
+        if schedule.patience and judges and waited >= schedule.patience:
             break
+        if schedule.physics_first:
+            fitting.move(int(number >= schedule.physics_first))
         try:
             likelihood = _climb(fitting, problem, training, schedule, seed)
         except Diverged:
@@ -226,7 +255,7 @@ def _climb(
             likelihood += float(stretch.detach())
             if k % every == 0 or k == last:
                 done += 1
-                rate = schedule.rate((fitting.number + (done - 1) / steps) / schedule.epochs)
+                rate = schedule.rate(fitting.number + (done - 1) / steps)
                 _step(fitting, fitting.penalty() / observations, rate)
     if not all(bool(torch.isfinite(p).all()) for p in fitting.parameters.values()):
         raise Diverged(now)  # a gradient was not finite where the likelihood was
