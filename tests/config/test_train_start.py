@@ -31,6 +31,26 @@ def learning(config: dict[str, Any]) -> None:
     config["train"] = {"epochs": 2, "members": 8}
 
 
+def test_the_physics_can_be_held_while_the_network_learns(workplace: Workplace, releo: Run) -> None:
+    config = workplace(configure=learning)
+
+    def run(out: str, *given: str) -> tuple[int, str]:
+        settings = [word for text in given for word in ("--set", text)]
+        status, _, err = releo("train", config, "--quiet", "--out", out, *settings)
+        return status, err
+
+    turns = ("train.epochs=2", "train.physics_first=1")
+    assert run("turns", *turns) == (0, "")
+    assert run("none", "train.epochs=0") == (0, "")
+    begun, found = (load_file(f"{run}/weights.safetensors") for run in ("none", "turns"))
+    for name in ("base.base.season", "network.last"):
+        assert not torch.equal(begun[f"forecast.{name}"], found[f"forecast.{name}"]), name
+    status, err = run("wrong", *turns, "forecast={name: mean_reverting}")
+    assert status == 2 and "train.physics_first: this forecaster has no network" in err
+    status, err = run("long", "train.epochs=2", "train.physics_first=2")
+    assert status == 2 and "fewer than all" in err
+
+
 def elsewhere(config: Path, path: Path, seed: int = 0, *changed: str) -> Assembly:
     """Weights of a fit of Landsat: every parameter moved."""
     made = assemble(load(config, changed), {"landsat8": ("B4", "B5", "B6")})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -17,7 +18,8 @@ from releo_da.assimilation.etkf import etkf
 from releo_da.config.fit_report import ended, epochs_table
 from releo_da.dynamics.mean_reverting import centred
 from releo_da.learning.anchors import anchored
-from releo_da.learning.fit import Epoch, Schedule, begun, fit
+from releo_da.learning.checkpoints import fit_checkpoint, fit_restore
+from releo_da.learning.fit import Epoch, Fitting, Schedule, begun, fit
 from releo_da.learning.gaps import GAPS, NONE, Gaps, hidden
 from releo_da.learning.stretches import Part, Problem, stretches
 from releo_da.types import Acquisition, Analysis, InputError, Noise, Scheme, State
@@ -245,6 +247,41 @@ def test_a_fit_goes_on_from_what_it_holds() -> None:
     told += list(fit(later, problem(third, silence), whole(), schedule, 0))
     assert told == epochs
     assert torch.equal(third.log_rate, process.log_rate)
+
+
+def test_the_physics_learns_first_and_rests_after() -> None:
+    """The rate stands for it, the deviation for what is beside it; R learns all the time."""
+    schedule = Schedule(4, 0.1, 25, 0, 24, NONE, physics_first=2)
+    assert [schedule.rate(e) for e in (0.0, 1.0, 2.0, 3.0)] == pytest.approx([0.1, 0.05] * 2)
+
+    def fitting_of() -> tuple[Process, Error, Fitting]:
+        process, noise = Process(0.05, 0.6), Error(0.6)
+        parts = [process.log_rate], [process.log_sigma]
+        return process, noise, begun({"process": process, "error": noise}, parts=parts)
+
+    process, noise, fitting = fitting_of()
+    places, kept, epochs = [[p.item() for p in fitting.parameters.values()]], {}, []
+    for epoch in fit(fitting, problem(process, noise, members=8), whole(), schedule, 0):
+        epochs.append(epoch)
+        places.append([p.item() for p in fitting.parameters.values()])
+        kept[fitting.number] = fit_checkpoint(fitting, epochs)
+    moved = [[a != b for a, b in zip(*pair, strict=True)] for pair in pairwise(places)]
+    assert moved == 2 * [[True, False, True]] + 2 * [[False, True, True]]
+    for number in (1, 3):  # a checkpoint of either part is gone on with
+        again, silence, later = fitting_of()
+        told = fit_restore(later, *kept[number])
+        task = problem(again, silence, members=8)
+        assert told + list(fit(later, task, whole(), schedule, 0)) == epochs
+        assert [p.item() for p in later.parameters.values()] == places[-1]
+
+
+def test_patience_waits_for_the_second_part() -> None:
+    process, noise = Process(0.05, 0.6), Error(0.6)
+    parts = [process.log_rate], [process.log_sigma]
+    fitting = begun({"process": process, "error": noise}, parts=parts)
+    schedule = Schedule(9, 1e-300, batch=24, patience=2, physics_first=3)  # never any better
+    task = problem(process, noise, members=4)
+    assert len(list(fit(fitting, task, whole(), schedule, 0, [whole()]))) == 5
 
 
 @pytest.mark.parametrize("judges", [[], [whole()]], ids=["alone", "judged"])
