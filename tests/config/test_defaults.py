@@ -6,17 +6,24 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from releo_da.config.commands import MAKERS
+from releo_da.config.emulation import emulation
+from releo_da.config.encoder_section import encoding
 from releo_da.config.forecasters import FORECASTERS
 from releo_da.config.hindcast import MEMBERS, SEED
 from releo_da.config.initial import INITIALS
 from releo_da.config.natures import NATURES
 from releo_da.config.observing import OPERATORS
 from releo_da.config.registry import Function, Option, options_of
+from releo_da.config.retrieving import retrieving
 from releo_da.config.schemes import SCHEMES, SMOOTHERS
 from releo_da.config.sections import products, score
+from releo_da.config.train_section import train
 from releo_da.config.twin_errors import clouds, instrument
 from releo_da.config.twin_source import twin_source
 from releo_da.config.values import expressible
+from releo_da.learning.gaps import Gaps
+from releo_da.learning.hiding import Hiding
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "defaults.md"
 
@@ -61,7 +68,13 @@ def rows() -> dict[str, list[str]]:
         "source.twin": twin_source,
         "source.twin.cloud": clouds,
         "source.twin.instrument": instrument,
+        "train.gaps": Gaps,
+        "train.hiding": Hiding,
     }
+    trainings = {"dynamics": train, "emulator": emulation, "encoder": encoding}
+    trainings["retrieval"] = retrieving
+    assert trainings.keys() - {"dynamics"} == MAKERS.keys()
+    found["train"] = [line(name, function, {"target"}) for name, function in trainings.items()]
     found["sections"] = [line(key, function, set()) for key, function in alone.items()]
     return found
 
