@@ -6,6 +6,7 @@
     runs:
       toulouse: {config: config.yaml, folds: {count: 5, within_metres: 250}}
       strickhof: {config: strickhof.yaml, fitted_on: arenenberg.yaml}
+      thinned: {config: strickhof.yaml, fitted_on: arenenberg.yaml, every: 12}
       nadir: {config: config.yaml, settings: ["source.0.angles={sun_zenith: sza}"]}
       angles: {config: config.yaml, against: nadir}
 
@@ -13,7 +14,8 @@ A file with ``cases`` is a table of published benchmarks (`releo_da.config.publi
 source is a twin are repeated over seeds (`releo_da.config.twin_study`).
 
 A run with folds is fitted, for each fold, on the pixels of the others; one with ``fitted_on`` on
-the series of another configuration; any other on its own ``train.period``. ``settings`` change a
+the series of another configuration; any other on its own ``train.period``. ``every: 12`` scores one
+pixel of twelve of a large map, and all with field measurements. ``settings`` change a
 configuration as ``--set`` does; the O-B of the run named by ``against`` stand beside a run's own.
 Every seed fits and runs anew. Units of work (seed, run, fold) are independent and go to one process
 per core.
@@ -32,12 +34,12 @@ from releo_da.config import hindcast as hindcasts
 from releo_da.config import published, twin_study
 from releo_da.config.assemble import assemble
 from releo_da.config.auxiliary import weather_of
-from releo_da.config.document import load
+from releo_da.config.document import Document, load
 from releo_da.config.driven import keep_weather
 from releo_da.config.initial import begun
 from releo_da.config.options import Options
 from releo_da.config.retrieval_weights import reading_of
-from releo_da.config.sections import Score, products, section
+from releo_da.config.sections import Score, field_tables, products, section
 from releo_da.config.sections import score as score_section
 from releo_da.config.side_by_side import side_by_side
 from releo_da.config.sources import read_sources
@@ -64,8 +66,8 @@ MARKS = "<!-- table -->", "<!-- end of table -->"
 class Unit:
     """One fit and one scored hindcast: what a worker process receives.
 
-    Units of the first seed that are not folds of one map are ``reported``: they leave a run
-    directory with figures and report.
+    Units of the first seed that are whole maps are ``reported``: they leave a run directory with
+    figures and report.
     """
 
     run: str
@@ -77,6 +79,7 @@ class Unit:
     out: Path
     reported: bool
     against: str = ""
+    every: int = 1
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,14 @@ def subset(series: Series, rows: np.ndarray) -> Series:
     index = torch.as_tensor(rows)
     acquisitions = [on(a, torch.device("cpu"), index) for a in series.acquisitions]
     return series._replace(acquisitions=acquisitions, pixels=series.pixels.isel(pixel=rows))
+
+
+def thinned(document: Document, series: Series, every: int) -> np.ndarray:
+    """Positions of one pixel of so many, and of all that were measured in the field."""
+    kept = np.arange(series.pixels.sizes["pixel"]) % every == 0
+    for measured in field_tables(document, section(document, "score", score_section), series):
+        kept[measured.pixel_index] = True
+    return np.flatnonzero(kept)
 
 
 def work(unit: Unit) -> Found:
@@ -131,6 +142,8 @@ def work(unit: Unit) -> Found:
             assembly = assemble(document, series.channels, weights, device, weather)
     weather, _ = weather_of(document, series.pixels)
     assembly, past = begun(document, assembly, unit.options.torch_device(), weather)
+    if unit.every > 1:
+        rows = thinned(document, series, unit.every)
     scored = subset(series, rows)
     task = hindcasts.task_of(document, scored)
     outcome = hindcasts.run(document, scored, assembly, unit.options, reading)
@@ -186,8 +199,9 @@ def units(folder: Path, options: Options, out: Path) -> list[Unit]:
             fold,
             replace(options, seed=seed, quiet=True, overrides=(*run.settings, *options.overrides)),
             out,
-            run.folds is None and seed == seeds[0],
+            run.folds is None and run.every == 1 and seed == seeds[0],
             run.against,
+            run.every,
         )
         for seed in seeds
         for name, run in runs.items()

@@ -32,13 +32,17 @@ class Folds:
 
 @dataclass(frozen=True)
 class Run:
-    """One configuration of a study, what it is fitted on, and what it is compared with."""
+    """One configuration of a study, what it is fitted on, and what it is compared with.
+
+    With ``every`` a map is scored on one of so many pixels, and on all that were measured.
+    """
 
     config: str
     fitted_on: str | None = None
     folds: Folds | None = None
     settings: tuple[str, ...] = ()
     against: str = ""
+    every: int = 1
 
 
 def contents(path: Path) -> dict[str, Any]:
@@ -86,6 +90,11 @@ def study(path: Path) -> tuple[list[int], dict[str, Run]]:
             raise InputError(
                 f"{path}: runs.{name}.folds.only: {wrong[0]} is none of {split.count} folds; "
                 f"give 0 to {split.count - 1}"
+            )
+        if run.every < 1 or (run.every > 1 and split):
+            raise InputError(
+                f"{path}: runs.{name}.every is {run.every}; give 1 or more, and 1 beside folds, "
+                "which choose the pixels themselves"
             )
         if run.against and (run.against not in runs or run.against == name):
             others = [other for other in runs if other != name]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import xarray as xr
@@ -16,6 +17,8 @@ from safetensors.torch import load_file
 
 from releo_da.config.assemble import assemble
 from releo_da.config.document import load
+from releo_da.config.experiment import thinned, units
+from releo_da.config.options import Options
 from releo_da.config.sources import read_sources
 from releo_da.config.weights import write_weights
 
@@ -115,6 +118,19 @@ def test_a_study_pools_its_folds_and_writes_its_table(workplace: Workplace, rele
     assert not Path("found/points").exists()
 
 
+def test_a_thinned_map_keeps_what_was_measured(workplace: Workplace) -> None:
+    document = load(workplace(configure=quick))
+    series = read_sources(document)
+    assert series.pixels.sizes["pixel"] == 4
+    assert thinned(document, series, 3).tolist() == [0, 1, 2, 3]  # all were measured
+    table = pd.read_csv("field.csv")
+    table[table["point"] == table["point"].unique()[1]].to_csv("field.csv", index=False)
+    assert thinned(document, series, 3).tolist() == [0, 1, 3]
+    Path("experiment.yaml").write_text("seeds: [0]\nruns: {a: {config: c.yaml, every: 3}}")
+    [unit] = units(Path(), Options(), Path("out"))
+    assert unit.every == 3 and not unit.reported
+
+
 def test_wrong_studies_are_refused_with_their_place(workplace: Workplace, releo: Run) -> None:
     workplace(configure=quick)
     status, _, err = releo("experiment", "nowhere")
@@ -127,6 +143,7 @@ def test_wrong_studies_are_refused_with_their_place(workplace: Workplace, releo:
         "sedes: [0]\nruns: {a: {config: c.yaml}}": "seeds",
         "runs: {a: {confg: c.yaml}}": "config",
         "runs: {a: {config: missing.yaml}}": "missing.yaml",
+        "runs: {a: {config: c.yaml, every: 0}}": "every is 0",
     }.items():
         (folder / "experiment.yaml").write_text(text)
         status, _, err = releo("experiment", "study", "--out", "found")
