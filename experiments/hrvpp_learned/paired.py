@@ -1,8 +1,11 @@
-"""NDVI forecasts of two runs on the same pairs, fields apart: `python paired.py RUN RIVAL`.
+"""NDVI forecasts of a run on the sites of hrvpp_forecast, fields apart.
 
-RMSE and CRPS by days ahead over all sites, the sites that the set calls arable (land cover 11) and
-the others; the relative difference from the rival (negative: the run is better) with its 95 %
-interval over sites, and how much the 90 % intervals of the run hold.
+    python paired.py RUN           beside the climatology of the place by day of year (RMSE)
+    python paired.py RUN RIVAL     beside another run (RMSE and CRPS)
+
+By days ahead over all sites, those that the set calls arable (land cover 11), four of them and the
+others; the relative difference (negative: RUN is better) with its 95 % interval over sites, and how
+much the 90 % intervals of RUN hold.
 """
 
 import sys
@@ -14,55 +17,73 @@ import xarray as xr
 
 from releo_da.config.document import load
 from releo_da.config.sources import read_sources
+from releo_da.config.train_section import train
+from releo_da.diagnostics.baselines.place import day_of_year, fit_day_of_year
 from releo_da.diagnostics.leads import bins_of, lead_losses, of_bin
 from releo_da.diagnostics.paired import paired_interval
 from releo_da.diagnostics.scores import Array
 from releo_da.diagnostics.verification import summary
+from releo_da.runs.baselines import tables
 
 CONFIG = Path(__file__).parents[1] / "hrvpp_forecast" / "config.yaml"
-ARABLE = 11
+DOCUMENT = load(CONFIG, [])
+SERIES = read_sources(DOCUMENT)
+SITES = SERIES.pixels["label"].values
+ARABLE, ROTATED = 11, ("BE-Lon", "FR-Gri", "FR-Aur", "FR-Lam")
 
 
-def arable() -> Array:
-    """Which sites are fields, ``[site]`` bool."""
-    document = load(CONFIG, [])
-    path = document.resolve(document.values["source"][0]["path"])
+def groups() -> dict[str, Array]:
+    """Which sites belong to a group, ``[site]`` bool."""
+    path = DOCUMENT.resolve(DOCUMENT.values["source"][0]["path"])
     cover = pd.read_csv(path).groupby("site")["lc"].first()
-    return np.asarray(cover[read_sources(document).pixels["label"].values] == ARABLE)
+    arable = np.asarray(cover[SITES] == ARABLE)
+    four = np.isin(SITES, ROTATED)
+    return {"all": arable | ~arable, "arable": arable, "these four": four, "other": ~arable}
 
 
-def rows(run: xr.Dataset, rival: xr.Dataset, kept: Array) -> list[str]:
+def climatology(run: xr.Dataset) -> Array:
+    """Squared error of the day of year for each pair of a run, ``[pair]``."""
+    first, last = train(**DOCUMENT.values["train"]).period
+    past = [a for a in SERIES.acquisitions if first <= a.time <= last]
+    learned = tables(past, SERIES.channels)["ndvi"]
+    whole = tables(SERIES.acquisitions, SERIES.channels)["ndvi"]
+    mean = day_of_year(fit_day_of_year(learned), whole).mean
+    target = run["target"].values.astype("datetime64[ms]").astype(float) / 86_400e3
+    column = np.abs(whole.times[:, None] - target).argmin(0)
+    return np.asarray((mean[run["place"].values, column] - run["observed"].values) ** 2)
+
+
+def rows(run: xr.Dataset, losses: dict[str, tuple[Array, Array]], kept: Array) -> list[str]:
     """The lines of a table over the sites that are kept, a column per bin."""
     cells: dict[str, list[str]] = {}
     for name in bins_of(run):
-        one, other = of_bin(run, name), of_bin(rival, name)
-        chosen = np.flatnonzero(kept[one["place"].values])
-        one, other = one.isel(pair=chosen), other.isel(pair=chosen)
-        for score, root in (("RMSE", True), ("CRPS", False)):
-            a, b = lead_losses(one, root), lead_losses(other, root)
-            random = np.random.default_rng(0)
-            change = paired_interval(a, b, one["place"].values, random, root)
-            ours, theirs = (float(np.nanmean(loss)) for loss in (a, b))
-            if root:
-                ours, theirs = np.sqrt(ours), np.sqrt(theirs)
+        here = np.flatnonzero((run["lead"].values == name) & kept[run["place"].values])
+        for score, (a, b) in losses.items():
+            root, places = score == "RMSE", run["place"].values[here]
+            change = paired_interval(a[here], b[here], places, np.random.default_rng(0), root)
+            means = [float(np.nanmean(loss[here])) for loss in (a, b)]
+            ours, theirs = np.sqrt(means) if root else means
             interval = f"[{100 * change.lower:+.1f}, {100 * change.upper:+.1f}]"
-            cells.setdefault(f"{score}, run", []).append(f"{ours:.4f}")
-            cells.setdefault(f"{score}, rival", []).append(f"{theirs:.4f}")
-            cells.setdefault(f"{score}, difference", []).append(
-                f"{100 * change.change:+.1f} % {interval}"
-            )
-        cells.setdefault("coverage, run", []).append(f"{summary(one)['coverage_90']:.2f}")
+            cells.setdefault(score, []).append(f"{ours:.4f}")
+            cells.setdefault(f"{score} of the rival", []).append(f"{theirs:.4f}")
+            cells.setdefault("difference", []).append(f"{100 * change.change:+.1f} % {interval}")
+        held = summary(of_bin(run, name).sel(pair=kept[of_bin(run, name)["place"].values]))
+        cells.setdefault("90 % coverage", []).append(f"{held['coverage_90']:.2f}")
     return [f"| {what} | {' | '.join(found)} |" for what, found in cells.items()]
 
 
 def main() -> None:
-    """Print three tables."""
-    run, rival = (xr.open_dataset(Path(root) / "leads.nc") for root in sys.argv[1:3])
-    fields = arable()
+    """Print a table for each group."""
+    run = xr.open_dataset(Path(sys.argv[1]) / "leads.nc")
+    losses = {"RMSE": (lead_losses(run, True), climatology(run))}
+    if len(sys.argv) > 2:
+        rival = xr.open_dataset(Path(sys.argv[2]) / "leads.nc")
+        for score, root in (("RMSE", True), ("CRPS", False)):
+            losses[score] = lead_losses(run, root), lead_losses(rival, root)
     names = " | ".join(bins_of(run))
-    for label, kept in {"all": fields >= 0, "arable": fields, "other": ~fields}.items():
+    for label, kept in groups().items():
         print(f"\n| {label}, {int(kept.sum())} sites | {names} |")
-        print("\n".join(rows(run, rival, kept)))
+        print("\n".join(rows(run, losses, kept)))
 
 
 if __name__ == "__main__":
