@@ -20,7 +20,7 @@ randomisation).
 
 Where a land is true and latitude or elevation vary, its seasons come later by Hopkins' law, four
 days per degree of latitude and per 122 m (Hopkins 1920, J. Washington Acad. Sci. 10, 34-40), and
-by `SCATTER` more or less: of these two fields of a place alone simulations have something to say.
+by `SCATTER` more or less, `LATEST` days at most: of these two fields of a place alone simulations have something to say.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from releo_da.config.natures import LATEST
 from releo_da.config.twin_source import SATELLITES
 from releo_da.types import InputError
 
@@ -98,7 +99,8 @@ def varied(
         told["place"] = [home[0], north]
         if told.get("nature") is not None:
             later = PER_DEGREE * (north - home[1]) + PER_METRE * place.get("elevation", 0.0)
-            told["nature"] = {**_options(told["nature"]), "later": later + scatter}
+            within = float(np.clip(later + scatter, -LATEST, LATEST))
+            told["nature"] = {**_options(told["nature"]), "later": within}
     return told, place
 
 
