@@ -20,7 +20,8 @@ randomisation).
 
 Where a land is true and latitude or elevation vary, its seasons come later by Hopkins' law, four
 days per degree of latitude and per 122 m (Hopkins 1920, J. Washington Acad. Sci. 10, 34-40), and
-by `SCATTER` more or less, `LATEST` days at most: of these two fields of a place alone simulations have something to say.
+by `SCATTER` more or less, at most as much as a land may be late: of these two fields of a place
+alone simulations have something to say.
 """
 
 from __future__ import annotations

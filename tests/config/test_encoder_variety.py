@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from releo_da.config.encoder_variety import checked, varied
+from releo_da.config.natures import LATEST
 from releo_da.types import InputError
 
 TWIN: dict[str, Any] = {
@@ -39,6 +40,13 @@ def test_what_is_drawn_lies_in_its_range_and_follows_from_the_generator() -> Non
     assert len(number) == 7  # every choice of one to three, in their order
     assert abs(np.mean(later)) < 1.5 and 6.0 < np.std(later) < 8.0
     assert TWIN["cloud"] == {"cover": 0.5, "days": 3.0}
+
+
+def test_no_season_is_drawn_later_than_a_land_may_be() -> None:
+    ranges = {"latitude": (58.0, 58.0), "elevation": (800.0, 800.0)}
+    told = [varied(TWIN, ranges, np.random.default_rng(k))[0]["nature"] for k in range(40)]
+    late = [nature["later"] for nature in told]
+    assert max(late) == LATEST and min(late) < LATEST
 
 
 def test_a_truth_without_a_land_has_no_later_season() -> None:
