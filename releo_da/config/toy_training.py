@@ -42,7 +42,7 @@ from releo_da.types import InputError, Noise, State
 
 MISSING = (
     "period", "gaps", "pixels", "batch", "held_out", "held_out_years", "weather_hidden", "margins",
-    "start", "physics_first",
+    "start", "physics_first", "keep",
 )  # fmt: skip
 """Options of ``train`` that a toy model has not."""
 

@@ -30,6 +30,7 @@ class Train:
         weather_hidden: probability that a pixel's weather is hidden in an epoch.
         margins: weights of densities beside the joint one, by name of an index or ``channels``.
         start: path of weights whose dynamics the fit begins with; None for none.
+        keep: parameters that are not fitted, by the last part of their names.
     """
 
     period: tuple[float, float] = (-np.inf, np.inf)
@@ -41,6 +42,7 @@ class Train:
     weather_hidden: float = 0.0
     margins: Mapping[str, float] = field(default_factory=dict)
     start: str | None = None
+    keep: tuple[str, ...] = ()
 
 
 def train(
@@ -60,6 +62,7 @@ def train(
     margins: dict[str, float] | None = None,
     start: str | None = None,
     physics_first: int = 0,
+    keep: Sequence[str] = (),
     target: Literal["dynamics"] = "dynamics",
 ) -> Train:
     """How a system is fitted.
@@ -88,6 +91,8 @@ def train(
             begins with and has its priors about; residuals and R begin as without it.
         physics_first: epochs in which the physics learns without the network beside it, and after
             which it is held and the network learns; 0 lets both learn at once.
+        keep: parameters that stay as they start, such as ``residual_mean``: names of
+            `releo_da.learning.anchors`.
         target: ``dynamics``, with the observation error; ``emulator``, ``encoder`` and
             ``retrieval`` have options of their own.
     """
@@ -130,5 +135,5 @@ def train(
     )
     return Train(
         within, members, pixels, schedule, held_out, tuple(held_out_years), weather_hidden, counted,
-        start,
+        start, tuple(keep),
     )  # fmt: skip

@@ -9,12 +9,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from releo_da.config.assemble import Assembly, assemble
 from releo_da.config.auxiliary import undriven, weather_of
 from releo_da.config.checkpoint_file import Checkpoint
-from releo_da.config.document import Document
+from releo_da.config.document import Document, nearest
 from releo_da.config.experience import apart, divided, remember
 from releo_da.config.fit_following import Following, content_of, files_of
 from releo_da.config.fit_report import ended, write_fit_report
@@ -30,7 +30,7 @@ from releo_da.config.sources import read_sources
 from releo_da.config.train_section import Train, train
 from releo_da.config.twin_source import is_twin
 from releo_da.config.weight_paths import START, weights_at
-from releo_da.config.weights import load_start, write_weights
+from releo_da.config.weights import load_start, parameters, write_weights
 from releo_da.dynamics.neural import Neural
 from releo_da.dynamics.unheard import unheard
 from releo_da.io import write_json
@@ -100,13 +100,15 @@ def fitted(
     modules = (assembly.forecaster, assembly.error)
     for module in modules:
         module.requires_grad_(True)
+    keep(document, settings.keep, modules)
     problem = problem_of(document, assembly, settings, series.channels)
     fitting = begun({"forecaster": assembly.dynamics, "error": assembly.error}, parts=parts)
     schedule, seed = settings.schedule, document.values.get("seed", 0)
     content, epochs = "", list[Epoch]()
     if following is not None:
         files = files_of(document)
-        content = content_of([training, *judges], used, fitting.parameters, files)
+        start = parameters(assembly.forecaster, assembly.error)
+        content = content_of([training, *judges], used, start, files)
         epochs = following.resume(fitting, content)
     with progress(schedule.epochs - len(epochs), label, options.quiet) as tick:
         for epoch in fit(fitting, problem, training, schedule, seed, judges):
@@ -215,6 +217,22 @@ def parts_of(document: Document, settings: Train, assembly: Assembly) -> Parts:
             "learn after its physics; remove the option, or take `forecast: {name: neural}`"
         )
     return assembly.forecaster.parts
+
+
+def keep(document: Document, names: Sequence[str], modules: Sequence[nn.Module]) -> None:
+    """Leave parameters out of a fit, by the last part of their names.
+
+    Raises:
+        InputError: a name is none of theirs.
+    """
+    held = [(n.rpartition(".")[2], p) for module in modules for n, p in module.named_parameters()]
+    known = tuple(dict.fromkeys(name for name, _ in held))
+    for wanted in names:
+        if wanted not in known:
+            raise InputError(f"{document.path}: train.keep: {nearest(wanted, known)}")
+        for name, parameter in held:
+            if name == wanted:
+                parameter.requires_grad_(False)
 
 
 def shown(epoch: Epoch) -> str:

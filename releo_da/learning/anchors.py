@@ -64,6 +64,7 @@ def anchored(
         (parameter, parameter.detach().clone(), scales[name.rpartition(".")[2]])
         for module in modules
         for name, parameter in module.named_parameters()
+        if parameter.requires_grad
     ]
 
     def penalty() -> Tensor:

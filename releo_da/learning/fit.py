@@ -157,7 +157,8 @@ def begun(
     """A fit of which no epoch is done.
 
     Args:
-        modules: what is learned, in place; a parameter is named ``module.parameter``.
+        modules: what is learned, in place, of what needs a gradient; a parameter is named
+            ``module.parameter``.
         anchors: whether parameters have priors about their present values.
         parts: those of the physics, and of what stands beside it, for ``physics_first``.
 
@@ -168,6 +169,7 @@ def begun(
         f"{module}.{name}": parameter
         for module, held in modules.items()
         for name, parameter in held.named_parameters()
+        if parameter.requires_grad
     }
     penalty = anchored(list(modules.values()) if anchors else [])
     optimiser = torch.optim.Adam(parameters.values(), betas=(0.9, 0.99))
