@@ -1,4 +1,4 @@
-"""`train.start`: a fit that begins with the dynamics of another one, of other sensors too."""
+"""`train.start`: a fit that begins with the dynamics of another one, and what it does not fit."""
 
 from __future__ import annotations
 
@@ -90,12 +90,16 @@ def test_dynamics_begin_there_and_have_their_priors_about_it(
     for name, tensor in usual.error.named_parameters():
         assert torch.equal(held[f"error.{name}"], tensor.detach()), name
 
-    status, _, err = releo("train", config, "--out", "fit", *asked, "train.epochs=1")
+    kept = ("train.epochs=1", "--set", "train.keep=[season, residual_mean]")
+    status, _, err = releo("train", config, "--out", "fit", *asked, *kept)
     assert status == 0, err
     (first,) = json.loads(Path("fit/train.json").read_text())["epochs"]
     assert first["penalty"] == 0.0
-    moved = load_file("fit/weights.safetensors")["forecast.network.last"]
-    assert not torch.equal(moved, held["forecast.network.last"])
+    moved = load_file("fit/weights.safetensors")
+    same = [name for name, tensor in moved.items() if torch.equal(tensor, held[name])]
+    still = [name for name in same if len(held[name].ravel()) and "met" not in name]
+    unfitted = {"season", "residual_mean", "log_response"}  # the last as there is no weather
+    assert {name.rpartition(".")[2] for name in still} == unfitted
 
 
 def test_a_run_directory_keeps_the_start_and_goes_on_from_no_other(
@@ -139,6 +143,7 @@ def test_a_start_that_cannot_be_is_refused(workplace: Workplace, releo: Run) -> 
     assert "kernel is ou there and matern32 here" in refused(START, "forecast.kernel=matern32")
     assert "parameters" in refused(START, "forecast={name: mean_reverting, kernel: ou}")
     assert "priors" in refused(START, "state.priors={lai: [2, 2]}")
+    assert "did you mean 'season'" in refused("train.keep=[seasons]")
     save_file({"layers.0.weight": torch.ones(2)}, path, metadata={"retrieval": "{}"})
     assert "is no file of a forecaster" in refused(START)
     write_weights(path, made.layout, made.forecaster, made.error)
