@@ -9,15 +9,16 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from releo_da.config.assemble import Assembly, assemble
 from releo_da.config.auxiliary import undriven, weather_of
 from releo_da.config.checkpoint_file import Checkpoint
-from releo_da.config.document import Document, nearest
+from releo_da.config.document import Document
 from releo_da.config.experience import apart, divided, remember
 from releo_da.config.fit_following import Following, content_of, files_of
 from releo_da.config.fit_report import ended, write_fit_report
+from releo_da.config.fit_start import begin, leave
 from releo_da.config.forecasters import uses_weather
 from releo_da.config.margins import margins_of
 from releo_da.config.options import Options
@@ -29,8 +30,7 @@ from releo_da.config.simulated import simulated
 from releo_da.config.sources import read_sources
 from releo_da.config.train_section import Train, train
 from releo_da.config.twin_source import is_twin
-from releo_da.config.weight_paths import START, weights_at
-from releo_da.config.weights import load_start, parameters, write_weights
+from releo_da.config.weights import parameters, write_weights
 from releo_da.dynamics.neural import Neural
 from releo_da.dynamics.unheard import unheard
 from releo_da.io import write_json
@@ -95,12 +95,12 @@ def fitted(
     part = learned_from(document, series, chosen, settings.period, device)
     training, judges = divided(part, out, settings.held_out_years)
     assembly = assemble(document, series.channels, device=device, weather=weather)
-    begin(document, settings, assembly)
+    begin(document, settings.start, assembly)
     parts = parts_of(document, settings, assembly)
     modules = (assembly.forecaster, assembly.error)
     for module in modules:
         module.requires_grad_(True)
-    keep(document, settings.keep, modules)
+    leave(document, settings.keep, modules)
     problem = problem_of(document, assembly, settings, series.channels)
     fitting = begun({"forecaster": assembly.dynamics, "error": assembly.error}, parts=parts)
     schedule, seed = settings.schedule, document.values.get("seed", 0)
@@ -186,23 +186,6 @@ def problem_of(
     )
 
 
-def begin(document: Document, settings: Train, assembly: Assembly) -> None:
-    """Set the dynamics of a system to those that ``train.start`` names, if it does.
-
-    Raises:
-        InputError: ``forecast.weights`` names a start as well, or the weights do not fit.
-    """
-    if settings.start is None:
-        return
-    if weights_at(document, "forecast.weights") is not None:
-        raise InputError(
-            f"{document.path}: forecast.weights and train.start both say where the fit begins; "
-            "leave one out: with train.start residuals and R begin as in any fit"
-        )
-    path = document.resolve(settings.start, START, "correct it, or make one with `releo-da train`")
-    load_start(path, assembly.layout, assembly.forecaster)
-
-
 def parts_of(document: Document, settings: Train, assembly: Assembly) -> Parts:
     """The parameters of the physics and of the network beside it, where they learn in turn.
 
@@ -217,22 +200,6 @@ def parts_of(document: Document, settings: Train, assembly: Assembly) -> Parts:
             "learn after its physics; remove the option, or take `forecast: {name: neural}`"
         )
     return assembly.forecaster.parts
-
-
-def keep(document: Document, names: Sequence[str], modules: Sequence[nn.Module]) -> None:
-    """Leave parameters out of a fit, by the last part of their names.
-
-    Raises:
-        InputError: a name is none of theirs.
-    """
-    held = [(n.rpartition(".")[2], p) for module in modules for n, p in module.named_parameters()]
-    known = tuple(dict.fromkeys(name for name, _ in held))
-    for wanted in names:
-        if wanted not in known:
-            raise InputError(f"{document.path}: train.keep: {nearest(wanted, known)}")
-        for name, parameter in held:
-            if name == wanted:
-                parameter.requires_grad_(False)
 
 
 def shown(epoch: Epoch) -> str:

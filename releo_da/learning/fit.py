@@ -173,7 +173,8 @@ def begun(
     }
     penalty = anchored(list(modules.values()) if anchors else [])
     optimiser = torch.optim.Adam(parameters.values(), betas=(0.9, 0.99))
-    return Fitting(parameters, penalty, optimiser, parts=parts)
+    first, second = ([p for p in part if p.requires_grad] for part in parts)
+    return Fitting(parameters, penalty, optimiser, parts=(first, second))
 
 
 def fit(
