@@ -33,10 +33,10 @@ from releo_da.config.schemes import (
     supplied,
     tally_of,
 )
-from releo_da.config.sections import products, section
+from releo_da.config.sections import products, score, section
 from releo_da.config.sensor_paths import refuse_namesakes
 from releo_da.config.weight_paths import weights_at
-from releo_da.config.weights import fitted_knots, load_weights
+from releo_da.config.weights import FAR, fitted_knots, load_weights
 from releo_da.cycling.fields import Correlated, correlated
 from releo_da.dynamics.drifting import Drifting
 from releo_da.dynamics.hybrid import Hybrid
@@ -139,14 +139,31 @@ class Assembly:
         return [*self.layout.latents, *(() if biases is None else biases.names)]
 
 
-def knots_of(channels: Mapping[str, tuple[str, ...]]) -> tuple[float, ...]:
-    """Centre wavelengths of the sensor with most bands: where residuals live; none without any."""
+def knots_of(
+    channels: Mapping[str, tuple[str, ...]], seen: Mapping[str, tuple[str, ...]] | None = None
+) -> tuple[float, ...]:
+    """Wavelengths (nm) where residuals live: centres of the sensor with most bands; none without.
 
-    def centres(sensor: str) -> tuple[float, ...]:
+    A band that is hidden has no residual of its own: no fit would find its mean and no analysis its
+    value. It takes those of the nearest band, as a band of another sensor does, unless all are far.
+
+    Args:
+        channels: for each sensor, all of its channels.
+        seen: for each sensor those that are not hidden; all unless given.
+    """
+
+    def centres(sensor: str, names: tuple[str, ...]) -> tuple[float, ...]:
         described = load_sensor(sensor)
-        return tuple(described.band_centres[k] for k in described.behind(channels[sensor])[0])
+        return tuple(described.band_centres[k] for k in described.behind(names)[0])
 
-    return max(map(centres, channels), key=len, default=())
+    def widest(among: Mapping[str, tuple[str, ...]]) -> tuple[float, ...]:
+        return max((centres(*one) for one in among.items()), key=len, default=())
+
+    knots = widest(channels if seen is None else seen)
+    apart = (
+        c for c in widest(channels) if min((abs(c - k) for k in knots), default=math.inf) > FAR
+    )
+    return (*knots, *apart)
 
 
 def assemble(
@@ -175,7 +192,9 @@ def assemble(
     open_ = section(document, "products", products).structural
     spec, weights, fields = _dynamics(document, weights)
     bands, estimates = split(channels)
-    knots = (weights and fitted_knots(weights, bands)) or knots_of(bands)
+    rule = section(document, "score", score).withhold
+    seen = bands if rule is None else rule.visible(bands)
+    knots = (weights and fitted_knots(weights, bands)) or knots_of(bands, seen)
     provided = {"layout": Layout(names, fixed, True, knots, priors=priors), "weather": weather}
     forecaster = FORECASTERS.build(spec, "forecast", provided)
     layout, observation = forecaster.layout, observation_of(document)

@@ -70,6 +70,10 @@ class Withhold(NamedTuple):
         """What fits may learn from: everything."""
         return list(acquisitions)
 
+    def visible(self, channels: Channels) -> Channels:
+        """The channels that a fit or a run may see: all."""
+        return channels
+
     def held(self, acquisitions: Sequence[Acquisition], channels: Channels) -> dict[str, Held]:
         """What is withheld, by case of the verification."""
         seen = clear(acquisitions)
@@ -108,6 +112,10 @@ class WithholdSensor(NamedTuple):
     def shown(self, acquisitions: Sequence[Acquisition], channels: Channels) -> list[Acquisition]:
         """What fits may learn from: the other sensors."""
         return [a for a in acquisitions if a.sensor != self.sensor]
+
+    def visible(self, channels: Channels) -> Channels:
+        """The channels that a fit or a run may see: those of the other sensors."""
+        return {name: own for name, own in channels.items() if name != self.sensor}
 
     def held(self, acquisitions: Sequence[Acquisition], channels: Channels) -> dict[str, Held]:
         """What is withheld: every value of the sensor; of it the pairs are scored.
@@ -158,6 +166,16 @@ class WithholdChannel(NamedTuple):
             hide(a, torch.ones_like(a.seen[:, 0]), columns(self.channel, channels, a))
             for a in acquisitions
         ]
+
+    def visible(self, channels: Channels) -> Channels:
+        """The channels that a fit or a run may see: the others of each sensor."""
+        named = labels(channels)
+        return {
+            sensor: tuple(
+                n for n, label in zip(own, named[sensor], strict=True) if label != self.channel
+            )
+            for sensor, own in channels.items()
+        }
 
     def held(self, acquisitions: Sequence[Acquisition], channels: Channels) -> dict[str, Held]:
         """What is withheld, and scored: every value of the channel.

@@ -124,3 +124,11 @@ def test_a_channel_that_is_not_there_or_alone_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=f"cannot withhold the channel '{channel}'"):
         WithholdChannel(channel).held(two_sensors()[:1], channels)
+
+
+def test_which_channels_may_be_seen() -> None:
+    s2, l8 = CHANNELS["sentinel2a"], CHANNELS["landsat8"]
+    assert Withhold().visible(CHANNELS) == CHANNELS
+    assert WithholdSensor("landsat8").visible(CHANNELS) == {"sentinel2a": s2}
+    found = WithholdChannel("B08").visible(CHANNELS)
+    assert found == {"sentinel2a": tuple(n for n in s2 if n != "B08"), "landsat8": l8}
