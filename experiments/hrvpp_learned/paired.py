@@ -1,7 +1,7 @@
 """NDVI forecasts of a run on the sites of hrvpp_forecast, fields apart.
 
     python paired.py RUN           beside the climatology of the place by day of year (RMSE)
-    python paired.py RUN RIVAL     beside another run (RMSE and CRPS)
+    python paired.py RUN RIVAL     beside another run (RMSE and CRPS), on the pairs of both
 
 By days ahead over all sites, those that the set calls arable (land cover 11), four of them and the
 others; the relative difference (negative: RUN is better) with its 95 % interval over sites, and how
@@ -66,18 +66,32 @@ def rows(run: xr.Dataset, losses: dict[str, tuple[Array, Array]], kept: Array) -
             interval = f"[{100 * change.lower:+.1f}, {100 * change.upper:+.1f}]"
             cells.setdefault(score, []).append(f"{ours:.4f}")
             cells.setdefault(f"{score} of the rival", []).append(f"{theirs:.4f}")
-            cells.setdefault("difference", []).append(f"{100 * change.change:+.1f} % {interval}")
+            cells.setdefault(f"difference in {score}", []).append(
+                f"{100 * change.change:+.1f} % {interval}"
+            )
         held = summary(of_bin(run, name).sel(pair=kept[of_bin(run, name)["place"].values]))
         cells.setdefault("90 % coverage", []).append(f"{held['coverage_90']:.2f}")
     return [f"| {what} | {' | '.join(found)} |" for what, found in cells.items()]
 
 
+def common(run: xr.Dataset, rival: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:
+    """Two runs on the pairs of origin and target that both have."""
+    keys = [
+        pd.MultiIndex.from_arrays([one[name].values for name in ("place", "origin", "target")])
+        for one in (run, rival)
+    ]
+    there = keys[1].get_indexer(keys[0])
+    return run.isel(pair=np.flatnonzero(there >= 0)), rival.isel(pair=there[there >= 0])
+
+
 def main() -> None:
     """Print a table for each group."""
     run = xr.open_dataset(Path(sys.argv[1]) / "leads.nc")
-    losses = {"RMSE": (lead_losses(run, True), climatology(run))}
-    if len(sys.argv) > 2:
-        rival = xr.open_dataset(Path(sys.argv[2]) / "leads.nc")
+    if len(sys.argv) == 2:
+        losses = {"RMSE": (lead_losses(run, True), climatology(run))}
+    else:
+        run, rival = common(run, xr.open_dataset(Path(sys.argv[2]) / "leads.nc"))
+        losses = {}
         for score, root in (("RMSE", True), ("CRPS", False)):
             losses[score] = lead_losses(run, root), lead_losses(rival, root)
     names = " | ".join(bins_of(run))
