@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -51,9 +52,11 @@ from releo_da.config.training import fitted, save_weights
 from releo_da.io import create_run_directory, write_json, write_text_atomic
 from releo_da.io.series import Series
 from releo_da.runs.baselines import Said, tables
+from releo_da.runs.block import Task
 from releo_da.runs.field import FieldRows
 from releo_da.runs.folds import Units, clusters, folds
 from releo_da.runs.folds import units as redrawn_units
+from releo_da.runs.hindcast import Outcome
 from releo_da.runs.model import on
 from releo_da.runs.scoring import score, score_baselines
 from releo_da.types import InputError
@@ -113,55 +116,91 @@ def thinned(document: Document, series: Series, every: int) -> np.ndarray:
     return np.flatnonzero(kept)
 
 
+class Learned(NamedTuple):
+    """What a unit is fitted on.
+
+    Attributes:
+        document: its configuration.
+        series: it is a part of.
+        rows: positions of its pixels in that series.
+    """
+
+    document: Document
+    series: Series
+    rows: list[int]
+
+
+def parts_of(unit: Unit, document: Document, series: Series) -> tuple[Learned, np.ndarray]:
+    """What a unit is fitted on, and positions of the pixels that it is scored on.
+
+    Args:
+        unit: with folds, another configuration that is fitted, or neither: then all is both.
+        document: its configuration.
+        series: of that.
+    """
+    everything = np.arange(series.pixels.sizes["pixel"])
+    if unit.folds is not None:
+        label = clusters(
+            series.pixels["lon"].values, series.pixels["lat"].values, unit.folds.within_metres
+        )
+        fold = folds(label, unit.folds.count)
+        rest = np.flatnonzero(fold != unit.fold).tolist()
+        return Learned(document, series, rest), np.flatnonzero(fold == unit.fold)
+    if unit.fitted_on is not None:
+        other = load(unit.fitted_on, unit.options.settings)
+        source = read_sources(other)
+        rest = list(range(source.pixels.sizes["pixel"]))
+        return Learned(other, source, rest), everything
+    return Learned(document, series, everything.tolist()), everything
+
+
+def said_by_baselines(
+    document: Document,
+    learned: Learned,
+    wanted: Score,
+    scored: Series,
+    outcome: Outcome,
+    task: Task,
+) -> Said:
+    """What baselines say of the values that a unit is scored on, fitted on what it is fitted on."""
+    part = subset(learned.series, np.array(learned.rows))
+    if wanted.withhold is not None:  # a withheld sensor takes no part in fits
+        kept = [a for a in part.acquisitions if a.sensor != wanted.withhold.sensor]
+        part = part._replace(acquisitions=kept)
+    return score_baselines(
+        scored.acquisitions,
+        scored.channels,
+        outcome,
+        task,
+        tables(part.acquisitions, part.channels),
+        section(learned.document, "train", train_section).period,
+        hindcasts.every_of(document),
+        wanted.baselines,
+    )
+
+
 def work(unit: Unit) -> Found:
     """Fit on the training part, run on the rest, compare."""
     torch.set_num_threads(1)
     document = load(unit.config, unit.options.settings)
     series = read_sources(document)
     reading = reading_of(document, series.channels)  # refused before the fit, not after it
-    everything = np.arange(series.pixels.sizes["pixel"])
-    training_rows, rows = everything, everything
-    source, source_document = series, document
-    if unit.folds is not None:
-        label = clusters(
-            series.pixels["lon"].values, series.pixels["lat"].values, unit.folds.within_metres
-        )
-        fold = folds(label, unit.folds.count)
-        training_rows, rows = np.flatnonzero(fold != unit.fold), np.flatnonzero(fold == unit.fold)
-    elif unit.fitted_on is not None:
-        source_document = load(unit.fitted_on, unit.options.settings)
-        source = read_sources(source_document)
-        training_rows = np.arange(source.pixels.sizes["pixel"])
-    assembly = fitted(source_document, source, unit.options, training_rows.tolist()).assembly
+    learned, rows = parts_of(unit, document, series)
+    assembly = fitted(learned.document, learned.series, unit.options, learned.rows).assembly
     weights = unit.out / f"{unit.run}-{unit.fold}-{unit.options.seed}.safetensors"
     save_weights(weights, assembly)
-    if unit.fitted_on is not None:  # another place has other weather
-        weather, _ = weather_of(document, series.pixels)
-        if weather is not None:
-            device = unit.options.torch_device()
-            assembly = assemble(document, series.channels, weights, device, weather)
     weather, _ = weather_of(document, series.pixels)
-    assembly, past = begun(document, assembly, unit.options.torch_device(), weather)
+    device = unit.options.torch_device()
+    if unit.fitted_on is not None and weather is not None:  # another place has other weather
+        assembly = assemble(document, series.channels, weights, device, weather)
+    assembly, past = begun(document, assembly, device, weather)
     if unit.every > 1:
         rows = thinned(document, series, unit.every)
     scored = subset(series, rows)
     task = hindcasts.task_of(document, scored)
     outcome = hindcasts.run(document, scored, assembly, unit.options, reading)
-    part = subset(source, training_rows)
     wanted = section(document, "score", score_section)
-    if wanted.withhold is not None:  # a withheld sensor takes no part in fits
-        kept = [a for a in part.acquisitions if a.sensor != wanted.withhold.sensor]
-        part = part._replace(acquisitions=kept)
-    said = score_baselines(
-        scored.acquisitions,
-        scored.channels,
-        outcome,
-        task,
-        tables(part.acquisitions, part.channels),
-        section(source_document, "train", train_section).period,
-        hindcasts.every_of(document),
-        wanted.baselines,
-    )
+    said = said_by_baselines(document, learned, wanted, scored, outcome, task)
     if unit.reported:
         options = replace(unit.options, out=unit.out / unit.run)
         opened = hindcasts.begin(document, options, scored, "experiment", weights)
