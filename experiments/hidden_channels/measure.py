@@ -25,10 +25,10 @@ from releo_da.config.document import Document, load
 from releo_da.config.encoded import bands_of
 from releo_da.config.encoder_error import as_trained
 from releo_da.config.encoder_weights import Kept, encoder_of
-from releo_da.config.experiment import subset
 from releo_da.config.options import Options
 from releo_da.config.simulated import simulated
 from releo_da.config.sources import read_sources
+from releo_da.config.study_parts import subset
 from releo_da.config.table_text import markdown
 from releo_da.config.twin_pixels import pixels_of
 from releo_da.config.twin_setting import prepared

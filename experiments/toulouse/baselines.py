@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from releo_da.config.document import load
-from releo_da.config.experiment import subset
 from releo_da.config.sections import score, section
 from releo_da.config.sources import read_sources
+from releo_da.config.study_parts import subset
 from releo_da.config.table_text import markdown
 from releo_da.config.train_section import train
 from releo_da.diagnostics.baselines import BASELINES

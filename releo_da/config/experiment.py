@@ -25,9 +25,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import torch
 import xarray as xr
 
@@ -35,30 +33,26 @@ from releo_da.config import hindcast as hindcasts
 from releo_da.config import published, twin_study
 from releo_da.config.assemble import assemble
 from releo_da.config.auxiliary import weather_of
-from releo_da.config.document import Document, load
+from releo_da.config.document import load
 from releo_da.config.driven import keep_weather
 from releo_da.config.initial import begun
 from releo_da.config.options import Options
 from releo_da.config.retrieval_weights import reading_of
-from releo_da.config.sections import Score, field_tables, products, section
+from releo_da.config.sections import Score, products, section
 from releo_da.config.sections import score as score_section
 from releo_da.config.side_by_side import side_by_side
 from releo_da.config.sources import read_sources
 from releo_da.config.study import Folds, contents, study
 from releo_da.config.study_figure import draw, place_figures
+from releo_da.config.study_parts import parts_of, said_by_baselines, subset, thinned
 from releo_da.config.study_table import table
-from releo_da.config.train_section import train as train_section
 from releo_da.config.training import fitted, save_weights
 from releo_da.io import create_run_directory, write_json, write_text_atomic
-from releo_da.io.series import Series
-from releo_da.runs.baselines import Said, tables
-from releo_da.runs.block import Task
+from releo_da.runs.baselines import Said
 from releo_da.runs.field import FieldRows
-from releo_da.runs.folds import Units, clusters, folds
+from releo_da.runs.folds import Units
 from releo_da.runs.folds import units as redrawn_units
-from releo_da.runs.hindcast import Outcome
-from releo_da.runs.model import on
-from releo_da.runs.scoring import score, score_baselines
+from releo_da.runs.scoring import score
 from releo_da.types import InputError
 
 MARKS = "<!-- table -->", "<!-- end of table -->"
@@ -101,91 +95,15 @@ class Found:
     leads: xr.Dataset | None = None
 
 
-def subset(series: Series, rows: np.ndarray) -> Series:
-    """A series on some of its pixels."""
-    index = torch.as_tensor(rows)
-    acquisitions = [on(a, torch.device("cpu"), index) for a in series.acquisitions]
-    return series._replace(acquisitions=acquisitions, pixels=series.pixels.isel(pixel=rows))
-
-
-def thinned(document: Document, series: Series, every: int) -> np.ndarray:
-    """Positions of one pixel of so many, and of all that were measured in the field."""
-    kept = np.arange(series.pixels.sizes["pixel"]) % every == 0
-    for measured in field_tables(document, section(document, "score", score_section), series):
-        kept[measured.pixel_index] = True
-    return np.flatnonzero(kept)
-
-
-class Learned(NamedTuple):
-    """What a unit is fitted on.
-
-    Attributes:
-        document: its configuration.
-        series: it is a part of.
-        rows: positions of its pixels in that series.
-    """
-
-    document: Document
-    series: Series
-    rows: list[int]
-
-
-def parts_of(unit: Unit, document: Document, series: Series) -> tuple[Learned, np.ndarray]:
-    """What a unit is fitted on, and positions of the pixels that it is scored on.
-
-    Args:
-        unit: with folds, another configuration that is fitted, or neither: then all is both.
-        document: its configuration.
-        series: of that.
-    """
-    everything = np.arange(series.pixels.sizes["pixel"])
-    if unit.folds is not None:
-        label = clusters(
-            series.pixels["lon"].values, series.pixels["lat"].values, unit.folds.within_metres
-        )
-        fold = folds(label, unit.folds.count)
-        rest = np.flatnonzero(fold != unit.fold).tolist()
-        return Learned(document, series, rest), np.flatnonzero(fold == unit.fold)
-    if unit.fitted_on is not None:
-        other = load(unit.fitted_on, unit.options.settings)
-        source = read_sources(other)
-        rest = list(range(source.pixels.sizes["pixel"]))
-        return Learned(other, source, rest), everything
-    return Learned(document, series, everything.tolist()), everything
-
-
-def said_by_baselines(
-    document: Document,
-    learned: Learned,
-    wanted: Score,
-    scored: Series,
-    outcome: Outcome,
-    task: Task,
-) -> Said:
-    """What baselines say of the values that a unit is scored on, fitted on what it is fitted on."""
-    part = subset(learned.series, np.array(learned.rows))
-    if wanted.withhold is not None:  # a withheld sensor takes no part in fits
-        kept = [a for a in part.acquisitions if a.sensor != wanted.withhold.sensor]
-        part = part._replace(acquisitions=kept)
-    return score_baselines(
-        scored.acquisitions,
-        scored.channels,
-        outcome,
-        task,
-        tables(part.acquisitions, part.channels),
-        section(learned.document, "train", train_section).period,
-        hindcasts.every_of(document),
-        wanted.baselines,
-    )
-
-
 def work(unit: Unit) -> Found:
     """Fit on the training part, run on the rest, compare."""
     torch.set_num_threads(1)
     document = load(unit.config, unit.options.settings)
     series = read_sources(document)
     reading = reading_of(document, series.channels)  # refused before the fit, not after it
-    learned, rows = parts_of(unit, document, series)
+    learned, rows = parts_of(
+        document, series, unit.folds, unit.fold, unit.fitted_on, unit.options.settings
+    )
     assembly = fitted(learned.document, learned.series, unit.options, learned.rows).assembly
     weights = unit.out / f"{unit.run}-{unit.fold}-{unit.options.seed}.safetensors"
     save_weights(weights, assembly)

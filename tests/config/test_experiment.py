@@ -17,9 +17,10 @@ from safetensors.torch import load_file
 
 from releo_da.config.assemble import assemble
 from releo_da.config.document import load
-from releo_da.config.experiment import thinned, units
+from releo_da.config.experiment import units
 from releo_da.config.options import Options
 from releo_da.config.sources import read_sources
+from releo_da.config.study_parts import thinned
 from releo_da.config.weights import write_weights
 
 Run = Callable[..., tuple[int, str, str]]
