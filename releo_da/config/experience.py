@@ -96,6 +96,15 @@ def divided(whole: Part, out: Tensor | None, years: Sequence[int]) -> tuple[Part
     return learned, [*judges, held]
 
 
+def forget(forecaster: nn.Module) -> None:
+    """Leave out what the fit has met whose weights a fit begins with; `remember` tells its own.
+
+    Otherwise days would be as long as at the latitudes of that fit while fitting, and not after.
+    """
+    if isinstance(forecaster, Neural):
+        forecaster.around.forget()
+
+
 def remember(forecaster: nn.Module, acquisitions: Sequence[Acquisition], gaps: Gaps) -> None:
     """Keep with a learned forecaster what its fit has met; nothing with any other.
 

@@ -10,7 +10,7 @@ from releo_da.config.train_report import write_train_report
 from releo_da.diagnostics.cells import Cell, Table
 from releo_da.diagnostics.picture import Picture
 from releo_da.diagnostics.plots.training import likelihood_curves
-from releo_da.learning.fit import Best, Epoch
+from releo_da.learning.fit import Best, Epoch, Schedule
 
 Row = dict[str, float | None]
 
@@ -46,15 +46,14 @@ def held_values(epoch: Epoch) -> int:
     return max(epoch.held_out_observations, 1)
 
 
-def ended(epochs: Sequence[Epoch], kept: int | None, most: int, patience: int) -> str:
+def ended(epochs: Sequence[Epoch], kept: int | None, schedule: Schedule) -> str:
     """How a fit ended, in a sentence.
 
     Args:
         epochs: what each reported.
         kept: number of epochs after which the parameters stood that are kept; None where nothing
             judged them.
-        most: epochs that were asked for.
-        patience: epochs without a better judgement after which it ends.
+        schedule: of the fit.
     """
     done = len(epochs)
     if kept is None:
@@ -65,9 +64,10 @@ def ended(epochs: Sequence[Epoch], kept: int | None, most: int, patience: int) -
             "what is held out judged no epoch better than the start: what is kept are the "
             "parameters before any training"
         )
+    most, patience = schedule.epochs, schedule.patience
     if done < most:
         why = f"none was better for {patience}"
-        if not patience or done - kept < patience:
+        if not patience or done - max(kept, schedule.physics_first) < patience:
             why = "the model diverged in the next, which a lower learning_rate may mend"
         return f"The fit ended early, after {done} of {most} epochs, as {why}; {after}."
     return f"The fit did all of its {done} epochs; {after}."

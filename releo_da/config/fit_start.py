@@ -17,8 +17,9 @@ from torch import nn
 
 from releo_da.config.assemble import Assembly
 from releo_da.config.document import Document, nearest
-from releo_da.config.weight_paths import START, weights_at
+from releo_da.config.weight_paths import START, weights_at, weights_file
 from releo_da.config.weights import load_start
+from releo_da.learning.fit import Parts
 from releo_da.types import InputError
 
 
@@ -35,15 +36,23 @@ def begin(document: Document, start: str | None, assembly: Assembly) -> None:
             f"{document.path}: forecast.weights and train.start both say where the fit begins; "
             "leave one out: with train.start residuals and R begin as in any fit"
         )
-    path = document.resolve(start, START, "correct it, or make one with `releo-da train`")
+    path = weights_file(document, START, start)
     load_start(path, assembly.layout, assembly.forecaster)
 
 
-def leave(document: Document, names: Sequence[str], modules: Sequence[nn.Module]) -> None:
+def leave(
+    document: Document, names: Sequence[str], modules: Sequence[nn.Module], parts: Parts
+) -> None:
     """Leave parameters out of a fit, by the last part of their names.
 
+    Args:
+        document: the configuration.
+        names: of what stays as it is.
+        modules: what is fitted.
+        parts: what learns in turn; empty where all learn at once.
+
     Raises:
-        InputError: a name is none of theirs.
+        InputError: a name is none of theirs, or nothing is left to learn.
     """
     held = [(n.rpartition(".")[2], p) for module in modules for n, p in module.named_parameters()]
     known = tuple(dict.fromkeys(name for name, _ in held))
@@ -53,3 +62,11 @@ def leave(document: Document, names: Sequence[str], modules: Sequence[nn.Module]
         for name, parameter in held:
             if name == wanted:
                 parameter.requires_grad_(False)
+    everything = [parameter for _, parameter in held]
+    for part in [part for part in parts if part] or [everything]:
+        if not any(parameter.requires_grad for parameter in part):
+            raise InputError(
+                f"{document.path}: train.keep leaves nothing to learn"
+                f"{' in one part of train.physics_first' if part is not everything else ''}; "
+                "name fewer parameters"
+            )

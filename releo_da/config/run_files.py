@@ -21,7 +21,7 @@ from releo_da.config.document import Document
 from releo_da.config.options import Options
 from releo_da.config.schemes import kernel_told
 from releo_da.config.sensor_paths import keep_sensors
-from releo_da.config.weight_paths import COPIES, weights_at, with_weights
+from releo_da.config.weight_paths import COPIES, START, weights_at, with_weights
 from releo_da.io import JsonLines, create_run_directory, write_text_atomic
 from releo_da.io.archive import yaml_text
 from releo_da.io.atomic import keep_bytes
@@ -89,7 +89,10 @@ def open_run(
     head = "".join(f"# {name}: {value}\n" for name, value in made.items())
     resolved = {**document.values, "seed": seed}
     keep_sensors(document, root)
-    files = {key: weights_at(document, key) for key in COPIES}
+    read = [key for key in COPIES if key != START or command == "train"]
+    if weights is not None:
+        read.remove("forecast.weights")
+    files = {key: weights_at(document, key) for key in read}
     if weights is not None:
         files["forecast.weights"] = weights
         resolved.setdefault("forecast", "mean_reverting")

@@ -89,8 +89,8 @@ def train(
             on its own, that count beside the joint density of all channels: what a fit cares for.
         start: path of weights of another fit, of simulated series for one, whose dynamics this one
             begins with and has its priors about; residuals and R begin as without it.
-        physics_first: epochs in which the physics learns without the network beside it, and after
-            which it is held and the network learns; 0 lets both learn at once.
+        physics_first: epochs in which the physics learns and the network stays as it starts, and
+            after which it is the other way round; 0 lets both learn at once.
         keep: parameters that stay as they start, such as ``residual_mean``: names of
             `releo_da.learning.anchors`.
         target: ``dynamics``, with the observation error; ``emulator``, ``encoder`` and

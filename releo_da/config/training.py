@@ -15,7 +15,7 @@ from releo_da.config.assemble import Assembly, assemble
 from releo_da.config.auxiliary import undriven, weather_of
 from releo_da.config.checkpoint_file import Checkpoint
 from releo_da.config.document import Document
-from releo_da.config.experience import apart, divided, remember
+from releo_da.config.experience import apart, divided, forget, remember
 from releo_da.config.fit_following import Following, content_of, files_of
 from releo_da.config.fit_report import ended, write_fit_report
 from releo_da.config.fit_start import begin, leave
@@ -96,11 +96,12 @@ def fitted(
     training, judges = divided(part, out, settings.held_out_years)
     assembly = assemble(document, series.channels, device=device, weather=weather)
     begin(document, settings.start, assembly)
+    forget(assembly.forecaster)
     parts = parts_of(document, settings, assembly)
     modules = (assembly.forecaster, assembly.error)
     for module in modules:
         module.requires_grad_(True)
-    leave(document, settings.keep, modules)
+    leave(document, settings.keep, modules, parts)
     problem = problem_of(document, assembly, settings, series.channels)
     fitting = begun({"forecaster": assembly.dynamics, "error": assembly.error}, parts=parts)
     schedule, seed = settings.schedule, document.values.get("seed", 0)
@@ -190,16 +191,22 @@ def parts_of(document: Document, settings: Train, assembly: Assembly) -> Parts:
     """The parameters of the physics and of the network beside it, where they learn in turn.
 
     Raises:
-        InputError: they are to learn in turn, and there is no network.
+        InputError: they are to learn in turn, and there is no network, or one that says nothing.
     """
     if not settings.schedule.physics_first:
         return (), ()
-    if not isinstance(assembly.forecaster, Neural):
+    forecaster = assembly.forecaster
+    if not isinstance(forecaster, Neural):
         raise InputError(
             f"{document.path}: train.physics_first: this forecaster has no network that could "
             "learn after its physics; remove the option, or take `forecast: {name: neural}`"
         )
-    return assembly.forecaster.parts
+    if not forecaster.network.speaks:
+        raise InputError(
+            f"{document.path}: train.physics_first: forecast has neither drift nor "
+            "diffusion, so there is nothing to learn after the physics; remove the option"
+        )
+    return forecaster.parts
 
 
 def shown(epoch: Epoch) -> str:
@@ -232,7 +239,7 @@ def command(document: Document, options: Options) -> Path:
         log.write(record)
     assembly, epochs, best, schedule, last = fitted(document, series, options, following=following)
     kept = None if best is None else best.number
-    said = ended(epochs, kept, schedule.epochs, schedule.patience)
+    said = ended(epochs, kept, schedule)
     log.write({"kind": "ended", "epochs": len(epochs), "kept": kept, "message": said})
     save_weights(root / "weights.safetensors", assembly)
     told = {"epochs": [e._asdict() for e in epochs], "kept": kept, "ended": said}

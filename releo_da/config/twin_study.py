@@ -116,6 +116,8 @@ def _check(unit: Unit, asked: Run, path: Path) -> None:
         raise InputError(f"{where}: the truth is a toy model; studies of those hold cases")
     if asked.folds is not None or asked.fitted_on is not None:
         raise InputError(f"{where}: folds and fitted_on belong to hindcasts; remove them")
+    if asked.every > 1:
+        raise InputError(f"{where}.every: a study of twins scores all pixels; remove it")
     if section(document, "score", score).repeats > 1:
         raise InputError(f"{where}: score.repeats: a study repeats by its seeds; remove it")
     ready = prepared(document, unit.options.torch_device())

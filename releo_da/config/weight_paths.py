@@ -25,7 +25,7 @@ EMULATOR = "emulator.safetensors"
 ENCODER = "encoder.safetensors"
 NETWORK = "retrieval.safetensors"
 INITIAL = "initial.safetensors"
-BEGUN = "start.safetensors"
+BEGUN = "train_start.safetensors"
 
 START = "train.start"
 """Key of the weights that a fit begins with."""
@@ -60,9 +60,16 @@ def weights_at(document: Document, key: str) -> Path | None:
     given: Any = document.values
     for part in key.split("."):
         given = given.get(part) if isinstance(given, Mapping) else None
-    if given is None or (given == DEFAULT and key in PACKAGED):
+    if given is None or (given == DEFAULT and packaged(document, key)):
         return None
     return weights_file(document, key, given)
+
+
+def packaged(document: Document, key: str) -> bool:
+    """Whether `DEFAULT` is such a word under a key: of fits, only those of an encoder."""
+    fit = document.values.get("train")
+    of_encoder = isinstance(fit, Mapping) and fit.get("target") == "encoder"
+    return key in PACKAGED and (key != START or of_encoder)
 
 
 def weights_file(document: Document, key: str, given: Any) -> Path:
@@ -72,7 +79,7 @@ def weights_file(document: Document, key: str, given: Any) -> Path:
         InputError: it is not there, with the key and how such a file is made.
     """
     remedy = "correct the path, or make one with `releo-da train`"
-    if key in PACKAGED and get_close_matches(str(given), [DEFAULT], cutoff=0.6):
+    if packaged(document, key) and get_close_matches(str(given), [DEFAULT], cutoff=0.6):
         remedy = f"did you mean '{DEFAULT}'? If not, {remedy}"
     return document.resolve(given, key, remedy)
 

@@ -144,10 +144,12 @@ def load_start(path: Path, layout: Layout, forecaster: nn.Module) -> None:
         forecaster: whose parameters are set in place.
 
     Raises:
-        InputError: as `load_weights`, but for the channels.
+        InputError: as `load_weights`, but for the channels where residuals have no season.
     """
     told, held = _opened(path)
-    meant = {key: text for key, text in meaning(layout, forecaster).items() if key != "channels"}
+    meant = meaning(layout, forecaster)
+    if not layout.own_residual:  # else seasons of residuals stand among those of variables
+        del meant["channels"]
     wanted = {f"forecast.{name}": tensor for name, tensor in forecaster.state_dict().items()}
     wanted, held = (
         {name: tensor for name, tensor in part.items() if not _of_bands(name)}

@@ -71,6 +71,11 @@ class Network(nn.Module):
         self.last = nn.Parameter(torch.zeros(rows, drift + spread, dtype=double))
         self.recall = nn.Parameter(drawn(rows, recall))
 
+    @property
+    def speaks(self) -> bool:
+        """Whether there is anything that it says of the motion."""
+        return any(self.sizes)
+
     def forward(self, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Drift f ``[.., drift]``, g ``[.., spread]``, m ``[.., recall]`` of u ``[.., inputs]``."""
         last = torch.cat([self.looseness * self.last, self.recall], 1).to(u)

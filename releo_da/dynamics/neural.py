@@ -45,6 +45,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -155,15 +156,19 @@ class Neural(nn.Module):
 
     def forward(self, state: State, time: float, noise: Noise) -> State:
         """Carry a state to ``time``; a time equal to the state's returns it unchanged."""
-        if time < state.time:
-            raise ValueError(f"cannot forecast back in time, from {state.time} to {time}")
         return self.along(state, [time], noise)[0]
 
     def along(self, state: State, times: Sequence[float], noise: Noise) -> list[State]:
         """States at several later times, in order: each as if it alone had been asked for.
 
         They have the steps in common that end on days of the calendar, and their noise.
+
+        Raises:
+            ValueError: a time lies before the one before it, or before the state.
         """
+        for before, time in pairwise((state.time, *times)):
+            if time < before:
+                raise ValueError(f"cannot forecast back in time, from {before} to {time}")
         linear: dict[float, tuple[Tensor, Tensor]] = {}
         counts = heard(state)
 

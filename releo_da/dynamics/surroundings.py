@@ -87,6 +87,10 @@ class Surroundings(nn.Module):
         parts = [season, ((hours - HALF_DAY) / HOURS)[:, None], unusual / UNUSUAL]
         return torch.cat(parts, -1)
 
+    def forget(self) -> None:
+        """Take latitudes as they are: those that another fit has met do not bound a new one."""
+        self.met.copy_(self.met.new_tensor(UNMET))
+
     def meet(self, longest: float) -> None:
         """Keep what a fit has met: its latitudes, and the longest time without a look (days)."""
         known = self.latitude if len(self.latitude) else self.met.new_full((1,), LATITUDE)

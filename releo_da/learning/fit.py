@@ -15,8 +15,9 @@ more steps. Observations are hidden at random but still predicted
 (`releo_da.learning.gaps`).
 
 A network beside an equation explains what the equation could, and fitted together with it takes the
-equation elsewhere. With ``physics_first`` epochs what stands beside the equation rests in these and
-the equation rests after them; the learning rate falls to zero in each of the two parts.
+equation elsewhere. With ``physics_first`` epochs what stands beside the equation is held as it
+starts in these, and the equation is held after them; the learning rate falls to zero in each of the
+two parts.
 
 What is learned of the training values may be learned by heart. Pixels and years can be held out:
 each epoch judges them by the same likelihood, always with the same noise and the same gaps, so that

@@ -15,10 +15,15 @@ from releo_da.config import training
 from releo_da.config.assemble import Assembly, assemble
 from releo_da.config.checkpoint_file import Checkpoint
 from releo_da.config.document import load
+from releo_da.config.experience import forget
+from releo_da.config.fit_start import begin
 from releo_da.config.options import Options
-from releo_da.config.weights import write_weights
+from releo_da.config.run_files import open_run
+from releo_da.config.weights import load_start, write_weights
+from releo_da.dynamics.neural import Neural
+from releo_da.types import InputError
 from tests.config.conftest import BANDS
-from tests.config.learned import SMALL
+from tests.config.learned import SMALL, met
 from tests.config.test_hybrid_weights import _told
 
 Workplace = Callable[..., Path]
@@ -117,8 +122,8 @@ def test_a_run_directory_keeps_the_start_and_goes_on_from_no_other(
         patch.setattr(Checkpoint, "write", interrupted)
         training.command(load(config, (START,)), Options(out=Path("fit"), quiet=True))
     kept = load(Path("fit/config.yaml"))
-    assert kept.values["train"]["start"] == "start.safetensors"
-    assert Path("fit/start.safetensors").read_bytes() == path.read_bytes()
+    assert kept.values["train"]["start"] == "train_start.safetensors"
+    assert Path("fit/train_start.safetensors").read_bytes() == path.read_bytes()
     elsewhere(config, path, seed=1)
     status, _, err = releo("train", config, "--out", "fit", "--quiet", "--set", START)
     assert status == 2 and "with other weights or sensors" in " ".join(err.split())
@@ -144,9 +149,59 @@ def test_a_start_that_cannot_be_is_refused(workplace: Workplace, releo: Run) -> 
     assert "parameters" in refused(START, "forecast={name: mean_reverting, kernel: ou}")
     assert "priors" in refused(START, "state.priors={lai: [2, 2]}")
     assert "did you mean 'season'" in refused("train.keep=[seasons]")
+    names = {n for part in (made.forecaster, made.error) for n, _ in part.named_parameters()}
+    everything = ", ".join(sorted({name.rpartition(".")[2] for name in names}))
+    assert "train.keep leaves nothing to learn;" in refused(f"train.keep=[{everything}]")
+    of_network = "first, first_bias, last, recall, memory_log_rate, slow_log_scale"
+    turns = ("train.epochs=2", "train.physics_first=1")
+    assert "in one part of train.physics_first" in refused(*turns, f"train.keep=[{of_network}]")
+    silent = ("forecast.drift=false", "forecast.diffusion=false")
+    assert "nothing to learn after the physics" in refused(*turns, *silent)
+    assert "did you mean" not in refused("train.start=defalt")
     save_file({"layers.0.weight": torch.ones(2)}, path, metadata={"retrieval": "{}"})
     assert "is no file of a forecaster" in refused(START)
     write_weights(path, made.layout, made.forecaster, made.error)
     held["forecast.network.last"][0] = float("nan")
     save_file(held, path, metadata=_told(path))
     assert "start.safetensors" in refused(START)
+
+
+def test_days_are_as_long_in_a_fit_as_after_it(workplace: Workplace) -> None:
+    """Latitudes that the start has met bound no day of a fit that meets others."""
+    config, path = workplace(configure=learning), Path("start.safetensors")
+    bands = {"sentinel2a": BANDS}
+    met(path, config, bands, days=30.0, north=(60.0, 62.0))
+    for key in (START, "forecast.weights=start.safetensors"):
+        document = load(config, (key,))
+        made = assemble(document, bands)
+        begin(document, document.values["train"].get("start"), made)
+        assert isinstance(made.forecaster, Neural)
+        around, day = made.forecaster.around, 20260.0
+        seen = torch.zeros(1, 3, dtype=torch.float64)
+        before = around(torch.zeros(1, dtype=torch.int64), day, seen)
+        forget(made.forecaster)
+        free = around(torch.zeros(1, dtype=torch.int64), day, seen)
+        around.meet(30.0)
+        assert torch.equal(around(torch.zeros(1, dtype=torch.int64), day, seen), free)
+        assert not torch.equal(before, free)
+
+
+def test_bands_must_be_the_same_where_residuals_have_a_season_of_the_place(
+    workplace: Workplace,
+) -> None:
+    def placed(config: dict[str, Any]) -> None:
+        learning(config)
+        config["forecast"]["own"] = ["lai", "residual"]
+
+    config, path = workplace(configure=placed), Path("start.safetensors")
+    elsewhere(config, path)
+    made = assemble(load(config), {"sentinel2a": BANDS})
+    with pytest.raises(InputError, match="channels"):
+        load_start(path, made.layout, made.forecaster)
+
+
+def test_only_a_training_asks_for_its_start(workplace: Workplace, tmp_path: Path) -> None:
+    document = load(workplace(configure=learning), ("train.start=gone.safetensors",))
+    open_run(document, Options(out=tmp_path / "run", quiet=True), "hindcast", 0)
+    with pytest.raises(InputError, match="train.start"):
+        open_run(document, Options(out=tmp_path / "fit", quiet=True), "train", 0)

@@ -178,6 +178,9 @@ def test_several_times_are_each_what_it_would_be_alone() -> None:
                 torch.testing.assert_close(one.ensemble, alone.ensemble, rtol=0, atol=1e-12)
         assert torch.equal(found[0].ensemble, begun.ensemble)
         assert asked == len(list(steps(first, times[-1], 5.0)))
+    for unordered in ([START + 20.0, START + 10.0], [START - 1.0]):
+        with pytest.raises(ValueError, match="back in time"):
+            model.along(state, unordered, draws()(START, "forecast"))
 
 
 @pytest.mark.parametrize("kernel", KERNELS.values(), ids=list(KERNELS))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -307,10 +308,15 @@ def test_the_best_judged_parameters_stay_where_a_fit_diverges(epochs: int) -> No
     assert len(found) == fitting.number == 1 and math.isfinite(found[0].held_out)
     assert fitting.best.judgement == found[0].held_out
     assert float(process.log_rate.detach().exp()) == pytest.approx(0.05)
-    said = ended(found, fitting.best.number, epochs, 3)
+    said = ended(found, fitting.best.number, replace(steps, patience=3))
     assert ("as the model diverged in the next" in said) == (epochs > 1)
     assert "judged no epoch better than the start" in said and "before any training" in said
     worse = None if fitting.last is None else f"{fitting.last / found[0].held_out_observations:.3f}"
+    waited = [found[0]] * 5  # no better one is waited for before the second part
+    said_of_first = ended(waited, 0, Schedule(8, patience=3, physics_first=4))
+    assert "diverged" in said_of_first and "none was better" in ended(
+        waited, 0, Schedule(8, patience=3)
+    )
     cells = dict(epochs_table(found, fitting.best, fitting.last).rows)
     assert cells["0"][2].text == "0.000" and ("1" in cells) == (worse is not None)
     assert worse is None or cells["1"][1].text == worse
