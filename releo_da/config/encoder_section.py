@@ -14,6 +14,9 @@ from releo_da.learning.hiding import Hiding
 from releo_da.learning.pretraining import Schedule
 from releo_da.types import InputError
 
+SIZES = {"width": 64, "heads": 4, "layers": 2, "waves": 48, "modes": 5}
+"""Of the network, unless others are asked for or a start brings its own."""
+
 
 @dataclass(frozen=True)
 class Encoding:
@@ -64,11 +67,11 @@ def encoding(
     every: int = 250,
     patience: int = 8,
     hiding: dict[str, Any] | None = None,
-    width: int = 64,
-    heads: int = 4,
-    layers: int = 2,
-    waves: int = 48,
-    modes: int = 5,
+    width: int = SIZES["width"],
+    heads: int = SIZES["heads"],
+    layers: int = SIZES["layers"],
+    waves: int = SIZES["waves"],
+    modes: int = SIZES["modes"],
     truth: Sequence[str] = (),
     told: tuple[float, float] = (0.5, 2.0),
     margins: dict[str, float] | None = None,
@@ -112,7 +115,8 @@ def encoding(
             takes; random ones unless given.
 
     Raises:
-        InputError: a number is out of range.
+        InputError: a number is out of range, or sizes are asked for beside a start, which has
+            its own.
     """
     whole = {
         "steps": steps, "pixels": pixels, "dates": dates, "reuse": reuse,
@@ -124,6 +128,13 @@ def encoding(
             raise InputError(f"train.{name} is {value}; give 1 or more")
     if modes < 0:
         raise InputError(f"train.modes is {modes}; give 0 or more")
+    sizes = {"width": width, "heads": heads, "layers": layers, "waves": waves, "modes": modes}
+    other = [name for name, value in sizes.items() if value != SIZES[name]]
+    if start is not None and other:
+        raise InputError(
+            f"train.{other[0]}: with train.start an encoder has the sizes of its weights; leave "
+            "it out, or leave out train.start"
+        )
     if width % heads:
         raise InputError(f"train.width is {width}; give a multiple of the {heads} heads")
     if not learning_rate > 0:
@@ -150,7 +161,7 @@ def encoding(
         much,
         reuse,
         validation,
-        {"width": width, "heads": heads, "layers": layers, "waves": waves, "modes": modes},
+        sizes,
         tuple(truth),
         checked_margins(margins),
         start,

@@ -93,7 +93,8 @@ def epochs_table(epochs: Sequence[Epoch], best: Best | None, last: float | None 
         for k in places
     ]
     note = (
-        "Log-likelihood per value through the filter, of the values that are learned from and of "
+        "Log-likelihood per value through the filter, with `train.margins` where there are any (so "
+        "fits with other margins do not compare), of the values that are learned from and of "
         "those that are held out, and the penalty of the priors of all parameters. The last two "
         "are of the parameters after so many epochs, the first is met during the steps of the next."
     )

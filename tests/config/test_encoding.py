@@ -16,12 +16,14 @@ import yaml
 from releo_da.config import encoding
 from releo_da.config.checkpoint_file import Checkpoint
 from releo_da.config.document import load
+from releo_da.config.encoder_section import SIZES
 from releo_da.config.encoder_section import encoding as encoding_options
 from releo_da.config.encoder_setting import setting_of
 from releo_da.config.encoder_weights import encoder_of, read_encoder
 from releo_da.config.options import Options
 from releo_da.config.sections import section
 from releo_da.representation.tokens import no_tokens
+from releo_da.types import InputError
 
 Run = Callable[..., tuple[int, str, str]]
 Workplace = Callable[..., Path]
@@ -134,7 +136,9 @@ def test_a_training_goes_on_from_weights_of_their_own_sizes(folder: Path, tmp_pa
     """One step at no rate changes nothing of what it began with."""
     given = folder / "whole" / "encoder.safetensors"
     (tmp_path / "given.safetensors").write_bytes(given.read_bytes())
-    told = {"start": "given.safetensors", "learning_rate": 1e-12, "steps": 1, "width": 64}
+    told = {**SIZES, "start": "given.safetensors", "learning_rate": 1e-12, "steps": 1}
+    with pytest.raises(InputError, match="has the sizes of its weights"):
+        encoding_options("encoder", start="default", width=32)
     config = configured(tmp_path, **told)
     encoding.command(load(config), Options(out=tmp_path / "run", quiet=True))
     before, after = (read_encoder(p) for p in (given, tmp_path / "run" / "encoder.safetensors"))
