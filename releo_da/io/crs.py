@@ -98,6 +98,35 @@ def to_lonlat(x: ArrayLike, y: ArrayLike, crs: str) -> Pair:
     return _turned(x, y, crs_text(crs), DEGREES)
 
 
+def refuse_no_latitude(y: ArrayLike, crs: str, where: str) -> None:
+    """Refuse latitudes beyond the poles, as those of a file that exchanged x and y.
+
+    Args:
+        y: coordinates as the file has them; NaN where a place is not known.
+        crs: their system; of a projected one nothing is refused.
+        where: file and key, the beginning of the message.
+
+    Raises:
+        InputError: a latitude is none.
+    """
+    north = np.atleast_1d(np.asarray(y, dtype=np.float64))
+    if not is_geographic(crs):
+        return
+    pole = 90.0 / _degrees(crs)
+    beyond = np.flatnonzero(np.abs(north) > pole * (1.0 + 1e-9))
+    if beyond.size:
+        raise InputError(
+            f"{where}: the latitude {north[beyond[0]]:g} of a place does not exist "
+            f"({beyond.size} in all); x is longitude and y latitude: exchange them if they are the "
+            "other way round, or name the coordinate system of projected ones by 'crs'"
+        )
+
+
+def _degrees(crs: str) -> float:
+    """How many degrees the unit of a geographic system is: 0.9 of a grad."""
+    return float(np.rad2deg(CRS.from_user_input(crs).axis_info[0].unit_conversion_factor))
+
+
 def from_lonlat(lon: ArrayLike, lat: ArrayLike, crs: str) -> Pair:
     """Map coordinates of longitude and latitude in degrees; the inverse of `to_lonlat`.
 

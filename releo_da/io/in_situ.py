@@ -20,7 +20,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from releo_da.io.crs import crs_text, earth_centred, to_lonlat
+from releo_da.io.crs import crs_text, earth_centred, refuse_no_latitude, to_lonlat
 from releo_da.io.names import listed, require
 from releo_da.io.tables import beside, number_column, read_rows, rows_where, text_column
 from releo_da.io.times import to_days
@@ -182,6 +182,7 @@ def _by_position(
         system = pixels.attrs["crs"] if crs is None else crs_text(crs)
     except InputError as error:
         raise InputError(f"{key}: {error}") from None
+    refuse_no_latitude(north, system, f"{key}, {y}")
     index = np.full(len(table), -1, dtype=np.int64)
     rows = np.flatnonzero(np.isfinite(east) & np.isfinite(north))
     places = earth_centred(*to_lonlat(east[rows], north[rows], system))

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from releo_da.io.crs import DEGREES, crs_text, declared_crs, to_lonlat
+from releo_da.io.crs import DEGREES, crs_text, declared_crs, refuse_no_latitude, to_lonlat
 from releo_da.io.layout import Layout
 from releo_da.types import InputError
 
@@ -33,7 +33,7 @@ def point_pixels(
         crs: option, or None to read it from the file.
 
     Raises:
-        InputError: the coordinate system is not known.
+        InputError: the coordinate system is not known, or a latitude does not exist.
     """
     names = [_along(dataset, known, layout.space[0]) for known in (X_NAMES, Y_NAMES)]
     pixels = xr.Dataset(coords={"id": ("pixel", ids)}, attrs={"kind": "point"})
@@ -68,7 +68,7 @@ class Grid(NamedTuple):
         Ids are ``row * width + column`` of the whole grid.
 
         Raises:
-            InputError: the coordinate system is not known.
+            InputError: the coordinate system is not known, or a latitude does not exist.
         """
         row, column = (index.ravel() for index in np.meshgrid(rows, columns, indexing="ij"))
         pixels = xr.Dataset(
@@ -114,6 +114,7 @@ def _located(pixels: xr.Dataset, x: NDArray, y: NDArray, crs: str | None, path: 
         text = crs_text(crs)
     except InputError as error:
         raise InputError(f"{path}: key 'crs': {error}") from None
+    refuse_no_latitude(y, text, path)
     lon, lat = to_lonlat(x, y, text)
     return pixels.assign_coords(lon=("pixel", lon), lat=("pixel", lat)).assign_attrs(crs=text)
 

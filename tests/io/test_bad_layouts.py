@@ -74,6 +74,11 @@ CASES: list[tuple[Any, dict[str, Any], str]] = [
     (ordinals, {"time": "o"}, "holds numbers such as 737546"),
     (SAME, {"time": {"file": "%Y%m%d"}}, "holds 5 dates and its name one"),
     (SAME, {"overpass": "10:30"}, "the dates have a time of day already"),
+    (
+        lambda d: d.assign_coords(y=("point", [43.0, 95.0, np.nan])),
+        {},
+        "points.nc: the latitude 95 of a place does not exist (1 in all)",
+    ),
 ]  # fmt: skip
 
 

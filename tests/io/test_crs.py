@@ -16,6 +16,7 @@ from releo_da.io.crs import (
     earth_centred,
     from_lonlat,
     grid_mapping,
+    refuse_no_latitude,
     to_lonlat,
 )
 from releo_da.types import InputError
@@ -30,6 +31,15 @@ def test_a_published_place() -> None:
     )
     assert east == pytest.approx(630084, abs=1.0)
     assert north == pytest.approx(4833438, abs=1.0)
+
+
+def test_a_latitude_beyond_the_poles_is_refused_in_its_own_unit() -> None:
+    """Grads of EPSG:4807 go to 100; northings have no such bound."""
+    for crs, y in (("EPSG:4326", -90.0), ("EPSG:4807", 100.0), ("EPSG:32632", 5.2e6)):
+        refuse_no_latitude([y, np.nan], crs, "file")
+    for crs, y in (("EPSG:4326", 90.1), ("EPSG:4807", 100.1)):
+        with pytest.raises(InputError, match=f"file: the latitude {y} of a place"):
+            refuse_no_latitude([0.0, y], crs, "file")
 
 
 @pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:3035", "EPSG:2154", "EPSG:3857", SINUSOIDAL])

@@ -157,6 +157,10 @@ STAGE: dict[str, Any] = {"path": "stages.csv", "column": "bbch", "time": "rated"
         ({"pixel": None, "x": "east", "y": "north"}, ["needs 'radius'"]),
         ({"pixel": None, "x": "north", "y": "east", "radius": 9}, ["no row meets a pixel"]),
         ({"pixel": None, "x": "east", "y": "north", "radius": 9, "crs": "L93"}, ["crs 'L93'"]),
+        (
+            {"pixel": None, "x": "east", "y": "north", "radius": 9, "crs": "EPSG:4326"},
+            ["in_situ, north: the latitude 5.2e+06"],
+        ),
         ({"where": {"field": "Z"}}, ["key 'where.field'", "holds A, B, C"]),
         ({"where": {"fild": "A"}}, ["no column 'fild'", "did you mean 'field'?"]),
         ({"stage": STAGE | {"path": "none.csv"}}, ["none.csv", "does not exist"]),

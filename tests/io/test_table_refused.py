@@ -34,6 +34,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"sensor": {"from": "nir", "A": "sentinel2a"}}, "no sensor for the value of 'nir'"),
     ({"sensor": {"A": "sentinel2a"}}, "'from' is missing"),
     ({"position": {"lon": 8.0}}, "in degrees"),
+    ({"position": {"lon": 8.0, "lat": -91}}, "the latitude -91 of a place does not exist"),
     ({"position": {"lon": "red", "lat": 47}}, "several places"),
     ({"position": None}, "position of the pixels is not known; add 'position: {lon: .., lat: ..}'"),
     ({"position": {"x": 5e5, "y": 5e6}}, "system of x and y is not known; add 'crs: EPSG:...'"),
