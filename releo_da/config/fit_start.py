@@ -58,7 +58,10 @@ def leave(
     known = tuple(dict.fromkeys(name for name, _ in held))
     for wanted in names:
         if wanted not in known:
-            raise InputError(f"{document.path}: train.keep: {nearest(wanted, known)}")
+            raise InputError(
+                f"{document.path}: train.keep: there is no parameter '{wanted}'; "
+                f"{nearest(wanted, known)}"
+            )
         for name, parameter in held:
             if name == wanted:
                 parameter.requires_grad_(False)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from releo_da.config.document import Document
+from releo_da.config.document import Document, nearest
 from releo_da.config.registry import Registry
 from releo_da.config.upon import upon
 from releo_da.dynamics.hybrid import Hybrid
@@ -127,7 +127,7 @@ def neural(
     """
     for name in slow:
         if name not in SLOW:
-            raise InputError(f"slow: {name!r} is unknown; choose from {', '.join(SLOW)}")
+            raise InputError(f"slow: {name!r} is unknown; {nearest(name, SLOW)}")
     least = {"memory": (memory, 0), "hidden": (hidden, 1)}
     for key, (given, lowest) in least.items():
         if given < lowest:

@@ -32,7 +32,9 @@ def checked_margins(given: Mapping[str, float] | None) -> dict[str, float]:
     counted = dict(given or {})
     for name, weight in counted.items():
         if name != CHANNELS and not is_index(name):
-            raise InputError(f"train.margins: {nearest(name, (CHANNELS, *INDICES))}")
+            raise InputError(
+                f"train.margins: '{name}' is no index; {nearest(name, (CHANNELS, *INDICES))}"
+            )
         if not 0.0 < weight < math.inf:
             raise InputError(f"train.margins.{name} is {weight}; give a positive number")
     return counted

@@ -33,7 +33,7 @@ from releo_da.types import InputError
 FILE = "phenology.nc"
 """Its name in a run directory."""
 
-AMPLITUDES = {"lai": 0.5, "fapar": 0.1, "fcover": 0.1, "ndvi": 0.1}
+AMPLITUDES = {"lai": 0.5, "lai_green": 0.5, "fapar": 0.1, "fcover": 0.1, "ndvi": 0.1}
 """By how much a variable rises and falls in a season at least, unless given, in its unit."""
 
 DAYS = "days since 1970-01-01 00:00:00"
@@ -59,7 +59,7 @@ def phenology(
     Args:
         variable: one of the output variables of the run.
         amplitude: by how much a curve rises and falls at least, in the unit of the variable; unless
-            given, 0.5 of leaf area and 0.1 of FAPAR, FCOVER and NDVI.
+            given, 0.5 of leaf area (all or green) and 0.1 of FAPAR, FCOVER and NDVI.
         start: share of the rise that is done at the start of the season.
         end: share of the fall that is left at its end.
         per_year: seasons of a calendar year, at most; the highest are kept.

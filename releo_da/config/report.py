@@ -256,9 +256,10 @@ def warnings(log: list[dict[str, Any]], scores: dict[str, Any]) -> list[str]:
 
 
 def reading_notes(log: list[dict[str, Any]]) -> list[str]:
-    """What reading found, in sentences: refused values, offsets, duplicates, empty dates."""
+    """What reading found, in sentences: refused values, offsets, suspicions, duplicates."""
     notes = []
     once: dict[tuple[str, Any], str] = {}
+    suspicious: dict[str, list[str]] = {}
     refused: Counter[str] = Counter()
     for record in log:
         if record["kind"] == "offset":
@@ -266,6 +267,8 @@ def reading_notes(log: list[dict[str, Any]]) -> list[str]:
         elif record["kind"] == "values":
             refused.update(record["rejected"])
             refused.pop("masked", None)  # clouds are what masks are for
+        elif record["kind"] == "suspicious":
+            suspicious.setdefault(record["what"], []).append(record["message"])
         elif record["kind"] in ("left_out", "encoder_range"):
             notes.append(record["message"])
         elif record["kind"] in ("no_weather", "not_met") and "message" in record:
@@ -281,6 +284,9 @@ def reading_notes(log: list[dict[str, Any]]) -> list[str]:
                 "every column and were left out"
             )
     notes += once.values()
+    for told in suspicious.values():  # a service may find the same in every file
+        more = f" (and {len(told) - 1} more of this kind: log.jsonl)" if len(told) > 1 else ""
+        notes.append(f"Looks suspicious and was taken as it is: {told[0]}{more}")
     counts: Counter[str] = Counter()
     for record in log:
         counts[record["kind"]] += record.get("count", 1)

@@ -41,6 +41,11 @@ REMEDY = "make one with `releo-da train`"
 UNTOLD = {"priors": "", "physics": "", "network": "", "slow": "", "memory": "0", "calendar": "True"}
 """What files mean that were written before they told it; others have told it from the start."""
 
+OPTIONS = ("kernel", "own", "slow", "memory", "calendar")
+"""Of what is told, the options of ``forecast``; from the third on of that with a network."""
+
+NETWORK = "neural"
+
 
 def parameters(forecaster: nn.Module, error: nn.Module) -> dict[str, torch.Tensor]:
     """Learned parameters by name, as they are saved."""
@@ -180,10 +185,30 @@ def _matching(
     if wrong:
         raise InputError(
             f"{path}: weights were fitted for another configuration ({'; '.join(wrong)}); "
+            f"{_repeated(told, meant)}"
             "fit them again with `releo-da train` on this state, kernel and channels"
         )
     refuse_infinite(held, path, REMEDY)
     return held
+
+
+def _repeated(told: Mapping[str, str], meant: Mapping[str, str]) -> str:
+    """What to write into ``forecast`` to repeat the fit; nothing where no option differs."""
+    name, options = _forecaster(told), []
+    if name and name != _forecaster(meant):
+        options.append(f"name: {name}")
+    for key in OPTIONS if name == NETWORK else OPTIONS[:2]:
+        value, here = told.get(key), meant.get(key, UNTOLD.get(key, ""))
+        if value is not None and value != here:
+            listed = f"[{', '.join(value.split())}]" if key in ("own", "slow") else value.lower()
+            options.append(f"{key}: {listed}")
+    written = f"write {{{', '.join(options)}}} into 'forecast', as in the fit, or "
+    return written if options else ""
+
+
+def _forecaster(told: Mapping[str, str]) -> str:
+    """The forecaster by what it alone tells of its latent axis; empty where it tells nothing."""
+    return NETWORK if told.get("network") else "hybrid" if told.get("physics") else ""
 
 
 def differences(
@@ -205,6 +230,8 @@ def differences(
         rough = any(name.endswith("rough_log_rate") for name in held)
         old["kernel"] = kernel(told["order"] == "second", rough)
     words = []
+    if _forecaster(told) and _forecaster(told) != _forecaster(meant):
+        words.append(f"they belong to the forecaster {_forecaster(told)}")
     for key, here in meant.items():
         there = told.get(key, old.get(key, here))
         if there != here:

@@ -34,6 +34,7 @@ from releo_da.sensors.indices import (
     is_index,
     of_channels,
 )
+from releo_da.sensors.names import nearest
 from releo_da.state.variables import OPTIONAL, variables
 from releo_da.types import Acquisition, InputError, ObservationOperator
 
@@ -79,7 +80,8 @@ def described(names: Iterable[str]) -> dict[str, tuple[str, str]]:
             found[name] = known[name]
         else:
             raise InputError(
-                f"products: {name!r} is no output variable; choose from {', '.join(OUTPUTS)}, "
+                f"products: {name!r} is no output variable; {nearest(str(name), OUTPUTS)}choose "
+                f"from {', '.join(OUTPUTS)}, "
                 "or nd_HIGH_LOW of two channels"
             )
     return found

@@ -35,3 +35,12 @@ def test_the_last_line_that_begins_so(tmp_path: Path) -> None:
     path.write_bytes(b"a1\nb\na2\nb a3\nb")
     assert last_line(path, b"a") == b"a2\n" and last_line(path, b"b") == b"b"
     assert last_line(path, b"a1") == b"a1\n" and last_line(path, b"c") is None
+
+
+def test_what_looks_suspicious_is_told_once_of_each_kind() -> None:
+    found = [("repeated", "a equals b"), ("repeated", "c equals d"), ("angles", "sun of 0")]
+    log = [{"kind": "suspicious", "what": what, "message": said} for what, said in found]
+    assert reading_notes(log) == [
+        "Looks suspicious and was taken as it is: a equals b (and 1 more of this kind: log.jsonl)",
+        "Looks suspicious and was taken as it is: sun of 0",
+    ]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 import xarray as xr
+import yaml
 from safetensors.torch import load_file, save_file
 
 from releo_da.config.assemble import assemble
@@ -75,6 +76,20 @@ def test_it_is_fitted_judged_saved_and_guarded(workplace: Workplace, releo: Run)
         asked = ("--set", f"forecast.{changed}")
         status, _, err = releo("hindcast", config, "--out", "other", "--quiet", *weights, *asked)
         assert status == 2 and "fitted for another configuration" in err and words in err
+    for written, words in {
+        "{calendar: true, memory: 2}": "write {memory: 1} into 'forecast', as in the fit",
+        "{calendar: false}": "write {calendar: true} into 'forecast'",
+        "{kernel: ou}": "write {kernel: matern32} into",
+        "hybrid": "belong to the forecaster neural",
+    }.items():
+        changed = {"name": written} if written == "hybrid" else SMALL | yaml.safe_load(written)
+        entry = yaml.safe_dump(changed | {"weights": str(path)}, default_flow_style=True, width=999)
+        asked = ("--set", f"forecast={entry.strip()}")
+        status, _, err = releo("hindcast", config, "--out", "other", "--quiet", *asked)
+        assert status == 2 and words in " ".join(err.split())
+    assert "write {name: neural, slow: [timing], memory: 1} into 'forecast'" in " ".join(
+        err.split()
+    )
     save_file(held, path, metadata=_told(path) | {"network": "neural 0"})
     status, _, err = releo("hindcast", config, "--out", "other", "--quiet", *weights)
     assert status == 2 and "network is neural 0 there and" in err
@@ -100,7 +115,7 @@ def test_without_weather_the_log_says_so(workplace: Workplace, releo: Run) -> No
 @pytest.mark.parametrize(
     ("option", "words"),
     [
-        ("forecast.slow=[tining]", "slow: 'tining' is unknown; choose from timing, vigour"),
+        ("forecast.slow=[tining]", "slow: 'tining' is unknown; did you mean 'timing'?"),
         ("forecast.step=0", "step is 0"),
         ("forecast.memory=-1", "memory is -1; give 0 or more"),
         ("forecast.looseness=0", "looseness is 0"),
@@ -110,7 +125,7 @@ def test_without_weather_the_log_says_so(workplace: Workplace, releo: Run) -> No
         ("train.weather_hidden=1.5", "train.weather_hidden is 1.5; give a probability"),
         ("forecast=mean_reverting", "train.weather_hidden: this forecaster has no weather"),
         ("train.held_out_years=[1984]", "nothing was seen in 1984; choose from 20"),
-        ("train.margins={ndvy: 1}", "did you mean 'ndvi'"),
+        ("train.margins={ndvy: 1}", "'ndvy' is no index; did you mean 'ndvi'"),
         ("train.margins={ndvi: 0}", "train.margins.ndvi is 0.0; give a positive"),
         ("train.margins={nbr: 1}", "no sensor has the channels of nbr"),
     ],

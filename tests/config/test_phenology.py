@@ -119,6 +119,7 @@ def test_wrong_seasons_are_refused(given: dict[str, Any], message: str) -> None:
 
 def test_an_amplitude_must_be_given_where_none_is_known() -> None:
     assert phenology("fapar").amplitude == 0.1 and phenology().amplitude == 0.5
+    assert phenology("lai_green").amplitude == 0.5
     with pytest.raises(InputError, match="no amplitude is known of cab"):
         phenology("cab")
 

@@ -148,7 +148,8 @@ def test_a_start_that_cannot_be_is_refused(workplace: Workplace, releo: Run) -> 
     assert "kernel is ou there and matern32 here" in refused(START, "forecast.kernel=matern32")
     assert "parameters" in refused(START, "forecast={name: mean_reverting, kernel: ou}")
     assert "priors" in refused(START, "state.priors={lai: [2, 2]}")
-    assert "did you mean 'season'" in refused("train.keep=[seasons]")
+    wrong = refused("train.keep=[season, seasons]")
+    assert "there is no parameter 'seasons'; did you mean 'season'" in wrong
     names = {n for part in (made.forecaster, made.error) for n, _ in part.named_parameters()}
     everything = ", ".join(sorted({name.rpartition(".")[2] for name in names}))
     assert "train.keep leaves nothing to learn;" in refused(f"train.keep=[{everything}]")

@@ -120,7 +120,9 @@ def test_every_variable_can_be_computed_and_is_described() -> None:
 
 
 def test_what_cannot_be_computed_is_refused() -> None:
-    with pytest.raises(InputError, match="'lay' is no output variable; choose from .*lai"):
+    with pytest.raises(
+        InputError, match="'lay' is no output variable; did you mean 'lai'. choose from .*lai"
+    ):
         derive(("lay",), LAYOUT.decode, OPERATOR, CHANNELS)
     with pytest.raises(InputError, match="ndvi cannot be formed .*landsat9: B4.*; add the chan"):
         derive(("ndvi",), LAYOUT.decode, OPERATOR, {"landsat9": ("B4",)})
