@@ -39,7 +39,7 @@ from releo_da.config import tiles as tiling
 from releo_da.config import twin as twins
 from releo_da.config import verify as verifying
 from releo_da.config.assemble import STATES
-from releo_da.config.document import Document, load
+from releo_da.config.document import Document, load, nearest
 from releo_da.config.finished import mapping_of
 from releo_da.config.forecasters import FORECASTERS
 from releo_da.config.heard import Heard
@@ -191,6 +191,9 @@ def train(config: Path, options: Options) -> int | None:
     return None
 
 
+FORECASTER = "dynamics"
+"""What ``train.target`` is unless given: dynamics and observation error."""
+
 MAKERS: Mapping[str, Callable[[Document, Options], Path]] = {
     "emulator": emulation.command,
     "retrieval": retrieving.command,
@@ -200,10 +203,20 @@ MAKERS: Mapping[str, Callable[[Document, Options], Path]] = {
 
 
 def maker_of(document: Document) -> Callable[[Document, Options], Path]:
-    """What makes the weights that ``train.target`` of a configuration asks for."""
+    """What makes the weights that ``train.target`` of a configuration asks for.
+
+    Raises:
+        InputError: it asks for something else than ``dynamics`` and those of `MAKERS`.
+    """
     spec = document.values.get("train")
-    target = spec.get("target") if isinstance(spec, dict) else None
-    return MAKERS.get(str(target), training.command)
+    target = spec.get("target", FORECASTER) if isinstance(spec, dict) else FORECASTER
+    valid = [FORECASTER, *MAKERS]
+    if target not in valid:
+        raise InputError(
+            f"{document.path}: train.target: unknown value {target!r}; "
+            f"{nearest(str(target), valid)}"
+        )
+    return MAKERS.get(target, training.command)
 
 
 def experiment(name: str, options: Options) -> int | None:

@@ -27,7 +27,7 @@ from releo_da.diagnostics.phenology import phenology_pictures
 from releo_da.diagnostics.picture import FieldPairs
 from releo_da.diagnostics.plots.style import words
 from releo_da.diagnostics.report import write_report
-from releo_da.diagnostics.tables import tables
+from releo_da.diagnostics.tables import ABSENT, tables
 from releo_da.diagnostics.truth import twin_pictures
 from releo_da.diagnostics.verdict import verdict
 from releo_da.io import read_products
@@ -211,11 +211,12 @@ def twin_summary(scores: dict[str, Any], members: int | None = None) -> list[str
     for name in ("lai", "cab", "ndvi"):
         rows = {c: scores.get(c, {}).get(name) for c in ("free_run", "analysis", "smoothed")}
         if all(rows.values()):
+            free, mine, smooth = (shown(row["rmse"], 3) for row in rows.values())
+            held = rows["analysis"]["coverage_90"]
+            share = ABSENT if held is None else f"{100 * held:.0f}"
             said.append(
-                f"{words(name)} against the truth: RMSE {rows['free_run']['rmse']:.3g} without "
-                f"observations, {rows['analysis']['rmse']:.3g} analysed, "
-                f"{rows['smoothed']['rmse']:.3g} smoothed; 90 % intervals of the analysis hold "
-                f"{100 * rows['analysis']['coverage_90']:.0f} %."
+                f"{words(name)} against the truth: RMSE {free} without observations, {mine} "
+                f"analysed, {smooth} smoothed; 90 % intervals of the analysis hold {share} %."
             )
     if "state" in scores["analysis"]:
         said.append(toy_summary(scores))
@@ -227,11 +228,18 @@ def toy_summary(scores: dict[str, Any]) -> str:
     row, lost = scores["analysis"]["state"], scores.get("diverged", 0)
     beside = scores["baselines"]["optimal_interpolation"]["analysis"]["state"]["rmse"]
     number = len(scores["replicates"]["analysis"]["rmse"])
+    free = scores["free_run"]["state"]["rmse"]
     return (
-        f"Analysis of {number} replicates: RMSE {row['rmse']:.4g} (median), spread "
-        f"{row['spread']:.4g}; {scores['free_run']['state']['rmse']:.4g} without observations, "
-        f"{beside:.4g} by optimal interpolation. Diverged: {lost}."
+        f"Analysis of {number} replicates: RMSE {shown(row['rmse'])} (median), spread "
+        f"{shown(row['spread'])}; {shown(free)} without observations, {shown(beside)} by optimal "
+        f"interpolation. Diverged: {lost}."
+        + (" The free run left the finite numbers." if free is None else "")
     )
+
+
+def shown(score: float | None, digits: int = 4) -> str:
+    """A score in so many digits; a dash where it is null, so of what left the finite numbers."""
+    return ABSENT if score is None else f"{score:.{digits}g}"
 
 
 def warnings(log: list[dict[str, Any]], scores: dict[str, Any]) -> list[str]:

@@ -113,7 +113,9 @@ class Tables:
                     numbers = np.where(np.isfinite(numbers), numbers, table[place])
                 else:
                     table = self.tables[name][case, record.date]
-                table[place] = numbers
+                # What a free run that overflows says is beyond float32: infinite in the file.
+                with np.errstate(over="ignore"):
+                    table[place] = numbers
             if record.rejected is not None:
                 place = np.ix_(rows, columns[: record.rejected.shape[1]])
                 self.rejected[record.date][place] |= np.asarray(record.rejected, bool)

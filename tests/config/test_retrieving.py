@@ -18,6 +18,7 @@ from torch import Tensor
 
 from releo_da.config import experiment
 from releo_da.config.assemble import assemble
+from releo_da.config.commands import maker_of
 from releo_da.config.document import load
 from releo_da.config.options import Options
 from releo_da.config.retrieval_weights import read_retrieval
@@ -224,6 +225,13 @@ def test_an_impossible_training_is_refused(
     assert status == 2
     assert named in said
     assert not (tmp_path / "r/retrieval.safetensors").exists()
+
+
+def test_a_misspelt_target_is_told_all_that_there_are(tmp_path: Path) -> None:
+    document = load(config(tmp_path, target="retreival"))
+    with pytest.raises(InputError, match="did you mean 'retrieval'") as refused:
+        maker_of(document)
+    assert "valid: dynamics, emulator, retrieval, encoder" in str(refused.value)
 
 
 def test_few_draws_are_of_every_sensor_and_of_days_over_the_year(tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from releo_da.config.report import warnings
+from releo_da.config.report import summary, warnings
 from releo_da.diagnostics.gallery import gallery
 from releo_da.diagnostics.picture import FieldPairs, Picture
 from releo_da.diagnostics.places import chosen_places, described_place, observations, place_name
 from releo_da.diagnostics.report import render, write_report
 from releo_da.diagnostics.tables import once, tables, withheld_tables, written
+from releo_da.diagnostics.verification import FIELDS, Record, Tables
 from releo_da.types import InputError
 
 VOID = {"meta", "img", "br", "link"}
@@ -240,3 +241,24 @@ def test_an_index_that_a_channel_reports_stands_once() -> None:
     assert [table.title for table in withheld_tables(scores)].count("Withheld NDVI") == 1
     assert once(["NDVI", "ndvi", "B04"]) == ["ndvi", "B04"]
     assert once(["NDVI"]) == ["NDVI"]
+
+
+def test_a_free_run_that_overflows_is_told(recwarn: pytest.WarningsRecorder) -> None:
+    """Its values are infinite in the file, without a warning of numpy; its scores are dashes."""
+    table = Tables(dates=1, pixels=1)
+    numbers = np.full((1, 1, len(FIELDS)), 1e300)
+    numbers[..., FIELDS.index("observed")] = 0.3
+    table.add([Record("free_run", 0, ("x0",), numbers)], np.arange(1))
+    assert np.isinf(table.tables["mean"]).all() and table.tables["observed"][0, 0, 0] > 0.29
+    assert not recwarn.list
+    row, lost = {"rmse": 1.45, "spread": 1.2}, {"rmse": None, "spread": None}
+    scores = {
+        "analysis": {"state": row},
+        "free_run": {"state": lost},
+        "baselines": {"optimal_interpolation": {"analysis": {"state": row}}},
+        "replicates": {"analysis": {"rmse": [1.4, 1.5]}},
+    }
+    assert summary(scores) == [
+        "Analysis of 2 replicates: RMSE 1.45 (median), spread 1.2; – without observations, 1.45 "
+        "by optimal interpolation. Diverged: 0. The free run left the finite numbers."
+    ]
