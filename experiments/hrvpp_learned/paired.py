@@ -8,6 +8,8 @@ others; the relative difference (negative: RUN is better) with its 95 % interval
 much the 90 % intervals of RUN hold.
 """
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from releo_da.config.document import load
+from releo_da.config.document import Document, load
 from releo_da.config.sources import read_sources
 from releo_da.config.train_section import train
 from releo_da.diagnostics.baselines.place import day_of_year, fit_day_of_year
@@ -23,30 +25,28 @@ from releo_da.diagnostics.leads import bins_of, lead_losses, of_bin
 from releo_da.diagnostics.paired import paired_interval
 from releo_da.diagnostics.scores import Array
 from releo_da.diagnostics.verification import summary
+from releo_da.io.series import Series
 from releo_da.runs.baselines import tables
 
 CONFIG = Path(__file__).parents[1] / "hrvpp_forecast" / "config.yaml"
-DOCUMENT = load(CONFIG, [])
-SERIES = read_sources(DOCUMENT)
-SITES = SERIES.pixels["label"].values
 ARABLE, ROTATED = 11, ("BE-Lon", "FR-Gri", "FR-Aur", "FR-Lam")
 
 
-def groups() -> dict[str, Array]:
-    """Which sites belong to a group, ``[site]`` bool."""
-    path = DOCUMENT.resolve(DOCUMENT.values["source"][0]["path"])
+def groups(document: Document, sites: Array) -> dict[str, Array]:
+    """Which of the sites, by name, belong to a group, ``[site]`` bool."""
+    path = document.resolve(document.values["source"][0]["path"])
     cover = pd.read_csv(path).groupby("site")["lc"].first()
-    arable = np.asarray(cover[SITES] == ARABLE)
-    four = np.isin(SITES, ROTATED)
+    arable = np.asarray(cover[sites] == ARABLE)
+    four = np.isin(sites, ROTATED)
     return {"all": arable | ~arable, "arable": arable, "these four": four, "other": ~arable}
 
 
-def climatology(run: xr.Dataset) -> Array:
+def climatology(document: Document, series: Series, run: xr.Dataset) -> Array:
     """Squared error of the day of year for each pair of a run, ``[pair]``."""
-    first, last = train(**DOCUMENT.values["train"]).period
-    past = [a for a in SERIES.acquisitions if first <= a.time <= last]
-    learned = tables(past, SERIES.channels)["ndvi"]
-    whole = tables(SERIES.acquisitions, SERIES.channels)["ndvi"]
+    first, last = train(**document.values["train"]).period
+    past = [a for a in series.acquisitions if first <= a.time <= last]
+    learned = tables(past, series.channels)["ndvi"]
+    whole = tables(series.acquisitions, series.channels)["ndvi"]
     mean = day_of_year(fit_day_of_year(learned), whole).mean
     target = run["target"].values.astype("datetime64[ms]").astype(float) / 86_400e3
     column = np.abs(whole.times[:, None] - target).argmin(0)
@@ -87,15 +87,17 @@ def common(run: xr.Dataset, rival: xr.Dataset) -> tuple[xr.Dataset, xr.Dataset]:
 def main() -> None:
     """Print a table for each group."""
     run = xr.open_dataset(Path(sys.argv[1]) / "leads.nc")
+    document = load(CONFIG, [])
+    series = read_sources(document)
     if len(sys.argv) == 2:
-        losses = {"RMSE": (lead_losses(run, True), climatology(run))}
+        losses = {"RMSE": (lead_losses(run, True), climatology(document, series, run))}
     else:
         run, rival = common(run, xr.open_dataset(Path(sys.argv[2]) / "leads.nc"))
         losses = {}
         for score, root in (("RMSE", True), ("CRPS", False)):
             losses[score] = lead_losses(run, root), lead_losses(rival, root)
     names = " | ".join(bins_of(run))
-    for label, kept in groups().items():
+    for label, kept in groups(document, series.pixels["label"].values).items():
         print(f"\n| {label}, {int(kept.sum())} sites | {names} |")
         print("\n".join(rows(run, losses, kept)))
 

@@ -8,7 +8,7 @@ noise and one of observation noise serve all targets of an origin: each forecast
 distribution, and forecasts of one origin are curves rather than scatter. NDVI alone is compared.
 
 Cost: H once per pair, a transition per origin and target date; of a forecaster of many steps, those
-of the longest lead once per origin.
+of the longest lead once per origin, sensor and batch of rows.
 """
 
 from __future__ import annotations
