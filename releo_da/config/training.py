@@ -97,7 +97,7 @@ def fitted(
     assembly = assemble(document, series.channels, device=device, weather=weather)
     begin(document, settings.start, assembly)
     forget(assembly.forecaster)
-    parts = parts_of(document, settings, assembly)
+    parts = in_turn(document, settings, assembly)
     modules = (assembly.forecaster, assembly.error)
     for module in modules:
         module.requires_grad_(True)
@@ -187,7 +187,7 @@ def problem_of(
     )
 
 
-def parts_of(document: Document, settings: Train, assembly: Assembly) -> Parts:
+def in_turn(document: Document, settings: Train, assembly: Assembly) -> Parts:
     """The parameters of the physics and of the network beside it, where they learn in turn.
 
     Raises:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from releo_da.types import Noise
 
-Stepped = Callable[[Tensor, float, float, Tensor], Tensor]
+OneStep = Callable[[Tensor, float, float, Tensor], Tensor]
 """``stepped(ensemble, start, end, drawn)``: the ensemble after a step, with its noise."""
 
 NEAR = 1e-9
@@ -42,7 +42,7 @@ def carried(
     start: float,
     times: Sequence[float],
     step: float,
-    stepped: Stepped,
+    stepped: OneStep,
     noise: Noise,
 ) -> list[Tensor]:
     """An ensemble at several later times, whole steps taken once for all of them.
