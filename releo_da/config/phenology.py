@@ -1,11 +1,13 @@
 """`products.phenology`: dates of seasons of a run, and the file that holds them.
 
     lai_start(number, time, point)   lai_start_lower   lai_start_upper   and peak, end, maximum
-    lai_season_probability(number, time, point)
+    lai_season_probability(number, time, point)   lai_start_cut   lai_end_cut
 
 or ``(number, time, y, x)`` of a grid. ``time`` is the first day of the calendar year in which a
 season peaks, ``number`` counts the seasons of that year. Dates are days since 1970, so that readers
-of CF files show them as dates; quantiles are the median, and 5 and 95 % as lower and upper.
+of CF files show them as dates; quantiles are the median, and 5 and 95 % as lower and upper. A start
+on the first product date is about then or earlier, an end on the last one about then or later;
+``start_cut`` and ``end_cut`` are the shares of members for which that is so.
 """
 
 from __future__ import annotations
@@ -42,6 +44,9 @@ MEANING = {
     "peak": "highest value",
     "end": "fall has left {end:g} of its amplitude",
 }
+
+CUT = {"start": ("rise", "first", "earlier"), "end": ("fall", "last", "later")}
+"""Dates that the period may cut: of what, by which product date, and how that date is read."""
 
 Write = Callable[[Array, Mapping[str, Array]], None]
 """``write(ids, {name: [number, year, pixel]})`` of some pixels, by ascending id."""
@@ -116,6 +121,13 @@ def layers_of(wanted: Seasons, truth: bool) -> dict[str, Layer]:
 
     said = {k: f"{k} of season: {v.format(**wanted._asdict())}" for k, v in MEANING.items()}
     found = {f"{wanted.variable}_season_probability": layer("share of members with a season", "1")}
+    for kind, (what, which, read) in CUT.items():
+        found[f"{wanted.variable}_{kind}_cut"] = layer(
+            f"share of the members with a season whose {what} is cut by the {which} product date",
+            "1",
+            comment=f"A quantile of the {kind} on that date means about then or {read}. Where more "
+            "than half of these members are cut there is no median.",
+        )
     for kind, text in {**said, "maximum": f"{long_name} at the peak"}.items():
         date = kind in KINDS
         units, more = (DAYS, {"calendar": "standard"}) if date else (unit, {})

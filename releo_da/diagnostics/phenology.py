@@ -16,6 +16,12 @@ LIKELY = 0.5
 SHOWN = 60
 """Points of a figure, at most."""
 
+EDGE = (
+    "A date that the period cuts in more than half of the members has no median; an interval that "
+    "begins or ends with the period reaches beyond it."
+)
+"""How pictures are read at the edge of the period."""
+
 TRUTH = "_start_truth"
 PROBABILITY = "_season_probability"
 
@@ -66,7 +72,7 @@ def beside(found: xr.Dataset, name: str) -> Picture:
         f"phenology_{name}_truth",
         f"Dates of seasons of {words(name)} against the truth",
         "One dot per season of a pixel: median of the ensemble, and bars from its 5 to its 95 % "
-        "quantile. The dashed line is equality; nine bars in ten should meet it.",
+        "quantile. The dashed line is equality; nine bars in ten should meet it. " + EDGE,
         plots.beside_truth(dates),
     )
 
@@ -89,7 +95,7 @@ def of_points(found: xr.Dataset, name: str) -> Picture:
         f"phenology_{name}",
         f"Seasons of {words(name)}",
         "Start, peak and end of the seasons of points, with 90 % intervals of the ensemble. "
-        "Drawn are seasons that more than half of the members have.",
+        "Drawn are seasons that more than half of the members have. " + EDGE,
         plots.by_point(dates, rows, f"seasons that peak in {year}"),
     )
 
@@ -105,7 +111,7 @@ def mapped(found: xr.Dataset, name: str) -> Picture:
         f"phenology_{name}",
         f"First season of {words(name)} in {year}",
         "Median dates above, the width of their 90 % intervals below. Empty where less than half "
-        "of the members have a season.",
+        "of the members have a season. " + EDGE,
         plots.season_maps(
             middle, width, found.x.values.astype(float), found.y.values.astype(float)
         ),

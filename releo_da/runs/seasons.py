@@ -84,7 +84,7 @@ def joined(parts: Sequence[Dates]) -> Dates:
 
     inside = Windows(*(one(held) for held in zip(*(p.windows for p in parts), strict=True)))
     start, peak, end, high = (one(held) for held in zip(*(p[:4] for p in parts), strict=True))
-    return Dates(start, peak, end, high, inside)
+    return Dates(start, peak, end, high, inside, parts[0].period)
 
 
 def kept(found: Dates, wanted: Seasons) -> dict[str, Array]:
@@ -164,7 +164,9 @@ def beside_truth(
     for name, one in {TRUTH: true, **others}.items():
         mine = aligned(estimate.windows, one)
         for kind in KINDS:
-            layers[f"{wanted.variable}_{kind}_{name}"] = folded(getattr(mine, kind)[..., 0], wanted)
+            dates = getattr(mine, kind)[..., 0]
+            known = np.where(np.isfinite(dates), dates, np.nan)
+            layers[f"{wanted.variable}_{kind}_{name}"] = folded(known, wanted)
     sums = {name: scored(one, true) for name, one in {OURS: estimate, **others}.items()}
     return Told(layers, sums)
 

@@ -144,15 +144,77 @@ def test_few_dates_and_lost_members_have_no_season() -> None:
     assert np.isnan(told["probability"][0, 0]) and told["probability"][0, 1] == 1.0
 
 
-def test_a_rise_that_the_period_cuts_has_no_start() -> None:
+def test_a_rise_that_the_period_cuts_started_before_it() -> None:
     times = NEW_YEAR + np.arange(0.0, 200.0, 5.0)
     cut = bell(times, NEW_YEAR + 30.0)[None, None]
     whole = bell(times, NEW_YEAR + 110.0, width=18.0)[None, None]
-    assert np.isnan(found_of(times, cut).start[0]).all()
+    assert np.isneginf(found_of(times, cut).start[0]).all()
     assert np.isfinite(found_of(times, cut).end[0]).all()
     assert np.isfinite(found_of(times, whole).start[0]).all()
     ends = found_of(times, bell(times, NEW_YEAR + 155.0)[None, None])
-    assert np.isnan(ends.end[0]).all() and np.isfinite(ends.start[0]).all()
+    assert np.isposinf(ends.end[0]).all() and np.isfinite(ends.start[0]).all()
+
+
+def tents(times: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """Seasons that rise from nothing in 60 days and fall in 60."""
+    return 4.0 * np.maximum(1.0 - np.abs(times - centre[..., None]) / 60.0, 0.0)
+
+
+@pytest.mark.parametrize("kind", ["start", "end"])
+@pytest.mark.parametrize("early", [1, 12, 19, 28, 39])
+def test_a_cut_season_is_the_whole_one_as_far_as_the_period_goes(kind: str, early: int) -> None:
+    """Of 40 members some have risen by a third at the first date; a year of the same is the oracle.
+
+    The end is the start with the time turned round.
+    """
+    centre = np.where(np.arange(40) < early, 150.0, 230.0)
+    centre += np.random.default_rng(early).uniform(-4.0, 4.0, 40)
+    sign = 1.0 if kind == "start" else -1.0
+    middle, edge = NEW_YEAR + 183.0, NEW_YEAR + 183.0 + sign * (111.0 - 183.0)
+
+    def told_from(first: float) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        days = np.arange(first, 366.0, 3.0)
+        times, curves = middle + sign * (days - 183.0), tents(days, centre)[None]
+        order = slice(None, None, int(sign))
+        wanted = LAI._replace(end=0.25)
+        return times, statistics(found_of(times[order], curves[..., order], wanted))
+
+    times, cut = told_from(111.0)
+    _, whole = told_from(0.0)
+    assert times[0] == edge and whole[f"{kind}_cut"][0, 0] == 0.0
+    assert cut[f"{kind}_cut"][0, 0] == early / 40
+    for name in LEVELS:
+        for other in KINDS:
+            expected = whole[f"{other}_{name}"][0, 0]
+            if other == kind:
+                expected = max(expected, edge) if kind == "start" else min(expected, edge)
+            if (other, name) == (kind, "median") and early > 20:
+                expected = np.nan
+            np.testing.assert_allclose(cut[f"{other}_{name}"][0, 0], expected, atol=1e-6)
+
+
+def test_medians_are_in_order_wherever_a_period_cuts_an_ensemble() -> None:
+    """Start, peak and end, at each quantile; shares of what is cut beside them."""
+    rng = np.random.default_rng(6)
+    days = NEW_YEAR + np.arange(0.0, 366.0, 5.0)
+    curves = bell(days, NEW_YEAR + rng.uniform(120.0, 240.0, (200, 30)), width=20.0)
+    curves += 0.1 * rng.standard_normal(curves.shape).cumsum(-1)
+    given = lost = 0
+    for first, last in ((0, 74), (22, 74), (30, 74), (0, 44), (24, 46)):
+        found = found_of(days[first:last], curves[..., first:last])
+        told = statistics(found)
+        for name in LEVELS:
+            start, peak, end = (told[f"{kind}_{name}"] for kind in KINDS)
+            assert not (start > peak).any() and not (peak > end).any()
+        there = np.isfinite(told["peak_median"])
+        for kind in ("start", "end"):
+            share = told[f"{kind}_cut"][there]
+            np.testing.assert_array_equal(np.isnan(told[f"{kind}_median"][there]), share > 0.5)
+            for name in ("lower", "upper"):
+                at = told[f"{kind}_{name}"][there]
+                assert (at >= days[first]).all() and (at <= days[last - 1]).all()
+            given, lost = given + (share <= 0.5).sum(), lost + (share > 0.5).sum()
+    assert given > 500 and lost > 200
 
 
 def test_laws_of_an_ensemble() -> None:
@@ -170,7 +232,7 @@ def test_laws_of_an_ensemble() -> None:
         (statistics(found_of(times, scaled, wide)), 0.0, 2.0, 7.0),
     ):
         for name, values in told.items():
-            moved = values + (days if name.startswith(KINDS) else 0.0)
+            moved = values + (days if name.endswith(tuple(LEVELS)) else 0.0)
             if name.startswith("maximum"):
                 moved = factor * values + level
             np.testing.assert_allclose(other[name], moved, atol=1e-6, equal_nan=True)

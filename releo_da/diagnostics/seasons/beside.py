@@ -10,6 +10,9 @@ the Brier score judges the probability itself,
     brier = mean (p - o)^2,    o = 1 where the truth has a season in the window, else 0
 
 over all windows of the estimate and, with p = 0, the seasons that lie in none of them.
+
+Dates that the period cuts are not known. A truth without a date is not compared, nor is an estimate
+whose members are mostly cut; else members that are cut stand at the edge of the period.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ import numpy as np
 
 from releo_da.diagnostics.scores import LOWER, UPPER, Array
 from releo_da.diagnostics.seasons.dates import KINDS, Dates
-from releo_da.diagnostics.seasons.statistics import probability, quantiles
+from releo_da.diagnostics.seasons.statistics import MOST, cut, probability, quantiles
 from releo_da.diagnostics.seasons.windows import Windows
 from releo_da.diagnostics.streaming import TERMS, row, sums
 from releo_da.diagnostics.verification import FIELDS
@@ -51,7 +54,7 @@ def aligned(own: Windows, other: Dates) -> Dates:
         return np.where(known, values[which, pixel, 0], np.nan)[..., None]
 
     start, peak, end, high = map(taken, (other.start, other.peak, other.end, other.maximum))
-    return Dates(start, peak, end, high, own)
+    return Dates(start, peak, end, high, own, other.period)
 
 
 @dataclass
@@ -114,11 +117,16 @@ def scored(estimate: Dates, truth: Dates) -> Scored:
     outside = number - int(there.sum())
     square = np.where(window, (np.nan_to_num(share) - there) ** 2, 0.0).sum() + outside
     numbers = np.stack(
-        [records(getattr(estimate, k), getattr(true, k)[..., 0], has) for k in KINDS], -2
+        [compared(getattr(estimate, k), getattr(true, k), has, estimate.period) for k in KINDS], -2
     )
     terms = sums(numbers.reshape(-1, len(KINDS), len(FIELDS)))
     judged = int(window.sum()) + outside
     return Scored(terms, number, hit, int((has & ~there).sum()), float(square), judged)
+
+
+def compared(members: Array, true: Array, has: Array, period: tuple[float, float]) -> Array:
+    """`records` of dates that the period may cut; ``true`` is ``[season, pixel, 1]``."""
+    return records(members.clip(*period), true[..., 0], has & (cut(members) <= MOST))
 
 
 def records(members: Array, true: Array, has: Array) -> Array:

@@ -14,7 +14,8 @@ doi:10.1016/j.cageo.2004.05.006).
 
 A curve has the season if both its rise and its fall reach the amplitude. A period that cuts a rise
 in two hides how low it began: where the lowest value is the first date of the period and the start
-follows within `EDGE` days, there is no start; the same with the end.
+would follow within `EDGE` days, it lies no later than that and perhaps before the period, and is
+minus infinity. A fall that the period cuts ends at plus infinity. So start <= peak <= end.
 
 All seasons, pixels and members of a block at once; cost O(season x pixel x member x date).
 """
@@ -39,11 +40,12 @@ class Dates(NamedTuple):
     """The dates of each season; NaN where a curve has no such season.
 
     Attributes:
-        start: ``[season, pixel, member]`` days since 1970-01-01.
+        start: ``[season, pixel, member]`` days since 1970-01-01; -inf where it is cut.
         peak: ``[season, pixel, member]``.
-        end: ``[season, pixel, member]``.
+        end: ``[season, pixel, member]``; inf where it is cut.
         maximum: ``[season, pixel, member]``, value at the peak.
         windows: where they were looked for.
+        period: first and last date of the curves.
     """
 
     start: Array
@@ -51,6 +53,7 @@ class Dates(NamedTuple):
     end: Array
     maximum: Array
     windows: Windows
+    period: tuple[float, float] = (-np.inf, np.inf)
 
 
 def dates_in(times: Array, curves: Array, inside: Windows, wanted: Seasons) -> Dates:
@@ -73,7 +76,7 @@ def dates_in(times: Array, curves: Array, inside: Windows, wanted: Seasons) -> D
         for first, last in zip(inside.first, inside.last, strict=True)
     ]
     start, peak, end, high = (np.stack(one) for one in zip(*parts, strict=True))
-    return Dates(start, peak, end, high, inside)
+    return Dates(start, peak, end, high, inside, (float(times[0]), float(times[-1])))
 
 
 def _of_window(
@@ -97,10 +100,10 @@ def _of_window(
     start = crossing(times, curves, count - 1 - below[..., ::-1].argmax(-1), begins)
     under = after & (falling <= ends[..., None])
     end = crossing(times, curves, under.argmax(-1) - 1, ends)
-    start = np.where((rising.argmin(-1) == 0) & (start < times[0] + EDGE), np.nan, start)
+    start = np.where((rising.argmin(-1) == 0) & (start < times[0] + EDGE), -np.inf, start)
     # The last of equally low dates: a curve that rests at the edge has ended before it.
     lowest_at = count - 1 - falling[..., ::-1].argmin(-1)
-    end = np.where((lowest_at == count - 1) & (end > times[-1] - EDGE), np.nan, end)
+    end = np.where((lowest_at == count - 1) & (end > times[-1] - EDGE), np.inf, end)
     found = start, vertex(times, curves, top[..., 0]), end, high
     start, peak, end, high = (np.where(there, one, np.nan) for one in found)
     return start, peak, end, high
