@@ -125,8 +125,8 @@ def correlation_matrix(correlation: float | Tensor, y: Tensor) -> Tensor:
     return correlation[:channels, :channels].to(y)
 
 
-def masked_factor(correlation: Tensor, seen: Tensor) -> Tensor:
-    """Lower factor of C with the identity for unseen channels, ``[pixel, channel, channel]``.
+def masked_correlation(correlation: Tensor, seen: Tensor) -> Tensor:
+    """C with the identity for unseen channels, ``[pixel, channel, channel]``.
 
     Args:
         correlation: C, ``[channel, channel]``.
@@ -134,7 +134,24 @@ def masked_factor(correlation: Tensor, seen: Tensor) -> Tensor:
     """
     both = seen[:, :, None] & seen[:, None]
     off = correlation - torch.diag_embed(correlation.diagonal(dim1=-2, dim2=-1))
-    return torch.linalg.cholesky_ex(plus_identity(torch.where(both, off, 0.0))).L
+    return plus_identity(torch.where(both, off, 0.0))
+
+
+def masked_factor(correlation: Tensor, seen: Tensor) -> Tensor:
+    """Lower factor of `masked_correlation`, ``[pixel, channel, channel]``."""
+    return torch.linalg.cholesky_ex(masked_correlation(correlation, seen)).L
+
+
+def coloured(draws: Tensor, correlation: float | Tensor) -> Tensor:
+    """Standard-normal draws of errors, ``[..., channel]``, made to go together by C.
+
+    Args:
+        draws: independent ones.
+        correlation: as `checked` gives it.
+    """
+    if not isinstance(correlation, Tensor) and correlation == 0.0:
+        return draws
+    return draws @ torch.linalg.cholesky(correlation_matrix(correlation, draws)).mT
 
 
 def error_factor(correlation: float | Tensor, precision: Tensor) -> Tensor | None:

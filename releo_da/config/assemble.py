@@ -26,6 +26,7 @@ from releo_da.config.registry import Registry, bind
 from releo_da.config.schemes import (
     SCHEMES,
     analyse_of,
+    coloured_of,
     gathers,
     impact_of,
     reasons_of,
@@ -222,6 +223,7 @@ def assemble(
         described=described(wanted) | (biases.described if biases else {}),
         reasons=reasons_of(document),
         tally=tally_of(document),
+        coloured=coloured_of(document),
         follow=followed,
         impact=impact_of(document),
         gathers=gathers(document),

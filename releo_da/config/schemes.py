@@ -7,11 +7,12 @@ what goes back over the steps of a finished filter.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 
 from releo_da.assimilation import impact
 from releo_da.assimilation.adaptive import adaptive
@@ -37,7 +38,7 @@ from releo_da.assimilation.smoother import rts
 from releo_da.assimilation.tally import tally
 from releo_da.assimilation.tuned import tuned
 from releo_da.assimilation.variational import variational
-from releo_da.assimilation.whitening import checked, whitened
+from releo_da.assimilation.whitening import checked, coloured, whitened
 from releo_da.config.document import Document
 from releo_da.config.registry import Registry
 from releo_da.cycling.windows import windowed
@@ -220,6 +221,14 @@ def correlation_of(document: Document) -> Any:
         if isinstance(layer, dict) and layer.get("name") == "whitened":
             correlation = SCHEMES.bind(layer, "analyse").keywords.get("correlation", 0.0)
     return checked(correlation, "whitened")
+
+
+def coloured_of(document: Document) -> Callable[[Tensor], Tensor] | None:
+    """What makes draws of errors go together, by the same correlation; None without."""
+    correlation = correlation_of(document)
+    if not isinstance(correlation, Tensor) and correlation == 0.0:
+        return None
+    return partial(coloured, correlation=correlation)
 
 
 def kernel_told(document: Document, device: torch.device) -> dict[str, str] | None:

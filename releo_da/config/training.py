@@ -24,7 +24,7 @@ from releo_da.config.margins import margins_of
 from releo_da.config.options import Options
 from releo_da.config.report import reading_notes
 from releo_da.config.run_files import open_run, progress, run_root
-from releo_da.config.schemes import fitting_scheme, supplied
+from releo_da.config.schemes import correlation_of, fitting_scheme, supplied
 from releo_da.config.sections import score, section
 from releo_da.config.simulated import simulated
 from releo_da.config.sources import read_sources
@@ -184,6 +184,7 @@ def problem_of(
         fitting_scheme(document, supplied(document, assembly.dynamics)),
         assembly.error,
         margins=margins_of(settings.margins, channels),
+        correlation=correlation_of(document),
     )
 
 

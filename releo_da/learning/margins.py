@@ -8,8 +8,8 @@ the channels can be counted beside it, times a weight (a composite likelihood):
 
     log p(y) + sum_q w_q log N(q(y); mean q(H), var q(H) + q'(y) R q'(y)^T)
 
-mean and variance over members; R enters by the slope of q at the observation. With q = y the
-channels count each on its own.
+mean and variance over members; R, with its correlation between channels, enters by the slope of q
+at the observation. With q = y the channels count each on its own.
 
 Reference: Varin, Reid and Firth (2011), An overview of composite likelihood methods, Statistica
 Sinica 21, 5-42. Cost: that of q per member.
@@ -24,6 +24,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from releo_da.assimilation.whitening import correlation_matrix
 from releo_da.types import Acquisition
 
 Quantity = Callable[[Tensor, str], Tensor | None]
@@ -38,7 +39,10 @@ class Margin(NamedTuple):
 
 
 def margins_likelihood(
-    predicted: Tensor, acquisition: Acquisition, margins: Sequence[Margin]
+    predicted: Tensor,
+    acquisition: Acquisition,
+    margins: Sequence[Margin],
+    correlation: float | Tensor = 0.0,
 ) -> Tensor:
     """Weighted sum of the log densities, ``[pixel]``; 0 where nothing of it was seen.
 
@@ -46,11 +50,13 @@ def margins_likelihood(
         predicted: ``[pixel, member, channel]`` H of the background members.
         acquisition: with its full error.
         margins: what is counted.
+        correlation: of the errors between channels (`releo_da.assimilation.whitening.checked`).
     """
     total = predicted.new_zeros(len(predicted))
     y, precision = acquisition.values, acquisition.precision
     seen = precision > 0
     variance = 1.0 / torch.where(seen, precision, torch.ones_like(precision))
+    between = correlation_matrix(correlation, y)
     for margin in margins:
         if margin.quantity is None:
             each = _log_normal(y - predicted.mean(1), predicted.var(1) + variance)
@@ -63,7 +69,8 @@ def margins_likelihood(
             if observed is None or members is None:
                 continue
             (slope,) = torch.autograd.grad(observed.sum(), at)
-        whole = members.var(1) + (slope.square() * variance).sum(-1)
+        pull = slope * variance.sqrt()
+        whole = members.var(1) + ((pull @ between) * pull).sum(-1)
         one = _log_normal(observed.detach() - members.mean(1), whole)
         known = (seen | (slope == 0.0)).all(-1) & (slope != 0.0).any(-1)
         total = total + margin.weight * torch.where(known, one, 0.0)

@@ -75,6 +75,7 @@ class Problem(NamedTuple):
         error: completes an acquisition's error.
         contamination: probability that a pixel's acquisition is cloud or otherwise wrong.
         margins: densities that count beside the joint one (`releo_da.learning.margins`).
+        correlation: of the errors between channels, as ``analyse`` has it.
     """
 
     forecaster: Forecaster
@@ -84,6 +85,7 @@ class Problem(NamedTuple):
     error: Callable[[Acquisition], Acquisition]
     contamination: float = CONTAMINATION
     margins: Sequence[Margin] = ()
+    correlation: float | Tensor = 0.0
 
 
 def stretches(
@@ -100,7 +102,7 @@ def stretches(
     return filter_likelihood(
         state, part.acquisitions, hide, problem.forecaster, problem.observe, problem.error,
         problem.analyse, noise, truncate, problem.contamination,
-        problem.margins,
+        problem.margins, problem.correlation,
     )  # fmt: skip
 
 
@@ -149,6 +151,7 @@ def filter_likelihood(
     truncate: int,
     contamination: float = CONTAMINATION,
     margins: Sequence[Margin] = (),
+    correlation: float | Tensor = 0.0,
 ) -> Iterator[Tensor]:
     """Log-likelihood of stretches of ``truncate`` acquisitions, each with its own graph."""
     total = state.ensemble.new_zeros(())
@@ -158,8 +161,10 @@ def filter_likelihood(
         prior = background.ensemble
         predicted = observe(prior, full)
         known = remembered(partial(observe, acquisition=full), prior, predicted)
-        terms = innovation_likelihood(predicted, full.values, full.precision, contamination)
-        beside = terms.clean * margins_likelihood(predicted, full, margins)
+        terms = innovation_likelihood(
+            predicted, full.values, full.precision, contamination, correlation
+        )
+        beside = terms.clean * margins_likelihood(predicted, full, margins, correlation)
         total = total + (terms.log_density + beside).sum()
         used = (terms.clean * ~hide[k].to(terms.clean.device))[:, None] * full.precision
         memory = lent(background.memory, [full])

@@ -195,7 +195,8 @@ def noisy(model: Model, cloud: float) -> Deliver:
     ) -> Acquisition:
         error = channel_error(a.sensor, model.channels[a.sensor], clean)
         complete = model.error(a._replace(values=clean, error=error)).error
-        values = clean + complete * draws(a.time, f"noise {label}")(clean.shape)
+        noise = model.errors(draws(a.time, f"noise {label}"))
+        values = clean + complete * noise(clean.shape)
         covered = hidden(cloud, a, len(clean), draws, label)
         return a._replace(
             values=values.masked_fill(covered, 0.0), error=error.masked_fill(covered, torch.inf)

@@ -69,10 +69,9 @@ def forecast_pairs(
                 some = rows[start : start + BLOCK]
                 ahead, seen = _stacked(model, state, acquisitions, pairs, some, forecast_noise)
                 place = torch.as_tensor(pairs.pixel[some])
-                drawn = noise[place.to(noise.device)]
-                found = compare(
-                    model.observe(ahead, seen), seen, seen.seen, index[str(sensor)], _given(drawn)
-                )
+                errors = model.errors(_given(noise[place.to(noise.device)]))
+                predicted = model.observe(ahead, seen)
+                found = compare(predicted, seen, seen.seen, index[str(sensor)], errors)
                 numbers[some] = found[:, -1]
     return numbers
 

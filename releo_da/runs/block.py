@@ -236,7 +236,7 @@ class Block:
         acquisition = self.acquisitions[date]
         noise = self.draws(acquisition.time, f"verify {case}")
         index = self.index[acquisition.sensor]
-        numbers = compare(predicted, acquisition, mask, index, noise)
+        numbers = compare(predicted, acquisition, mask, index, self.model.errors(noise))
         names = (*self.model.labels[acquisition.sensor], "ndvi")
         refused = None if rejected is None else rejected.cpu().numpy()
         return Record(case, date, names, numbers, refused)

@@ -62,6 +62,8 @@ class Model:
         covers: the first and the last instant of the weather that moves the forecaster, or None.
         unmet: ``unmet(days, latitude)``, records for the log of what the forecaster is asked for
             that its fit has not met, so many days after a look, so far north; or None.
+        coloured: makes standard-normal draws of errors ``[..., channel]`` go together as R says,
+            or None where it has no correlation.
     """
 
     forecast: Forecaster
@@ -83,10 +85,18 @@ class Model:
     impact: Impact | None = None
     covers: tuple[float, float] | None = None
     unmet: Unmet | None = None
+    coloured: Callable[[Tensor], Tensor] | None = None
 
     def draws(self, seed: int, pixels: Tensor, like: Tensor) -> Draws:
         """The random numbers of a run over some pixel ids (`releo_da.cycling.draws`)."""
         return block_draws(seed, pixels, like, self.mix)
+
+    def errors(self, noise: Noise) -> Noise:
+        """Draws of the errors of an acquisition's channels, in units of their deviations."""
+        if self.coloured is None:
+            return noise
+        coloured = self.coloured
+        return lambda shape: coloured(noise(shape))
 
     def uncovered(self, start: float, end: float) -> float:
         """Days between two times for which the forecaster has no weather where it had some."""

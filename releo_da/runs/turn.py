@@ -251,4 +251,4 @@ def _block_turn(
     (step,) = cycle(held, [part], system, draws, model.initial)
     index = ndvi_index(part.sensor, model.channels[part.sensor])
     noise = draws(part.time, "verify background")
-    return step, compare(step.predicted, part, part.seen, index, noise)
+    return step, compare(step.predicted, part, part.seen, index, model.errors(noise))

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from releo_da.assimilation import etkf, screen, screened, tuned, whitened
 from releo_da.assimilation.tuned import statistic
+from releo_da.assimilation.whitening import checked, coloured, correlation_matrix
 from releo_da.config.document import Document
 from releo_da.config.schemes import SCHEMES, analyse_of
 from releo_da.types import InputError
@@ -126,6 +127,15 @@ def test_the_joint_check_refuses_what_it_is_asked_to_where_errors_are_correlated
     unaware = (screen(predicted, y, precision, **asked) > 0).any(-1).double().mean()
     assert abs(float(aware) - 0.01) < 0.0025
     assert unaware > 0.015
+
+
+def test_draws_of_errors_go_together_as_they_are_told() -> None:
+    draws = torch.randn((300_000, 3), generator=torch.Generator().manual_seed(7)).double()
+    for given in (0.7, torch.tensor([[1.0, 0.5, 0.0], [0.5, 1.0, -0.4], [0.0, -0.4, 1.0]])):
+        found = torch.corrcoef(coloured(draws, checked(given, "whitened")).T)
+        wanted = correlation_matrix(given, draws)
+        torch.testing.assert_close(found, wanted, atol=0.01, rtol=0.0)
+    assert coloured(draws, 0.0) is draws
 
 
 def test_a_configuration_tells_the_wrappers_outside_of_whitened() -> None:

@@ -30,13 +30,17 @@ def case() -> tuple[Tensor, Tensor, Tensor]:
     return predicted, y, precision
 
 
-def log_normal(predicted: Tensor, y: Tensor, precision: Tensor, added: np.ndarray) -> np.ndarray:
+def log_normal(
+    predicted: Tensor, y: Tensor, precision: Tensor, added: np.ndarray, between: float = 0.0
+) -> np.ndarray:
     """By scipy, with the channels that were not seen left out."""
     found = []
     for members, value, weight in zip(predicted, y, precision, strict=True):
         seen = (weight > 0).numpy()
         covariance = np.cov(members.numpy().T) + added
-        total = covariance[np.ix_(seen, seen)] + np.diag(1.0 / weight[seen].numpy())
+        sd = 1.0 / np.sqrt(weight[seen].numpy())
+        error = np.outer(sd, sd) * np.where(np.eye(len(sd)) > 0, 1.0, between)
+        total = covariance[np.ix_(seen, seen)] + error
         mean = members.mean(0)[seen].numpy()
         found.append(
             multivariate_normal.logpdf(value[seen].numpy(), mean, total) if seen.any() else 0.0
@@ -62,6 +66,16 @@ def test_mixture_of_clean_and_contaminated(case: tuple[Tensor, ...], contaminati
         found.clean.numpy(), np.exp(good - np.logaddexp(good, bad)), rtol=1e-9
     )
     assert found.clean[5] == pytest.approx(1.0 - contamination)  # nothing was seen: the prior
+
+
+@pytest.mark.parametrize("between", [0.3, 0.9])
+def test_errors_that_go_together(case: tuple[Tensor, ...], between: float) -> None:
+    expected = log_normal(*case, added=np.zeros((CHANNELS, CHANNELS)), between=between)
+    found = innovation_likelihood(*case, contamination=0.0, correlation=between)
+    np.testing.assert_allclose(found.log_density.numpy(), expected, rtol=1e-10, atol=1e-12)
+    matrix = between + (1.0 - between) * torch.eye(CHANNELS, dtype=torch.float64)
+    same = innovation_likelihood(*case, contamination=0.0, correlation=matrix)
+    torch.testing.assert_close(same.log_density, found.log_density)
 
 
 def test_cloud_is_not_clean_and_costs_little(case: tuple[Tensor, ...]) -> None:

@@ -10,6 +10,7 @@ import torch
 from scipy.stats import norm
 from torch import Tensor
 
+from releo_da.assimilation.whitening import coloured
 from releo_da.learning.margins import Margin, margins_likelihood
 from releo_da.types import Acquisition
 
@@ -42,21 +43,25 @@ def test_channels_count_each_on_its_own(case: tuple[Tensor, Acquisition]) -> Non
     np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-12)
 
 
-def test_an_index_counts_where_its_channels_are_seen(case: tuple[Tensor, Acquisition]) -> None:
+@pytest.mark.parametrize("between", [0.0, 0.6])
+def test_an_index_counts_where_its_channels_are_seen(
+    case: tuple[Tensor, Acquisition], between: float
+) -> None:
     """The error of the index is that of many draws of the error of its channels."""
     predicted, seen = case
-    found = margins_likelihood(predicted, seen, [Margin(1.0, contrast)])
+    found = margins_likelihood(predicted, seen, [Margin(1.0, contrast)], between)
     members = contrast(predicted, "s")
     generator = torch.Generator().manual_seed(4)
-    noise = 0.01 * torch.randn((200_000, 1, CHANNELS), generator=generator).double()
+    draws = torch.randn((200_000, 1, CHANNELS), generator=generator).double()
+    noise = 0.01 * coloured(draws, between)
     small = seen._replace(error=seen.error * 0.5)  # 0.01 in the first channel
     drawn = contrast(small.values[:3] + noise * (small.error[:3] / 0.01), "s").std(0)
-    said = margins_likelihood(predicted, small, [Margin(1.0, contrast)])
+    said = margins_likelihood(predicted, small, [Margin(1.0, contrast)], between)
     sd = (members.var(1)[:3] + drawn**2).sqrt()
     wanted = norm.logpdf(contrast(small.values, "s")[:3], members.mean(1)[:3], sd)
     np.testing.assert_allclose(said[:3].numpy(), wanted, atol=0.01)
     assert (found[3:] == 0.0).all() and (found[:3] != 0.0).all()
-    both = margins_likelihood(predicted, seen, [Margin(2.0, contrast), Margin(1.0)])
+    both = margins_likelihood(predicted, seen, [Margin(2.0, contrast), Margin(1.0)], between)
     alone = margins_likelihood(predicted, seen, [Margin(1.0)])
     torch.testing.assert_close(both, 2.0 * found + alone)
     assert (

@@ -56,6 +56,15 @@ def run(
     return forecast_pairs(model, analyses, acquisitions, pairs, index, draws, ticks.append)
 
 
+def test_errors_that_go_together_leave_an_index_of_them_narrower(block) -> None:
+    """One error for all channels of a date moves NDVI by its brightness alone."""
+    model = replace(linear_model(), coloured=lambda z: z[..., :1].expand(z.shape))
+    apart, together = run(block, []), run(block, [], model)
+    sd = FIELDS.index("sd")
+    assert together[:, sd].mean() < 0.99 * apart[:, sd].mean()
+    assert np.array_equal(together[:, 0], apart[:, 0])
+
+
 def test_each_pair_is_the_forecast_from_its_origin(block) -> None:
     """Members 0.3 + 0.95^dt (x - 0.3) + 0.05 (1 - 0.95^dt) z, then NDVI of noisy channels."""
     ticks: list[str] = []
