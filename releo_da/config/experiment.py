@@ -37,7 +37,7 @@ from releo_da.config.document import load
 from releo_da.config.driven import keep_weather
 from releo_da.config.initial import begun
 from releo_da.config.options import Options
-from releo_da.config.retrieval_weights import reading_of
+from releo_da.config.retrieval_weights import read_beside
 from releo_da.config.sections import Score, products, section
 from releo_da.config.sections import score as score_section
 from releo_da.config.side_by_side import side_by_side
@@ -100,7 +100,7 @@ def work(unit: Unit) -> Found:
     torch.set_num_threads(1)
     document = load(unit.config, unit.options.settings)
     series = read_sources(document)
-    reading = reading_of(document, series.channels)  # refused before the fit, not after it
+    reading = read_beside(document, series.channels)  # refused before the fit, not after it
     learned, rows = parts_of(
         document, series, unit.folds, unit.fold, unit.fitted_on, unit.options.settings
     )

@@ -19,7 +19,7 @@ from releo_da.config.innovations import ledger, of_sensors
 from releo_da.config.options import Options
 from releo_da.config.phenology import write_seasons
 from releo_da.config.report import report
-from releo_da.config.retrieval_weights import reading_of
+from releo_da.config.retrieval_weights import read_beside
 from releo_da.config.run_files import Opened, open_run, progress
 from releo_da.config.sections import (
     Products,
@@ -47,7 +47,7 @@ from releo_da.runs.block import Task
 from releo_da.runs.field import FieldRows
 from releo_da.runs.hindcast import Outcome, hindcast, turns
 from releo_da.runs.located import told
-from releo_da.runs.retrieved import Reading, beside
+from releo_da.runs.retrieved import Reading, beside, silent
 from releo_da.runs.scoring import rivals_left_out, score_baselines
 from releo_da.runs.scoring import score as scores_of
 from releo_da.runs.unseen import longest
@@ -110,8 +110,8 @@ def run(
         )
     if reading is None:
         return outcome
-    ids = series.pixels["id"].values
-    return replace(outcome, field=beside(outcome.field, series.acquisitions, ids, reading))
+    field = beside(outcome.field, series.acquisitions, series.pixels["id"].values, reading)
+    return replace(outcome, field=field, silent=silent(field, reading))
 
 
 def command(document: Document, options: Options) -> Path:
@@ -120,7 +120,7 @@ def command(document: Document, options: Options) -> Path:
     device = options.torch_device()
     assembly = assemble(document, series.channels, device=device, weather=weather)
     assembly, past = begun(document, assembly, device, weather)
-    task, reading = task_of(document, series), reading_of(document, series.channels)
+    task, reading = task_of(document, series), read_beside(document, series.channels)
     output = section(document, "products", products)
     times = product_times(document, series, output)
     names = assembly.model.described
@@ -196,6 +196,8 @@ def noted(
     opened.log.write({"kind": "rejected_by_reason", **scores["rejected_by_reason"]})
     for record in rivals_left_out(outcome, scores["baselines"]):
         opened.log.write(record)
+    for message in outcome.silent:
+        opened.log.write({"kind": "left_out", "message": message})
     for record in ledger(outcome.judged, series.acquisitions):
         opened.log.write(record)
     said = of_sensors(outcome.judged, series.acquisitions, labels(series.channels))

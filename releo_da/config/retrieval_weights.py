@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from releo_da.config.document import Document
+from releo_da.config.sections import score, section
 from releo_da.config.weight_paths import weights_at
 from releo_da.io.atomic import replacing
 from releo_da.io.tensors import read_tensors, refuse_infinite
@@ -111,6 +112,23 @@ def reading_of(document: Document, channels: Mapping[str, tuple[str, ...]]) -> R
             "run, or remove the key"
         )
     return reading
+
+
+def read_beside(document: Document, channels: Mapping[str, tuple[str, ...]]) -> Reading | None:
+    """`reading_of` for a hindcast, whose network stands beside field measurements.
+
+    Raises:
+        InputError: as that, or it reads none of the variables of ``score.in_situ``.
+    """
+    reading, tables = reading_of(document, channels), section(document, "score", score).in_situ
+    measured = dict.fromkeys(str(t.get("variable")) for t in tables if isinstance(t, Mapping))
+    if reading is None or measured.keys() & set(reading.network.names):
+        return reading
+    raise InputError(
+        f"{document.path}: score.network: the network reads {', '.join(reading.network.names)} and "
+        f"stands beside field measurements; score.in_situ has {', '.join(measured) or 'none'}; "
+        "give a table of what it reads, or remove the key"
+    )
 
 
 def _names(given: Any) -> tuple[str, ...]:

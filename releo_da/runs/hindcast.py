@@ -64,6 +64,7 @@ class Outcome:
         leads: forecasts by bins of lead (`releo_da.diagnostics.leads`), or None.
         biases: what the last analysis says of the biases of sensors, where they are estimated.
         seasons: what is kept of the dates of seasons, ``{name: [number, year, pixel]}``.
+        silent: what a network that stands beside field measurements does not read, and why.
     """
 
     verification: xr.Dataset
@@ -80,6 +81,7 @@ class Outcome:
     biases: dict[str, dict[str, dict[str, float]]]
     leads: Leads | None = None
     seasons: Mapping[str, Array] = field_(default_factory=dict)
+    silent: Sequence[str] = ()
 
 
 def blocks(pixels: Tensor) -> Iterator[Tensor]:

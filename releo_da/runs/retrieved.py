@@ -73,6 +73,22 @@ class Reading:
             return self.network.members(inputs, number)
 
 
+def silent(field: Sequence[FieldRows], reading: Reading) -> list[str]:
+    """Why a network stands beside some tables of `beside` and not others, a sentence each."""
+    found = []
+    for table in field:
+        if CASE in table.estimates:
+            continue
+        why = "a pixel of theirs was never seen in all channels that it reads"
+        if table.variable not in reading.network.names:
+            why = f"it reads {', '.join(reading.network.names)}"
+        found.append(
+            f"the network of score.network is left out beside field measurements of "
+            f"{table.variable}: {why}"
+        )
+    return found
+
+
 def beside(
     field: Sequence[FieldRows], acquisitions: Sequence[Acquisition], ids: Array, reading: Reading
 ) -> list[FieldRows]:

@@ -116,6 +116,43 @@ def test_a_network_of_other_sensors_is_refused(
     assert not Path("run").exists()  # nor does one that stands there change
 
 
+def test_a_network_of_nothing_that_was_measured_is_refused(
+    workplace: Workplace, releo: Run, tmp_path: Path
+) -> None:
+    weights = tiny(tmp_path / "made", releo, variables=["fcover"])
+
+    def other(values: dict[str, Any]) -> None:
+        values["score"]["network"] = str(weights)
+
+    def unmeasured(values: dict[str, Any]) -> None:
+        values["score"] = {"network": str(weights)}
+
+    for change, has in ((other, "score.in_situ has lai;"), (unmeasured, "score.in_situ has none;")):
+        status, _, said = releo("hindcast", workplace(configure=change), "--out", "run", "--quiet")
+        assert status == 2
+        assert "score.network: the network reads fcover" in said and has in said, said
+        assert not Path("run").exists()
+
+
+def test_what_a_network_does_not_read_is_told(
+    workplace: Workplace, releo: Run, tmp_path: Path
+) -> None:
+    """Of two tables it reads one."""
+    weights = tiny(tmp_path / "made", releo)
+
+    def beside(values: dict[str, Any]) -> None:
+        table = values["score"]["in_situ"]
+        values["score"] = {"in_situ": [table, {**table, "variable": "ndvi"}]}
+        values["score"]["network"] = str(weights)
+
+    status, _, said = releo("hindcast", workplace(configure=beside), "--out", "run", "--quiet")
+    assert status == 0, said
+    scores = json.loads(Path("run/scores.json").read_text())["in_situ"]
+    assert "network" in scores["lai"] and "network" not in scores["ndvi"]
+    left = "left out beside field measurements of ndvi: it reads lai, fapar"
+    assert left in Path("run/log.jsonl").read_text() and left in Path("run/report.html").read_text()
+
+
 def test_a_study_refuses_a_damaged_network_before_it_fits(
     workplace: Workplace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

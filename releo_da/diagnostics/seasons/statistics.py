@@ -4,10 +4,10 @@ The probability is the share of members that have the season. Dates are those of
 quantiles (the i-th of n sorted dates is the i / (n + 1) quantile, as for all products), so they
 hold given that there is a season.
 
-A member whose rise the period cuts counts, as one that started on the first date: it is earlier than
-the others, so that quantiles which fall among these are right, and a quantile on the first date says
-"about then or earlier". Where more than half of the members are cut there is no median. Ends
-likewise.
+A member whose rise the period cuts counts, as one that started on the first date: it is earlier
+than the others, so that quantiles which fall among these are right, and a quantile on the first
+date says "about then or earlier". Where more than half of the members are cut there is no median.
+Ends likewise.
 
 A member must be one trajectory: what it says of two dates belongs to one draw of the whole period.
 Smoothed members are that, because the smoother corrects each by its own later departure
