@@ -48,7 +48,7 @@ from releo_da.runs.field import FieldRows
 from releo_da.runs.hindcast import Outcome, hindcast, turns
 from releo_da.runs.located import told
 from releo_da.runs.retrieved import Reading, beside, silent
-from releo_da.runs.scoring import rivals_left_out, score_baselines
+from releo_da.runs.scoring import in_sample, rivals_left_out, score_baselines
 from releo_da.runs.scoring import score as scores_of
 from releo_da.runs.unseen import longest
 from releo_da.runs.withhold import Withhold
@@ -143,7 +143,9 @@ def command(document: Document, options: Options) -> Path:
         every=every_of(document),
         also=wanted.baselines,
     )
-    return finish(opened, series, outcome, scores_of(outcome, task, said, wanted.periods), output)
+    scores = scores_of(outcome, task, said, wanted.periods)
+    scores["in_sample"] = in_sample(series.acquisitions, task, fitted.period)
+    return finish(opened, series, outcome, scores, output)
 
 
 def every_of(document: Document) -> int:

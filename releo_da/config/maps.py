@@ -54,7 +54,7 @@ from releo_da.runs.hindcast import turns
 from releo_da.runs.located import told
 from releo_da.runs.map_found import estimate
 from releo_da.runs.maps import Keep, Write, hindcast_map, score_map
-from releo_da.runs.scoring import score_baselines
+from releo_da.runs.scoring import in_sample, score_baselines
 from releo_da.runs.unseen import longest_of
 from releo_da.types import InputError
 
@@ -124,17 +124,20 @@ def command(document: Document, options: Options, cubes: list[Cube]) -> Path:
         outcome = hindcast_map(
             model, stream, task, times, fields, wanted.withhold, *sinks, device, tick
         )
+    fitted = section(document, "train", train).period
     said = score_baselines(
         sample.acquisitions,
         sample.channels,
         outcome.sampled,
         task,
-        train_period=section(document, "train", train).period,
+        train_period=fitted,
         every=every_of(document),
         also=wanted.baselines,
     )
     copied(opened.root / "analysis.nc", output)
-    scores = noted(opened, sample, outcome.sampled, score_map(outcome, task, said, wanted.periods))
+    found = score_map(outcome, task, said, wanted.periods)
+    found["in_sample"] = in_sample(sample.acquisitions, task, fitted)
+    scores = noted(opened, sample, outcome.sampled, found)
     write_products(opened.root / "verification.nc", outcome.sampled.verification)
     field_files(opened.root, outcome.sampled.field)
     write_products(opened.root / PIXELS, pixels)

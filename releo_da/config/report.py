@@ -164,6 +164,7 @@ def summary(scores: dict[str, Any], members: int | None = None) -> list[str]:
             f"Withheld NDVI: RMSE {smoothed['rmse']:.3f} (linear interpolation "
             f"{linear['rmse']:.3f}), 90 % intervals hold {100 * smoothed['coverage_90']:.0f} %."
         )
+    fitted = ", fitted in sample" if scores.get("in_sample") else ""
     for days, rows in scores.get("forecast", {}).items():
         rivals = {
             name: parts["forecast"][days]["ndvi"]["crps"]
@@ -174,7 +175,7 @@ def summary(scores: dict[str, Any], members: int | None = None) -> list[str]:
             best = min(rivals, key=lambda n: rivals[n])
             said.append(
                 f"Forecast of NDVI {days} days ahead: CRPS {rows['ndvi']['crps']:.3f} "
-                f"(best baseline {best} {rivals[best]:.3f})."
+                f"(best baseline {best} {rivals[best]:.3f}{fitted})."
             )
     for name, rows in scores.get("in_situ", {}).items():
         row = rows.get("smoothed") or rows.get("analysis")

@@ -16,6 +16,7 @@ import xarray as xr
 from releo_da.diagnostics import plots
 from releo_da.diagnostics.calibration import pit, rank_histogram
 from releo_da.diagnostics.departures import departure_pictures
+from releo_da.diagnostics.fitted import of_forecasts, of_withheld
 from releo_da.diagnostics.picture import FieldPairs, Picture
 from releo_da.diagnostics.places import series_pictures
 from releo_da.diagnostics.plots import style
@@ -64,7 +65,8 @@ def skill_pictures(scores: Mapping[str, Any]) -> list[Picture]:
                 "Error of forecasts that used only observations at least so many days older: a "
                 "number of days starts from the latest acquisition that is old enough, so with a "
                 "pass every 8 days 5 means 8. "
-                "Lower is better; assimilation pays where its line is the lowest.",
+                "Lower is better; assimilation pays where its line is the lowest. "
+                + of_forecasts(scores),
                 plots.by_horizon(scores, name),
             )
         )
@@ -75,7 +77,8 @@ def skill_pictures(scores: Mapping[str, Any]) -> list[Picture]:
                 f"skill_withheld_{name}",
                 f"Withheld {style.words(name)} against baselines",
                 "Error on dates that were hidden from all methods, best on top. CRPS judges the "
-                "whole distribution; a baseline without one is given its own residual spread.",
+                "whole distribution; a baseline without one is given its own residual spread."
+                + of_withheld(scores),
                 plots.smoothed(scores, name),
             )
         )

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from releo_da.diagnostics.cells import Cell, Table
+from releo_da.diagnostics.fitted import of_forecasts, of_withheld
 from releo_da.diagnostics.leads import middle
 from releo_da.diagnostics.naming import NAMES, Naming, naming
 from releo_da.diagnostics.plots.skill import OURS, forecasts, number
@@ -36,6 +37,7 @@ TEXTS: Mapping[str, Callable[[float], str]] = {
 """How scores of a twin are written of which none is marked."""
 
 ABSENT = "–"
+HIDDEN = "Dates hidden from every method."
 MATRIX = 3  # from this many variables on, baselines are shown as one matrix
 
 
@@ -173,17 +175,17 @@ def once(names: Iterable[str]) -> list[str]:
 def withheld_tables(scores: Mapping[str, Any], named: Naming = NAMES) -> list[Table]:
     """Full rows for an index or a single variable, matrices of RMSE and CRPS for channels."""
     held: Mapping[str, Any] = scores.get("smoothed", {})
-    rivals = methods(scores, "smoothed")
+    rivals, hidden = methods(scores, "smoothed"), HIDDEN + of_withheld(scores)
     several = [name for name in once(held) if name != "ndvi"]
     full = [name for name in once(held) if name == "ndvi" or len(several) < MATRIX]
     result = []
     for name in full:
         rows = {OURS: held[name], **{r: v[name] for r, v in rivals.items() if name in v}}
-        note = "Dates hidden from every method. Bold: best of the column."
+        note = f"{hidden} Bold: best of the column."
         result.append(ladder(f"Withheld {named.measured(name)}", note, rows, COLUMNS))
     if len(several) >= MATRIX:
         for score in ("rmse", "crps"):
-            result.append(matrix(score, several, {OURS: held, **rivals}, named))
+            result.append(matrix(score, several, {OURS: held, **rivals}, hidden, named))
     return result
 
 
@@ -191,6 +193,7 @@ def matrix(
     score: str,
     variables: Sequence[str],
     found: Mapping[str, Mapping[str, Any]],
+    said: str,
     named: Naming = NAMES,
 ) -> Table:
     """One score, variables down and methods across; the best of a row is marked."""
@@ -199,7 +202,7 @@ def matrix(
         values = [number(rows_.get(name, {}).get(score)) for rows_ in found.values()]
         least = min((v for v in values if v == v), default=float("nan"))
         rows.append((named.measured(name), [Cell(written(v), v == least) for v in values]))
-    note = "Dates hidden from every method. Bold: best of the row."
+    note = f"{said} Bold: best of the row."
     return Table(f"Withheld values: {words(score)}", note, ["", *map(words, found)], rows)
 
 
@@ -212,11 +215,8 @@ def forecast_tables(scores: Mapping[str, Any], named: Naming = NAMES) -> list[Ta
         lines = forecasts(scores, name)
         days = sorted({day for rows in lines.values() for day in rows}, key=middle)
         for score in ("rmse", "crps", "coverage_90"):
-            note = (
-                "Only observations at least so many days older were used. Parameters of rivals, "
-                "and the harmonic curve, come from the part that the run was fitted on, or from "
-                "the scored series itself where it was not fitted."
-            )
+            note = "Only observations at least so many days older were used. "
+            note += of_forecasts(scores)
             called = named.text if score == "coverage_90" else named.measured
             title = f"Forecasts of {called(name)}: {words(score)}"
             columns = ["", *(f"{day} days" for day in days)]

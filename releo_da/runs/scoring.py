@@ -115,11 +115,23 @@ def score_baselines(
         }
         found |= said(limited(rest), scored, {case: one}, (), targets, every, baselines=methods)
     if task.horizons or leads:
-        before = limited(scored, first)
-        if not any(t.seen.any() for t in before.values()):
-            before = limited(scored)  # nothing is older than the targets; the report says so
+        targeted = in_sample(acquisitions, task, train_period)
+        before = limited(scored, np.inf if targeted else first)
         found |= said(before, scored, {}, task.horizons, targets, every, leads, first, methods)
     return found
+
+
+def in_sample(
+    acquisitions: Sequence[Acquisition], task: Task, train_period: tuple[float, float]
+) -> bool:
+    """Whether nothing is older than the forecasts that are scored.
+
+    Then `score_baselines`, which takes the same, fits baselines of forecasts on their targets.
+    """
+    times = np.array([a.time for a in acquisitions])
+    last = min(train_period[1], task.forecast_period[0])
+    past = (times >= train_period[0]) & (times <= last)
+    return bool(task.horizons or task.bins) and not bool(clear(acquisitions)[:, past].any())
 
 
 def rivals_left_out(outcome: Outcome, baselines: Mapping[str, Any]) -> list[dict[str, Any]]:

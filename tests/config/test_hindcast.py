@@ -21,6 +21,7 @@ from releo_da.config.options import Options
 from releo_da.config.report import reading_notes
 from releo_da.config.sources import read_sources
 from releo_da.runs.hindcast import Outcome
+from releo_da.runs.scoring import in_sample
 
 FIELDS = ("mean", "sd", "crps", "rank", "q05", "q50", "q95")
 FILES = {
@@ -74,6 +75,7 @@ def test_a_run_leaves_the_files_and_scores_of_the_contract(
     lai = found["in_situ"]["lai"]
     assert lai["smoothed"]["n"] == lai["analysis"]["n"] == 16
     assert lai["smoothed"]["rmse"] < 2.0
+    assert found["in_sample"] is True  # every date is a target
     assert found["seeds"] == [1]
     assert found["diverged"] == 0
 
@@ -109,6 +111,7 @@ def test_a_run_leaves_the_files_and_scores_of_the_contract(
     assert sorted(path.name for path in (root / "figures").iterdir()) == figures
     text = (root / "report.html").read_text(encoding="utf-8")
     assert "data:image/png;base64" in text
+    assert "values that are scored (in sample)" in text
     assert "<script src" not in text
 
 
@@ -227,6 +230,25 @@ def test_an_offset_is_mended_and_named(workplace: Workplace) -> None:
     for a, b in zip(clean.acquisitions, mended.acquisitions, strict=True):
         torch.testing.assert_close(a.values, b.values, rtol=0, atol=1e-6)
         assert torch.equal(a.seen, b.seen)
+
+
+@pytest.mark.parametrize(
+    ("override", "train", "expected"),
+    [
+        ("score.horizons=[6]", (-np.inf, np.inf), True),
+        ("score.forecast_period=[2020-05-10, 2020-06-30]", (-np.inf, np.inf), False),
+        ("score.forecast_period=[2020-04-01, 2020-06-30]", (-np.inf, np.inf), True),
+        ("score.forecast_period=[2020-05-10, 2020-06-30]", (18400.0, np.inf), True),
+        ("score.horizons=[]", (-np.inf, np.inf), False),
+    ],
+)
+def test_baselines_are_fitted_in_sample_where_nothing_is_older(
+    workplace: Workplace, override: str, train: tuple[float, float], expected: bool
+) -> None:
+    document = load(workplace(), [override])
+    series = read_sources(document)
+    task = hindcast.task_of(document, series)
+    assert in_sample(series.acquisitions, task, train) is expected
 
 
 def test_repeated_rows_of_a_field_table_are_told() -> None:

@@ -216,6 +216,26 @@ def test_tables_mark_the_best_and_keep_baselines_beside(run_scores: dict) -> Non
     assert tables({}) == []
 
 
+def test_tables_say_on_what_baselines_were_fitted(run_scores: dict) -> None:
+    """In sample of a plain hindcast, on its past with a forecast period, on a part of a study."""
+    for told, forecasts, withheld in (
+        ({"in_sample": True}, "values that are scored (in sample)", "what was not hidden"),
+        ({"in_sample": False}, "dates of the same series before", "what was not hidden"),
+        ({}, "the part that the run was fitted on", "Bold"),
+    ):
+        scores = {**run_scores, **told}
+        found = {table.title: table.note for table in tables(scores)}
+        captions = {p.name: p.caption for p in gallery(scores)}
+        for text in (found["Forecasts of NDVI: RMSE"], captions["skill_forecast_ndvi"]):
+            assert forecasts in text
+        for title in ("Withheld NDVI", "Withheld values: CRPS"):
+            assert withheld in found[title]
+        assert ("not hidden" in captions["skill_withheld_ndvi"]) == bool(told)
+        said = [line for line in summary(scores) if line.startswith("Forecast")]
+        assert len(said) == 2
+        assert all(("fitted in sample" in one) == told.get("in_sample", False) for one in said)
+
+
 def test_a_column_without_a_number_is_left_out() -> None:
     rows = {"B04": {"rmse": 0.03, "median_abs": None, "n": 6}, "ndvi": {"rmse": None, "n": 6}}
     (table,) = tables({"background": rows})
