@@ -108,7 +108,7 @@ class Registry:
             InputError: unknown name or option, wrong or missing value.
         """
         function, options = self.find(spec, where)
-        return bind(function, options, where, hidden=self.hidden, provided=provided or {})
+        return bind(function, options, where, self.hidden, provided, self.entries)
 
     def find(self, spec: Any, where: str) -> tuple[Function, dict[str, Any]]:
         """The function that an entry names, and its options as given.
@@ -180,6 +180,7 @@ def bind(
     where: str,
     hidden: Collection[str] = (),
     provided: Mapping[str, Any] | None = None,
+    others: Mapping[str, Function] | None = None,
 ) -> partial[Any]:
     """A function with options from a configuration bound, each checked against its annotation.
 
@@ -189,6 +190,7 @@ def bind(
         where: path of the mapping in the configuration, for messages.
         hidden: arguments that a configuration may not give.
         provided: values of hidden arguments, bound where the function has them.
+        others: functions beside it, by name, which are told where an option is theirs.
 
     Raises:
         InputError: an unknown option, a value of the wrong type, or a missing option.
@@ -206,7 +208,10 @@ def bind(
         if key in hidden and key in inspect.signature(function).parameters:
             raise InputError(f"{place}: is set by the program; remove it from the configuration")
         if key not in allowed:
-            raise InputError(f"{place}: unknown option; {nearest(key, allowed)}")
+            having = [n for n, one in (others or {}).items() if key in options_of(one, hidden)]
+            theirs = f"option of: {', '.join(having)}; {nearest('', allowed)}"
+            hint = theirs if having else nearest(key, allowed)
+            raise InputError(f"{place}: unknown option; {hint}")
         arguments[key] = convert(value, allowed[key].wanted, place)
     missing = [repr(n) for n, option in allowed.items() if option.required and n not in arguments]
     if missing:
@@ -217,12 +222,7 @@ def bind(
 
 
 def made(function: Function, options: Mapping[str, Any] | None, where: str) -> Any:
-    """What a function makes of the options of a configuration.
-
-    Args:
-        function: see `bind`.
-        options: see `bind`.
-        where: see `bind`.
+    """What a function makes of the options of a configuration, which `bind` takes.
 
     Raises:
         InputError: see `bind`; or what the function refuses, with its place.

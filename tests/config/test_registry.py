@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import pytest
 
+from releo_da.config.forecasters import FORECASTERS
 from releo_da.config.registry import Registry, bind, description, options_of
 from releo_da.runs.withhold import Withhold
 from releo_da.types import InputError
@@ -91,6 +92,22 @@ def test_the_program_supplies_what_an_entry_asks_for_and_no_more() -> None:
     )
     assert "analyse.prior: is set by the program" in refusal({"name": "scaled", "prior": 1})
     assert "analyse.decode: unknown option" in refusal({"name": "scaled", "decode": 1})
+
+
+def test_an_option_of_another_entry_is_told() -> None:
+    """Of all that have it; not where it comes from the program."""
+    said = refusal({"name": "scaled", "by": 1})
+    assert "analyse.by: unknown option; option of: shifted; valid: scale" in said
+    assert "option of" not in refusal({"name": "scaled", "decode": 1})
+    assert "option of" not in refusal({"name": "scaled", "scheme": 1})
+
+
+@pytest.mark.parametrize("option", ["calendar", "slow", "memory", "drift"])
+def test_options_of_the_learned_forecaster_are_told_to_others(option: str) -> None:
+    with pytest.raises(
+        InputError, match=rf"forecast\.{option}: unknown option; option of: neural; valid"
+    ):
+        FORECASTERS.bind({"name": "mean_reverting", option: 1}, "forecast")
 
 
 def test_what_a_maker_refuses_is_told_with_its_key() -> None:
