@@ -10,7 +10,7 @@ from releo_da.config.document import Document
 from releo_da.config.margins import checked_margins
 from releo_da.config.registry import made
 from releo_da.learning.batches import Cut
-from releo_da.learning.hiding import Hiding
+from releo_da.learning.hiding import KINDS, Hiding
 from releo_da.learning.pretraining import Schedule
 from releo_da.types import InputError
 
@@ -99,8 +99,8 @@ def encoding(
         contamination: probability of undetected cloud.
         every: steps between two looks at the validation series, and between checkpoints.
         patience: looks without a better one after which the training ends.
-        hiding: ``{dates: .., channels: .., sensors: .., periods: .., days: [15, 90],
-            difficulty: 1}``, how much is hidden of a series.
+        hiding: ``{dates: .., channels: .., sensors: .., periods: .., wavelengths: ..,
+            days: [15, 90], difficulty: 1}``, how much is hidden of a series.
         width: of the network.
         heads: of its attention.
         layers: of its attention.
@@ -145,7 +145,7 @@ def encoding(
     if not 0 <= contamination < 1:
         raise InputError(f"train.contamination is {contamination}; give 0 to below 1")
     much: Hiding = made(Hiding, hiding, "train.hiding")
-    for name in ("dates", "channels", "sensors", "periods"):
+    for name in KINDS:
         if not 0 <= getattr(much, name) <= 1:
             raise InputError(f"train.hiding.{name} is {getattr(much, name)}; give 0 to 1")
     if not much.difficulty >= 0:

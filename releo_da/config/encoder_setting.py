@@ -118,7 +118,8 @@ def batches(setting: Setting, how: Encoding, seed: int) -> Callable[[int], Batch
 
 def one_batch(setting: Setting, how: Encoding, series: Seen, source: torch.Generator) -> Batch:
     """A batch of a series."""
-    return cut(series, how.cut, how.hiding, setting.tokens, source, statics_of)
+    centres = {sensor: of[0] for sensor, of in setting.bands.items()}
+    return cut(series, how.cut, how.hiding, setting.tokens, source, statics_of, centres)
 
 
 def looked_at(

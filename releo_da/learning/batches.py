@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from releo_da.learning.hiding import Hiding, hide, without
+from releo_da.learning.hiding import Centres, Hiding, hide, without
 from releo_da.learning.prediction import Batch
 from releo_da.types import Acquisition
 
@@ -92,6 +92,7 @@ def cut(
     tokens: Tokens,
     source: torch.Generator,
     statics: Callable[[int, Mapping[str, Tensor], Tensor], Any] | None = None,
+    centres: Centres | None = None,
 ) -> Batch:
     """A batch of a series.
 
@@ -102,6 +103,7 @@ def cut(
         tokens: makes of acquisitions what the encoder takes.
         source: of all randomness, on the CPU.
         statics: ``statics(pixels, fields, like)``, makes of a place what the encoder takes.
+        centres: wavelengths of the channels of every sensor, where whole ones are hidden.
     """
     chosen = torch.randperm(series.pixels, generator=source)[: how.pixels]
     first, last = series.acquisitions[0].time, series.acquisitions[-1].time
@@ -112,7 +114,7 @@ def cut(
     if not part.acquisitions:  # the window fell into a gap
         part = series
     part = part.rows(chosen)
-    masks = hide(part.acquisitions, hiding, source)
+    masks = hide(part.acquisitions, hiding, source, centres)
     hidden = [m & a.seen for m, a in zip(masks, part.acquisitions, strict=True)]
     weight = torch.stack([m.sum() for m in hidden]).double().cpu()
     weight = weight / weight.sum().clamp_min(1.0) + 1e-3

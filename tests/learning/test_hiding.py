@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
-from releo_da.learning.hiding import Hiding, hide, without
+from releo_da.learning.hiding import KINDS, Hiding, hide, without
 from releo_da.types import Acquisition
 
 PIXELS, CHANNELS = 2000, 6
-NONE = dict.fromkeys(("dates", "channels", "sensors", "periods"), 0.0)
+NONE = dict.fromkeys(KINDS, 0.0)
+CENTRES = {"a": [490, 560, 665, 842, 865, 1610], "b": [480, 560, 655, math.nan, 865, 1610]}
 
 
 def acquisitions() -> list[Acquisition]:
@@ -23,7 +26,7 @@ def acquisitions() -> list[Acquisition]:
 
 def masks(hiding: Hiding, seed: int = 0) -> torch.Tensor:
     """``[acquisition, pixel, channel]``."""
-    return torch.stack(hide(acquisitions(), hiding, torch.Generator().manual_seed(seed)))
+    return torch.stack(hide(acquisitions(), hiding, torch.Generator().manual_seed(seed), CENTRES))
 
 
 def test_single_dates_are_hidden_whole() -> None:
@@ -53,6 +56,21 @@ def test_a_period_is_one_stretch() -> None:
     assert int(turns.max()) <= 2
     inside = hidden.sum(0)[~hidden[0] & ~hidden[-1]]
     assert int(inside.min()) >= 4 and int(inside.max()) <= 8
+
+
+def test_a_wavelength_is_hidden_of_all_sensors_on_all_dates() -> None:
+    hidden = masks(Hiding(**{**NONE, "wavelengths": 0.6}))
+    one, other = hidden[0], hidden[1]
+    assert torch.equal(hidden[0::2], one.expand(20, -1, -1))
+    assert torch.equal(hidden[1::2], other.expand(20, -1, -1))
+    assert float(one.any(1).float().mean()) == pytest.approx(0.6, abs=0.04)
+    for channel in (0, 1, 2, 4, 5):  # 490 with 480, 665 with 655
+        assert one[:, channel].any() and torch.equal(one[:, channel], other[:, channel])
+    assert torch.equal(one[:, 3], one[:, 4])  # 842 with 865
+    assert not other[:, 3].any()  # an index has no wavelength
+    assert int(one[:, [0, 1, 2, 4, 5]].sum(1).max()) == 1
+    nothing = hide(acquisitions(), Hiding(**{**NONE, "wavelengths": 1.0}), torch.Generator())
+    assert not torch.stack(nothing).any()
 
 
 def test_difficulty_scales_all_of_it() -> None:
