@@ -22,7 +22,7 @@ from releo_da.config.fit_start import begin, leave
 from releo_da.config.forecasters import uses_weather
 from releo_da.config.margins import margins_of
 from releo_da.config.options import Options
-from releo_da.config.report import reading_notes
+from releo_da.config.report_notes import reading_notes
 from releo_da.config.run_files import open_run, progress, run_root
 from releo_da.config.schemes import correlation_of, fitting_scheme, supplied
 from releo_da.config.sections import score, section

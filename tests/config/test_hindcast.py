@@ -18,7 +18,7 @@ from releo_da.config import hindcast
 from releo_da.config.assemble import assemble
 from releo_da.config.document import load
 from releo_da.config.options import Options
-from releo_da.config.report import reading_notes
+from releo_da.config.report_notes import reading_notes
 from releo_da.config.sources import read_sources
 from releo_da.runs.hindcast import Outcome
 from releo_da.runs.scoring import in_sample

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from releo_da.config.finished import finished, last_line, records
 from releo_da.config.last_call import last_call
-from releo_da.config.report import reading_notes
+from releo_da.config.report_notes import reading_notes
 
 
 def test_the_end_of_a_log_and_its_last_start(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from releo_da.cli import main
 from releo_da.config import maps, tile_forecast
 from releo_da.config.document import load
 from releo_da.config.options import Options
-from releo_da.config.report import reading_notes
+from releo_da.config.report_notes import reading_notes
 from releo_da.config.weights import load_weights, meaning, write_weights
 from releo_da.dynamics.hybrid import Hybrid
 from releo_da.dynamics.mean_reverting import MeanReverting

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from releo_da.config.report import summary, warnings
+from releo_da.config.report_notes import warnings
+from releo_da.config.report_summary import summary
 from releo_da.diagnostics.gallery import gallery
 from releo_da.diagnostics.picture import FieldPairs, Picture
 from releo_da.diagnostics.places import chosen_places, described_place, observations, place_name
