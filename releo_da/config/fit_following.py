@@ -22,7 +22,7 @@ from releo_da.config.heard import LOG
 from releo_da.config.sensor_paths import sensor_files
 from releo_da.config.weight_paths import weights_at
 from releo_da.learning.checkpoints import fit_checkpoint, fit_restore
-from releo_da.learning.fit import Epoch, Fitting
+from releo_da.learning.fitting import Epoch, Fitting
 from releo_da.learning.stretches import Part
 from releo_da.types import InputError, Weather
 

@@ -10,7 +10,7 @@ from releo_da.config.train_report import write_train_report
 from releo_da.diagnostics.cells import Cell, Table
 from releo_da.diagnostics.picture import Picture
 from releo_da.diagnostics.plots.training import likelihood_curves
-from releo_da.learning.fit import Best, Epoch, Schedule
+from releo_da.learning.fitting import Best, Epoch, Schedule
 
 Row = dict[str, float | None]
 

@@ -19,7 +19,7 @@ from releo_da.config.assemble import Assembly
 from releo_da.config.document import Document, nearest
 from releo_da.config.weight_paths import START, weights_at, weights_file
 from releo_da.config.weights import load_start
-from releo_da.learning.fit import Parts
+from releo_da.learning.fitting import Parts
 from releo_da.types import InputError
 
 

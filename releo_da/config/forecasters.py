@@ -13,7 +13,8 @@ from releo_da.config.registry import Registry
 from releo_da.config.upon import upon
 from releo_da.dynamics.hybrid import Hybrid
 from releo_da.dynamics.mean_reverting import MeanReverting
-from releo_da.dynamics.neural import SLOW, Neural
+from releo_da.dynamics.neural import Neural
+from releo_da.dynamics.slow import SLOW
 from releo_da.state.layout import RESIDUAL, Layout
 from releo_da.types import InputError, Weather
 

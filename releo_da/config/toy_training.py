@@ -35,7 +35,8 @@ from releo_da.dynamics.lorenz96 import Lorenz96
 from releo_da.dynamics.quadratic_ring import QuadraticRing, lorenz96_coefficients
 from releo_da.dynamics.stepped import Stepped
 from releo_da.io import write_json
-from releo_da.learning.fit import Epoch, begun, fit
+from releo_da.learning.fit import fit
+from releo_da.learning.fitting import Epoch, begun
 from releo_da.learning.gaps import NONE
 from releo_da.learning.stretches import Part, Problem, log_likelihood
 from releo_da.types import InputError, Noise, State

@@ -11,7 +11,7 @@ import numpy as np
 from releo_da.config.margins import checked_margins
 from releo_da.config.registry import bind
 from releo_da.config.sections import as_period
-from releo_da.learning.fit import Schedule
+from releo_da.learning.fitting import Schedule
 from releo_da.learning.gaps import Gaps
 from releo_da.types import InputError
 

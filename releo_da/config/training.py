@@ -35,7 +35,8 @@ from releo_da.dynamics.neural import Neural
 from releo_da.dynamics.unheard import unheard
 from releo_da.io import write_json
 from releo_da.io.series import Series
-from releo_da.learning.fit import Best, Epoch, Parts, Schedule, begun, fit
+from releo_da.learning.fit import fit
+from releo_da.learning.fitting import Best, Epoch, Parts, Schedule, begun
 from releo_da.learning.stretches import Part, Problem
 from releo_da.runs.model import on
 from releo_da.types import InputError, Noise, State

@@ -20,6 +20,9 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from releo_da.state.layout import Layout
 
 FARTHEST = 3.0
 """Deviations of the process by which the point that it returns to can move."""
@@ -31,6 +34,18 @@ LOG_NOISIEST = math.log(3.0)
 def bounded(raw: Tensor, bound: float) -> Tensor:
     """A smooth function with slope 1 at 0 and values within +- ``bound``."""
     return bound * torch.tanh(raw / bound)
+
+
+def of_latents(factors: Tensor, layout: Layout) -> Tensor:
+    """Factors of the noise of every latent that sensors see, from those of variables.
+
+    Args:
+        factors: ``[.., variable]``.
+        layout: of the latents; those of places and residuals have the factor 1.
+    """
+    processes = 1 + layout.velocities + layout.rough
+    rest = layout.seen - processes * len(layout.names)
+    return pad(torch.cat([factors] * processes, -1), (0, rest), value=1.0)
 
 
 class Network(nn.Module):

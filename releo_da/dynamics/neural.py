@@ -55,8 +55,9 @@ from releo_da.dynamics.calendar_steps import carried
 from releo_da.dynamics.gauss_markov import factor
 from releo_da.dynamics.hybrid import Hybrid
 from releo_da.dynamics.mean_reverting import YEAR, centred
-from releo_da.dynamics.network import Network
+from releo_da.dynamics.network import Network, of_latents
 from releo_da.dynamics.own_season import standing
+from releo_da.dynamics.slow import SLOW, scaled, seasons
 from releo_da.dynamics.surroundings import Surroundings
 from releo_da.dynamics.unheard import heard
 from releo_da.state.layout import Layout
@@ -67,9 +68,6 @@ MODEL = "neural 1"
 
 OF_PLACE = "neural 2"
 """The same where places have a season of their own, which the network hears."""
-
-SLOW = {"timing": math.log(10.0), "vigour": math.log(0.3)}
-"""Slow latents, and the logarithms of their scales before fitting: days; a logarithm."""
 
 SEED = 20100
 """Of the weights that do not start at 0."""
@@ -142,9 +140,8 @@ class Neural(nn.Module):
         """F and Q of the linear part over an interval (days), ``[latent, latent]``."""
         f, q = self.base.transition(interval)
         kept = self._kept(interval)
-        return torch.block_diag(f, torch.diag(kept)), torch.block_diag(
-            q, torch.diag(1.0 - kept.square())
-        )
+        spread = 1.0 - kept.square()
+        return torch.block_diag(f, torch.diag(kept)), torch.block_diag(q, torch.diag(spread))
 
     def initial(self, time: float, pixels: Tensor, members: int, noise: Noise) -> State:
         """The ensemble before any observation: that of the base, each member of its timing."""
@@ -177,12 +174,10 @@ class Neural(nn.Module):
             if length not in linear:
                 f, q = self.base.transition(length)
                 linear[length] = f.T.to(ensemble), factor(q).T.to(ensemble)
-            around = state.pixels, counts, start, end
-            return self._stepped(ensemble, *around, linear[length], drawn)
+            return self._stepped(ensemble, state.pixels, counts, start, end, linear[length], drawn)
 
         found = carried(state.ensemble, state.time, times, self.step, stepped, noise)
-        pairs = zip(times, found, strict=True)
-        return [state._replace(time=time, ensemble=ensemble) for time, ensemble in pairs]
+        return [state._replace(time=t, ensemble=e) for t, e in zip(times, found, strict=True)]
 
     def _stepped(
         self,
@@ -202,7 +197,7 @@ class Neural(nn.Module):
         transposed, root = linear
         entering = drawn[..., :seen] @ root
         if g.shape[-1]:
-            entering = self._factors(g.exp()) * entering
+            entering = of_latents(g.exp(), self.layout) * entering
         about = x - self._mean(start, hidden)
         if f.shape[-1]:
             target = self.base.base.log_sigma.exp().to(f) * f
@@ -212,7 +207,7 @@ class Neural(nn.Module):
             moved = about @ transposed + entering
         if self.base.departures is not None and self.base.strength > 0.0:
             pushed = (counts * self.base.push(pixels, start, end))[:, None].to(x)
-            moved = moved + self._scaled(hidden, "vigour").exp()[..., None] * pushed
+            moved = moved + self._slow(hidden, "vigour").exp()[..., None] * pushed
         kept = self._kept(end - start).to(hidden)
         returning = pad(recalled, (len(self.layout.slow), 0))
         spread = (1.0 - kept.square()).sqrt()
@@ -234,32 +229,18 @@ class Neural(nn.Module):
         around = self.around(pixels, start, unusual).to(ensemble)[:, None]
         return torch.cat([*parts, ensemble[..., seen:], around.expand(*ensemble.shape[:2], -1)], -1)
 
-    def _factors(self, factors: Tensor) -> Tensor:
-        """Factors of the noise of every latent that sensors see, from those of variables."""
-        layout = self.layout
-        processes = 1 + layout.velocities + layout.rough
-        rest = layout.seen - processes * len(layout.names)
-        return pad(torch.cat([factors] * processes, -1), (0, rest), value=1.0)
-
     def _mean(self, time: float, hidden: Tensor) -> Tensor:
         """Mean of what sensors see, of members by their timing; ``[latent]`` where none has one."""
         usual = self.base.mean(time).to(hidden)
         if "timing" not in self.layout.slow:
             return usual
-        season, harmonics = self.base.base.season.to(hidden), self.base.base.harmonics
-        now = 2.0 * math.pi * math.fmod(time / YEAR, 1.0)
-        phase = now + 2.0 * math.pi / YEAR * self._scaled(hidden, "timing")
-        waves = [w(k * phase) for k in range(1, harmonics + 1) for w in (torch.cos, torch.sin)]
-        variables = torch.stack([torch.ones_like(phase), *waves], -1) @ season
+        variables = seasons(self.base.base.season.to(hidden), time, self._slow(hidden, "timing"))
         rest = usual[len(self.layout.names) :].expand(*hidden.shape[:-1], -1)
         return torch.cat([variables, rest], -1)
 
-    def _scaled(self, hidden: Tensor, name: str) -> Tensor:
+    def _slow(self, hidden: Tensor, name: str) -> Tensor:
         """A slow latent in its unit, ``[pixel, member]``; 0 where there is none."""
-        if name not in self.layout.slow:
-            return hidden.new_zeros(hidden.shape[:-1])
-        place = self.layout.slow.index(name)
-        return self.slow_log_scale[place].exp().to(hidden) * hidden[..., place]
+        return scaled(hidden, self.layout.slow, self.slow_log_scale, name)
 
     def _kept(self, interval: float) -> Tensor:
         """What is left of slow latents and memory after an interval, ``[latent]`` float64."""

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from releo_da.learning.fit import Best, Epoch, Fitting
+from releo_da.learning.fitting import Best, Epoch, Fitting
 from releo_da.learning.pretraining import Look, Training, weights
 from releo_da.types import InputError
 

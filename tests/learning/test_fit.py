@@ -20,7 +20,8 @@ from releo_da.config.fit_report import ended, epochs_table
 from releo_da.dynamics.mean_reverting import centred
 from releo_da.learning.anchors import anchored
 from releo_da.learning.checkpoints import fit_checkpoint, fit_restore
-from releo_da.learning.fit import Epoch, Fitting, Schedule, begun, fit
+from releo_da.learning.fit import fit
+from releo_da.learning.fitting import Epoch, Fitting, Schedule, begun
 from releo_da.learning.gaps import GAPS, NONE, Gaps, hidden
 from releo_da.learning.stretches import Part, Problem, stretches
 from releo_da.types import Acquisition, Analysis, InputError, Noise, Scheme, State

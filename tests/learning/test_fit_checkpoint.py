@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from releo_da.learning.checkpoints import fit_checkpoint, fit_restore
-from releo_da.learning.fit import Best, Epoch, Fitting, begun
+from releo_da.learning.fitting import Best, Epoch, Fitting, begun
 from releo_da.types import InputError
 
 Tensors = dict[str, Tensor]
