@@ -1,7 +1,8 @@
 """Each channel of Sentinel-2 hidden in turn: what the encoder, and on a twin the filter, say of it.
 
     python experiments/hidden_channels/measure.py encoder         winter crops near Toulouse
-    python experiments/hidden_channels/measure.py twin            crops of WOFOST, both
+    python experiments/hidden_channels/measure.py twin            crops of WOFOST, both; with
+                                                                  --no-filter the encoder alone
 
 The filter near Toulouse is `./run experiment hidden_channels`. A hidden channel is hidden on every
 date. The encoder's posterior given the other channels goes through the canopy model; the interval
@@ -144,8 +145,8 @@ def near_toulouse(kept: Kept) -> str:
     return table(found)
 
 
-def on_twin(kept: Kept, seeds: Sequence[int]) -> str:
-    """Encoder and filter on lands of WOFOST in test years; figures are means over the seeds."""
+def on_twin(kept: Kept, seeds: Sequence[int], both: bool) -> str:
+    """Encoder, and filter, on lands of WOFOST in test years; figures are means over the seeds."""
     each: list[dict[str, dict[str, Row]]] = []
     for seed in seeds:
         document = load(HERE / "twin.yaml", [f"seed={seed}"])
@@ -157,11 +158,10 @@ def on_twin(kept: Kept, seeds: Sequence[int]) -> str:
         own = assemble(load(HERE / "twin.yaml", ["state=prosail"]), series.channels)
         found = {}
         for channel in channels(series):
-            found[channel] = {
-                "encoder": by_encoder(kept, own, series, channel),
-                "filter": by_filter(document, ready.ours, series, channel),
-                **rivals(training, series, channel),
-            }
+            told = {"encoder": by_encoder(kept, own, series, channel)}
+            if both:
+                told["filter"] = by_filter(document, ready.ours, series, channel)
+            found[channel] = {**told, **rivals(training, series, channel)}
         each.append(found)
     return table(averaged(each))
 
@@ -192,9 +192,13 @@ def main() -> None:
     parser.add_argument("what", choices=["encoder", "twin"])
     parser.add_argument("--seeds", nargs="*", type=int, default=[20, 21])
     parser.add_argument("--encoder", default="default")
+    parser.add_argument("--no-filter", action="store_true")
     asked = parser.parse_args()
     kept = encoder_of("--encoder", asked.encoder)
-    print(near_toulouse(kept) if asked.what == "encoder" else on_twin(kept, asked.seeds))
+    if asked.what == "encoder":
+        print(near_toulouse(kept))
+    else:
+        print(on_twin(kept, asked.seeds, not asked.no_filter))
 
 
 if __name__ == "__main__":

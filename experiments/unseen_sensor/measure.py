@@ -1,14 +1,14 @@
 """Leaf area from fewer, other and irregular acquisitions, on twins whose truth is known.
 
     python experiments/unseen_sensor/measure.py filter FITS    fitted with and without Landsat
-    python experiments/unseen_sensor/measure.py dates FITS     all dates, half and a quarter of them
+    python experiments/unseen_sensor/measure.py dates [FITS]   all dates, half and a quarter of them
     python experiments/unseen_sensor/measure.py start          a first ensemble told by an encoder
     python experiments/unseen_sensor/measure.py sensors        single sensors, also never trained on
-    python experiments/unseen_sensor/measure.py encoder A B    two encoders, shown Landsat alone
+    python experiments/unseen_sensor/measure.py encoder A B .. encoders, shown Landsat alone
 
 A land is simulated once per seed, seen by all satellites; a variant takes some of its acquisitions.
 Estimates and truth are compared at the same dates, whatever was seen of them. `FITS` is a directory
-with the weights of `README.md`; A and B are encoders. ``--seeds 20 21 22`` are the lands.
+with the weights of `README.md`; A, B and so on are encoders. ``--seeds 20 21 22`` are the lands.
 """
 
 from __future__ import annotations
@@ -197,8 +197,11 @@ def of_filter(seeds: Sequence[int], fits: Path) -> str:
     return table(found, rivals)
 
 
-def of_dates(seeds: Sequence[int], fits: Path, kept: Kept) -> str:
-    """All dates, every second, every fourth; Sentinel-2 alone, Landsat alone."""
+def of_dates(seeds: Sequence[int], fits: Sequence[Path], kept: Kept) -> str:
+    """All dates, every second, every fourth; Sentinel-2 alone, Landsat alone.
+
+    Of the encoder, and where ``fits`` has a directory, of both forecasters.
+    """
     variants: dict[str, Choose] = {
         "all dates": every(1), "1/2": every(2), "1/4": every(4), "Sentinel-2 alone": SENTINEL,
         "Landsat alone": LANDSAT,
@@ -210,8 +213,8 @@ def of_dates(seeds: Sequence[int], fits: Path, kept: Kept) -> str:
         for what, choose in variants.items():
             some = taken(one.nature.acquisitions, choose)
             told = {"encoder": encoded(kept, one, some)}
-            for name in FORECASTERS:
-                told[name] = filtered(one, fitted(one, name, weights(fits, name, "with")), some)
+            for name in FORECASTERS if fits else ():
+                told[name] = filtered(one, fitted(one, name, weights(fits[0], name, "with")), some)
             for name, members in told.items():
                 found.setdefault(f"{name}, {what}", []).append(row(members, one.truth))
                 if what != "all dates":
@@ -290,23 +293,25 @@ LANDS = {
 
 
 def of_encoder(seeds: Sequence[int], files: Sequence[Path]) -> str:
-    """Encoders in pairs, with and without Landsat in training: each sensor alone."""
+    """Short trainings shown one family of satellites; the first one named is compared with.
+
+    A training is known by its folder, ``NAME-SEED``: rows are of a name, means over its seeds.
+    """
     found: Found = {}
     rivals = {}
-    pairs = [encoder_of("encoder", path) for path in files]
+    names = [path.parent.name.rpartition("-")[0] for path in files]
+    trained = list(zip(names, (encoder_of("encoder", path) for path in files), strict=True))
     for name, settings in LANDS.items():
         for seed in seeds:
             one = land("filter.yaml", seed, *settings)
             for what, choose in (("Landsat", LANDSAT), ("Sentinel-2", SENTINEL)):
                 some = taken(one.nature.acquisitions, choose)
-                for k, kept in enumerate(pairs):
-                    trained = "without" if k % 2 else "with"
-                    label = f"{name}, {what} alone, trained {trained} Landsat"
+                for training, kept in trained:
+                    label = f"{name}, {what} alone, trained {training}"
                     members = encoded(kept, one, some)
                     found.setdefault(label, []).append(row(members, one.truth))
-                rivals[f"{name}, {what} alone, trained without Landsat"] = (
-                    f"{name}, {what} alone, trained with Landsat"
-                )
+                    if training != names[0]:
+                        rivals[label] = f"{name}, {what} alone, trained {names[0]}"
     return table(found, rivals)
 
 
@@ -322,7 +327,7 @@ def main() -> None:
     seeds = asked.seeds
     tables: dict[str, Callable[[], str]] = {
         "filter": lambda: of_filter(seeds, asked.files[0]),
-        "dates": lambda: of_dates(seeds, asked.files[0], encoder_of("--encoder", asked.encoder)),
+        "dates": lambda: of_dates(seeds, asked.files, encoder_of("--encoder", asked.encoder)),
         "start": lambda: of_start(seeds, asked.encoder),
         "sensors": lambda: of_sensors(seeds, encoder_of("--encoder", asked.encoder)),
         "encoder": lambda: of_encoder(seeds, asked.files),
