@@ -65,14 +65,12 @@ def report(root: Path, ledger: Ledger | None = None) -> Path:
     """
     run = finished(root)
     _, scores, text, log, made = run
-    raised: list[str] = []
+    raised, damaged = list[str](), list[str]()
     kept = {name: root / f"{name}.nc" for name in ("analysis", "verification")}
     said = read_products(kept["verification"]) if kept["verification"].is_file() else None
     sampled = said.pixel.values if "sampled" in scores and said is not None else ()
     check_drawable(run, said)
-    whole = kept["analysis"].is_file()
-    damaged: list[str] = []
-    if whole:
+    if kept["analysis"].is_file():
         found: xr.Dataset | None = read_thinned(kept["analysis"], sampled)
     else:
         found, damaged = published(root)

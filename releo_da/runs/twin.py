@@ -72,6 +72,13 @@ class Sinks(NamedTuple):
     state: Callable[[State], None]
     seasons: Write = lambda ids, values: None
 
+    def take(self, ids: Array, part: Told) -> None:
+        """Hand on what a block of pixels told."""
+        self.estimated(ids, part.found.estimated)
+        self.true(ids, part.true)
+        self.state(part.found.state)
+        self.seasons(ids, {} if part.seasons is None else part.seasons.layers)
+
 
 NOWHERE = Sinks(lambda ids, values: None, lambda ids, values: None, lambda state: None)
 """Sinks of a run of which nothing but comparisons is wanted."""
@@ -186,30 +193,25 @@ def gathered(
     dates: list[Mapping[str, Array]] = []
     dated: dict[str, Scored] = {}
     for rows, part in zip(blocks(pixels), parts, strict=True):
-        found, kept, passes = part.found, part.kept, part.passes
+        found, passes = part.found, part.passes
         every += part.sums
         clear += part.seen
         said += part.said
         judged = joined_judged([judged, found.judged]) if judged else found.judged
         lost += found.diverged
         unseen = max(unseen, part.unseen)
-        layers = {} if part.seasons is None else part.seasons.layers
         for name, one in ({} if part.seasons is None else part.seasons.scored).items():
             dated[name] = dated.get(name, Scored()) + one
         tables = Tables(len(passes), len(mine)) if tables is None else tables
-        tables.add(part.records, torch.searchsorted(mine, rows[kept]).numpy())
+        tables.add(part.records, torch.searchsorted(mine, rows[part.kept]).numpy())
         if sinks is None:
             order.append(rows)
             held.append((found.state, found.estimated, part.true))
-            dates.append(layers)
+            dates.append({} if part.seasons is None else part.seasons.layers)
         else:
-            ids = pixels[rows].numpy()
-            sinks.estimated(ids, found.estimated)
-            sinks.true(ids, part.true)
-            sinks.state(found.state)
-            sinks.seasons(ids, layers)
-            order.append(rows[kept])
-            held.append((_of_pixels(found.state, kept), {}, {}))
+            sinks.take(pixels[rows].numpy(), part)
+            order.append(rows[part.kept])
+            held.append((_of_pixels(found.state, part.kept), {}, {}))
     times, sensors = np.array([time for time, _ in passes]), [sensor for _, sensor in passes]
     place = torch.argsort(torch.cat(order)).numpy()
     assert tables is not None  # there is a block
