@@ -3,7 +3,8 @@
     python experiments/unseen_sensor/measure.py filter FITS    fitted with and without Landsat
     python experiments/unseen_sensor/measure.py dates [FITS]   all dates, half and a quarter of them
     python experiments/unseen_sensor/measure.py start          a first ensemble told by an encoder
-    python experiments/unseen_sensor/measure.py sensors        single sensors, also never trained on
+    python experiments/unseen_sensor/measure.py sensors [NAMES] single sensors, also never trained
+                                                      on; with --no-filter the encoder alone
     python experiments/unseen_sensor/measure.py encoder A B .. encoders, shown Landsat alone
 
 A land is simulated once per seed, seen by all satellites; a variant takes some of its acquisitions.
@@ -259,19 +260,19 @@ SINGLE = {
 """Sensors of the catalogue, and whether the packaged encoder was trained on them."""
 
 
-def of_sensors(seeds: Sequence[int], kept: Kept) -> str:
-    """One sensor at a time, every eight days under one view: the encoder and the filter."""
+def of_sensors(seeds: Sequence[int], sensors: Sequence[str], kept: Kept, both: bool) -> str:
+    """One sensor at a time, every eight days under one view: the encoder, and the filter."""
     found: Found = {}
     rivals = {}
     for seed in seeds:
-        for sensor, known in SINGLE.items():
+        for sensor in sensors:
+            known = SINGLE[sensor]
             look = f"[{{sensor: {sensor}, every_days: 8}}]"
             one = land("filter.yaml", seed, f"source.twin.satellites={look}")
             some = taken(one.nature.acquisitions, every(1))
-            told = {
-                "encoder": encoded(kept, one, some),
-                "filter": filtered(one, one.ready.ours.model, some),
-            }
+            told = {"encoder": encoded(kept, one, some)}
+            if both:
+                told["filter"] = filtered(one, one.ready.ours.model, some)
             for name, members in told.items():
                 label = f"{name}, {sensor}" + (f" ({known})" if name == "encoder" else "")
                 found.setdefault(label, []).append(row(members, one.truth))
@@ -323,13 +324,19 @@ def main() -> None:
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--seeds", nargs="*", type=int, default=[20, 21, 22])
     parser.add_argument("--encoder", default="default")
+    parser.add_argument("--no-filter", action="store_true")
     asked = parser.parse_args()
     seeds = asked.seeds
     tables: dict[str, Callable[[], str]] = {
         "filter": lambda: of_filter(seeds, asked.files[0]),
         "dates": lambda: of_dates(seeds, asked.files, encoder_of("--encoder", asked.encoder)),
         "start": lambda: of_start(seeds, asked.encoder),
-        "sensors": lambda: of_sensors(seeds, encoder_of("--encoder", asked.encoder)),
+        "sensors": lambda: of_sensors(
+            seeds,
+            [str(name) for name in asked.files] or list(SINGLE),
+            encoder_of("--encoder", asked.encoder),
+            not asked.no_filter,
+        ),
         "encoder": lambda: of_encoder(seeds, asked.files),
     }
     print(tables[asked.what]())
