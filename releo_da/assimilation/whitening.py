@@ -40,8 +40,9 @@ def whitened(scheme: Scheme, correlation: Correlation = 0.0) -> Scheme:
 
     Args:
         scheme: meets channels with independent errors.
-        correlation: one number for every pair of channels, whatever the sensor, or a matrix
-            ``[channel, channel]`` in the order of the channels.
+        correlation: one number for every pair of channels, whatever the sensor and also where a
+            channel is an index or a variable of others, or a matrix ``[channel, channel]`` in the
+            order of the channels.
 
     Raises:
         InputError: a matrix that is not symmetric with ones on its diagonal and positive definite,
@@ -151,7 +152,8 @@ def coloured(draws: Tensor, correlation: float | Tensor) -> Tensor:
     """
     if not isinstance(correlation, Tensor) and correlation == 0.0:
         return draws
-    return draws @ torch.linalg.cholesky(correlation_matrix(correlation, draws)).mT
+    like = draws.new_zeros(draws.shape[-1], dtype=torch.float64)  # a factor near singular holds
+    return draws @ torch.linalg.cholesky(correlation_matrix(correlation, like)).mT.to(draws)
 
 
 def error_factor(correlation: float | Tensor, precision: Tensor) -> Tensor | None:

@@ -17,23 +17,21 @@ import torch
 
 from releo_da.assimilation.sequence import followed
 from releo_da.config.bias import biased, biases_of, with_biases
+from releo_da.config.correlated_errors import (
+    analyse_of,
+    coloured_of,
+    impact_of,
+    reasons_of,
+    refuse_other_channels,
+    tally_of,
+)
 from releo_da.config.document import Document
 from releo_da.config.encoded import state_entry
 from releo_da.config.experience import beyond
 from releo_da.config.forecasters import FORECASTERS, forecaster_entry, uses_weather
 from releo_da.config.observing import Observation, observation_of
 from releo_da.config.registry import Registry, bind
-from releo_da.config.schemes import (
-    SCHEMES,
-    analyse_of,
-    coloured_of,
-    gathers,
-    impact_of,
-    reasons_of,
-    smoother_of,
-    supplied,
-    tally_of,
-)
+from releo_da.config.schemes import SCHEMES, gathers, smoother_of, supplied
 from releo_da.config.sections import products, score, section
 from releo_da.config.sensor_paths import refuse_namesakes
 from releo_da.config.weight_paths import weights_at
@@ -188,6 +186,7 @@ def assemble(
             fit.
     """
     refuse_namesakes(channels)
+    refuse_other_channels(document, channels)
     names, fixed, priors = STATES.build(state_entry(document), "state")
     wanted = _wanted(document, (*names, *fixed))
     open_ = section(document, "products", products).structural

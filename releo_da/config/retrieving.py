@@ -180,7 +180,8 @@ def drawn(assembly: Assembly, how: Retrieving, number: int, generator: torch.Gen
         exact = model.observe(state.ensemble, bare)[:, 0]
         error = channel_error(sensor, how.channels, exact)
         whole = model.error(bare._replace(values=exact, error=error)).error
-        inputs.append(looked_at(exact + whole * noise(exact.shape), angles))
+        drawn = exact + whole * model.errors(noise)(exact.shape)
+        inputs.append(looked_at(drawn, angles))
         told = model.derive(state.ensemble, angles)
         variables.append(torch.stack([told[name][:, 0] for name in model.described], -1))
     return Drawn(torch.cat(inputs).float(), torch.cat(variables).float())

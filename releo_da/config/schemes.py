@@ -7,14 +7,11 @@ what goes back over the steps of a finished filter.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
 
-from releo_da.assimilation import impact
 from releo_da.assimilation.adaptive import adaptive
 from releo_da.assimilation.compiled import unavailable
 from releo_da.assimilation.denkf import denkf
@@ -33,17 +30,16 @@ from releo_da.assimilation.particle import particle
 from releo_da.assimilation.quantile import quantile
 from releo_da.assimilation.reference import filterpy
 from releo_da.assimilation.robust import huber
-from releo_da.assimilation.screening import KEPT, REASONS, screen, screened
+from releo_da.assimilation.screening import screened
 from releo_da.assimilation.smoother import rts
-from releo_da.assimilation.tally import tally
 from releo_da.assimilation.tuned import tuned
 from releo_da.assimilation.variational import variational
-from releo_da.assimilation.whitening import checked, coloured, whitened
+from releo_da.assimilation.whitening import whitened
 from releo_da.config.document import Document
 from releo_da.config.registry import Registry
 from releo_da.cycling.windows import windowed
-from releo_da.runs.model import Impact, Reasons, Smoother, Tally
-from releo_da.types import InputError, Scheme
+from releo_da.runs.model import Smoother
+from releo_da.types import InputError
 
 
 class Stationary(Protocol):
@@ -167,68 +163,9 @@ def layers_of(document: Document) -> list[Any]:
     return spec if isinstance(spec, list) else [spec]
 
 
-def analyse_of(document: Document) -> Any:
-    """The entry ``analyse``, where what judges outside of `whitened` is told its correlation."""
-    spec = document.values.get("analyse", "etkf")
-    return _told(spec) if isinstance(spec, list) else spec
-
-
-def _told(layers: list[Any]) -> list[Any]:
-    """Layers with the correlation of `whitened` in the wrappers after it that want one."""
-    told, correlation = [], None
-    for layer in layers:
-        entry = {"name": layer} if isinstance(layer, str) else layer
-        name = entry.get("name") if isinstance(entry, dict) else None
-        if name == "whitened":
-            correlation = entry.get("correlation")
-        elif name in ("tuned", "screened") and correlation is not None:
-            layer = {"correlation": correlation, **entry}
-        told.append(layer)
-    return told
-
-
 def name_of(layer: Any) -> str:
     """The name in an entry; entries that have none are refused when they are built."""
     return str(layer.get("name")) if isinstance(layer, dict) else str(layer)
-
-
-def reasons_of(document: Document) -> Reasons | None:
-    """The screening of a configuration as a function that counts what it refuses, by reason."""
-    for layer in _told(layers_of(document)):
-        if name_of(layer) == "screened":
-            options = dict(SCHEMES.bind(layer, "analyse").keywords)
-            options.pop("patience", None)  # decides what is done about a reason, not the reason
-            return lambda predicted, y, precision, used: _counted(
-                screen(predicted, y, precision, **options).masked_fill(used > 0, KEPT)
-            )
-    return None
-
-
-def tally_of(document: Document) -> Tally:
-    """What judges the innovations of a run, with the correlation of `whitened` where it has one."""
-    return partial(tally, correlation=correlation_of(document))
-
-
-def impact_of(document: Document) -> Impact:
-    """What says what each channel did to an analysis, with the same correlation."""
-    return partial(impact.told, correlation=correlation_of(document))
-
-
-def correlation_of(document: Document) -> Any:
-    """The correlation of errors of `whitened`, 0 without."""
-    correlation: Any = 0.0
-    for layer in layers_of(document):
-        if isinstance(layer, dict) and layer.get("name") == "whitened":
-            correlation = SCHEMES.bind(layer, "analyse").keywords.get("correlation", 0.0)
-    return checked(correlation, "whitened")
-
-
-def coloured_of(document: Document) -> Callable[[Tensor], Tensor] | None:
-    """What makes draws of errors go together, by the same correlation; None without."""
-    correlation = correlation_of(document)
-    if not isinstance(correlation, Tensor) and correlation == 0.0:
-        return None
-    return partial(coloured, correlation=correlation)
 
 
 def kernel_told(document: Document, device: torch.device) -> dict[str, str] | None:
@@ -252,25 +189,3 @@ def kernel_told(document: Document, device: torch.device) -> dict[str, str] | No
         )
     reason = unavailable(device)
     return {"used": "compiled"} if reason is None else {"used": "plain", "because": reason}
-
-
-def _counted(code: torch.Tensor) -> dict[str, int]:
-    counts = torch.bincount(code.flatten().long(), minlength=len(REASONS)).tolist()
-    return {r: n for r, n in zip(REASONS, counts, strict=True) if n and r != "kept"}
-
-
-def fitting_scheme(document: Document, supplied: Mapping[str, Any] | None = None) -> Scheme:
-    """The scheme of a fit: that of the configuration without screening and without neighbours.
-
-    The likelihood weighs each acquisition by the probability that it is clean; a hard refusal
-    would hide from the fit the very innovations that say how large its errors are. The pixels of a
-    fit are a sample from all over the scene, which have no neighbours among them.
-
-    Args:
-        document: the configuration.
-        supplied: arguments that the run gives, such as places.
-    """
-    left_out = ("screened", "neighbours")
-    kept = [layer for layer in _told(layers_of(document)) if name_of(layer) not in left_out]
-    scheme: Scheme = SCHEMES.build(kept, "analyse", supplied)
-    return scheme

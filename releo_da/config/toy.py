@@ -15,6 +15,7 @@ from torch import Tensor
 from releo_da.assimilation.etkf import etkf
 from releo_da.assimilation.sequence import followed
 from releo_da.config.bias import Wanted, biased, biases_of
+from releo_da.config.correlated_errors import analyse_of, reasons_of, tally_of
 from releo_da.config.document import Document
 from releo_da.config.hindcast import MEMBERS, SEED
 from releo_da.config.innovations import ledger, of_sensors
@@ -22,7 +23,7 @@ from releo_da.config.options import Options
 from releo_da.config.registry import Registry
 from releo_da.config.report import report
 from releo_da.config.run_files import open_run, progress
-from releo_da.config.schemes import SCHEMES, analyse_of, reasons_of, smoother_of, tally_of
+from releo_da.config.schemes import SCHEMES, smoother_of
 from releo_da.config.sections import horizons_of, score, section
 from releo_da.config.toy_climate import supplied
 from releo_da.config.toy_source import TOYS, Initial, ToySource, source_of

@@ -17,11 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from releo_da.config import toy
+from releo_da.config.correlated_errors import correlation_of, fitting_scheme
 from releo_da.config.document import Document
 from releo_da.config.fit_report import likelihood_picture
 from releo_da.config.options import Options
 from releo_da.config.run_files import open_run, progress
-from releo_da.config.schemes import fitting_scheme
 from releo_da.config.sections import section
 from releo_da.config.toy_climate import supplied
 from releo_da.config.toy_source import ToySource, source_of
@@ -89,7 +89,8 @@ def fitted(document: Document, made: ToySource, options: Options) -> Learned:
 
     def problem(step: Stepped) -> Problem:
         scheme = fitting_scheme(document, supplied(document, made))
-        return Problem(step, start, model.observe, scheme, lambda a: a, contamination=0.0)
+        together = correlation_of(document)
+        return Problem(step, start, model.observe, scheme, lambda a: a, 0.0, correlation=together)
 
     def seen(seed: int) -> Part:
         truth = toy.simulated(replace(made, seed=seed), task.seed, device)

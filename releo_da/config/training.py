@@ -14,6 +14,7 @@ from torch import Tensor
 from releo_da.config.assemble import Assembly, assemble
 from releo_da.config.auxiliary import undriven, weather_of
 from releo_da.config.checkpoint_file import Checkpoint
+from releo_da.config.correlated_errors import correlation_of, fitting_scheme
 from releo_da.config.document import Document
 from releo_da.config.experience import apart, divided, forget, remember
 from releo_da.config.fit_following import Following, content_of, files_of
@@ -24,7 +25,7 @@ from releo_da.config.margins import margins_of
 from releo_da.config.options import Options
 from releo_da.config.report_notes import reading_notes
 from releo_da.config.run_files import open_run, progress, run_root
-from releo_da.config.schemes import correlation_of, fitting_scheme, supplied
+from releo_da.config.schemes import supplied
 from releo_da.config.sections import score, section
 from releo_da.config.simulated import simulated
 from releo_da.config.sources import read_sources

@@ -116,7 +116,7 @@ def score_baselines(
         found |= said(limited(rest), scored, {case: one}, (), targets, every, baselines=methods)
     if task.horizons or leads:
         targeted = in_sample(acquisitions, task, train_period)
-        before = limited(scored, np.inf if targeted else first)
+        before = limited(scored, np.inf if targeted else np.nextafter(first, -np.inf))
         found |= said(before, scored, {}, task.horizons, targets, every, leads, first, methods)
     return found
 
@@ -129,8 +129,8 @@ def in_sample(
     Then `score_baselines`, which takes the same, fits baselines of forecasts on their targets.
     """
     times = np.array([a.time for a in acquisitions])
-    last = min(train_period[1], task.forecast_period[0])
-    past = (times >= train_period[0]) & (times <= last)
+    older = (times < task.forecast_period[0]) & (times <= train_period[1])
+    past = (times >= train_period[0]) & older
     return bool(task.horizons or task.bins) and not bool(clear(acquisitions)[:, past].any())
 
 

@@ -9,8 +9,9 @@ from torch import Tensor
 from releo_da.assimilation import etkf, screen, screened, tuned, whitened
 from releo_da.assimilation.tuned import statistic
 from releo_da.assimilation.whitening import checked, coloured, correlation_matrix
+from releo_da.config.correlated_errors import analyse_of
 from releo_da.config.document import Document
-from releo_da.config.schemes import SCHEMES, analyse_of
+from releo_da.config.schemes import SCHEMES
 from releo_da.types import InputError
 
 DOUBLE = torch.float64

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -249,6 +250,14 @@ def test_baselines_are_fitted_in_sample_where_nothing_is_older(
     series = read_sources(document)
     task = hindcast.task_of(document, series)
     assert in_sample(series.acquisitions, task, train) is expected
+
+
+def test_the_first_date_of_the_forecast_period_is_none_of_its_past(workplace: Workplace) -> None:
+    document = load(workplace(), ["score.horizons=[6]"])
+    series = read_sources(document)
+    whole = series.acquisitions[0].time, series.acquisitions[-1].time
+    task = replace(hindcast.task_of(document, series), forecast_period=whole)
+    assert in_sample(series.acquisitions, task, (-np.inf, np.inf))
 
 
 def test_repeated_rows_of_a_field_table_are_told() -> None:
