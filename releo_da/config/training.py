@@ -40,6 +40,7 @@ from releo_da.learning.fit import fit
 from releo_da.learning.fitting import Best, Epoch, Parts, Schedule, begun
 from releo_da.learning.stretches import Part, Problem
 from releo_da.runs.model import on
+from releo_da.runs.timeline import where_seen
 from releo_da.types import InputError, Noise, State
 
 
@@ -182,7 +183,7 @@ def problem_of(
     return Problem(
         assembly.dynamics,
         start,
-        assembly.model.observe,
+        where_seen(assembly.model.observe),
         fitting_scheme(document, supplied(document, assembly.dynamics)),
         assembly.error,
         margins=margins_of(settings.margins, channels),

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from releo_da.assimilation.whitening import coloured
 from releo_da.learning.margins import Margin, margins_likelihood
+from releo_da.runs.timeline import where_seen
 from releo_da.types import Acquisition
 
 PIXELS, MEMBERS, CHANNELS = 5, 9, 3
@@ -82,3 +83,21 @@ def test_gradients_reach_members_and_errors_and_no_unseen_value(case) -> None:
         judged = margins_likelihood(predicted, seen, margins)
     torch.testing.assert_close(judged, margins_likelihood(predicted, seen, margins))
     assert judged.isfinite().all()
+
+
+def test_pixels_that_a_fit_does_not_predict_change_no_gradient(case) -> None:
+    """An operator that is asked where something was seen alone says 0 elsewhere."""
+    predicted, seen = case
+    margins = [Margin(1.0), Margin(5.0, contrast)]
+
+    def slope(asked: bool) -> Tensor:
+        scale = torch.ones((), dtype=torch.float64, requires_grad=True)
+
+        def observe(ensemble: Tensor, acquisition: Acquisition) -> Tensor:
+            return scale * ensemble
+
+        members = (where_seen(observe) if asked else observe)(predicted, seen)
+        (found,) = torch.autograd.grad(margins_likelihood(members, seen, margins).sum(), scale)
+        return found
+
+    torch.testing.assert_close(slope(True), slope(False))
