@@ -10,7 +10,9 @@ from releo_da.config.train_report import write_train_report
 from releo_da.diagnostics.cells import Cell, Table
 from releo_da.diagnostics.picture import Picture
 from releo_da.diagnostics.plots.training import likelihood_curves
+from releo_da.io.times import isoformat
 from releo_da.learning.fitting import Best, Epoch, Schedule
+from releo_da.learning.stretches import Part
 
 Row = dict[str, float | None]
 
@@ -46,19 +48,47 @@ def held_values(epoch: Epoch) -> int:
     return max(epoch.held_out_observations, 1)
 
 
-def ended(epochs: Sequence[Epoch], kept: int | None, schedule: Schedule) -> str:
+def extent(training: Part, judges: Sequence[Part]) -> str:
+    """What was learned from and what was held out, in a sentence.
+
+    Args:
+        training: what is learned from.
+        judges: what is held out; nothing when empty.
+    """
+
+    def one(part: Part) -> str:
+        first, last = (isoformat(part.acquisitions[k].time)[:10] for k in (0, -1))
+        return f"{len(part.pixels):,} pixels ({part.values:,} values, {first} to {last})"
+
+    held = "; nothing was held out" if not judges else f"; held out: {', '.join(map(one, judges))}"
+    return f"Learned from {one(training)}{held}."
+
+
+def turned(schedule: Schedule, epochs: int) -> list[str]:
+    """Where the network began to learn, a sentence; nothing where all learned at once."""
+    if not 0 < schedule.physics_first < epochs:
+        return []
+    return [
+        f"After {schedule.physics_first} epochs (dotted line) the physics rested and the network "
+        "beside it began to learn, at the first learning rate again."
+    ]
+
+
+def ended(epochs: Sequence[Epoch], best: Best | None, schedule: Schedule) -> str:
     """How a fit ended, in a sentence.
 
     Args:
         epochs: what each reported.
-        kept: number of epochs after which the parameters stood that are kept; None where nothing
-            judged them.
+        best: the highest judgement; None where nothing judged.
         schedule: of the fit.
     """
-    done = len(epochs)
-    if kept is None:
+    done, kept = len(epochs), None if best is None else best.number
+    if best is None or kept is None:
         return f"The fit did all of its {done} epochs; what is kept are the last parameters."
-    after = f"what is kept are the parameters after {kept}, which what is held out judged best"
+    each = f"({best.judgement / held_values(epochs[-1]):.3f} per value)" if epochs else ""
+    after = (
+        f"what is kept are the parameters after {kept}, which what is held out judged best {each}"
+    )
     if kept == 0 < done:
         after = (
             "what is held out judged no epoch better than the start: what is kept are the "
@@ -109,6 +139,7 @@ def write_fit_report(
     last: float | None,
     said: Sequence[str],
     notes: Sequence[str] = (),
+    turn: int = 0,
 ) -> Path:
     """Write ``report.html`` with its figure; returns its path.
 
@@ -120,20 +151,23 @@ def write_fit_report(
         last: what judged the last parameters; None where nothing did.
         said: how the fit ended.
         notes: what to know of the series.
+        turn: number of epochs after which the network began to learn; 0 where all did at once.
     """
-    tables, pictures = [epochs_table(epochs, best, last)], [likelihood_picture(epochs, best, last)]
-    return write_train_report(root, made, tables, pictures, said, notes)
+    pictures = [likelihood_picture(epochs, best, last, turn)]
+    return write_train_report(root, made, [epochs_table(epochs, best, last)], pictures, said, notes)
 
 
 def likelihood_picture(
-    epochs: Sequence[Epoch], best: Best | None = None, last: float | None = None
+    epochs: Sequence[Epoch], best: Best | None = None, last: float | None = None, turn: int = 0
 ) -> Picture:
     """Curves of a fit; arguments as in `write_fit_report`."""
     caption = (
         "Log-likelihood per value of what is learned from and of what is held out (left), by the "
         "number of epochs done, and the penalty of the priors where there are any (right). What "
-        "judges is not learned from; the mark is where the parameters stood that are kept."
+        "judges is not learned from, so that its level is another; the mark is where the "
+        "parameters stood that are kept. The likelihood of training is met during the steps of an "
+        "epoch, so it ends one earlier."
     )
     kept = None if best is None else best.number
-    figure = likelihood_curves(curves_of(epochs, last), kept)
+    figure = likelihood_curves(curves_of(epochs, last), kept, turn)
     return Picture("likelihood", "Likelihood", caption, figure)

@@ -18,7 +18,7 @@ from releo_da.config.correlated_errors import correlation_of, fitting_scheme
 from releo_da.config.document import Document
 from releo_da.config.experience import apart, divided, forget, remember
 from releo_da.config.fit_following import Following, content_of, files_of
-from releo_da.config.fit_report import ended, write_fit_report
+from releo_da.config.fit_report import ended, extent, turned, write_fit_report
 from releo_da.config.fit_start import begin, leave
 from releo_da.config.forecasters import uses_weather
 from releo_da.config.margins import margins_of
@@ -53,6 +53,7 @@ class Fitted(NamedTuple):
         best: the highest judgement and its parameters; None where nothing judged.
         schedule: of the fit.
         last: what judged the parameters after all epochs; None where nothing did.
+        extent: what was learned from and what was held out, a sentence.
     """
 
     assembly: Assembly
@@ -60,6 +61,7 @@ class Fitted(NamedTuple):
     best: Best | None
     schedule: Schedule
     last: float | None
+    extent: str
 
 
 def fitted(
@@ -123,7 +125,8 @@ def fitted(
     remember(assembly.forecaster, training.acquisitions, schedule.gaps)
     for module in modules:
         module.requires_grad_(False)
-    return Fitted(assembly, epochs, fitting.best if judges else None, schedule, fitting.last)
+    best = fitting.best if judges else None
+    return Fitted(assembly, epochs, best, schedule, fitting.last, extent(training, judges))
 
 
 def spread(rows: int | Sequence[int], most: int) -> NDArray[np.int64]:
@@ -241,12 +244,18 @@ def command(document: Document, options: Options) -> Path:
     found = [*series.log, *undriven(document)]
     for record in found:
         log.write(record)
-    assembly, epochs, best, schedule, last = fitted(document, series, options, following=following)
+    made_of = fitted(document, series, options, following=following)
+    epochs, best, schedule = made_of.epochs, made_of.best, made_of.schedule
     kept = None if best is None else best.number
-    said = ended(epochs, kept, schedule)
-    log.write({"kind": "ended", "epochs": len(epochs), "kept": kept, "message": said})
-    save_weights(root / "weights.safetensors", assembly)
-    told = {"epochs": [e._asdict() for e in epochs], "kept": kept, "ended": said}
+    said = ended(epochs, best, schedule)
+    end = {"kept": kept, "last": made_of.last, "learned_from": made_of.extent}
+    log.write({"kind": "ended", "epochs": len(epochs), **end, "message": said})
+    save_weights(root / "weights.safetensors", made_of.assembly)
+    told = {"epochs": [e._asdict() for e in epochs], **end, "ended": said}
     write_json(root / "train.json", told)
-    write_fit_report(root, made, epochs, best, last, [said], reading_notes(found))
+    turn = turned(schedule, len(epochs))
+    write_fit_report(
+        root, made, epochs, best, made_of.last, [said, *turn],
+        [made_of.extent, *reading_notes(found)], schedule.physics_first if turn else 0,
+    )  # fmt: skip
     return root / "weights.safetensors"

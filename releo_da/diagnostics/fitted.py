@@ -24,8 +24,9 @@ def of_forecasts(scores: Mapping[str, Any]) -> str:
         )
     if scores[KEY]:
         return (
-            what + "the values that are scored (in sample), which favours them: give "
-            "score.forecast_period, or folds in a study, to fit them on others."
+            what + "the values that are scored (in sample), which favours them: let "
+            "score.forecast_period begin later than the period, or take folds in a study, to fit "
+            "them on others."
         )
     return what + "dates of the same series before those that are scored."
 

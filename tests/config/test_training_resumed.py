@@ -79,7 +79,8 @@ def test_it_leaves_curves_and_says_how_it_ended(place: Path) -> None:
     assert [record["kind"] for record in log] == ["epoch"] * EPOCHS + ["ended"]
     (without,) = records(place / "whole", "no_weather")
     assert without["message"] in page and records(place / "whole", "read")
-    assert log[-1]["kept"] == kept
+    assert log[-1]["kept"] == kept and log[-1]["last"] == told["last"] is not None
+    assert told["learned_from"] in page and "; held out: " in told["learned_from"]
 
 
 @pytest.mark.parametrize(("epochs", "after"), [(1, True), (1, False), (EPOCHS, True)])

@@ -21,7 +21,7 @@ from releo_da.dynamics.mean_reverting import centred
 from releo_da.learning.anchors import anchored
 from releo_da.learning.checkpoints import fit_checkpoint, fit_restore
 from releo_da.learning.fit import fit
-from releo_da.learning.fitting import Epoch, Fitting, Schedule, begun
+from releo_da.learning.fitting import Best, Epoch, Fitting, Schedule, begun
 from releo_da.learning.gaps import GAPS, NONE, Gaps, hidden
 from releo_da.learning.stretches import Part, Problem, stretches
 from releo_da.types import Acquisition, Analysis, InputError, Noise, Scheme, State
@@ -309,14 +309,15 @@ def test_the_best_judged_parameters_stay_where_a_fit_diverges(epochs: int) -> No
     assert len(found) == fitting.number == 1 and math.isfinite(found[0].held_out)
     assert fitting.best.judgement == found[0].held_out
     assert float(process.log_rate.detach().exp()) == pytest.approx(0.05)
-    said = ended(found, fitting.best.number, replace(steps, patience=3))
+    said = ended(found, fitting.best, replace(steps, patience=3))
     assert ("as the model diverged in the next" in said) == (epochs > 1)
     assert "judged no epoch better than the start" in said and "before any training" in said
     worse = None if fitting.last is None else f"{fitting.last / found[0].held_out_observations:.3f}"
     waited = [found[0]] * 5  # no better one is waited for before the second part
-    said_of_first = ended(waited, 0, Schedule(8, patience=3, physics_first=4))
+    start = Best(0.0, 0)
+    said_of_first = ended(waited, start, Schedule(8, patience=3, physics_first=4))
     assert "diverged" in said_of_first and "none was better" in ended(
-        waited, 0, Schedule(8, patience=3)
+        waited, start, Schedule(8, patience=3)
     )
     cells = dict(epochs_table(found, fitting.best, fitting.last).rows)
     assert cells["0"][2].text == "0.000" and ("1" in cells) == (worse is not None)

@@ -38,13 +38,14 @@ def loss_curves(looks: Sequence[Mapping[str, float]]) -> Figure:
 
 
 def likelihood_curves(
-    rows: Sequence[Mapping[str, float | None]], kept: int | None = None
+    rows: Sequence[Mapping[str, float | None]], kept: int | None = None, turn: int = 0
 ) -> Figure:
     """Log-likelihood per value and penalty, where there is one, against the number of epochs done.
 
     Args:
         rows: with ``epochs``, ``training``, ``held_out`` and ``penalty`` each; None where unknown.
         kept: number of epochs after which the parameters stood that are kept; None for the last.
+        turn: number of epochs after which other parameters moved; 0 for never.
     """
     panels = 2 if any(row["penalty"] for row in rows) else 1
     made, axes = style.figure(1, panels, 2.8, width=(0.55, 1.0)[panels - 1] * style.WIDTH)
@@ -67,6 +68,8 @@ def likelihood_curves(
     if panels > 1:
         line(axes[0, 1], "penalty", color=style.COLOURS["analysis"])
         style.name_axes(axes[0, 1], "epochs", "penalty of the priors")
+    for axis in axes[0] if turn else ():
+        axis.axvline(turn, color=style.FAINT, linestyle=":")
     return made
 
 
