@@ -194,8 +194,9 @@ def noted(
     opened: Opened, series: Series, outcome: Outcome, scores: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The scores with what the analyses said of their innovations, all of it in the log."""
-    opened.log.write({"kind": "rejected", **scores["rejected"]})
-    opened.log.write({"kind": "rejected_by_reason", **scores["rejected_by_reason"]})
+    for kind in ("rejected", "rejected_by_reason"):
+        if scores[kind]:
+            opened.log.write({"kind": kind, **scores[kind]})
     for record in rivals_left_out(outcome, scores["baselines"]):
         opened.log.write(record)
     for message in outcome.silent:

@@ -8,7 +8,7 @@ import xarray as xr
 from releo_da.diagnostics.picture import Picture
 from releo_da.diagnostics.plots import phenology as plots
 from releo_da.diagnostics.plots.style import words
-from releo_da.diagnostics.scores import Array
+from releo_da.diagnostics.scores import LOWER, Array
 
 LIKELY = 0.5
 """Probability of a season above which it is drawn."""
@@ -61,6 +61,15 @@ def levels(found: xr.Dataset, name: str, kind: str) -> tuple[Array, Array, Array
     return middle, lower, upper
 
 
+def bounded(found: xr.Dataset, name: str, kind: str) -> Array:
+    """Whether the outer bound of a start or end lies where the period cuts it, ``[..., point]``.
+
+    The i-th of n dates is the i / (n + 1) quantile, so the bound falls among k cut ones where
+    20 k >= n + 1, which is a share above 5 %. Shares are compared as the file holds them, float32.
+    """
+    return found[f"{name}_{kind}_cut"].values > np.float32(LOWER)
+
+
 def beside(found: xr.Dataset, name: str) -> Picture:
     """Estimated against true dates."""
     dates = {}
@@ -90,13 +99,18 @@ def of_points(found: xr.Dataset, name: str) -> Picture:
         kind: (middle[:, last].ravel(), lower[:, last].ravel(), upper[:, last].ravel())
         for kind, (middle, lower, upper) in held.items()
     }
+    cut = {kind: bounded(some, name, kind)[:, last].ravel() for kind in ("start", "end")}
+    called = some["label" if "label" in some.coords else "point"].values[order].astype(str)
     year = str(some.time.values[last].astype("datetime64[Y]"))
     return Picture(
         f"phenology_{name}",
         f"Seasons of {words(name)}",
-        "Start, peak and end of the seasons of points, with 90 % intervals of the ensemble. "
-        "Drawn are seasons that more than half of the members have. " + EDGE,
-        plots.by_point(dates, rows, f"seasons that peak in {year}"),
+        "Start, peak and end of the seasons of points, with 90 % intervals of the ensemble: "
+        "in the row of a point, starts above and ends below; the earliest peak is in the lowest "
+        "row. Drawn are seasons that more than half of the members have. "
+        + EDGE
+        + " Arrows stand at such ends.",
+        plots.by_point(dates, cut, rows, list(called), f"seasons that peak in {year}"),
     )
 
 

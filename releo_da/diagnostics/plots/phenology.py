@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.markers import CARETLEFTBASE, CARETRIGHTBASE
 
 from releo_da.diagnostics import scores
 from releo_da.diagnostics.plots import style
@@ -14,6 +16,12 @@ from releo_da.diagnostics.plots.style import Array
 
 KINDS = {"start": "#009E73", "peak": "#0072B2", "end": "#D55E00"}
 """Dates of a season and their colours."""
+
+APART = {"start": 0.25, "peak": 0.0, "end": -0.25}
+"""Heights of the dates of a season above their row, which are one apart."""
+
+NAMED = 20
+"""Rows of points that have room for names, at most."""
 
 AXIS = "day of the year"
 
@@ -48,24 +56,41 @@ def beside_truth(dates: Mapping[str, tuple[Array, Array, Array, Array]]) -> Figu
     return made
 
 
-def by_point(dates: Mapping[str, tuple[Array, Array, Array]], rows: Array, title: str) -> Figure:
+def by_point(
+    dates: Mapping[str, tuple[Array, Array, Array]],
+    cut: Mapping[str, Array],
+    rows: Array,
+    names: Sequence[str],
+    title: str,
+) -> Figure:
     """Seasons of points, one above the other, in the order given.
 
     Args:
         dates: by kind, median, lower and upper of each season, ``[season]`` days of the year.
+        cut: ``{"start": ..., "end": ...}``, ``[season]`` whether the lower bound of the start, or
+            the upper one of the end, is where the period is cut; an arrow stands there.
         rows: ``[season]``, the height at which each is drawn.
+        names: ``[row]``, written beside the rows where they are few.
         title: above the panel.
     """
-    count = int(rows.max(initial=0)) + 1
-    made, axes = style.figure(1, 1, float(np.clip(0.9 + 0.07 * count, 1.6, 6.0)))
+    made, axes = style.figure(1, 1, float(np.clip(1.1 + 0.2 * len(names), 1.8, 9.0)))
     one = axes[0, 0]
-    start, end = dates["start"][0], dates["end"][0]
-    one.hlines(rows, start, end, color=style.GRID, linewidth=2.5)
     for kind, (middle, lower, upper) in dates.items():
-        one.hlines(rows, lower, upper, color=KINDS[kind], linewidth=1.0, alpha=0.6)
-        one.plot(middle, rows, "o", color=KINDS[kind], markersize=2.8, label=kind)
-    one.set_yticks([])
-    style.name_axes(one, AXIS, "points, by peak", title)
+        at = rows + APART[kind]
+        one.hlines(at, lower, upper, color=KINDS[kind], linewidth=1.2)
+        one.plot(middle, at, "o", color=KINDS[kind], markersize=3.0, label=kind)
+    arrows: dict[str, Any] = {"linestyle": "", "markersize": 4.0}
+    for kind, bound, marker in (("start", 1, CARETLEFTBASE), ("end", 2, CARETRIGHTBASE)):
+        beyond = dates[kind][bound][cut[kind]], (rows + APART[kind])[cut[kind]]
+        one.plot(*beyond, marker=marker, color=KINDS[kind], **arrows)
+    if any(some.any() for some in cut.values()):
+        one.plot([], [], marker=CARETLEFTBASE, color=style.FAINT, label="or beyond", **arrows)
+    one.grid(False, axis="y")
+    one.set_yticks(np.arange(len(names)) if len(names) <= NAMED else [])
+    if len(names) <= NAMED:
+        one.set_yticklabels(names)
+    one.set_ylim(-0.6, len(names) - 0.4)
+    style.name_axes(one, AXIS, "point", title)
     style.legend_above(made, [one])
     return made
 
