@@ -62,12 +62,13 @@ def levels(found: xr.Dataset, name: str, kind: str) -> tuple[Array, Array, Array
 
 
 def bounded(found: xr.Dataset, name: str, kind: str) -> Array:
-    """Whether the outer bound of a start or end lies where the period cuts it, ``[..., point]``.
+    """Whether the outer bound of a start or end of a likely season is where the period cuts it.
 
     The i-th of n dates is the i / (n + 1) quantile, so the bound falls among k cut ones where
     20 k >= n + 1, which is a share above 5 %. Shares are compared as the file holds them, float32.
     """
-    return found[f"{name}_{kind}_cut"].values > np.float32(LOWER)
+    likely = found[name + PROBABILITY].values > LIKELY
+    return likely & (found[f"{name}_{kind}_cut"].values > np.float32(LOWER))
 
 
 def beside(found: xr.Dataset, name: str) -> Picture:
