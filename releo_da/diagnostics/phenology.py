@@ -65,10 +65,12 @@ def bounded(found: xr.Dataset, name: str, kind: str) -> Array:
     """Whether the outer bound of a start or end of a likely season is where the period cuts it.
 
     The i-th of n dates is the i / (n + 1) quantile, so the bound falls among k cut ones where
-    20 k >= n + 1, which is a share above 5 %. Shares are compared as the file holds them, float32.
+    20 k >= n + 1, which is a share above 5 %. Shares are compared as the file holds them, float32; a
+    file from before there were any has no such bound.
     """
     likely = found[name + PROBABILITY].values > LIKELY
-    return likely & (found[f"{name}_{kind}_cut"].values > np.float32(LOWER))
+    share = found.get(f"{name}_{kind}_cut", xr.zeros_like(found[f"{name}{PROBABILITY}"]))
+    return likely & (share.values > np.float32(LOWER))
 
 
 def beside(found: xr.Dataset, name: str) -> Picture:
