@@ -65,7 +65,7 @@ def bounded(found: xr.Dataset, name: str, kind: str) -> Array:
     """Whether the outer bound of a start or end of a likely season is where the period cuts it.
 
     The i-th of n dates is the i / (n + 1) quantile, so the bound falls among k cut ones where
-    20 k >= n + 1, which is a share above 5 %. Shares are compared as the file holds them, float32; a
+    20 k >= n + 1, which is a share above 5 %. Shares are compared as files hold them, float32; a
     file from before there were any has no such bound.
     """
     likely = found[name + PROBABILITY].values > LIKELY
