@@ -10,8 +10,9 @@ alike, out and the weight sum_a w_a go to 0, and both are 0 where none is there.
 so no maximum is taken off.
 
 The sum runs over acquisitions one after the other in the order of the tokens. Adding 0 changes no
-bit, so an acquisition that is masked is one that was never there. While a network is trained the
-sum is a product of matrices, equal up to rounding. Shapes: queries ``[P, T, D]``,
+bit, so an acquisition that is masked is one that was never there; scores are sums in order as well
+(`releo_da.representation.products`). While a network is trained both are products of matrices,
+equal up to rounding. Shapes: queries ``[P, T, D]``,
 acquisitions ``[P, A, D]``; cost P T A D.
 
 Reference: Vaswani et al. (2017), Attention is all you need, NeurIPS 30, section 3.2.
@@ -23,9 +24,10 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize, pad, softplus
+from torch.nn.functional import normalize, softplus
 
 from releo_da.representation.features import LAG_SIZE, MOMENTS, lag_features, lag_moments
+from releo_da.representation.products import in_order
 
 SHARPEST = 10.0
 """Largest factor of the cosine in a score."""
@@ -35,10 +37,6 @@ BENT = 4.0
 
 NEAREST, FARTHEST = 4.0, 250.0
 """Days over which the heads decay before training, the first and the last."""
-
-WHOLE = 8
-"""Rows and columns of products are filled up to a multiple of this: a product with a single row or
-column is computed in another order, and rounds otherwise."""
 
 
 class Attention(nn.Module):
@@ -79,7 +77,8 @@ class Attention(nn.Module):
         key = normalize(self._split(self.key(acquisitions)), dim=-1)
         value = self._split(self.value(acquisitions))
         sharp = SHARPEST * torch.sigmoid(self.sharpness)
-        scores = _products(query * sharp[:, None, None], key)
+        query = query * sharp[:, None, None]
+        scores = query @ key.mT if self.training else in_order(query, key.mT)
         weights = torch.exp(scores + self._of_lag(lag).to(scores)) * seen[:, None, None]
         held = torch.cat([value, torch.ones_like(value[..., :1])], -1)
         moments = lag_moments(lag).to(x)
@@ -108,10 +107,3 @@ class Attention(nn.Module):
         shape = BENT * torch.tanh((lag_features(lag) @ weight.mT + offset) / BENT)
         decay = lag.abs()[..., None] * softplus(self.rate.to(double))
         return (shape - decay).permute(2, 0, 1)
-
-
-def _products(query: Tensor, key: Tensor) -> Tensor:
-    """Inner products of all pairs, ``[..., T, D]`` and ``[..., A, D]`` give ``[..., T, A]``."""
-    dates, acquisitions = query.shape[-2], key.shape[-2]
-    rows, columns = (pad(x, (0, 0, 0, -x.shape[-2] % WHOLE)) for x in (query, key))
-    return (rows @ columns.mT)[..., :dates, :acquisitions]
